@@ -1,0 +1,97 @@
+"""Everything that a part may import."""
+
+from tocsin.columns.avro.decode import raw_avro_file
+from tocsin.columns.avro.types import arrow_fields, leaves, parse_schema
+from tocsin.columns.contract import (
+    BEGINNING,
+    EVENT_TIME,
+    TIMESTAMP,
+    WATERMARK,
+    Floats,
+    Int64s,
+    micros,
+    offsets_of,
+    traits,
+    user_columns,
+)
+from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
+from tocsin.columns.expressions.typing import kind_of, suggestion
+from tocsin.columns.groups import group_ids
+from tocsin.columns.json_readings import JsonDecoder
+from tocsin.columns.names import path_part
+from tocsin.columns.points import counter_rate, time_weighted_mean
+from tocsin.columns.quantities import format_duration
+from tocsin.columns.recurrence import Recurrence
+from tocsin.columns.segments import Segments, segments
+from tocsin.columns.sketches import estimate_distinct, quantile
+from tocsin.columns.sums import variance
+from tocsin.parts.aggregation import Aggregation, Column, tally
+from tocsin.parts.connection import Kafka, resolve
+from tocsin.parts.detector import Detector, State
+from tocsin.parts.failure import Failure
+from tocsin.parts.messages import Messages, Reading, Registry
+from tocsin.parts.part import DataFile, Duration, Fault, Param, TextFile
+from tocsin.parts.producer import Producer
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import REJECTS, Fetched, Source, Split
+from tocsin.parts.transform import Outcome, Transform
+
+__all__ = [
+    "BEGINNING",
+    "EVENT_TIME",
+    "REJECTS",
+    "TIMESTAMP",
+    "WATERMARK",
+    "Aggregation",
+    "Column",
+    "DataFile",
+    "Detector",
+    "Duration",
+    "ExpressionError",
+    "Failure",
+    "Fault",
+    "Fetched",
+    "Floats",
+    "Int64s",
+    "JsonDecoder",
+    "Kafka",
+    "Messages",
+    "Outcome",
+    "Param",
+    "Producer",
+    "Reading",
+    "Recurrence",
+    "Registry",
+    "Segments",
+    "Sink",
+    "Source",
+    "Split",
+    "State",
+    "TextFile",
+    "Transform",
+    "arrow_fields",
+    "columns_of",
+    "counter_rate",
+    "estimate_distinct",
+    "evaluate",
+    "format_duration",
+    "group_ids",
+    "kind_of",
+    "leaves",
+    "micros",
+    "offsets_of",
+    "parse",
+    "parse_schema",
+    "path_part",
+    "quantile",
+    "raw_avro_file",
+    "resolve",
+    "segments",
+    "suggestion",
+    "tally",
+    "time_weighted_mean",
+    "traits",
+    "type_of",
+    "user_columns",
+    "variance",
+]

@@ -1,0 +1,237 @@
+"""A KeyedStep on Beam: rows are routed to shards, state is one block a shard, one event-time timer a shard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.coders import BytesCoder, StrUtf8Coder, VarIntCoder
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.typehints import typehints
+from apache_beam.utils.windowed_value import WindowedValue
+
+from tocsin.beam.batches import BatchCoder, BatchType, schema_of
+from tocsin.beam.counting import StepCounter
+from tocsin.beam.reading import clipped
+from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, offsets_of, traits, with_offsets
+from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Routed
+from tocsin.parts.sink import Sink
+from tocsin.parts.units import UNIT
+
+# Rows that a worker gathers before it folds and routes them: larger batches make fewer, larger messages.
+GATHERED = 100_000
+MILLISECOND = 1_000
+
+
+class _Route(beam.DoFn):  # type: ignore[misc]
+    """Gathers a bundle's batches and sends them to shards."""
+
+    def __init__(self, keyed: KeyedStep, step: str) -> None:
+        self.keyed = keyed
+        self.step = step
+
+    def setup(self) -> None:
+        self.counter = StepCounter(self.step)
+
+    def start_bundle(self) -> None:
+        self.gathered: list[pa.RecordBatch] = []
+        self.earliest: Any = None
+
+    def process(self, batch: pa.RecordBatch, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
+        end = end_of_input(batch)
+        if end is not None:
+            yield from self._send()
+            marker = end_marker(self.keyed.shard_schema, end)
+            for shard in range(self.keyed.shards):
+                yield shard, marker
+            return
+        if not batch.num_rows:
+            return
+        self.earliest = timestamp if self.earliest is None else min(self.earliest, timestamp)
+        self.gathered.append(batch)
+        if sum(b.num_rows for b in self.gathered) >= GATHERED:
+            yield from self._send()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        earliest = self.earliest
+        for value in self._send():
+            if isinstance(value, beam.pvalue.TaggedOutput):
+                yield beam.pvalue.TaggedOutput(value.tag, WindowedValue(value.value, earliest, (GlobalWindow(),)))
+            else:
+                yield WindowedValue(value, earliest, (GlobalWindow(),))
+
+    def _send(self) -> Iterator[Any]:
+        if not self.gathered:
+            return
+        schema = self.gathered[0].schema
+        offsets = merge_offsets([offsets_of(batch) for batch in self.gathered])
+        rows = pa.concat_batches([batch.replace_schema_metadata(schema.metadata) for batch in self.gathered])
+        self.gathered, self.earliest = [], None
+        routed: Routed = self.keyed.route(with_offsets(rows, offsets) if offsets else rows)
+        self.counter.add(read=rows.num_rows, **routed.counts)
+        for shard, part in routed.by_shard:
+            yield shard, part
+        for tag, batch in routed.outputs.items():
+            yield beam.pvalue.TaggedOutput(tag, batch)
+
+
+class _Advance(beam.DoFn):  # type: ignore[misc]
+    """Keeps a shard's state and advances it when the watermark has passed what it waits for."""
+
+    ROWS = BagStateSpec("rows", BytesCoder())
+    STATE = ReadModifyWriteStateSpec("state", BytesCoder())
+    DUE = ReadModifyWriteStateSpec("due", VarIntCoder())
+    ENDS = ReadModifyWriteStateSpec("ends", StrUtf8Coder())
+    RELEASE = TimerSpec("release", TimeDomain.WATERMARK)
+
+    def __init__(self, keyed: KeyedStep, step: str, sink: Sink | None) -> None:
+        self.keyed = keyed
+        self.step = step
+        self.sink = sink
+        self.coder = BatchCoder(keyed.shard_schema)
+        # Each stateful step upstream holds its output back by up to a millisecond more.
+        self.hold = traits(keyed.shard_schema).stage * MILLISECOND
+
+    def setup(self) -> None:
+        self.counter = StepCounter(self.step)
+
+    def process(
+        self,
+        element: tuple[int, pa.RecordBatch],
+        rows: Any = beam.DoFn.StateParam(ROWS),
+        state: Any = beam.DoFn.StateParam(STATE),
+        due: Any = beam.DoFn.StateParam(DUE),
+        ends: Any = beam.DoFn.StateParam(ENDS),
+        release: Any = beam.DoFn.TimerParam(RELEASE),
+        timestamp: Any = beam.DoFn.TimestampParam,
+    ) -> Iterator[Any]:
+        shard, batch = element
+        end = end_of_input(batch)
+        if end is not None:
+            self._note_end(end, ends)
+            if self._ended(ends) and due.read() is None:
+                release.set(timestamp)
+            return
+        wanted: int | None
+        if self.keyed.eager:
+            advanced = self.keyed.advance(state.read(), [batch], -FOREVER, None)
+            yield from self._give(shard, advanced, state)
+            wanted = advanced.due
+        else:
+            rows.add(self.coder.encode(batch))
+            wanted = self.keyed.due(batch)
+        self._wait(wanted, due, release)
+
+    def _wait(self, wanted: int | None, due: Any, release: Any) -> None:
+        known = due.read()
+        if wanted is not None and (known is None or wanted < known):
+            due.write(wanted)
+            release.set(clipped(_milliseconds_up(wanted) + self.hold))
+
+    @on_timer(RELEASE)  # type: ignore[untyped-decorator]
+    def fire(
+        self,
+        shard: Any = beam.DoFn.KeyParam,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        rows: Any = beam.DoFn.StateParam(ROWS),
+        state: Any = beam.DoFn.StateParam(STATE),
+        due: Any = beam.DoFn.StateParam(DUE),
+        ends: Any = beam.DoFn.StateParam(ENDS),
+        release: Any = beam.DoFn.TimerParam(RELEASE),
+    ) -> Iterator[Any]:
+        ended = self._ended(ends)
+        time = FOREVER if ended else timestamp.micros - self.hold
+        arrived = [self.coder.decode(encoded) for encoded in rows.read()]
+        rows.clear()
+        due.clear()
+        end = self._end(ends) if ended else None
+        advanced = self.keyed.advance(state.read(), arrived, time, end)
+        yield from self._give(shard, advanced, state)
+        self._wait(advanced.due if not ended else None, due, release)
+        if ended:
+            ends.clear()
+            marker = EndOfInput(f"{self.step}:{shard}", self.keyed.shards, end)
+            for tag, schema in self.keyed.outputs.items():
+                yield _tagged(tag, end_marker(schema, marker))
+
+    def _give(self, shard: int, advanced: Advanced, state: Any) -> Iterator[Any]:
+        if advanced.state is None:
+            state.clear()
+        else:
+            state.write(advanced.state)
+        self.counter.add(**advanced.counts)
+        for tag, batch in advanced.outputs:
+            if tag.startswith(UNIT):
+                assert self.sink is not None
+                start, _, rest = tag.removeprefix(UNIT).partition(".")
+                self.sink.write(batch, f"{start}.s{shard:03d}.{rest}")
+            else:
+                yield _tagged(tag, batch)
+        if self.sink is not None:
+            self.sink.flush()
+
+    @staticmethod
+    def _note_end(end: EndOfInput, ends: Any) -> None:
+        known = json.loads(ends.read() or '{"of": 0, "parts": {}}')
+        known["of"] = end.of
+        known["parts"][end.part] = end.watermark
+        ends.write(json.dumps(known))
+
+    @staticmethod
+    def _ended(ends: Any) -> bool:
+        text = ends.read()
+        if not text:
+            return False
+        known = json.loads(text)
+        return len(known["parts"]) >= known["of"]
+
+    @staticmethod
+    def _end(ends: Any) -> int | None:
+        reached = [w for w in json.loads(ends.read())["parts"].values() if w is not None]
+        return min(reached) if reached else None
+
+
+def _milliseconds_up(micros: int) -> int:
+    return -(-micros // MILLISECOND) * MILLISECOND
+
+
+def _tagged(tag: str, batch: pa.RecordBatch) -> Any:
+    return batch if tag == "output" else beam.pvalue.TaggedOutput(tag, batch)
+
+
+class Keyed(beam.PTransform):  # type: ignore[misc]
+    """A step with state over a collection of batches; with a sink, its units are written."""
+
+    def __init__(self, keyed: KeyedStep, step: str, sink: Sink | None = None) -> None:
+        super().__init__()
+        self.keyed = keyed
+        self.step = step
+        self.sink = sink
+
+    def expand(self, collection: Any) -> dict[str, Any]:
+        """Collections by output name."""
+        schema_of(collection)
+        tags = [tag for tag in self.keyed.outputs if tag != "output"]
+        routed = collection | "Route" >> beam.ParDo(_Route(self.keyed, self.step)).with_outputs(*tags, main="shards")
+        routed.shards.element_type = typehints.Tuple[int, BatchType(self.keyed.shard_schema)]
+        advanced = routed.shards | "Advance" >> beam.ParDo(
+            _Advance(self.keyed, self.step, self.sink)
+        ).with_outputs(*tags, main="output")
+        found = {}
+        for tag, schema in self.keyed.outputs.items():
+            pieces = [advanced[tag] if tag != "output" else advanced.output]
+            if tag == "late":
+                pieces = [routed[tag]]
+            for piece in pieces:
+                piece.element_type = BatchType(schema)
+            found[tag] = pieces[0]
+        for tag in tags:
+            advanced[tag].element_type = BatchType(self.keyed.outputs[tag])
+            routed[tag].element_type = BatchType(self.keyed.outputs[tag])
+        advanced.output.element_type = BatchType(self.keyed.outputs.get("output", self.keyed.shard_schema))
+        return found

@@ -1,0 +1,308 @@
+"""A Source as a splittable DoFn: a split is a restriction, its position and watermark are in the checkpoint."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam import coders
+from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, Timestamp
+
+from tocsin.beam.batches import BatchType
+from tocsin.beam.counting import StepCounter
+from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps
+from tocsin.columns.lateness import from_the_future, running_watermarks
+from tocsin.columns.quantities import parse_duration
+from tocsin.parts.source import REJECTS_SCHEMA, Fetched, Source, Split, event_micros
+
+# Seconds of reading before a live split lets its checkpoint be taken; and of rest when there is nothing to read.
+SLICE = 0.3
+REST = 0.05
+
+
+@dataclass(frozen=True)
+class Part:
+    """A split and how many there are."""
+
+    split: Split
+    of: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is left of a split: positions from `start` up to `stop` (None: without end), and the greatest event time before."""
+
+    start: int
+    stop: int | None
+    greatest: int
+
+
+class SpanTracker(RestrictionTracker):  # type: ignore[misc]
+    """Claims (position, greatest event time); splits only into what is done and what is left, as a split is in order."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self._position = span.start
+        self._greatest = span.greatest
+        self._ended = False
+
+    def current_restriction(self) -> Span:
+        """What this tracker may claim."""
+        return self.span
+
+    def try_claim(self, position: tuple[int, int]) -> bool:
+        """Claim everything before a position."""
+        if self._ended:
+            return False
+        self._position, self._greatest = position
+        return True
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[Span, Span] | None:
+        """A checkpoint; a fraction of the rest is never given away."""
+        if fraction_of_remainder != 0 or self._ended or self._is_done():
+            return None
+        self._ended = True
+        rest = Span(self._position, self.span.stop, self._greatest)
+        self.span = replace(self.span, stop=self._position)
+        return self.span, rest
+
+    def _is_done(self) -> bool:
+        return self.span.stop is not None and self._position >= self.span.stop
+
+    def check_done(self) -> bool:
+        """Raises where rows would be lost."""
+        if not (self._ended or self._is_done()):
+            raise ValueError(f"read up to {self._position} of {self.span}")
+        return True
+
+    def current_progress(self) -> RestrictionProgress:
+        """Share of a bounded split that was read."""
+        stop = self.span.stop if self.span.stop is not None else self._position + 1
+        size = max(stop - self.span.start, 1)
+        return RestrictionProgress(fraction=min((self._position - self.span.start) / size, 1.0))
+
+    def is_bounded(self) -> bool:
+        """Whether the split ends."""
+        return self.span.stop is not None
+
+
+class _Spans(RestrictionProvider):  # type: ignore[misc]
+    def initial_restriction(self, element: Part) -> Span:
+        return Span(element.split.start, element.split.stop, BEGINNING)
+
+    def create_tracker(self, restriction: Span) -> SpanTracker:
+        return SpanTracker(restriction)
+
+    def restriction_size(self, element: Part, restriction: Span) -> int:
+        stop = restriction.stop if restriction.stop is not None else restriction.start + 1_000_000
+        return max(stop - restriction.start, 0)
+
+    def restriction_coder(self) -> Any:
+        return coders.registry.get_coder(object)
+
+    def truncate(self, element: Part, restriction: Span) -> Span | None:
+        return restriction if restriction.stop is not None else None
+
+
+class ReadSplit(beam.DoFn):  # type: ignore[misc]
+    """Reads one split: rows with system columns, rejects, and at the end of a bounded split a marker."""
+
+    def __init__(self, source: Source, step: str, live: bool) -> None:
+        self.source = source
+        self.step = step
+        self.live = live
+        self.schema = source.schema_of_rows()
+        idle = getattr(source, "idle_after", None)
+        self.idle_after = parse_duration(idle) if idle else None
+
+    def setup(self) -> None:
+        """Once a worker."""
+        self.counter = StepCounter(self.step)
+        self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
+        self._heard: dict[int, tuple[float, int]] = {}
+
+    def process(
+        self,
+        part: Part,
+        tracker: Any = beam.DoFn.RestrictionParam(_Spans()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
+    ) -> Iterator[Any]:
+        """Read for a slice, or to the end of a bounded split."""
+        span: Span = tracker.current_restriction()
+        split = part.split
+        position, greatest = span.start, span.greatest
+        until = time.monotonic() + SLICE
+        for fetched in self._reader(split, position):
+            if fetched is None:
+                if self.live:
+                    self._advance_idle(split.partition, greatest, watermark)
+                    tracker.defer_remainder(Duration.of(REST))
+                    return
+                continue
+            before = watermark.current_watermark() or MIN_TIMESTAMP
+            rows, rejects, greatest = self._judge(fetched, split, greatest)
+            position = fetched.position
+            if not tracker.try_claim((position, greatest)):
+                self._iterators.pop(split.partition, None)
+                return
+            self._iterators[split.partition] = (position, self._iterators[split.partition][1])
+            self._heard[split.partition] = (time.monotonic(), greatest)
+            if rows.num_rows:
+                yield beam.transforms.window.TimestampedValue(rows, before)
+            if rejects is not None:
+                yield beam.pvalue.TaggedOutput("rejects", beam.transforms.window.TimestampedValue(rejects, before))
+            self._report(watermark, greatest)
+            if self.live and time.monotonic() > until:
+                tracker.defer_remainder(Duration.of(0))
+                return
+        if span.stop is not None:
+            if not tracker.try_claim((span.stop, greatest)):
+                return
+            reached = None if greatest <= BEGINNING else greatest - self.source.out_of_orderness
+            end = EndOfInput(f"{split.topic}:{split.partition}", part.of, reached)
+            yield beam.transforms.window.TimestampedValue(
+                end_marker(self.schema, end), watermark.current_watermark() or MIN_TIMESTAMP
+            )
+
+    def _reader(self, split: Split, position: int) -> Iterator[Fetched | None]:
+        """The iterator that stands at `position`, or a new one."""
+        known = self._iterators.get(split.partition)
+        if known is None or known[0] != position or not self.live:
+            self._iterators[split.partition] = (position, self.source.read(split, position))
+        return self._iterators[split.partition][1]
+
+    def _report(self, watermark: Any, greatest: int) -> None:
+        if greatest > BEGINNING:
+            self._set(watermark, greatest - self.source.out_of_orderness)
+
+    @staticmethod
+    def _set(watermark: Any, micros: int) -> None:
+        # Beam's runners keep milliseconds.
+        moment = clipped(micros // 1000 * 1000)
+        if watermark.current_watermark() is None or moment > watermark.current_watermark():
+            watermark.set_watermark(moment)
+
+    def _advance_idle(self, partition: int, greatest: int, watermark: Any) -> None:
+        """A live partition that has nothing to say moves on with the clock after `idle_after`."""
+        now = time.monotonic()
+        since, _ = self._heard.setdefault(partition, (now, greatest))
+        quiet = int((now - since) * 1_000_000)
+        if self.idle_after is not None and quiet > self.idle_after:
+            if greatest > BEGINNING:
+                self._set(watermark, greatest - self.source.out_of_orderness + quiet)
+            else:
+                self._set(watermark, int(time.time() * 1_000_000) - self.source.out_of_orderness - self.idle_after)
+
+    def _judge(self, fetched: Fetched, split: Split, greatest: int) -> tuple[pa.RecordBatch, pa.RecordBatch | None, int]:
+        """Rows with system columns; rows without event time or from the future among the rejects."""
+        times = event_micros(fetched.batch.column(self.source.event_time))
+        missing = times <= BEGINNING
+        future = from_the_future(times, fetched.received, self.source.max_future) & ~missing
+        bad = missing | future
+        rejected = list(fetched.rejected)
+        for row in np.flatnonzero(bad).tolist():
+            rejected.append(self._reject(fetched, split, row, bool(missing[row])))
+        good = ~bad
+        batch = fetched.batch if good.all() else fetched.batch.filter(pa.array(good))
+        at = greatest - self.source.out_of_orderness if greatest > BEGINNING else 0
+        watermarks, greatest = running_watermarks(times[good], greatest, self.source.out_of_orderness)
+        columns = [
+            *batch.columns,
+            timestamps(times[good]),
+            timestamps(watermarks),
+            pa.repeat(pa.scalar(split.partition, pa.int32()), batch.num_rows),
+            pa.array(fetched.offsets[good]),
+            pa.array(fetched.index[good].astype(np.int32)),
+        ]
+        rows = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        read = rows.num_rows + len(rejected)
+        self.counter.add(read=read, kept=rows.num_rows, rejected=len(rejected))
+        return rows, rejects_batch(rejected, at) if rejected else None, greatest
+
+    def _reject(self, fetched: Fetched, split: Split, row: int, missing: bool) -> dict[str, Any]:
+        key, value = fetched.original(row) if fetched.original is not None else (None, None)
+        if value is None:
+            value = row_as_json(fetched.batch.slice(row, 1))
+        received = int(fetched.received[row])
+        name = self.source.event_time
+        seen = fetched.batch.column(name)[row].as_py() if not missing else None
+        return {
+            "topic": split.topic,
+            "partition": split.partition,
+            "offset": int(fetched.offsets[row]),
+            "index": int(fetched.index[row]),
+            "timestamp": received if received > BEGINNING else None,
+            "key": key,
+            "value": value,
+            "step": self.step,
+            "reason": "no_event_time" if missing else "from_the_future",
+            "message": f"{name} is null or unreadable" if missing else f"{name} {seen} is more than max_future after arrival",
+        }
+
+
+def clipped(micros: int) -> Timestamp:
+    """A Beam timestamp, within what Beam can hold."""
+    return Timestamp(micros=min(max(micros, MIN_TIMESTAMP.micros), MAX_TIMESTAMP.micros - 86_400_000_000))
+
+
+def row_as_json(row: pa.RecordBatch) -> bytes:
+    """One row's own columns as a JSON object, for rejects that have no message of their own."""
+    names = [name for name in row.schema.names if not name.startswith("_")]
+    return json.dumps(row.select(names).to_pylist()[0], default=str, ensure_ascii=False).encode()
+
+
+def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatch:
+    """Rejects as a batch. at: the partition's watermark when they came, which is their event time in a lake."""
+    own = [field for field in REJECTS_SCHEMA if not field.name.startswith("_")]
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in own]
+    times = np.broadcast_to(np.maximum(np.asarray(at, np.int64), 0), len(rows)).astype(np.int64)
+    where = {PARTITION: columns[1], OFFSET: columns[2], INDEX: columns[3]}
+    system = [timestamps(times), pa.nulls(len(rows), REJECTS_SCHEMA.field("_watermark").type), *where.values()]
+    return pa.RecordBatch.from_arrays([*columns, *system], schema=REJECTS_SCHEMA)
+
+
+class ReadLiveSplit(ReadSplit):
+    """The same, for splits without end."""
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self,
+        part: Part,
+        tracker: Any = beam.DoFn.RestrictionParam(_Spans()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
+    ) -> Iterator[Any]:
+        """Read for a slice."""
+        yield from super().process(part, tracker, watermark)
+
+
+class Read(beam.PTransform):  # type: ignore[misc]
+    """The source's splits, as they are when the pipeline is built, read in parallel."""
+
+    def __init__(self, source: Source, step: str, live: bool = False) -> None:
+        super().__init__()
+        self.source = source
+        self.step = step
+        self.live = live
+
+    def expand(self, pbegin: Any) -> dict[str, Any]:
+        """Collections `output` and `rejects`."""
+        splits = self.source.splits(self.live)
+        parts = [Part(split, len(splits)) for split in splits]
+        kind = ReadLiveSplit if self.live else ReadSplit
+        outputs = (
+            pbegin
+            | "Splits" >> beam.Create(parts, reshuffle=True)
+            | "Read" >> beam.ParDo(kind(self.source, self.step, self.live)).with_outputs("rejects", main="output")
+        )
+        outputs.output.element_type = BatchType(self.source.schema_of_rows())
+        outputs.rejects.element_type = BatchType(REJECTS_SCHEMA)
+        return {"output": outputs.output, "rejects": outputs.rejects}

@@ -1,0 +1,137 @@
+"""Tocsin's steps as a provider of Beam YAML: the one module that touches Beam YAML's semi-internal calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import yaml
+from apache_beam.yaml import yaml_provider, yaml_transform
+
+from tocsin.beam.batches import schema_of
+from tocsin.beam.keyed import Keyed
+from tocsin.beam.reading import Read
+from tocsin.beam.rows import ToBatches, ToRows
+from tocsin.beam.stateless import Apply, Write
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.deduplicate import Deduplicate, Deduplicator
+from tocsin.parts.detect import Detect
+from tocsin.parts.finder import load, step_types
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import Source
+from tocsin.parts.units import Units
+from tocsin.parts.watcher import Watcher
+from tocsin.parts.windower import Windower
+
+# Added to a step's configuration when a job is lowered; not part of what a user writes.
+STEP_NAME, FOLDERS, LIVE = "tocsin_step", "tocsin_folders", "tocsin_live"
+
+
+class Outputs(dict[str, Any]):
+    """Outputs of a step to Beam YAML: by itself the main output, and any other by name.
+
+    Beam YAML takes `input: Step` only from a step with one output, so the others are there only for who asks.
+    """
+
+    def __init__(self, outputs: dict[str, Any], aliases: dict[str, str]) -> None:
+        main = {"output": outputs["output"]} if "output" in outputs else {}
+        super().__init__(main)
+        self.others = {name: value for name, value in outputs.items() if name != "output"}
+        self.others |= {alias: outputs[name] for alias, name in aliases.items() if name in outputs}
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.others
+
+    def __missing__(self, name: str) -> Any:
+        return self.others[name]
+
+
+class _Step(beam.PTransform):  # type: ignore[misc]
+    """One step of a job: makes the part from its configuration and applies it."""
+
+    def __init__(self, name: str, make: Callable[[str, dict[str, Any], dict[str, Any]], Any], config: dict[str, Any]) -> None:
+        super().__init__()
+        self._config = dict(config)
+        self.step = self._config.pop(STEP_NAME, name)
+        self.live = self._config.pop(LIVE, False)
+        folders = self._config.pop(FOLDERS, None) or default_folders()
+        errors = self._config.pop("error_handling", None)
+        self._aliases = {errors["output"]: "rejects"} if errors else {}
+        self._made = make(self.step, self._config, {"folders": folders})
+
+    def expand(self, collection: Any) -> Any:
+        """The step's outputs."""
+        part = self._made
+        if isinstance(part, Source):
+            outputs = collection | self.step >> Read(part, self.step, self.live)
+            return Outputs(outputs, self._aliases)
+        schema = schema_of(collection)
+        if isinstance(part, Sink):
+            part.check_schema(schema)
+            if part.file_span() is None:
+                collection | Write(part, self.step)
+                return Outputs({}, {})
+            return Outputs(collection | Keyed(Units(part, schema), self.step, part), self._aliases)
+        if isinstance(part, Aggregate):
+            return Outputs(collection | Keyed(Windower(part, schema), self.step), self._aliases)
+        if isinstance(part, Detect):
+            return Outputs(collection | Keyed(Watcher(part, schema, self.step), self.step), self._aliases)
+        if isinstance(part, Deduplicate):
+            return Outputs(collection | Keyed(Deduplicator(part, schema), self.step), self._aliases)
+        return Outputs(collection | Apply(part, self.step), self._aliases)
+
+
+def default_folders() -> list[str]:
+    """Where a job's files are looked for when Beam's own program runs it."""
+    return [part for part in os.environ.get("TOCSIN_FOLDERS", "").split(os.pathsep) if part] + [str(Path.cwd())]
+
+
+FRAMEWORK_STEPS = {"Aggregate": Aggregate, "Detect": Detect, "Deduplicate": Deduplicate}
+
+
+def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
+    def make(step: str, config: dict[str, Any], context: dict[str, Any]) -> Any:
+        return kind().model_validate(config, context=context)
+
+    def factory(**config: Any) -> Any:
+        return _Step(name, make, config)
+
+    factory.__doc__ = f"{name} of Tocsin; see `tocsin explain {name}`."
+    return factory
+
+
+def factories() -> dict[str, Callable[..., Any]]:
+    """Constructors of all steps, by type."""
+    found: dict[str, Callable[..., Any]] = {
+        name: _factory(name, lambda part=part: part) for name, part in FRAMEWORK_STEPS.items()  # type: ignore[misc]
+    }
+    for name, location in step_types().items():
+        found[name] = _factory(name, lambda location=location: load(location))  # type: ignore[misc]
+    return {**found, "ToRows": ToRows, "ToBatches": ToBatches}
+
+
+class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
+    """All steps; sources need no input."""
+
+    def __init__(self) -> None:
+        sources = [name for name, location in step_types().items() if location.folder == "read"]
+        super().__init__(factories(), no_input_transforms=sources)
+
+
+def make(type: str, config: dict[str, Any] | None = None) -> Any:  # noqa: A002 - the name that a provider file gives
+    """One step by type: what the provider file for Beam's own program calls."""
+    return factories()[type](**(config or {}))
+
+
+def expand(pipeline: Any, specification: dict[str, Any]) -> Any:
+    """Apply a lowered job to a pipeline."""
+    provider = TocsinProvider()
+    providers = {name: [provider] for name in provider.provided_transforms()}
+    # Beam YAML marks what it loads from text, and relies on the marks.
+    text = yaml.safe_dump(specification, sort_keys=False)
+    return yaml_transform.expand_pipeline(pipeline, text, providers, validate_schema=None)
+
+

@@ -1,0 +1,1 @@
+"""Pure functions on Arrow columns: no Beam, no input or output, no clock."""

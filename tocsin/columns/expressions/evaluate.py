@@ -1,0 +1,128 @@
+"""An expression over a batch, by Arrow compute kernels.
+
+Null in, null out, except for `and`/`or` (three-valued logic), `is null`, `coalesce` and `if` (a null condition takes the
+third argument). Division by zero gives infinity or NaN, as floating point does; integers overflow to an error of Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.columns.expressions.syntax import Column, Expression, Literal
+from tocsin.columns.expressions.typing import kind_of, type_of
+
+
+def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
+    """A column as long as the batch, of the type that `type_of` gives."""
+    value = _value(expression, batch)
+    wanted = type_of(expression, batch.schema)
+    if isinstance(value, pa.Scalar):
+        value = pa.repeat(value.cast(wanted), batch.num_rows)
+    return value if value.type == wanted else value.cast(wanted)
+
+
+def _value(expression: Expression, batch: pa.RecordBatch) -> Any:
+    if isinstance(expression, Literal):
+        return pa.scalar(expression.value)
+    if isinstance(expression, Column):
+        column = batch.column(expression.name)
+        return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    arguments = [_value(argument, batch) for argument in expression.arguments]
+    return _FUNCTIONS[expression.function](*_agree(expression.function, arguments))
+
+
+def _agree(function: str, arguments: list[Any]) -> list[Any]:
+    """Numbers of mixed types meet in double; text beside a time is read as a time."""
+    kinds = [kind_of(a.type) for a in arguments]
+    if "time" in kinds and "text" in kinds:
+        times = next(a.type for a, kind in zip(arguments, kinds, strict=True) if kind == "time")
+        return [a.cast(times) if kind == "text" else a for a, kind in zip(arguments, kinds, strict=True)]
+    if function in ("in", "coalesce", "if") and any(pa.types.is_floating(a.type) for a in arguments):
+        return [a.cast(pa.float64()) if kind == "number" else a for a, kind in zip(arguments, kinds, strict=True)]
+    return arguments
+
+
+def _double(value: Any) -> Any:
+    return value.cast(pa.float64())
+
+
+def _is_in(value: Any, *items: Any) -> Any:
+    return pc.is_in(value, value_set=pa.array([item.as_py() for item in items], value.type))
+
+
+def _choose(condition: Any, yes: Any, no: Any) -> Any:
+    return pc.if_else(pc.fill_null(condition, False), yes, no)
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    floored = pc.floor(pc.divide(_double(left), _double(right)))
+    return pc.subtract(left, pc.multiply(floored, right))
+
+
+def _concat(*parts: Any) -> Any:
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _contains(value: Any, part: Any) -> Any:
+    return pc.match_substring(value, part.as_py())
+
+
+def _starts_with(value: Any, part: Any) -> Any:
+    return pc.starts_with(value, part.as_py())
+
+
+def _number(value: Any) -> Any:
+    return value.cast(pa.int8()).cast(pa.float64()) if pa.types.is_boolean(value.type) else _double(value)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "+": pc.add,
+    "-": pc.subtract,
+    "*": pc.multiply,
+    "/": lambda left, right: pc.divide(_double(left), _double(right)),
+    "%": _modulo,
+    "negate": pc.negate,
+    "and": pc.and_kleene,
+    "or": pc.or_kleene,
+    "not": pc.invert,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "in": _is_in,
+    "is_null": pc.is_null,
+    "is_valid": pc.is_valid,
+    "is_nan": lambda value: pc.is_nan(_double(value)),
+    "is_finite": lambda value: pc.is_finite(_double(value)),
+    "abs": pc.abs,
+    "sqrt": lambda value: pc.sqrt(_double(value)),
+    "exp": lambda value: pc.exp(_double(value)),
+    "ln": lambda value: pc.ln(_double(value)),
+    "log10": lambda value: pc.log10(_double(value)),
+    "power": lambda base, exponent: pc.power(_double(base), _double(exponent)),
+    "sin": lambda value: pc.sin(_double(value)),
+    "cos": lambda value: pc.cos(_double(value)),
+    "round": lambda value: pc.round(_double(value)),
+    "floor": lambda value: pc.floor(_double(value)),
+    "ceil": lambda value: pc.ceil(_double(value)),
+    "least": lambda *values: pc.min_element_wise(*values, skip_nulls=False),
+    "greatest": lambda *values: pc.max_element_wise(*values, skip_nulls=False),
+    "coalesce": pc.coalesce,
+    "if": _choose,
+    "lower": pc.utf8_lower,
+    "upper": pc.utf8_upper,
+    "length": pc.utf8_length,
+    "starts_with": _starts_with,
+    "contains": _contains,
+    "concat": _concat,
+    "hour": pc.hour,
+    "weekday": pc.day_of_week,
+    "number": _number,
+    "text": lambda value: value.cast(pa.string()),
+}

@@ -1,0 +1,146 @@
+"""The type of an expression over a schema, or what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import pyarrow as pa
+
+from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal
+
+# name: (kinds of the arguments, kind of the result). A last argument with * may be repeated.
+FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
+    "+": (("number", "number"), "number"),
+    "-": (("number", "number"), "number"),
+    "*": (("number", "number"), "number"),
+    "/": (("number", "number"), "double"),
+    "%": (("number", "number"), "number"),
+    "negate": (("number",), "number"),
+    "and": (("boolean", "boolean"), "boolean"),
+    "or": (("boolean", "boolean"), "boolean"),
+    "not": (("boolean",), "boolean"),
+    "==": (("same", "same"), "boolean"),
+    "!=": (("same", "same"), "boolean"),
+    "<": (("same", "same"), "boolean"),
+    "<=": (("same", "same"), "boolean"),
+    ">": (("same", "same"), "boolean"),
+    ">=": (("same", "same"), "boolean"),
+    "in": (("same", "same*"), "boolean"),
+    "is_null": (("any",), "boolean"),
+    "is_valid": (("any",), "boolean"),
+    "is_nan": (("number",), "boolean"),
+    "is_finite": (("number",), "boolean"),
+    "abs": (("number",), "number"),
+    "sqrt": (("number",), "double"),
+    "exp": (("number",), "double"),
+    "ln": (("number",), "double"),
+    "log10": (("number",), "double"),
+    "power": (("number", "number"), "double"),
+    "sin": (("number",), "double"),
+    "cos": (("number",), "double"),
+    "round": (("number",), "double"),
+    "floor": (("number",), "double"),
+    "ceil": (("number",), "double"),
+    "least": (("number", "number*"), "number"),
+    "greatest": (("number", "number*"), "number"),
+    "coalesce": (("same", "same*"), "same"),
+    "if": (("boolean", "same", "same"), "same"),
+    "lower": (("text",), "text"),
+    "upper": (("text",), "text"),
+    "length": (("text",), "integer"),
+    "starts_with": (("text", "text"), "boolean"),
+    "contains": (("text", "text"), "boolean"),
+    "concat": (("text", "text*"), "text"),
+    "hour": (("time",), "integer"),
+    "weekday": (("time",), "integer"),
+    "number": (("any",), "double"),
+    "text": (("any",), "text"),
+}
+_RESULTS = {"double": pa.float64(), "boolean": pa.bool_(), "text": pa.string(), "integer": pa.int64()}
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """', did you mean …?' where one of the known names is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f", did you mean '{near[0]}'?" if near else ""
+
+
+def kind_of(type_: Any) -> str:
+    """number, text, boolean, time, null or other."""
+    if pa.types.is_dictionary(type_):
+        return kind_of(type_.value_type)
+    if pa.types.is_null(type_):
+        return "null"
+    if pa.types.is_boolean(type_):
+        return "boolean"
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return "number"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return "text"
+    return "time" if pa.types.is_timestamp(type_) or pa.types.is_date(type_) else "other"
+
+
+def type_of(expression: Expression, schema: pa.Schema) -> Any:
+    """The Arrow type of the result. Raises ExpressionError for an unknown column or function or a wrong type."""
+    if isinstance(expression, Literal):
+        return _literal_type(expression.value)
+    if isinstance(expression, Column):
+        if expression.name not in schema.names:
+            names = [name for name in schema.names if not name.startswith("_")]
+            raise ExpressionError(
+                f"no column '{expression.name}' in its input{suggestion(expression.name, names)} (columns: {', '.join(names)})",
+                expression.at,
+            )
+        return schema.field(expression.name).type
+    return _call_type(expression, [type_of(argument, schema) for argument in expression.arguments])
+
+
+def _literal_type(value: object) -> Any:
+    if value is None:
+        return pa.null()
+    if isinstance(value, bool):
+        return pa.bool_()
+    if isinstance(value, int):
+        return pa.int64()
+    return pa.float64() if isinstance(value, float) else pa.string()
+
+
+def _call_type(call: Call, types: list[Any]) -> Any:
+    if call.function not in FUNCTIONS:
+        names = [name for name in FUNCTIONS if name.isidentifier()]
+        raise ExpressionError(f"no function '{call.function}'{suggestion(call.function, names)}", call.at)
+    if call.named:
+        raise ExpressionError(f"'{call.function}' takes no named arguments", call.at)
+    wanted, result = FUNCTIONS[call.function]
+    repeated = wanted[-1].endswith("*")
+    if len(types) < len(wanted) or (len(types) > len(wanted) and not repeated):
+        least = f"at least {len(wanted)}" if repeated else str(len(wanted))
+        raise ExpressionError(f"'{call.function}' takes {least} arguments, found {len(types)}", call.at)
+    shared = pa.null()
+    for position, type_ in enumerate(types):
+        want = wanted[min(position, len(wanted) - 1)].rstrip("*")
+        kind = kind_of(type_)
+        if want == "same":
+            if kind_of(shared) == "null":
+                shared = type_
+            elif kind not in ("null", kind_of(shared)) and {kind, kind_of(shared)} != {"time", "text"}:
+                raise ExpressionError(f"'{call.function}' compares {kind_of(shared)} with {kind}", call.at)
+            elif "number" == kind == kind_of(shared):
+                shared = _wider(shared, type_)
+        elif want != "any" and kind not in (want, "null"):
+            raise ExpressionError(f"'{call.function}' takes a {want}, found a {kind}", call.at)
+    if result == "same":
+        return shared
+    if result == "number":
+        wide = types[0]
+        for type_ in types[1:]:
+            wide = _wider(wide, type_)
+        return wide
+    return _RESULTS[result]
+
+
+def _wider(one: Any, other: Any) -> Any:
+    if pa.types.is_null(one):
+        return other
+    return pa.float64() if pa.types.is_floating(one) or pa.types.is_floating(other) else pa.int64()

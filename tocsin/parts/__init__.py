@@ -1,0 +1,1 @@
+"""What a part is: its typed configuration, its code and its examples on one class."""

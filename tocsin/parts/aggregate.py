@@ -1,0 +1,77 @@
+"""The Aggregate step: measures of each window and key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from pydantic import model_validator
+
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
+from tocsin.columns.expressions.typing import suggestion
+from tocsin.columns.windows import Session, Sliding
+from tocsin.parts.measures import Measures, measure
+from tocsin.parts.part import Duration, Fault, Param, Part
+
+
+class Aggregate(Part):
+    """Measures of each window and key: tumbling (`every`), sliding (`window` and `every`) or session (`session`) windows.
+
+    Gives `window_start`, `window_end`, the `by` columns, the measures, and `revision`: 0 for the readings that were on
+    time; 1, after the allowed lateness, for keys with late ones too. The newest revision of a window and key holds.
+    """
+
+    every: Duration | None = Param(None, help="a window starts every so often")
+    window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
+    session: Duration | None = Param(None, help="instead: a window ends when its key is quiet for so long")
+    offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
+    by: list[str] = Param([], help="columns that identify a group, such as the sensor")
+    measures: dict[str, str | dict[str, Any]] = Param(help="output columns, such as {mean: mean(value)}", min_length=1)
+    shards: int = Param(16, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
+
+    @model_validator(mode="after")
+    def _windows(self) -> Aggregate:
+        if (self.every is None) == (self.session is None):
+            raise ValueError("needs either `every` (tumbling and sliding windows) or `session`")
+        if self.session is not None and self.window is not None:
+            raise ValueError("`window` goes with `every`, not with `session`")
+        for name, value in (("every", self.every), ("window", self.window), ("session", self.session)):
+            if value is not None and (value < 1000 or value % 1000):
+                raise ValueError(f"`{name}` must be a whole number of milliseconds, at least 1")
+        if self.every is not None and self.window is not None and self.window < self.every:
+            raise ValueError("`window` is shorter than `every`: readings between windows would be dropped")
+        return self
+
+    def windows(self) -> Sliding | Session:
+        """The windows."""
+        if self.session is not None:
+            return Session(self.session)
+        assert self.every is not None
+        return Sliding(self.window or self.every, self.every, self.offset)
+
+    def compiled(self, schema: pa.Schema) -> Measures:
+        """The measures over an input schema. Raises Fault."""
+        return Measures([measure(name, written, schema) for name, written in self.measures.items()])
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Schema of the results. Raises Fault."""
+        names = [name for name in schema.names if not name.startswith("_")]
+        for at, name in enumerate(self.by):
+            if name not in names:
+                raise Fault(f"no column '{name}' in its input{suggestion(name, names)} (columns: {', '.join(names)})", "by", at)
+        if traits(schema).stage and self.every is not None and (self.every % 1_000_000 or self.offset % 1_000_000):
+            raise Fault("behind a step that puts readings in order, windows are whole seconds", "every")
+        taken = {"window_start", "window_end", "revision", *self.by}
+        for name in self.measures:
+            if name in taken or name.startswith("_"):
+                raise Fault(f"the name '{name}' is taken by the step itself or starts with an underscore", "measures", name)
+        fields = [
+            pa.field("window_start", TIMESTAMP),
+            pa.field("window_end", TIMESTAMP),
+            *(schema.field(name).with_metadata(None) for name in self.by),
+            *self.compiled(schema).result_fields,
+            pa.field("revision", pa.int32()),
+            *SYSTEM_FIELDS,
+        ]
+        stage = traits(schema).stage + 1
+        return with_traits(like(schema, fields), stage=stage, keys=tuple(self.by), aggregated=True)

@@ -1,0 +1,52 @@
+"""How to reach a Kafka cluster, with secrets as references that are resolved where they are used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tocsin.parts.failure import Failure
+from tocsin.parts.part import Param
+
+DEFAULT_BROKERS = "localhost:9092"
+BROKERS_VARIABLE = "TOCSIN_BROKERS"
+
+
+class Kafka(BaseModel):
+    """A Kafka cluster. Secrets are written as `env:NAME` or `file:/path` and never stand in plans or logs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    brokers: str | None = Param(None, help=f"host:port, several with commas; by default ${BROKERS_VARIABLE}")
+    settings: dict[str, str | int | float | bool] = Param(
+        {}, help="settings of librdkafka, such as security.protocol: SASL_SSL; secrets as env:NAME or file:/path"
+    )
+
+    def address(self) -> str:
+        """The brokers."""
+        return self.brokers or os.environ.get(BROKERS_VARIABLE) or DEFAULT_BROKERS
+
+    def client_settings(self, **defaults: Any) -> dict[str, Any]:
+        """Settings for a client, with secrets resolved. Raises Failure for a reference that leads nowhere."""
+        resolved = {name: resolve(value, name) for name, value in self.settings.items()}
+        return {**defaults, **resolved, "bootstrap.servers": self.address()}
+
+
+def resolve(value: Any, name: str) -> Any:
+    """What an `env:` or `file:` reference stands for; any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    kind, _, rest = value.partition(":")
+    if kind == "env":
+        found = os.environ.get(rest)
+        if found is None:
+            raise Failure(f"the setting '{name}' refers to the environment variable {rest}, which is not set")
+        return found
+    if kind == "file":
+        try:
+            return Path(rest).read_text("utf-8").strip()
+        except OSError as error:
+            raise Failure(f"the setting '{name}' refers to the file {rest}: {error.strerror}") from None
+    return value

@@ -1,0 +1,104 @@
+"""The Detect step: its configuration."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
+from tocsin.columns.expressions.typing import kind_of, suggestion
+from tocsin.parts.detector import Detector
+from tocsin.parts.finder import UnknownPart, find
+from tocsin.parts.part import Fault, Param, Part
+
+ALARM_FIELDS = (
+    pa.field("alarm_id", pa.string()),
+    pa.field("event", pa.string()),
+    pa.field("rule", pa.string()),
+    pa.field("detector", pa.string()),
+    pa.field("severity", pa.string()),
+    pa.field("key", pa.string()),
+    pa.field("labels", pa.map_(pa.string(), pa.string())),
+    pa.field("time", TIMESTAMP),
+    pa.field("started_at", TIMESTAMP),
+    pa.field("of", pa.string()),
+    pa.field("observed", pa.float64()),
+    pa.field("expected", pa.string()),
+    pa.field("score", pa.float64()),
+    pa.field("peak_score", pa.float64()),
+    pa.field("message", pa.string()),
+)
+"""Columns of an alarm event. `event`: raise, update or clear; `time`: event time of the reading that caused it;
+`started_at`: of the first reading of the alarm; `key`: the key columns as text; `score` 1 is the alarm line."""
+
+
+class AlarmRule(Part):
+    """When scores become an alarm, and when it is over. Counts are readings with a score, one after another."""
+
+    raise_after: int = Param(1, help="scores of at least 1 in a row that raise an alarm", ge=1)
+    clear_after: int = Param(1, help="scores under `clear_below` in a row that clear it", ge=1)
+    clear_below: float = Param(1.0, help="score under which a reading is normal again; under 1 is hysteresis", gt=0, le=1)
+    severity: Literal["informational", "low", "medium", "high", "critical"] = Param("medium", help="severity")
+
+
+class Detect(Part):
+    """Scores each reading of a sensor (1 is the alarm line) and gives alarms.
+
+    Output: the input with the score column; output `alarms`: raise, update and clear events; output `late`: readings
+    behind their partition's watermark, which come too late to be put in order. Of aggregates, only revision 0 is judged.
+    """
+
+    of: str = Param(help="the column that is judged")
+    by: list[str] = Param(help="columns that identify a sensor", min_length=1)
+    detector: dict[str, dict[str, Any] | None] = Field(
+        alias="with", description="one detector and its configuration, such as {robust_z: {window: 60}}"
+    )
+    alarm: AlarmRule = Param(AlarmRule(), help="when scores become an alarm")
+    score: str = Param("score", help="name of the score column")
+    rule: str = Param("", help="name of the rule in alarms and their ids; by default the job's and the step's")
+    shards: int = Param(16, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
+
+    _detector: Detector = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _one_detector(self) -> Detect:
+        if len(self.detector) != 1:
+            raise ValueError("`with` takes one detector; use one Detect step for each")
+        return self
+
+    def made(self) -> Detector:
+        """The detector. Raises Fault."""
+        name, config = next(iter(self.detector.items()))
+        try:
+            detector: Detector = find("detect", name)(**(config or {}))
+        except UnknownPart as error:
+            raise Fault(str(error), "with", name) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Fault(f"'{name}': {first['msg']}", "with", name, *first["loc"]) from None
+        return detector
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Schema of the scored readings. Raises Fault."""
+        self.made()
+        names = [name for name in schema.names if not name.startswith("_")]
+        known = f" (columns: {', '.join(names)})"
+        if self.of not in names:
+            raise Fault(f"no column '{self.of}' in its input{suggestion(self.of, names)}{known}", "of")
+        for at, name in enumerate(self.by):
+            if name not in names:
+                raise Fault(f"no column '{name}' in its input{suggestion(name, names)}{known}", "by", at)
+        if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
+            raise Fault(f"'{self.of}' is {schema.field(self.of).type}; a detector judges numbers", "of")
+        if self.score in schema.names:
+            raise Fault(f"its input already has a column '{self.score}'; name another", "score")
+        fields = list(schema)
+        fields.insert(len(names), pa.field(self.score, pa.float64()))
+        return with_traits(like(schema, fields), stage=traits(schema).stage + 1)
+
+    def alarm_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Schema of the alarm events."""
+        rows = like(schema, [*ALARM_FIELDS, *SYSTEM_FIELDS])
+        return with_traits(rows, stage=traits(schema).stage + 1, keys=("alarm_id", "event", "time"), aggregated=False)

@@ -1,0 +1,74 @@
+"""Detectors: how unusual each reading of a sensor is. A score has one meaning everywhere: 1 is the alarm line."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tocsin.columns.contract import Floats, Int64s
+from tocsin.columns.recurrence import Recurrence
+from tocsin.parts.part import Part
+
+State = tuple[float, ...]
+
+
+class Detector(Part):
+    """One sensor's readings in time order and its state, to scores and the new state.
+
+    Write either `score` (NumPy over one sensor's readings) or `step` (a `Recurrence` over one reading, which is compiled
+    and run over all sensors at once). State is a fixed number of floats a sensor. Missing readings (null, NaN) score NaN
+    and leave the state as it was; infinite ones score infinity and leave it too. `score` never sees either.
+    """
+
+    start: ClassVar[State] = ()
+    step: ClassVar[Recurrence | None] = None
+    # A detector that must speak of a sensor that says nothing overrides this with a time in microseconds.
+    silence: ClassVar[int | None] = None
+
+    def start_state(self) -> State:
+        """State of a sensor never seen; override where its length depends on the configuration."""
+        return self.start
+
+    def parameters(self) -> State:
+        """What `step` gets as `parameters`."""
+        return ()
+
+    def silence_after(self) -> int | None:
+        """Microseconds without a reading after which a sensor is missing; None: silence is not judged."""
+        return self.silence
+
+    def expectation(self, expected: float) -> str:
+        """What would have been normal, in words; `expected` is the second number that `step` gave, or NaN."""
+        return "" if np.isnan(expected) else f"about {expected:.4g}"
+
+    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
+        """Scores of one sensor's finite readings `x` at event times `t` (seconds), and its new state."""
+        if self.step is None:
+            raise NotImplementedError
+        state = np.array(s, np.float64)
+        scores, _ = self.step.run_plain(x, t, state, np.array(self.parameters(), np.float64))
+        return scores, tuple(state)
+
+    def score_many(self, x: Floats, t: Floats, starts: Int64s, states: Floats) -> tuple[Floats, Floats]:
+        """Scores and expected values of many sensors' readings; `starts` bounds each run; `states` is changed."""
+        if self.step is not None:
+            return self.step.run(x, t, starts, states, np.array(self.parameters(), np.float64))
+        scores = np.where(np.isinf(x), np.inf, np.nan)
+        for segment in range(len(starts) - 1):
+            rows = np.arange(starts[segment], starts[segment + 1])
+            rows = rows[np.isfinite(x[rows])]
+            if len(rows):
+                scores[rows], state = self.score(x[rows], t[rows], tuple(states[segment]))
+                states[segment] = state
+        return scores, np.full(len(x), np.nan)
+
+
+def width_of(detector: Detector) -> int:
+    """Floats of state a sensor."""
+    return len(detector.start_state())
+
+
+def describe(detector: Detector) -> dict[str, Any]:
+    """Configuration as it is written in a job."""
+    return detector.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,65 @@
+"""What a step with keyed state is, without Beam: rows are sent to shards, kept there, and released by event time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.columns.groups import shards
+
+FOREVER = 2**61
+"""A time after every other: the input has ended and all of it is here."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A batch on its way to the shards, and what does not go there: by output name. counts: rows by fate."""
+
+    by_shard: list[tuple[int, pa.RecordBatch]]
+    outputs: dict[str, pa.RecordBatch] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """What a shard gave at a time. due: the next time at which it wants to be advanced, or None."""
+
+    outputs: list[tuple[str, pa.RecordBatch]]
+    state: bytes | None
+    due: int | None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class KeyedStep(Protocol):
+    """A step with state. All times are microseconds of event time."""
+
+    shards: int
+    shard_schema: pa.Schema
+    outputs: dict[str, pa.Schema]
+    # Whether rows are advanced when they come, and not when the watermark has passed them.
+    eager: bool
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        """Rows to shards, before the shuffle."""
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        """When a shard that just got this batch wants to be advanced."""
+
+    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
+        """Take in what arrived and give what is complete at `time`; `end`: the watermark of a bounded input's end."""
+
+
+def split_by_key(batch: pa.RecordBatch, by: list[str], count: int) -> list[tuple[int, pa.RecordBatch]]:
+    """Rows by the shard of their key, in their order."""
+    if not batch.num_rows:
+        return []
+    if not by:
+        return [(0, batch)]
+    owner = shards([batch.column(name) for name in by], count)
+    order = np.argsort(owner, kind="stable")
+    bounds = np.searchsorted(owner[order], np.arange(count + 1))
+    ordered = batch.take(pa.array(order))
+    return [(s, ordered.slice(bounds[s], bounds[s + 1] - bounds[s])) for s in np.unique(owner).tolist()]

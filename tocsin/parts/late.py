@@ -1,0 +1,16 @@
+"""Late rows, as the output `late` of a step has them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from tocsin.columns.contract import EVENT_TIME, WATERMARK
+
+
+def re_timed(late: pa.RecordBatch) -> pa.RecordBatch:
+    """Late rows at the watermark that they met, so that a sink groups them by when they came and not by when they were.
+
+    The column of the event time that the source named keeps the reading's own time.
+    """
+    at = late.schema.get_field_index(EVENT_TIME)
+    return late.set_column(at, late.schema.field(at), late.column(WATERMARK))

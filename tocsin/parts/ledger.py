@@ -1,0 +1,43 @@
+"""What became of every row: read = kept + late + rejected + filtered, at every step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+FATES = ("read", "kept", "late", "rejected", "filtered")
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """Rows of one step by fate. A message that could not be read counts as one row."""
+
+    read: int = 0
+    kept: int = 0
+    late: int = 0
+    rejected: int = 0
+    filtered: int = 0
+
+    @property
+    def balances(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.read == self.kept + self.late + self.rejected + self.filtered
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Counts by step name. `order`: the steps as the job has them."""
+
+    steps: dict[str, StepCount] = field(default_factory=dict)
+
+    @property
+    def balances(self) -> bool:
+        """Whether every step balances."""
+        return all(count.balances for count in self.steps.values())
+
+    def in_order(self, names: list[str]) -> Ledger:
+        """The named steps, in that order, zeros where nothing was counted."""
+        return Ledger({name: self.steps.get(name, StepCount()) for name in names})
+
+    def as_dict(self) -> dict[str, dict[str, int]]:
+        """For JSON."""
+        return {name: asdict(count) for name, count in self.steps.items()}

@@ -1,0 +1,192 @@
+"""Kafka messages to readings: frames, schemas by key, decoding, and rejects for what cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from tocsin.columns.avro.decode import Decoded, Decoder, unnest
+from tocsin.columns.avro.types import leaves, parse_schema
+from tocsin.columns.avro.wire import Framed, Unframed, fingerprint_key, unframe
+from tocsin.columns.contract import BEGINNING, Int64s
+from tocsin.columns.json_readings import JsonDecoder
+from tocsin.parts.connection import resolve
+from tocsin.parts.failure import Failure
+from tocsin.parts.part import Param
+from tocsin.parts.source import Fetched, Split
+
+
+class Registry(BaseModel):
+    """A Confluent-compatible schema registry. Only ids of the allowed subjects are read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    url: str = Param(help="such as http://registry:8081")
+    subjects: list[str] = Param([], help="subjects whose schemas are read; by default '<topic>-value'")
+    settings: dict[str, str] = Param({}, help="settings of the client, such as basic.auth.user.info: env:REGISTRY_LOGIN")
+
+    def schemas(self, topic: str) -> dict[str, str]:
+        """All versions of the allowed subjects by schema key. Raises Failure where the registry does not answer."""
+        from confluent_kafka.schema_registry import SchemaRegistryClient
+        from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+        resolved = {name: resolve(value, name) for name, value in self.settings.items()}
+        found: dict[str, str] = {}
+        try:
+            client = SchemaRegistryClient({"url": self.url, "timeout": 10, **resolved})
+            for subject in self.subjects or [f"{topic}-value"]:
+                for version in client.get_versions(subject):
+                    registered = client.get_version(subject, version)
+                    text = registered.schema.schema_str
+                    found[f"id:{registered.schema_id}"] = text
+                    guid = getattr(registered, "guid", None)
+                    if guid:
+                        found[f"guid:{guid}"] = text
+        except SchemaRegistryError as error:
+            raise Failure(f"the schema registry at {self.url} refused: {error.error_message}") from None
+        except Exception as error:  # the client raises whatever its HTTP library does
+            raise Failure(f"no answer from the schema registry at {self.url}: {type(error).__name__}") from None
+        return found
+
+
+@dataclass(frozen=True)
+class Messages:
+    """What is taken out of Kafka's message objects, once each."""
+
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    offsets: Int64s
+    received: Int64s
+
+    @classmethod
+    def of(cls, messages: list[Any]) -> Messages:
+        """From messages without errors; `received` is the Kafka timestamp in microseconds, BEGINNING where unknown."""
+        stamps = [message.timestamp() for message in messages]
+        return cls(
+            [message.key() for message in messages],
+            [message.value() for message in messages],
+            np.fromiter((message.offset() for message in messages), np.int64, len(messages)),
+            np.fromiter((t * 1000 if kind else BEGINNING for kind, t in stamps), np.int64, len(messages)),
+        )
+
+
+class Reading:
+    """Decodes the messages of one topic into the columns of one reader schema."""
+
+    def __init__(
+        self,
+        topic: str,
+        reader: str,
+        form: Literal["confluent", "avro", "json"],
+        writers: dict[int, str],
+        registry: Registry | None,
+        readings: str | None,
+        fields: pa.Schema,
+    ) -> None:
+        self.topic = topic
+        self.reader = reader
+        self.form = form
+        self.registry = registry
+        self.readings = readings
+        self.fields = fields
+        self._json = JsonDecoder(leaves(parse_schema(reader))) if form == "json" else None
+        self._schemas = {f"id:{key}": text for key, text in writers.items()}
+        self._schemas |= {fingerprint_key(parse_schema(text)): text for text in writers.values()}
+        self._decoders: dict[str, Decoder | str] = {}
+
+    def decode(self, messages: Messages, split: Split, position: int) -> Fetched:
+        """The readings of the messages in the order of their offsets, and rejects for the rest."""
+        unframed = self._unframe(messages.values)
+        faults = list(unframed.faults)
+        batches: list[tuple[pa.RecordBatch, Int64s, Int64s]] = []
+        for group in unframed.groups:
+            decoded = self._decode_group(group)
+            if isinstance(decoded, str):
+                faults += [(at, decoded) for at in group.positions]
+                continue
+            faults += [(group.positions[at], reason) for at, reason in decoded.faults]
+            if decoded.batch.num_rows:
+                batches.append(self._placed(decoded, np.array(group.positions, np.int64)))
+        rejected = [self._reject(messages, split, at, reason) for at, reason in sorted(faults)]
+        batch, owners, index = self._together(batches)
+        received = messages.received[owners]
+
+        def original(row: int) -> tuple[bytes | None, bytes | None]:
+            return messages.keys[owners[row]], messages.values[owners[row]]
+
+        return Fetched(
+            batch, messages.offsets[owners], index, received, position, len(messages.values), rejected, original
+        )
+
+    def _unframe(self, values: list[bytes | None]) -> Unframed:
+        if self.form == "confluent":
+            return unframe(values)
+        present = [at for at, value in enumerate(values) if value is not None]
+        faults = [(at, "the message has no value (a tombstone)") for at, value in enumerate(values) if value is None]
+        datums = [value for value in values if value is not None]
+        return Unframed([Framed("id:1", present, datums)] if present else [], faults)
+
+    def _decode_group(self, group: Framed) -> Decoded | str:
+        if self._json is not None:
+            return self._json.decode(group.datums)
+        decoder = self._decoder(group.key)
+        return decoder if isinstance(decoder, str) else decoder.decode(group.datums)
+
+    def _decoder(self, key: str) -> Decoder | str:
+        """The decoder of a schema key, or why there is none."""
+        if key not in self._decoders:
+            if key not in self._schemas and self.registry is not None:
+                self._schemas |= self.registry.schemas(self.topic)
+            if key not in self._schemas:
+                known = ", ".join(sorted(k for k in self._schemas if k.startswith("id:"))) or "none"
+                # Not remembered where a registry may learn it later.
+                return self._remember(key, f"unknown schema {key} (known: {known})", self.registry is None)
+            try:
+                self._decoders[key] = Decoder(self._schemas[key], self.reader)
+            except ValueError as error:
+                return self._remember(key, f"schema {key} does not fit: {error}", True)
+        return self._decoders[key]
+
+    def _remember(self, key: str, reason: str, lasting: bool) -> str:
+        if lasting:
+            self._decoders[key] = reason
+        return reason
+
+    def _placed(self, decoded: Decoded, positions: Int64s) -> tuple[pa.RecordBatch, Int64s, Int64s]:
+        """Rows with the position of their message and their index within it."""
+        batch, rows = decoded.batch, np.array(decoded.rows, np.int64)
+        if self.readings is None:
+            index = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        else:
+            batch, messages, within = unnest(batch, self.readings, decoded.rows)
+            rows, index = np.array(messages, np.int64), np.array(within, np.int64)
+        return batch.select(self.fields.names).cast(self.fields), positions[rows], index
+
+    def _together(self, batches: list[tuple[pa.RecordBatch, Int64s, Int64s]]) -> tuple[pa.RecordBatch, Int64s, Int64s]:
+        if not batches:
+            empty = pa.RecordBatch.from_pylist([], schema=self.fields)
+            return empty, np.zeros(0, np.int64), np.zeros(0, np.int64)
+        if len(batches) == 1:
+            return batches[0]
+        batch = pa.concat_batches([batch for batch, _, _ in batches])
+        owners, index = (np.concatenate([part[i] for part in batches]) for i in (1, 2))
+        order = np.lexsort((index, owners))
+        return batch.take(pa.array(order)), owners[order], index[order]
+
+    def _reject(self, messages: Messages, split: Split, at: int, reason: str) -> dict[str, Any]:
+        received = int(messages.received[at])
+        return {
+            "topic": split.topic,
+            "partition": split.partition,
+            "offset": int(messages.offsets[at]),
+            "index": None,
+            "timestamp": received if received > BEGINNING else None,
+            "key": messages.keys[at],
+            "value": messages.values[at],
+            "step": "ReadTelemetry",
+            "reason": "unreadable",
+            "message": reason,
+        }

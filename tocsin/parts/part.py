@@ -1,0 +1,122 @@
+"""The base of all parts, and the types of their parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from tocsin.columns.quantities import format_duration, parse_duration
+
+
+class Fault(ValueError):
+    """A mistake in a part's configuration that shows against its input.
+
+    path: where in the configuration, as keys and positions. at: position within that text, if it is an expression.
+    """
+
+    def __init__(self, message: str, *path: str | int, at: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.at = at
+
+
+class Tally:
+    """A running tally of an aggregation: a kernel, and what it is given of the column."""
+
+    def __init__(self, kernel: str, transform: Callable[[Any, Any], Any] | None) -> None:
+        self.kernel = kernel
+        self.transform = transform
+
+
+class Part(BaseModel):
+    """A part: parameters are fields with `Param`, the docstring's first line says what it gives.
+
+    examples: tuples of (configuration, input, expected output); they are documentation and test.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ignored_types=(Tally,), arbitrary_types_allowed=True, protected_namespaces=()
+    )
+    examples: ClassVar[list[Any]] = []
+
+    @classmethod
+    def part_name(cls) -> str:
+        """The name in a job: the class name in snake case."""
+        return snake_case(cls.__name__)
+
+
+def snake_case(name: str) -> str:
+    """`FlatLine` is `flat_line`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def Param(default: Any = ..., *, help: str, **bounds: Any) -> Any:  # noqa: N802, A002 - reads as a declaration
+    """A parameter. help: one line with the unit. bounds: ge, gt, le, lt, examples, min_length, max_length …"""
+    return Field(default, description=help, **bounds)
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("write a duration as text with a unit, such as '30 s', '10 min' or '1 h'")
+    if isinstance(value, int):
+        if value == 0:
+            return 0
+        raise ValueError(f"a duration needs a unit, such as '{value} s'")
+    return parse_duration(value)
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(us|ms|s|min|m|h|d|w)\s*)+$"}),
+]
+"""Microseconds, written as text with a unit."""
+
+
+class JobFile(BaseModel):
+    """A file that a job names, with its text as it was when the job was checked: workers need not have it."""
+
+    model_config = ConfigDict(frozen=True)
+    path: str
+    text: str
+
+
+def find_file(name: str, folders: list[str]) -> Path:
+    """The file, looked for in each folder. Raises ValueError that says where it was looked for."""
+    for folder in folders:
+        candidate = Path(folder) / name
+        if candidate.is_file():
+            return candidate
+    raise ValueError(f"no file '{name}' (looked in: {', '.join(dict.fromkeys(str(f) for f in folders))})")
+
+
+def _job_file(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    folders = (info.context or {}).get("folders", ["."])
+    path = find_file(value, folders)
+    return JobFile(path=str(path), text=path.read_text("utf-8"))
+
+
+TextFile = Annotated[
+    JobFile,
+    BeforeValidator(_job_file),
+    PlainSerializer(lambda file: file.path, return_type=str),
+    WithJsonSchema({"type": "string", "description": "path, from the job's folder or the project's"}),
+]
+"""A text file named by a job, read when the job is checked."""
+
+
+def _data_file(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str) or "://" in value:
+        return value
+    return str(find_file(value, (info.context or {}).get("folders", ["."])).resolve())
+
+
+DataFile = Annotated[str, BeforeValidator(_data_file)]
+"""A data file named by a job, which workers open themselves."""

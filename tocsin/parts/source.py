@@ -1,0 +1,107 @@
+"""Sources: where readings come from, split by split, with a position after each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.columns.contract import BEGINNING, SYSTEM_FIELDS, Int64s, micros, readings_schema, with_traits
+from tocsin.parts.part import Duration, Fault, Param, Part
+
+REJECTS = pa.schema(
+    [
+        pa.field("topic", pa.string()),
+        pa.field("partition", pa.int32()),
+        pa.field("offset", pa.int64()),
+        pa.field("index", pa.int32()),
+        pa.field("timestamp", pa.timestamp("us", tz="UTC")),
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field("step", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("message", pa.string()),
+    ]
+)
+REJECTS_SCHEMA = with_traits(pa.schema([*REJECTS, *SYSTEM_FIELDS]))
+"""Rejected messages and readings. `value`: the original bytes, or the row as JSON where a later step rejected it."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A part of the input that is read in order. `stop` is the position after the last, or None for unbounded."""
+
+    topic: str
+    partition: int
+    start: int
+    stop: int | None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Readings in the order of their positions.
+
+    batch: the source's columns. partition-wide `offsets` and `index` say where each row comes from; `received`: when it
+    arrived, microseconds, or BEGINNING where unknown. rejected: rows of REJECTS. messages: how many were read.
+    position: where reading goes on. original: key and value of the message that a row comes from.
+    """
+
+    batch: pa.RecordBatch
+    offsets: Int64s
+    index: Int64s
+    received: Int64s
+    position: int
+    messages: int
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    original: Callable[[int], tuple[bytes | None, bytes | None]] | None = None
+
+
+class Source(Part):
+    """Gives splits, and reads one from any position. Event time, watermarks, lateness and checkpoints follow."""
+
+    event_time: str = Param(help="column of the event time", examples=["observed_at"])
+    out_of_orderness: Duration = Param("0 s", help="how far readings of one partition may be out of order", validate_default=True)
+    allowed_lateness: Duration = Param("0 s", help="how long a window waits for late readings", validate_default=True)
+    max_future: Duration = Param("5 min", help="readings further ahead of their arrival are rejected", validate_default=True)
+
+    unbounded: ClassVar[bool] = False
+
+    def fields(self) -> list[pa.Field]:
+        """The user's columns. Raises Fault or ValueError."""
+        raise NotImplementedError
+
+    def topic_name(self) -> str:
+        """What the ledger and the lake call this input."""
+        raise NotImplementedError
+
+    def schema_of_rows(self) -> pa.Schema:
+        """The schema that the source gives: the user's columns and the system columns."""
+        fields = self.fields()
+        names = [f.name for f in fields]
+        if self.event_time not in names:
+            raise Fault(f"no column '{self.event_time}' in the readings (columns: {', '.join(names)})", "event_time")
+        kind = next(f.type for f in fields if f.name == self.event_time)
+        if not (pa.types.is_timestamp(kind) or kind == pa.int64()):
+            raise Fault(f"'{self.event_time}' is {kind}; an event time is a timestamp or a long of milliseconds", "event_time")
+        return readings_schema(fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness)
+
+    def splits(self, live: bool) -> list[Split]:
+        """The splits as they are now; bounded unless `live`."""
+        raise NotImplementedError
+
+    def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        """Batches from a position on; None when there is nothing at present (unbounded splits only)."""
+        raise NotImplementedError
+
+
+def event_micros(column: Any) -> Int64s:
+    """An event time column in microseconds; longs are milliseconds; null becomes BEGINNING."""
+    if pa.types.is_timestamp(column.type):
+        return micros(column)
+    values = column.fill_null(0).to_numpy(zero_copy_only=False)
+    missing = column.is_null().to_numpy(zero_copy_only=False) | (np.abs(values) > 2**62 // 1000)
+    result: Int64s = np.where(missing, BEGINNING, np.where(missing, 0, values) * 1000)
+    return result

@@ -1,0 +1,250 @@
+"""Window state of the Aggregate step as a pure object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.columns.blocks import from_ipc, to_ipc
+from tocsin.columns.contract import (
+    EVENT_TIME,
+    SYSTEM_FIELDS,
+    WATERMARK,
+    Int64s,
+    Offsets,
+    merge_offsets,
+    micros,
+    offsets_of,
+    timestamps,
+    traits,
+    with_offsets,
+)
+from tocsin.columns.groups import group_ids
+from tocsin.columns.sessions import session_ids
+from tocsin.columns.windows import Session, Sliding
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
+from tocsin.parts.late import re_timed
+
+_START, _END, _ACCEPTED, _ON_TIME = "_start", "_end", "_accepted", "_on_time"
+
+
+class Windower:
+    """Folds rows into partial results, merges them, and gives the windows that are complete at a time.
+
+    A window's revision 0 holds exactly the rows whose partition's watermark had not passed the window's end at their
+    offset; revision 1, at end + allowed lateness, all that were not late. Neither depends on when this code runs.
+    """
+
+    eager = False
+
+    def __init__(self, step: Aggregate, schema: pa.Schema) -> None:
+        self.step = step
+        self.shards = step.shards
+        self.schema = step.output_schema(schema)
+        self.outputs = {"output": self.schema, "late": schema}
+        self.windows = step.windows()
+        self.measures = step.compiled(schema)
+        self.lateness = traits(schema).allowed_lateness
+        self.shard_schema = pa.schema(
+            [
+                *(pa.field(name, pa.int64()) for name in (_START, _END, _ACCEPTED, _ON_TIME)),
+                *(schema.field(name).with_metadata(None) for name in step.by),
+                *self.measures.partial_fields,
+            ]
+        )
+
+    def fold(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """Partial results of the rows that are not late, and the late rows."""
+        times, watermarks = micros(batch.column(EVENT_TIME)), micros(batch.column(WATERMARK))
+        if isinstance(self.windows, Session):
+            starts, ends = times, times + self.windows.gap
+            accepted = on_time = np.zeros(len(times), np.int64)
+            late = ends + self.lateness <= watermarks
+        else:
+            starts = self.windows.panes(times)
+            ends = starts + self.windows.pane
+            accepted = self.windows.first_open(starts, watermarks, self.lateness)
+            on_time = self.windows.first_open(starts, watermarks, 0) if self.lateness else accepted
+            late = accepted > self.windows.last_window(starts)
+        late_rows = batch.slice(0, 0)
+        if late.any():
+            late_rows, kept = batch.filter(pa.array(late)), ~late
+            batch = batch.filter(pa.array(kept))
+            starts, ends, accepted, on_time = starts[kept], ends[kept], accepted[kept], on_time[kept]
+            times = times[kept]
+        by = [batch.column(name) for name in self.step.by]
+        if isinstance(self.windows, Session):
+            keys = group_ids(by)[0] if by else np.zeros(len(times), np.int64)
+            ids, first = group_ids([session_ids(keys, starts, ends)])
+            starts, ends = _bounds(ids, starts, ends, len(first))
+            bounds = [starts, ends, accepted[first], on_time[first]]
+        else:
+            ids, first = group_ids([starts, accepted, on_time, *by])
+            bounds = [values[first] for values in (starts, ends, accepted, on_time)]
+        rows = pa.array(first)
+        arrays = self.measures.fold(batch, times, ids, len(first))
+        partial = pa.RecordBatch.from_arrays(
+            [*(pa.array(b) for b in bounds), *(k.take(rows) for k in by), *arrays], schema=self.shard_schema
+        )
+        return with_offsets(partial, offsets_of(batch)), late_rows
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        """Partial results by shard; late rows to `late`."""
+        partial, late = self.fold(batch)
+        outputs = {"late": re_timed(late)} if late.num_rows else {}
+        counts = {"kept": batch.num_rows - late.num_rows, "late": late.num_rows}
+        by_shard = split_by_key(partial, self.step.by, self.shards)
+        return Routed([(shard, with_offsets(part, offsets_of(partial))) for shard, part in by_shard], outputs, counts)
+
+    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
+        """Merge what arrived, give the windows that are complete at `time`."""
+        block, done = window_state_from_bytes(state) if state is not None else (None, -FOREVER)
+        parts = ([block] if block is not None and block.num_rows else []) + arrived
+        if not parts:
+            return Advanced([], state, None)
+        whole = self.merge(parts)
+        results, rest = self.fire(whole, done, time)
+        done = max(done, time)
+        kept = window_state_to_bytes(rest, done) if rest.num_rows or done < FOREVER else None
+        return Advanced([("output", result) for result in results], kept, self._due(rest, done))
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        """The first time at which a batch of partial results completes a window."""
+        return self._due(batch, -FOREVER)
+
+    def merge(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
+        """Partial results of the same panes and keys made one."""
+        offsets = merge_offsets([offsets_of(partial) for partial in partials])
+        batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
+        starts, ends, accepted, on_time = (batch.column(i).to_numpy() for i in range(4))
+        by = [batch.column(name) for name in self.step.by]
+        if isinstance(self.windows, Session):
+            keys = group_ids(by)[0] if by else np.zeros(len(starts), np.int64)
+            ids, first = group_ids([session_ids(keys, starts, ends)])
+        else:
+            ids, first = group_ids([starts, accepted, on_time, *by])
+        return with_offsets(self._combine(batch, ids, first), offsets)
+
+    def _combine(self, batch: pa.RecordBatch, ids: Int64s, first: Int64s) -> pa.RecordBatch:
+        starts, ends = _bounds(ids, batch.column(_START).to_numpy(), batch.column(_END).to_numpy(), len(first))
+        rows = pa.array(first)
+        flags = [batch.column(name).take(rows) for name in (_ACCEPTED, _ON_TIME)]
+        by = [batch.column(name).take(rows) for name in self.step.by]
+        arrays = self.measures.merge(batch, ids, len(first))
+        return pa.RecordBatch.from_arrays([pa.array(starts), pa.array(ends), *flags, *by, *arrays], schema=self.shard_schema)
+
+    def _due(self, block: pa.RecordBatch, done: int) -> int | None:
+        """The next time after `done` at which `fire` has something to do, or None."""
+        if not block.num_rows:
+            return None
+        starts, ends = block.column(_START).to_numpy(), block.column(_END).to_numpy()
+        if isinstance(self.windows, Session):
+            return int(max((ends + self.lateness).min(), done + 1))
+        first = np.unique(self.windows.first_window(starts))
+        last = self.windows.last_window(starts)
+        moments = [first + self.windows.size]
+        # The first window end after `done`, of windows that a pane is still in.
+        following = (done - self.windows.size - self.windows.offset) // self.windows.every + 1
+        moments.append(np.array([following * self.windows.every + self.windows.offset + self.windows.size]))
+        moments.append(np.unique(last) + self.windows.size + self.lateness)
+        if self.lateness:
+            moments.append(moments[0] + self.lateness)
+            moments.append(moments[1] + self.lateness)
+        every = np.concatenate(moments)
+        every = every[every > done]
+        return int(every.min()) if len(every) else None
+
+    def fire(self, block: pa.RecordBatch, done: int, time: int) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
+        """Results of the windows that became complete after `done` and by `time`, and the block without what is spent."""
+        if isinstance(self.windows, Session):
+            return self._fire_sessions(block, time)
+        starts = block.column(_START).to_numpy()
+        results = []
+        for start in self.windows.starts_ending_by(starts, time).tolist():
+            end = start + self.windows.size
+            inside = (starts >= start) & (starts < end)
+            if not inside.any():
+                continue
+            accepted, on_time = block.column(_ACCEPTED).to_numpy(), block.column(_ON_TIME).to_numpy()
+            if done < end:
+                results += self._window(block, inside & (on_time <= start), start, 0)
+            if self.lateness and done < end + self.lateness <= time:
+                delayed = inside & (on_time > start) & (accepted <= start)
+                if delayed.any():
+                    results += self._revision(block, inside & (accepted <= start), delayed, start)
+        kept = self.windows.last_window(starts) + self.windows.size + self.lateness > time
+        remaining = block.filter(pa.array(kept))
+        return results, with_offsets(remaining, offsets_of(block) if remaining.num_rows else {})
+
+    def _revision(self, block: pa.RecordBatch, inside: Any, delayed: Any, start: int) -> list[pa.RecordBatch]:
+        rows = block.filter(pa.array(inside))
+        touched = delayed[inside]
+        if self.step.by:
+            ids, first = group_ids([rows.column(name) for name in self.step.by])
+            changed = np.zeros(len(first), bool)
+            changed[ids[touched]] = True
+            rows = rows.filter(pa.array(changed[ids]))
+        return self._window(with_offsets(rows, offsets_of(block)), np.ones(rows.num_rows, bool), start, 1)
+
+    def _window(self, block: pa.RecordBatch, rows: Any, start: int, revision: int) -> list[pa.RecordBatch]:
+        batch = block.filter(pa.array(rows))
+        if not batch.num_rows:
+            return []
+        by = [batch.column(name) for name in self.step.by]
+        ids, first = group_ids(by) if by else (np.zeros(batch.num_rows, np.int64), np.zeros(1, np.int64))
+        whole = self._combine(batch, ids, first) if len(first) < batch.num_rows else batch
+        assert isinstance(self.windows, Sliding)
+        starts = np.full(whole.num_rows, start, np.int64)
+        return [self._finished(whole, starts, starts + self.windows.size, revision, offsets_of(block))]
+
+    def _fire_sessions(self, block: pa.RecordBatch, time: int) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
+        ends = block.column(_END).to_numpy()
+        complete = ends + self.lateness <= time
+        ready, rest = block.filter(pa.array(complete)), block.filter(pa.array(~complete))
+        if not ready.num_rows:
+            return [], block
+        starts, ends = ready.column(_START).to_numpy(), ready.column(_END).to_numpy()
+        return [self._finished(ready, starts, ends, 0, offsets_of(block))], with_offsets(rest, offsets_of(block))
+
+    def _finished(self, partial: pa.RecordBatch, starts: Int64s, ends: Int64s, revision: int, offsets: Offsets) -> pa.RecordBatch:
+        """One row a key, in the order of the keys' columns, so that the same window is the same rows on every run."""
+        results = self.measures.finish(partial, starts, ends)
+        size = partial.num_rows
+        columns = [
+            timestamps(starts),
+            timestamps(ends),
+            *(partial.column(name) for name in self.step.by),
+            *results,
+            pa.repeat(pa.scalar(revision, pa.int32()), size),
+            timestamps(ends - 1),
+            *(pa.nulls(size, field.type) for field in SYSTEM_FIELDS[1:]),
+        ]
+        batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        if size > 1:
+            batch = batch.sort_by([(name, "ascending") for name in ("window_start", *self.step.by)])
+        return with_offsets(batch, offsets)
+
+
+def _bounds(ids: Int64s, starts: Int64s, ends: Int64s, groups: int) -> tuple[Int64s, Int64s]:
+    first, last = np.full(groups, FOREVER, np.int64), np.full(groups, -FOREVER, np.int64)
+    np.minimum.at(first, ids, starts)
+    np.maximum.at(last, ids, ends)
+    return first, last
+
+
+def window_state_to_bytes(block: pa.RecordBatch, done: int) -> bytes:
+    """State of a shard: its partial results and the time up to which windows were given out."""
+    metadata = {**(block.schema.metadata or {}), b"tocsin.done": json.dumps({"version": 1, "done": done}).encode()}
+    return to_ipc(block.replace_schema_metadata(metadata))
+
+
+def window_state_from_bytes(data: bytes) -> tuple[pa.RecordBatch, int]:
+    """What `window_state_to_bytes` wrote."""
+    block = from_ipc(data)
+    metadata = dict(block.schema.metadata)
+    state = json.loads(metadata.pop(b"tocsin.done"))
+    return block.replace_schema_metadata(metadata), int(state["done"])

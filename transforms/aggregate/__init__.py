@@ -1,0 +1,1 @@
+"""Aggregations: what a window says of its readings."""

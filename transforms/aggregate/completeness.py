@@ -1,0 +1,20 @@
+"""Share of the expected readings that arrived."""
+
+import pyarrow.compute as pc
+
+from tocsin.api import Aggregation, Column, Duration, Param, tally
+
+
+class Completeness(Aggregation):
+    """Valid readings over the number expected at a cadence, at most 1: `completeness(value, cadence='10 s')`."""
+
+    cadence: Duration = Param(help="time between readings", examples=["10 s"])
+
+    seen = tally("count")
+
+    def finish(self, seen: Column, window_start: Column, window_end: Column) -> Column:
+        length = pc.subtract(window_end.cast("int64"), window_start.cast("int64"))
+        expected = pc.divide(pc.cast(length, "double"), float(self.cadence))
+        return pc.min_element_wise(1.0, pc.divide(pc.cast(seen, "double"), expected))
+
+    examples = [({"cadence": "20 s"}, [1.0, None, 3.0], 2 / 3)]

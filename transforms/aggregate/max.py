@@ -1,0 +1,14 @@
+"""Greatest value."""
+
+from tocsin.api import Aggregation, Column, tally
+
+
+class Max(Aggregation):
+    """Greatest of the values; null when there are none."""
+
+    extreme = tally("max")
+
+    def finish(self, extreme: Column) -> Column:
+        return extreme
+
+    examples = [({}, [2.0, None, 7.0], 7.0), ({}, [None], None)]

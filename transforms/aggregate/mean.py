@@ -1,0 +1,17 @@
+"""Arithmetic mean."""
+
+import pyarrow.compute as pc
+
+from tocsin.api import Aggregation, Column, tally
+
+
+class Mean(Aggregation):
+    """Arithmetic mean of the values; null when there are none."""
+
+    total = tally("sum")
+    seen = tally("count")
+
+    def finish(self, total: Column, seen: Column) -> Column:
+        return pc.if_else(pc.equal(seen, 0), None, pc.divide(total, pc.cast(seen, "double")))
+
+    examples = [({}, [1.0, None, 2.0], 1.5), ({}, [], None)]

@@ -1,0 +1,17 @@
+"""Sum."""
+
+import pyarrow.compute as pc
+
+from tocsin.api import Aggregation, Column, tally
+
+
+class Sum(Aggregation):
+    """Sum of the values, the same whatever their order; null when there are none."""
+
+    total = tally("sum")
+    seen = tally("count")
+
+    def finish(self, total: Column, seen: Column) -> Column:
+        return pc.if_else(pc.equal(seen, 0), None, total)
+
+    examples = [({}, [1.5, None, 2.5], 4.0), ({}, [None], None)]

@@ -1,0 +1,1 @@
+"""Detectors: how unusual a reading is."""

@@ -1,0 +1,49 @@
+"""Columns computed from others."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from tocsin.api import ExpressionError, Fault, Outcome, Param, Transform, evaluate, parse, type_of
+
+
+class Derive(Transform):
+    """Adds columns computed from others, or replaces them; each expression sees those before it. Null in, null out."""
+
+    columns: dict[str, str] = Param(help="expressions by column, such as {kelvin: value + 273.15}", min_length=1)
+    drop: list[str] = Param([], help="columns to leave out afterwards")
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        for name, text in self.columns.items():
+            if name.startswith("_"):
+                raise Fault("a name that starts with an underscore is kept for system columns", "columns", name)
+            try:
+                kind = type_of(parse(text), schema)
+            except ExpressionError as error:
+                raise Fault(str(error), "columns", name, at=error.at) from None
+            field = pa.field(name, kind)
+            at = schema.get_field_index(name)
+            schema = schema.set(at, field) if at >= 0 else schema.insert(_end_of_user_columns(schema), field)
+        for at, name in enumerate(self.drop):
+            if name not in schema.names or name.startswith("_"):
+                raise Fault(f"no column '{name}' to drop", "drop", at)
+            schema = schema.remove(schema.get_field_index(name))
+        return schema
+
+    def apply(self, batch: pa.RecordBatch) -> Outcome:
+        for name, text in self.columns.items():
+            column = evaluate(parse(text), batch)
+            field = pa.field(name, column.type)
+            at = batch.schema.get_field_index(name)
+            if at >= 0:
+                batch = batch.set_column(at, field, column)
+            else:
+                batch = batch.add_column(_end_of_user_columns(batch.schema), field, column)
+        return Outcome(batch.drop_columns(self.drop) if self.drop else batch)
+
+    examples = [({"columns": {"value": "value * 2"}}, [1.0, None], [2.0, None])]
+
+
+def _end_of_user_columns(schema: pa.Schema) -> int:
+    """New columns stand before the system columns."""
+    return sum(not name.startswith("_") for name in schema.names)

@@ -1,0 +1,128 @@
+"""Telemetry from files, for replays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.api import (
+    BEGINNING,
+    Failure,
+    Fault,
+    Fetched,
+    JsonDecoder,
+    Param,
+    Source,
+    Split,
+    TextFile,
+    arrow_fields,
+    leaves,
+    parse_schema,
+    raw_avro_file,
+)
+
+
+class ReadFiles(Source):
+    """Reads Parquet, Avro or JSON lines files, each like a partition of a topic: offsets are row numbers.
+
+    The rows are those of `schema` where it is given, else those of the first file (Parquet only).
+    """
+
+    files: str = Param(help="path or glob, such as recordings/*.parquet", examples=["recordings/*.parquet"])
+    schema_: TextFile | None = Param(None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema")
+    batch_rows: int = Param(20_000, help="rows a batch", ge=1)
+
+    def topic_name(self) -> str:
+        return f"file:{Path(self.files).name}"
+
+    def _paths(self) -> list[str]:
+        pattern = Path(self.files)
+        if pattern.is_file():
+            return [self.files]
+        root = Path(pattern.anchor or ".")
+        return sorted(str(path) for path in root.glob(str(pattern.relative_to(pattern.anchor) if pattern.anchor else pattern)))
+
+    def fields(self) -> list[pa.Field]:
+        if self.schema_ is not None:
+            try:
+                return arrow_fields(parse_schema(self.schema_.text))
+            except ValueError as error:
+                raise Fault(f"{self.schema_.path}: {error}", "schema") from None
+        paths = self._paths()
+        if not paths:
+            raise Fault(f"no file matches '{self.files}'", "files")
+        if not paths[0].endswith(".parquet"):
+            raise Fault("only Parquet files bring their own columns; name a `schema`", "schema")
+        from pyarrow import parquet
+
+        schema = parquet.read_schema(paths[0]).remove_metadata()
+        return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
+
+    def splits(self, live: bool) -> list[Split]:
+        paths = self._paths()
+        if not paths:
+            raise Failure(f"no file matches '{self.files}'")
+        return [Split(path, number, 0, self._rows(path)) for number, path in enumerate(paths)]
+
+    def _rows(self, path: str) -> int:
+        if path.endswith(".parquet"):
+            from pyarrow import parquet
+
+            return int(parquet.ParquetFile(path).metadata.num_rows)
+        return sum(batch.num_rows for batch, _ in self._batches(path))
+
+    def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        position = 0
+        for batch, rejected in self._batches(split.topic):
+            after = position + batch.num_rows
+            if after > start:
+                rows = batch.slice(max(start - position, 0))
+                offsets = np.arange(max(start, position), after, dtype=np.int64)
+                received = np.full(len(offsets), BEGINNING)
+                rejects = [{**reject, "topic": split.topic, "partition": split.partition} for reject in rejected]
+                yield Fetched(rows, offsets, np.zeros(len(offsets), np.int64), received, after, rows.num_rows, rejects)
+            position = after
+
+    def _batches(self, path: str) -> Iterator[tuple[pa.RecordBatch, list[dict[str, Any]]]]:
+        """Batches of the file in its order, with the lines that could not be read."""
+        fields = pa.schema(self.fields())
+        try:
+            if path.endswith(".parquet"):
+                from pyarrow import parquet
+
+                for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=fields.names):
+                    yield batch.select(fields.names).cast(fields), []
+            elif path.endswith(".avro"):
+                assert self.schema_ is not None
+                for batch in raw_avro_file(path, self.schema_.text, self.batch_rows):
+                    yield batch, []
+            else:
+                yield from self._json_lines(path)
+        except (OSError, pa.ArrowInvalid, KeyError) as error:
+            raise Failure(f"cannot read {path}: {error}") from None
+
+    def _json_lines(self, path: str) -> Iterator[tuple[pa.RecordBatch, list[dict[str, Any]]]]:
+        assert self.schema_ is not None
+        decoder = JsonDecoder(leaves(parse_schema(self.schema_.text)))
+        with Path(path).open("rb") as lines:
+            number, chunk = 0, []
+            for line in lines:
+                chunk.append(line.rstrip(b"\r\n"))
+                if len(chunk) == self.batch_rows:
+                    yield self._decoded(decoder, chunk, number)
+                    number, chunk = number + len(chunk), []
+            if chunk:
+                yield self._decoded(decoder, chunk, number)
+
+    @staticmethod
+    def _decoded(decoder: Any, lines: list[bytes], first: int) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
+        decoded = decoder.decode(lines)
+        rejected = [
+            {"offset": first + at, "value": lines[at], "step": "ReadFiles", "reason": "unreadable", "message": reason}
+            for at, reason in decoded.faults
+        ]
+        return decoded.batch, rejected

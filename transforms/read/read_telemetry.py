@@ -1,0 +1,223 @@
+"""Telemetry from a Kafka topic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from pydantic import PrivateAttr, model_validator
+
+from tocsin.api import (
+    Failure,
+    Fault,
+    Fetched,
+    Kafka,
+    Messages,
+    Param,
+    Reading,
+    Registry,
+    Source,
+    Split,
+    TextFile,
+    arrow_fields,
+    parse_schema,
+)
+
+_PATIENCE = 10.0
+
+
+class ReadTelemetry(Source):
+    """Reads Avro or JSON readings from a topic, each partition in order.
+
+    A message that cannot be read goes to the output `rejects` with its original bytes and the reason, and so do readings
+    without an event time or from the future. Offsets are kept in the checkpoint; `auto.offset.reset` is never used.
+    """
+
+    topic: str = Param(help="topic name", min_length=1)
+    schema_: TextFile = Param(help="Avro schema of the readings as the job wants them (.avsc)", alias="schema")
+    format: Literal["confluent", "avro", "json"] = Param(
+        "confluent", help="confluent: framed with a schema id (or single-object); avro: bare datums; json: objects"
+    )
+    writers: dict[int, TextFile] = Param({}, help="schemas by id, where there is no registry; by default id 1 is `schema`")
+    registry: Registry | None = Param(None, help="a Confluent-compatible schema registry")
+    readings: str | None = Param(None, help="array column that holds the readings, where a message holds many")
+    kafka: Kafka = Param(Kafka(), help="cluster and client settings")
+    start: str = Param("earliest", help="earliest, latest, or an ISO 8601 time with zone; ignored after a checkpoint")
+    offsets: dict[int, int] = Param({}, help="start offset by partition, over `start`")
+    batch_rows: int = Param(20_000, help="most messages a batch", ge=1, le=200_000)
+    idle_after: str = Param("1 min", help="a live partition without messages stops holding the watermark back after this")
+
+    unbounded: ClassVar[bool] = True
+    _consumers: dict[int, tuple[Consumer, int]] = PrivateAttr(default_factory=dict)
+    _reading: Reading | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _start(self) -> ReadTelemetry:
+        if self.start not in ("earliest", "latest"):
+            try:
+                when = datetime.fromisoformat(self.start)
+            except ValueError:
+                raise ValueError(
+                    f"`start` is '{self.start}'; write earliest, latest or a time such as 2026-01-31T00:00Z"
+                ) from None
+            if when.tzinfo is None:
+                raise ValueError(f"`start` is '{self.start}', a time without zone; add Z or +01:00")
+        return self
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        return {**state, "__pydantic_private__": {"_consumers": {}, "_reading": None}}
+
+    def topic_name(self) -> str:
+        return self.topic
+
+    def fields(self) -> list[pa.Field]:
+        try:
+            fields = arrow_fields(parse_schema(self.schema_.text))
+        except ValueError as error:
+            raise Fault(f"{self.schema_.path}: {error}", "schema") from None
+        if self.readings is None:
+            return fields
+        return self._unnested(fields, self.readings)
+
+    @staticmethod
+    def _unnested(fields: list[pa.Field], name: str) -> list[pa.Field]:
+        found = next((field for field in fields if field.name == name), None)
+        if found is None or not pa.types.is_list(found.type):
+            raise Fault(f"no array column '{name}' in the schema", "readings")
+        items = list(found.type.value_type) if pa.types.is_struct(found.type.value_type) else [found]
+        others = [field for field in fields if field.name != name]
+        clash = {f.name for f in items} & {f.name for f in others}
+        if clash:
+            raise Fault(f"message and reading both have a column '{sorted(clash)[0]}'", "readings")
+        return [*others, *items]
+
+    # Splits.
+
+    def splits(self, live: bool) -> list[Split]:
+        consumer = self._consumer()
+        try:
+            metadata = consumer.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic]
+            if metadata.error is not None:
+                raise Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}: {metadata.error.str()}")
+            partitions = sorted(metadata.partitions)
+            unknown = sorted(set(self.offsets) - set(partitions))
+            if unknown:
+                raise Failure(f"'{self.topic}' has no partition {unknown[0]}; it has {len(partitions)}, from 0")
+            return [self._split(consumer, partition, live) for partition in partitions]
+        except KafkaException as error:
+            raise self._unreachable(error) from None
+        finally:
+            consumer.close()
+
+    def _split(self, consumer: Consumer, partition: int, live: bool) -> Split:
+        low, high = consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=_PATIENCE)
+        if partition in self.offsets:
+            start = self.offsets[partition]
+            if not low <= start <= high:
+                raise Failure(f"{self.topic}:{partition}: offset {start} is not in the topic, which has {low} to {high}")
+        elif self.start in ("earliest", "latest"):
+            start = low if self.start == "earliest" else high
+        else:
+            moment = int(datetime.fromisoformat(self.start).timestamp() * 1000)
+            found = consumer.offsets_for_times([TopicPartition(self.topic, partition, moment)], timeout=_PATIENCE)
+            start = found[0].offset if found[0].offset >= 0 else high
+        return Split(self.topic, partition, start, None if live else high)
+
+    def _unreachable(self, error: KafkaException) -> Failure:
+        cause = error.args[0]
+        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
+        return Failure(f"no answer from Kafka at {self.kafka.address()}: {cause.str()}")
+
+    def _consumer(self) -> Consumer:
+        settings = self.kafka.client_settings(
+            **{
+                "group.id": "tocsin",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": False,
+                "allow.auto.create.topics": False,
+                "fetch.message.max.bytes": 4 * 2**20,
+                "queued.max.messages.kbytes": 65536,
+                "log_level": 3,
+            }
+        )
+        try:
+            return Consumer({**settings, "logger": _quiet()})
+        except KafkaException as error:
+            raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
+
+    # Reading.
+
+    def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        consumer = self._assigned(split, start)
+        position = start
+        waited = time.monotonic()
+        while split.stop is None or position < split.stop:
+            messages = self._consume(consumer, split, position)
+            if not messages:
+                if split.stop is not None and time.monotonic() - waited > 30:
+                    raise Failure(
+                        f"{split.topic}:{split.partition}: no message at offset {position} for 30 s, expected up to {split.stop}"
+                    )
+                yield None
+                if split.stop is not None:
+                    # Compaction and transaction markers leave offsets without messages.
+                    position = max(position, self._position(consumer, split, position))
+                continue
+            waited = time.monotonic()
+            if split.stop is not None and messages[-1].offset() >= split.stop:
+                messages = [message for message in messages if message.offset() < split.stop]
+                position = split.stop
+            else:
+                position = messages[-1].offset() + 1
+            self._consumers[split.partition] = (consumer, position)
+            yield self._decoder().decode(Messages.of(messages), split, position)
+
+    def _consume(self, consumer: Consumer, split: Split, position: int) -> list[Any]:
+        messages = consumer.consume(self.batch_rows, timeout=0.1)
+        if messages and messages[-1].error() is not None:
+            faults = [message.error() for message in messages if message.error() is not None]
+            for fault in faults:
+                if fault.code() == KafkaError._AUTO_OFFSET_RESET:
+                    raise Failure(
+                        f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken the "
+                        "job); start again with `start: earliest` or `offsets`, and count what is lost"
+                    )
+                if fault.fatal() or (not fault.retriable() and fault.code() != KafkaError._ALL_BROKERS_DOWN):
+                    raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")
+            messages = [message for message in messages if message.error() is None]
+        return messages
+
+    @staticmethod
+    def _position(consumer: Consumer, split: Split, position: int) -> int:
+        found = consumer.position([TopicPartition(split.topic, split.partition)])[0].offset
+        return found if found >= 0 else position
+
+    def _assigned(self, split: Split, start: int) -> Consumer:
+        """The consumer that stands at `start`, with what it has already fetched, or a new one."""
+        known = self._consumers.get(split.partition)
+        if known is not None and known[1] == start:
+            return known[0]
+        consumer = known[0] if known is not None else self._consumer()
+        consumer.assign([TopicPartition(split.topic, split.partition, start)])
+        self._consumers[split.partition] = (consumer, start)
+        return consumer
+
+    def _decoder(self) -> Reading:
+        if self._reading is None:
+            writers = {key: file.text for key, file in self.writers.items()} or {1: self.schema_.text}
+            fields = pa.schema(self.fields())
+            self._reading = Reading(self.topic, self.schema_.text, self.format, writers, self.registry, self.readings, fields)
+        return self._reading
+
+
+def _quiet() -> Any:
+    import logging
+
+    return logging.getLogger("tocsin.kafka")

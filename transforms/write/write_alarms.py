@@ -1,0 +1,93 @@
+"""Alarms to a Kafka topic."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from pydantic import PrivateAttr
+
+from tocsin.api import Kafka, Param, Producer, Sink
+
+_STATUS = {"raise": "open", "update": "open", "clear": "closed"}
+
+
+class WriteAlarms(Sink):
+    """Writes alarm events as CloudEvents 1.0 in Kafka's binary mode; the body is a Smart Data Models Alert.
+
+    `ce_id` is made of the alarm's id, the event and its time, so that a consumer can drop what it has seen. The message key
+    is the alarm's id: the events of one alarm stay in order.
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("alarm_id", "event", "rule", "key", "time", "message")
+    topic: str = Param(help="topic name", min_length=1)
+    kafka: Kafka = Param(Kafka(), help="cluster and client settings")
+
+    _producer: Producer | None = PrivateAttr(None)
+
+    def write(self, batch: pa.RecordBatch, unit: str) -> None:
+        if self._producer is None:
+            self._producer = Producer(self.kafka)
+        for row in batch.to_pylist():  # alarms are few, and each is a message of its own
+            self._producer.send(self.topic, row["alarm_id"].encode(), body(row), headers(row))
+
+    def flush(self) -> None:
+        if self._producer is not None:
+            self._producer.flush()
+
+
+def headers(row: dict[str, Any]) -> list[tuple[str, bytes]]:
+    """CloudEvents attributes of an alarm event, and the type of its body."""
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{row['alarm_id']}.{row['event']}.{_micros(row['time'])}",
+        "ce_source": f"/tocsin/{row['rule']}",
+        "ce_type": f"org.tocsin.alarm.{row['event']}",
+        "ce_time": _text(row["time"]),
+        "ce_subject": row["key"],
+        "content-type": "application/json",
+    }
+    return [(name, str(value).encode()) for name, value in attributes.items()]
+
+
+def body(row: dict[str, Any]) -> bytes:
+    """The alarm event as an Alert of Smart Data Models, with what was seen, what was expected and why."""
+    alert = {
+        "id": f"urn:ngsi-ld:Alert:{row['alarm_id']}",
+        "type": "Alert",
+        "category": "anomaly",
+        "subCategory": row["detector"],
+        "severity": row["severity"],
+        "status": _STATUS[row["event"]],
+        "description": row["message"],
+        "dateIssued": _text(row["time"]),
+        "validFrom": _text(row["started_at"]),
+        "validTo": _text(row["time"]) if row["event"] == "clear" else None,
+        "alertSource": f"urn:ngsi-ld:Device:{row['key']}",
+        "data": {
+            "event": row["event"],
+            "rule": row["rule"],
+            "labels": dict(row["labels"] or []),
+            "of": row["of"],
+            "observed": _finite(row["observed"]),
+            "expected": row["expected"],
+            "score": _finite(row["score"]),
+            "peakScore": _finite(row["peak_score"]),
+        },
+    }
+    return json.dumps({name: value for name, value in alert.items() if value is not None}, ensure_ascii=False).encode()
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no infinity."""
+    return value if value is None or abs(value) < float("inf") else str(value)
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _micros(time: datetime) -> int:
+    return round(time.timestamp() * 1_000_000)

@@ -1,0 +1,177 @@
+"""The Parquet lake."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import fs, parquet
+
+from tocsin.api import (
+    EVENT_TIME,
+    WATERMARK,
+    Duration,
+    Failure,
+    Fault,
+    Param,
+    Sink,
+    format_duration,
+    group_ids,
+    micros,
+    offsets_of,
+    path_part,
+    suggestion,
+    traits,
+    user_columns,
+)
+
+_TIME_PARTS = {"date": "%Y-%m-%d", "hour": "%H", "month": "%Y-%m", "year": "%Y"}
+
+
+class WriteToLake(Sink):
+    """Writes Parquet files that are named by what they hold, so that a retry replaces a file by the same rows.
+
+    Folders are Hive partitions: `date` and `hour` of the event time (UTC) and columns, whose values are encoded. A file is
+    written under a temporary name and moved into place. Rows are sorted; the footer has the topic's offsets that they come
+    from. Of aggregates with several revisions of a window and key, the newest holds.
+    """
+
+    lake: str = Param(help="folder or URI of the lake, such as /data/lake or s3://bucket/lake")
+    dataset: str = Param(help="name of the table: the folder under the lake", pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
+    span: Duration = Param("15 min", help="event time in one file", validate_default=True)
+    partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
+    shards: int = Param(1, help="files of one span, the most that can be written in parallel", ge=1, le=256)
+
+    def file_span(self) -> int | None:
+        return self.span
+
+    def unit_shards(self) -> int:
+        return self.shards
+
+    def check_schema(self, schema: pa.Schema) -> None:
+        if self.span < 1_000_000 or self.span % 1_000_000:
+            raise Fault("a file spans whole seconds, at least one", "span")
+        names = user_columns(schema)
+        for at, name in enumerate(self.partition_by):
+            if name not in _TIME_PARTS and name not in names:
+                raise Fault(
+                    f"no column '{name}' in its input{suggestion(name, [*names, *_TIME_PARTS])}"
+                    f" (columns: {', '.join(names)}; from the event time: {', '.join(_TIME_PARTS)})",
+                    "partition_by",
+                    at,
+                )
+
+    def check_target(self) -> None:
+        files, root = self._store()
+        probe = f"{root}/{self.dataset}/.probe"
+        try:
+            files.create_dir(f"{root}/{self.dataset}", recursive=True)
+            with files.open_output_stream(probe) as stream:
+                stream.write(b"tocsin")
+            files.delete_file(probe)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _store(self) -> tuple[Any, str]:
+        """The file system and the path in it: local, any of pyarrow's, or any of fsspec's."""
+        if "://" not in self.lake:
+            return fs.LocalFileSystem(), self.lake.rstrip("/") or "/"
+        try:
+            files, path = fs.FileSystem.from_uri(self.lake)
+            return files, path.rstrip("/")
+        except pa.ArrowInvalid:
+            pass
+        try:
+            import fsspec
+
+            store, path = fsspec.core.url_to_fs(self.lake)
+        except (ImportError, ValueError) as error:
+            raise Failure(f"no file system for the lake {self.lake}: {error}") from None
+        return fs.PyFileSystem(fs.FSSpecHandler(store)), path.rstrip("/")
+
+    def _unwritable(self, error: OSError) -> Failure:
+        return Failure(f"cannot write the lake {self.lake}: {error.strerror or error}")
+
+    def write(self, batch: pa.RecordBatch, unit: str) -> None:
+        start, _, rest = unit.partition(".")
+        name = f"{_stamp(int(start))}-{format_duration(self.span).replace(' ', '')}-{rest.replace('.', '-')}.parquet"
+        offsets = offsets_of(batch)
+        metadata = {
+            "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),
+            "tocsin.unit": unit,
+            "tocsin.until": str(int(start) + self.span),
+            "tocsin.keys": json.dumps(["window_start", *traits(batch.schema).keys] if traits(batch.schema).aggregated else []),
+        }
+        folders = self._folders(batch)
+        ids, first = group_ids([pa.array(folders)])
+        for number, row in enumerate(first.tolist()):
+            here = batch if len(first) == 1 else batch.filter(pa.array(ids == number))
+            self._write_file(self._stored(here), folders[row], name, metadata)
+
+    def _folders(self, batch: pa.RecordBatch) -> list[str]:
+        """The folder of each row. Text is made once a distinct value."""
+        whole = np.zeros(batch.num_rows, np.int64)
+        texts = [""]
+        for part in self.partition_by:
+            if part in _TIME_PARTS:
+                hours = micros(batch.column(EVENT_TIME)) // 3_600_000_000
+                column = pa.array(hours)
+            else:
+                column = batch.column(part)
+            encoded = column.dictionary_encode(null_encoding="encode")
+            names = [self._part(part, value) for value in encoded.dictionary.to_pylist()]
+            codes = encoded.indices.to_numpy().astype(np.int64)
+            ids, first = group_ids([whole, codes])
+            texts = [f"{texts[whole[row]]}/{names[codes[row]]}" for row in first.tolist()]
+            whole = ids
+        return [texts[number] for number in whole.tolist()]
+
+    @staticmethod
+    def _part(part: str, value: Any) -> str:
+        if part in _TIME_PARTS:
+            seconds = min(max(int(value) * 3600, -62_135_596_800), 253_402_300_799)
+            return f"{part}={datetime.fromtimestamp(seconds, UTC).strftime(_TIME_PARTS[part])}"
+        return f"{part}={path_part(value)}"
+
+    def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The columns as they are kept: aggregates without system columns, readings with event time and offset."""
+        left_out = {WATERMARK, *(name for name in self.partition_by if name not in _TIME_PARTS)}
+        if traits(batch.schema).aggregated or "alarm_id" in batch.schema.names:
+            left_out |= set(batch.schema.names) - set(user_columns(batch.schema))
+        return batch.select([name for name in batch.schema.names if name not in left_out])
+
+    def _write_file(self, batch: pa.RecordBatch, folder: str, name: str, metadata: dict[str, str]) -> None:
+        files, root = self._store()
+        path = f"{root}/{self.dataset}{folder}"
+        is_local = isinstance(files, fs.LocalFileSystem)
+        # Elsewhere an object appears when it is whole; on a disk a file grows, so it is moved into place.
+        target = f"{path}/{name}"
+        temporary = f"{path}/.{name}.{_token()}.part" if is_local else target
+        table = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
+        try:
+            files.create_dir(path, recursive=True)
+            try:
+                parquet.write_table(table, temporary, filesystem=files, compression="zstd", row_group_size=256 * 1024)
+                if is_local:
+                    files.move(temporary, target)
+            except OSError:
+                if is_local and files.get_file_info(temporary).type != fs.FileType.NotFound:
+                    files.delete_file(temporary)
+                raise
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+
+def _stamp(microseconds: int) -> str:
+    seconds = min(max(microseconds // 1_000_000, -62_135_596_800), 253_402_300_799)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _token() -> str:
+    import os
+    import secrets
+
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
