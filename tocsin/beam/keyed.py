@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -80,14 +81,8 @@ class _Route(beam.DoFn):  # type: ignore[misc]
             yield beam.pvalue.TaggedOutput(tag, batch)
 
 
-class _Advance(beam.DoFn):  # type: ignore[misc]
-    """Keeps a shard's state and advances it when the watermark has passed what it waits for."""
-
-    ROWS = BagStateSpec("rows", BytesCoder())
-    STATE = ReadModifyWriteStateSpec("state", BytesCoder())
-    DUE = ReadModifyWriteStateSpec("due", VarIntCoder())
-    ENDS = ReadModifyWriteStateSpec("ends", StrUtf8Coder())
-    RELEASE = TimerSpec("release", TimeDomain.WATERMARK)
+class _Shards(beam.DoFn):  # type: ignore[misc]
+    """What a shard does when rows come and when its timer fires; the state cells come from a subclass."""
 
     def __init__(self, keyed: KeyedStep, step: str, sink: Sink | None) -> None:
         self.keyed = keyed
@@ -100,61 +95,43 @@ class _Advance(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self.counter = StepCounter(self.step)
 
-    def process(
-        self,
-        element: tuple[int, pa.RecordBatch],
-        rows: Any = beam.DoFn.StateParam(ROWS),
-        state: Any = beam.DoFn.StateParam(STATE),
-        due: Any = beam.DoFn.StateParam(DUE),
-        ends: Any = beam.DoFn.StateParam(ENDS),
-        release: Any = beam.DoFn.TimerParam(RELEASE),
-        timestamp: Any = beam.DoFn.TimestampParam,
-    ) -> Iterator[Any]:
-        shard, batch = element
+    def take(self, shard: int, batch: pa.RecordBatch, cells: _Cells, timestamp: Any) -> Iterator[Any]:
+        """Rows have come, or the marker of an end."""
         end = end_of_input(batch)
         if end is not None:
-            self._note_end(end, ends)
-            if self._ended(ends) and due.read() is None:
-                release.set(timestamp)
+            self._note_end(end, cells.ends)
+            if self._ended(cells.ends) and cells.due.read() is None:
+                cells.release.set(timestamp)
             return
         wanted: int | None
         if self.keyed.eager:
-            advanced = self.keyed.advance(state.read(), [batch], -FOREVER, None)
-            yield from self._give(shard, advanced, state)
+            advanced = self.keyed.advance(cells.state.read(), [batch], -FOREVER, None)
+            yield from self._give(shard, advanced, cells.state)
             wanted = advanced.due
         else:
-            rows.add(self.coder.encode(batch))
+            cells.rows.add(self.coder.encode(batch))
             wanted = self.keyed.due(batch)
-        self._wait(wanted, due, release)
+        self._wait(wanted, cells)
 
-    def _wait(self, wanted: int | None, due: Any, release: Any) -> None:
-        known = due.read()
+    def _wait(self, wanted: int | None, cells: _Cells) -> None:
+        known = cells.due.read()
         if wanted is not None and (known is None or wanted < known):
-            due.write(wanted)
-            release.set(clipped(_milliseconds_up(wanted) + self.hold))
+            cells.due.write(wanted)
+            cells.release.set(clipped(_milliseconds_up(wanted) + self.hold))
 
-    @on_timer(RELEASE)  # type: ignore[untyped-decorator]
-    def fire(
-        self,
-        shard: Any = beam.DoFn.KeyParam,
-        timestamp: Any = beam.DoFn.TimestampParam,
-        rows: Any = beam.DoFn.StateParam(ROWS),
-        state: Any = beam.DoFn.StateParam(STATE),
-        due: Any = beam.DoFn.StateParam(DUE),
-        ends: Any = beam.DoFn.StateParam(ENDS),
-        release: Any = beam.DoFn.TimerParam(RELEASE),
-    ) -> Iterator[Any]:
-        ended = self._ended(ends)
+    def advance(self, shard: int, cells: _Cells, timestamp: Any) -> Iterator[Any]:
+        """The watermark has passed what the shard waits for."""
+        ended = self._ended(cells.ends)
         time = FOREVER if ended else timestamp.micros - self.hold
-        arrived = [self.coder.decode(encoded) for encoded in rows.read()]
-        rows.clear()
-        due.clear()
-        end = self._end(ends) if ended else None
-        advanced = self.keyed.advance(state.read(), arrived, time, end)
-        yield from self._give(shard, advanced, state)
-        self._wait(advanced.due if not ended else None, due, release)
+        arrived = [self.coder.decode(encoded) for encoded in cells.rows.read()]
+        cells.rows.clear()
+        cells.due.clear()
+        end = self._end(cells.ends) if ended else None
+        advanced = self.keyed.advance(cells.state.read(), arrived, time, end)
+        yield from self._give(shard, advanced, cells.state)
+        self._wait(advanced.due if not ended else None, cells)
         if ended:
-            ends.clear()
+            cells.ends.clear()
             marker = EndOfInput(f"{self.step}:{shard}", self.keyed.shards, end)
             for tag, schema in self.keyed.outputs.items():
                 yield _tagged(tag, end_marker(schema, marker))
@@ -196,6 +173,58 @@ class _Advance(beam.DoFn):  # type: ignore[misc]
         return min(reached) if reached else None
 
 
+@dataclass(frozen=True)
+class _Cells:
+    rows: Any
+    state: Any
+    due: Any
+    ends: Any
+    release: Any
+
+
+def _advance(step: str) -> type[_Shards]:
+    """A DoFn class whose timer is named after the step.
+
+    Beam's local runner fuses stateful steps into one stage and keeps their timers in one place by the timer's name: two
+    steps with one name would lose each other's timers.
+    """
+    rows_spec = BagStateSpec("rows", BytesCoder())
+    state_spec = ReadModifyWriteStateSpec("state", BytesCoder())
+    due_spec = ReadModifyWriteStateSpec("due", VarIntCoder())
+    ends_spec = ReadModifyWriteStateSpec("ends", StrUtf8Coder())
+    release_spec = TimerSpec(f"release-{step}", TimeDomain.WATERMARK)
+
+    class Advance(_Shards):
+        """One shard of a keyed step."""
+
+        def process(
+            self,
+            element: tuple[int, pa.RecordBatch],
+            rows: Any = beam.DoFn.StateParam(rows_spec),
+            state: Any = beam.DoFn.StateParam(state_spec),
+            due: Any = beam.DoFn.StateParam(due_spec),
+            ends: Any = beam.DoFn.StateParam(ends_spec),
+            release: Any = beam.DoFn.TimerParam(release_spec),
+            timestamp: Any = beam.DoFn.TimestampParam,
+        ) -> Iterator[Any]:
+            yield from self.take(*element, _Cells(rows, state, due, ends, release), timestamp)
+
+        @on_timer(release_spec)  # type: ignore[untyped-decorator]
+        def fire(
+            self,
+            shard: Any = beam.DoFn.KeyParam,
+            timestamp: Any = beam.DoFn.TimestampParam,
+            rows: Any = beam.DoFn.StateParam(rows_spec),
+            state: Any = beam.DoFn.StateParam(state_spec),
+            due: Any = beam.DoFn.StateParam(due_spec),
+            ends: Any = beam.DoFn.StateParam(ends_spec),
+            release: Any = beam.DoFn.TimerParam(release_spec),
+        ) -> Iterator[Any]:
+            yield from self.advance(shard, _Cells(rows, state, due, ends, release), timestamp)
+
+    return Advance
+
+
 def _milliseconds_up(micros: int) -> int:
     return -(-micros // MILLISECOND) * MILLISECOND
 
@@ -220,7 +249,7 @@ class Keyed(beam.PTransform):  # type: ignore[misc]
         routed = collection | "Route" >> beam.ParDo(_Route(self.keyed, self.step)).with_outputs(*tags, main="shards")
         routed.shards.element_type = typehints.Tuple[int, BatchType(self.keyed.shard_schema)]
         advanced = routed.shards | "Advance" >> beam.ParDo(
-            _Advance(self.keyed, self.step, self.sink)
+            _advance(self.step)(self.keyed, self.step, self.sink)
         ).with_outputs(*tags, main="output")
         found = {}
         for tag, schema in self.keyed.outputs.items():

@@ -144,19 +144,17 @@ class Windower:
         starts, ends = block.column(_START).to_numpy(), block.column(_END).to_numpy()
         if isinstance(self.windows, Session):
             return int(max((ends + self.lateness).min(), done + 1))
-        first = np.unique(self.windows.first_window(starts))
-        last = self.windows.last_window(starts)
-        moments = [first + self.windows.size]
-        # The first window end after `done`, of windows that a pane is still in.
-        following = (done - self.windows.size - self.windows.offset) // self.windows.every + 1
-        moments.append(np.array([following * self.windows.every + self.windows.offset + self.windows.size]))
-        moments.append(np.unique(last) + self.windows.size + self.lateness)
-        if self.lateness:
-            moments.append(moments[0] + self.lateness)
-            moments.append(moments[1] + self.lateness)
-        every = np.concatenate(moments)
-        every = every[every > done]
-        return int(every.min()) if len(every) else None
+        size, every, offset = self.windows.size, self.windows.every, self.windows.offset
+        first = int(self.windows.first_window(starts).min())
+        last = int(self.windows.last_window(starts).max())
+        moments = []
+        for delay in {0, self.lateness}:
+            # The first window whose end + delay is after `done`, of windows that hold a pane.
+            following = ((done - delay - size - offset) // every + 1) * every + offset
+            start = max(following, first)
+            if start <= last:
+                moments.append(start + size + delay)
+        return min(moments, default=None)
 
     def fire(self, block: pa.RecordBatch, done: int, time: int) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
         """Results of the windows that became complete after `done` and by `time`, and the block without what is spent."""
