@@ -30,7 +30,7 @@ from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.detector import Detector, State
 from tocsin.parts.failure import Failure
 from tocsin.parts.messages import Messages, Reading, Registry
-from tocsin.parts.part import DataFile, Duration, Fault, Param, TextFile
+from tocsin.parts.part import Collector, DataFile, Duration, Fault, Faults, Param, TextFile, need_columns
 from tocsin.parts.producer import Producer
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS, Fetched, Source, Split
@@ -43,6 +43,7 @@ __all__ = [
     "TIMESTAMP",
     "WATERMARK",
     "Aggregation",
+    "Collector",
     "Column",
     "DataFile",
     "Detector",
@@ -50,6 +51,7 @@ __all__ = [
     "ExpressionError",
     "Failure",
     "Fault",
+    "Faults",
     "Fetched",
     "Floats",
     "Int64s",
@@ -79,6 +81,7 @@ __all__ = [
     "kind_of",
     "leaves",
     "micros",
+    "need_columns",
     "offsets_of",
     "parse",
     "parse_schema",

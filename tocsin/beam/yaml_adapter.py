@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +29,7 @@ from tocsin.parts.watcher import Watcher
 from tocsin.parts.windower import Windower
 
 # Added to a step's configuration when a job is lowered; not part of what a user writes.
-STEP_NAME, FOLDERS, LIVE = "tocsin_step", "tocsin_folders", "tocsin_live"
+STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
 
 
 class Outputs(dict[str, Any]):
@@ -55,7 +57,8 @@ class _Step(beam.PTransform):  # type: ignore[misc]
     def __init__(self, name: str, make: Callable[[str, dict[str, Any], dict[str, Any]], Any], config: dict[str, Any]) -> None:
         super().__init__()
         self._config = dict(config)
-        self.step = self._config.pop(STEP_NAME, name)
+        self.step = self._config.pop(STEP_NAME, None) or f"{name}-{_digest(config)}"
+        self.rule = self._config.pop(RULE, "")
         self.live = self._config.pop(LIVE, False)
         folders = self._config.pop(FOLDERS, None) or default_folders()
         errors = self._config.pop("error_handling", None)
@@ -78,10 +81,15 @@ class _Step(beam.PTransform):  # type: ignore[misc]
         if isinstance(part, Aggregate):
             return Outputs(collection | Keyed(Windower(part, schema), self.step), self._aliases)
         if isinstance(part, Detect):
-            return Outputs(collection | Keyed(Watcher(part, schema, self.step), self.step), self._aliases)
+            return Outputs(collection | Keyed(Watcher(part, schema, self.rule), self.step), self._aliases)
         if isinstance(part, Deduplicate):
             return Outputs(collection | Keyed(Deduplicator(part, schema), self.step), self._aliases)
         return Outputs(collection | Apply(part, self.step), self._aliases)
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Tells steps of one type apart where Beam's own program runs a job and gives them no names."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:6]
 
 
 def default_folders() -> list[str]:

@@ -8,10 +8,9 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
-from tocsin.columns.expressions.typing import suggestion
 from tocsin.columns.windows import Session, Sliding
 from tocsin.parts.measures import Measures, measure
-from tocsin.parts.part import Duration, Fault, Param, Part
+from tocsin.parts.part import Collector, Duration, Fault, Param, Part, need_columns
 
 
 class Aggregate(Part):
@@ -55,16 +54,19 @@ class Aggregate(Part):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the results. Raises Fault."""
-        names = [name for name in schema.names if not name.startswith("_")]
-        for at, name in enumerate(self.by):
-            if name not in names:
-                raise Fault(f"no column '{name}' in its input{suggestion(name, names)} (columns: {', '.join(names)})", "by", at)
-        if traits(schema).stage and self.every is not None and (self.every % 1_000_000 or self.offset % 1_000_000):
-            raise Fault("behind a step that puts readings in order, windows are whole seconds", "every")
+        collector = Collector()
+        with collector:
+            need_columns(self.by, schema, "by")
+        with collector:
+            if traits(schema).stage and self.every is not None and (self.every % 1_000_000 or self.offset % 1_000_000):
+                raise Fault("behind a step that puts readings in order, windows are whole seconds", "every")
         taken = {"window_start", "window_end", "revision", *self.by}
-        for name in self.measures:
-            if name in taken or name.startswith("_"):
-                raise Fault(f"the name '{name}' is taken by the step itself or starts with an underscore", "measures", name)
+        for name, written in self.measures.items():
+            with collector:
+                if name in taken or name.startswith("_"):
+                    raise Fault(f"the name '{name}' is taken by the step itself or starts with an underscore", "measures", name)
+                measure(name, written, schema)
+        collector.done()
         fields = [
             pa.field("window_start", TIMESTAMP),
             pa.field("window_end", TIMESTAMP),

@@ -7,12 +7,11 @@ import pyarrow as pa
 
 from tocsin.columns.blocks import Block
 from tocsin.columns.contract import EVENT_TIME, WATERMARK, micros, traits
-from tocsin.columns.expressions.typing import suggestion
 from tocsin.columns.groups import group_ids, hash_rows
 from tocsin.columns.segments import arrival
 from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
 from tocsin.parts.late import re_timed
-from tocsin.parts.part import Duration, Fault, Param, Part
+from tocsin.parts.part import Duration, Param, Part, need_columns
 
 _KEYS = pa.schema([pa.field("hash", pa.uint64())])
 
@@ -31,10 +30,7 @@ class Deduplicate(Part):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The input's schema. Raises Fault."""
-        names = [name for name in schema.names if not name.startswith("_")]
-        for at, name in enumerate(self.by):
-            if name not in names:
-                raise Fault(f"no column '{name}' in its input{suggestion(name, names)} (columns: {', '.join(names)})", "by", at)
+        need_columns(self.by, schema, "by")
         return schema
 
 

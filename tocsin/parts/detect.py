@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
-from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, user_columns, with_traits
 from tocsin.columns.expressions.typing import kind_of, suggestion
 from tocsin.parts.detector import Detector
 from tocsin.parts.finder import UnknownPart, find
-from tocsin.parts.part import Fault, Param, Part
+from tocsin.parts.part import Collector, Fault, Faults, Param, Part, need_columns
 
 ALARM_FIELDS = (
     pa.field("alarm_id", pa.string()),
@@ -76,26 +76,41 @@ class Detect(Part):
         except UnknownPart as error:
             raise Fault(str(error), "with", name) from None
         except ValidationError as error:
-            first = error.errors()[0]
-            raise Fault(f"'{name}': {first['msg']}", "with", name, *first["loc"]) from None
+            raise Faults([self._fault(name, problem) for problem in error.errors()]) from None
         return detector
+
+    @staticmethod
+    def _fault(name: str, problem: Any) -> Fault:
+        known = list(find("detect", name).model_fields)
+        where = problem["loc"]
+        if problem["type"] == "extra_forbidden":
+            return Fault(
+                f"'{name}' has no '{where[0]}'{suggestion(str(where[0]), known)} (known: {', '.join(known)})", "with", name, *where
+            )
+        text = problem["msg"].removeprefix("Value error, ")
+        missing = problem["type"] == "missing"
+        return Fault(f"'{name}' needs `{where[0]}`" if missing else f"'{name}': {text}", "with", name, *where)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the scored readings. Raises Fault."""
-        self.made()
-        names = [name for name in schema.names if not name.startswith("_")]
-        known = f" (columns: {', '.join(names)})"
-        if self.of not in names:
-            raise Fault(f"no column '{self.of}' in its input{suggestion(self.of, names)}{known}", "of")
-        for at, name in enumerate(self.by):
-            if name not in names:
-                raise Fault(f"no column '{name}' in its input{suggestion(name, names)}{known}", "by", at)
-        if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
-            raise Fault(f"'{self.of}' is {schema.field(self.of).type}; a detector judges numbers", "of")
-        if self.score in schema.names:
-            raise Fault(f"its input already has a column '{self.score}'; name another", "score")
+        collector = Collector()
+        with collector:
+            self.made()
+        with collector:
+            need_columns(self.by, schema, "by")
+        with collector:
+            if self.of not in schema.names:
+                names = [name for name in schema.names if not name.startswith("_")]
+                known = f"(columns: {', '.join(names)})"
+                raise Fault(f"no column '{self.of}' in its input{suggestion(self.of, names)} {known}", "of")
+            if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
+                raise Fault(f"'{self.of}' is {schema.field(self.of).type}; a detector judges numbers", "of")
+        with collector:
+            if self.score in schema.names:
+                raise Fault(f"its input already has a column '{self.score}'; name another", "score")
+        collector.done()
         fields = list(schema)
-        fields.insert(len(names), pa.field(self.score, pa.float64()))
+        fields.insert(len(user_columns(schema)), pa.field(self.score, pa.float64()))
         return with_traits(like(schema, fields), stage=traits(schema).stage + 1)
 
     def alarm_schema(self, schema: pa.Schema) -> pa.Schema:

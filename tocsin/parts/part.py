@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
+from tocsin.columns.expressions.typing import suggestion
 from tocsin.columns.quantities import format_duration, parse_duration
 
 
@@ -22,6 +23,53 @@ class Fault(ValueError):
         super().__init__(message)
         self.path = path
         self.at = at
+
+
+class Faults(ValueError):
+    """Several mistakes in one configuration."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
+class Collector:
+    """Notes the faults of a configuration one after another, so that all are told at once.
+
+    `with collector: …` takes in a Fault that is raised inside; `done()` raises Faults if there were any.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Faults):
+            self.faults += error.faults
+            return True
+        if isinstance(error, Fault):
+            self.faults.append(error)
+            return True
+        return False
+
+    def done(self) -> None:
+        """Raise what was noted."""
+        if self.faults:
+            raise Faults(self.faults)
+
+
+def need_columns(names: list[str], schema: Any, key: str) -> None:
+    """Raises Faults for every one of `names`, which stand under `key`, that is not a user's column of the schema."""
+    known = [name for name in schema.names if not name.startswith("_")]
+    collector = Collector()
+    for at, name in enumerate(names):
+        with collector:
+            if name not in known:
+                listed = f"(columns: {', '.join(known)})"
+                raise Fault(f"no column '{name}' in its input{suggestion(name, known)} {listed}", key, at)
+    collector.done()
 
 
 class Tally:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from tocsin.api import Fault, Outcome, Param, Transform, kind_of, suggestion
+from tocsin.api import Collector, Fault, Outcome, Param, Transform, kind_of, suggestion, user_columns
 
 
 class Rule(BaseModel):
@@ -36,19 +36,25 @@ class Validate(Transform):
     rules: dict[str, Rule] = Param(help="rules by column, such as {value: {min: 0, max: 500}}", min_length=1)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        names = [name for name in schema.names if not name.startswith("_")]
+        collector = Collector()
         for name, rule in self.rules.items():
-            if name not in names:
-                raise Fault(
-                    f"no column '{name}' in its input{suggestion(name, names)} (columns: {', '.join(names)})", "rules", name
-                )
-            kind = schema.field(name).type
-            numeric = rule.min is not None or rule.max is not None or rule.sentinels or (rule.scale, rule.shift) != (1, 0)
-            if numeric and kind_of(kind) != "number":
-                raise Fault(f"'{name}' is {kind}: min, max, sentinels, scale and shift take numbers", "rules", name)
-            if (rule.scale, rule.shift) != (1, 0) and not pa.types.is_floating(kind):
-                raise Fault(f"'{name}' is {kind}: scale and shift need a floating-point column", "rules", name)
+            with collector:
+                self._check(name, rule, schema)
+        collector.done()
         return schema
+
+    @staticmethod
+    def _check(name: str, rule: Rule, schema: pa.Schema) -> None:
+        names = user_columns(schema)
+        if name not in names:
+            listed = f"(columns: {', '.join(names)})"
+            raise Fault(f"no column '{name}' in its input{suggestion(name, names)} {listed}", "rules", name)
+        kind = schema.field(name).type
+        converts = (rule.scale, rule.shift) != (1, 0)
+        if (rule.min is not None or rule.max is not None or rule.sentinels or converts) and kind_of(kind) != "number":
+            raise Fault(f"'{name}' is {kind}: min, max, sentinels, scale and shift take numbers", "rules", name)
+        if converts and not pa.types.is_floating(kind):
+            raise Fault(f"'{name}' is {kind}: scale and shift need a floating-point column", "rules", name)
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         bad = np.zeros(batch.num_rows, bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tocsin.api import ExpressionError, Fault, Outcome, Param, Transform, evaluate, parse, type_of
+from tocsin.api import Collector, ExpressionError, Fault, Outcome, Param, Transform, evaluate, parse, type_of
 
 
 class Derive(Transform):
@@ -14,21 +14,27 @@ class Derive(Transform):
     drop: list[str] = Param([], help="columns to leave out afterwards")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        collector = Collector()
         for name, text in self.columns.items():
-            if name.startswith("_"):
-                raise Fault("a name that starts with an underscore is kept for system columns", "columns", name)
-            try:
-                kind = type_of(parse(text), schema)
-            except ExpressionError as error:
-                raise Fault(str(error), "columns", name, at=error.at) from None
-            field = pa.field(name, kind)
-            at = schema.get_field_index(name)
-            schema = schema.set(at, field) if at >= 0 else schema.insert(_end_of_user_columns(schema), field)
+            with collector:
+                schema = self._with_column(schema, name, text)
+        collector.done()
         for at, name in enumerate(self.drop):
             if name not in schema.names or name.startswith("_"):
                 raise Fault(f"no column '{name}' to drop", "drop", at)
             schema = schema.remove(schema.get_field_index(name))
         return schema
+
+    @staticmethod
+    def _with_column(schema: pa.Schema, name: str, text: str) -> pa.Schema:
+        if name.startswith("_"):
+            raise Fault("a name that starts with an underscore is kept for system columns", "columns", name)
+        try:
+            field = pa.field(name, type_of(parse(text), schema))
+        except ExpressionError as error:
+            raise Fault(str(error), "columns", name, at=error.at) from None
+        at = schema.get_field_index(name)
+        return schema.set(at, field) if at >= 0 else schema.insert(_end_of_user_columns(schema), field)
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         for name, text in self.columns.items():

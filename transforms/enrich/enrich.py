@@ -18,7 +18,7 @@ class Enrich(Transform):
     """
 
     table: DataFile = Param(help="CSV or Parquet file, from the job's folder or the project's")
-    on: list[str] = Param(help="key columns, named alike in both", min_length=1)
+    by: list[str] = Param(help="key columns, named alike in both", min_length=1)
     add: list[str] | None = Param(None, help="columns to add; by default all that the input lacks")
     unknown: Literal["null", "filter"] = Param("null", help="what happens to readings whose key the table lacks")
 
@@ -27,12 +27,12 @@ class Enrich(Transform):
             table = _read(self.table)
         except (OSError, pa.ArrowInvalid) as error:
             raise Fault(f"cannot read the table: {error}", "table") from None
-        for at, name in enumerate(self.on):
+        for at, name in enumerate(self.by):
             if name not in schema.names or name not in table.schema.names:
                 where = "input" if name not in schema.names else f"table {self.table}"
-                raise Fault(f"no column '{name}' in the {where}", "on", at)
-        if table.num_rows != len(table.select(self.on).group_by(self.on).aggregate([])):
-            raise Fault(f"the table has several rows for one key of {', '.join(self.on)}", "table")
+                raise Fault(f"no column '{name}' in the {where}", "by", at)
+        if table.num_rows != len(table.select(self.by).group_by(self.by).aggregate([])):
+            raise Fault(f"the table has several rows for one key of {', '.join(self.by)}", "table")
         at = sum(not name.startswith("_") for name in schema.names)
         for place, name in enumerate(self._added(schema, table)):
             if name not in table.schema.names:
@@ -64,12 +64,12 @@ class Enrich(Transform):
 
     def _rows(self, batch: pa.RecordBatch, table: pa.Table) -> Any:
         """The table's row of each reading, or null."""
-        if len(self.on) == 1:
-            name = self.on[0]
+        if len(self.by) == 1:
+            name = self.by[0]
             keys = table.column(name).combine_chunks()
             return pc.index_in(batch.column(name).cast(keys.type), value_set=keys)
-        keys = _joined([table.column(name).combine_chunks() for name in self.on])
-        return pc.index_in(_joined([batch.column(name) for name in self.on]), value_set=keys)
+        keys = _joined([table.column(name).combine_chunks() for name in self.by])
+        return pc.index_in(_joined([batch.column(name) for name in self.by]), value_set=keys)
 
     examples: ClassVar[list[object]] = []
 

@@ -1,0 +1,282 @@
+"""A job file to a checked job: grammar, configurations and columns, with all mistakes found in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.deduplicate import Deduplicate
+from tocsin.parts.detect import Detect
+from tocsin.parts.finder import UnknownPart, load, step_types
+from tocsin.parts.part import Fault, Faults, Part
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import REJECTS_SCHEMA, Source
+from tocsin.parts.transform import Transform
+from tocsin.spec.document import Document, read_document
+from tocsin.spec.grammar import Written, near, options_of, steps_of
+from tocsin.spec.job import Job, Step
+from tocsin.spec.problems import JobError, Problem
+
+FRAMEWORK_PARTS: dict[str, type[Part]] = {"Aggregate": Aggregate, "Detect": Detect, "Deduplicate": Deduplicate}
+
+_PASS_THROUGH = ("Validate", "Filter", "Deduplicate")
+
+
+def check_file(
+    file: str, *, trusted: bool = False, variables: Mapping[str, str] | None = None
+) -> tuple[Job, list[Problem]]:
+    """The job and its warnings. Raises JobError with all mistakes, OSError where the file cannot be read."""
+    return check_text(file, Path(file).read_text("utf-8"), trusted=trusted, variables=variables)
+
+
+def check_text(
+    file: str, text: str, *, trusted: bool = False, variables: Mapping[str, str] | None = None
+) -> tuple[Job, list[Problem]]:
+    """The same for text that is already read."""
+    document = read_document(file, text, variables)
+    if document.problems:
+        raise JobError(sorted(document.problems))
+    known = step_types()
+    written = steps_of(document, {name: place.folder for name, place in known.items()}, trusted)
+    checker = _Checker(document, written, folders_of(file))
+    steps = checker.steps()
+    options = options_of(document)
+    tests = _tests(document, steps)
+    if document.problems:
+        raise JobError(sorted(set(document.problems)))
+    name = Path(file).stem
+    providers = document.data.get("providers", []) if trusted else []
+    job = Job(name, file, steps, options, tests, checker.folders, trusted, providers)
+    return job, sorted(checker.warnings)
+
+
+def folders_of(file: str) -> list[str]:
+    """Where a job's files are looked for: beside it, in the working folder, and one folder above it."""
+    home = Path(file).resolve().parent
+    return list(dict.fromkeys([str(home), str(Path.cwd()), str(home.parent)]))
+
+
+class _Checker:
+    def __init__(self, document: Document, written: list[Written], folders: list[str]) -> None:
+        self.document = document
+        self.written = {step.name: step for step in written}
+        self.folders = folders
+        self.done: dict[str, Step] = {}
+        self.failed: set[str] = set()
+        self.visiting: set[str] = set()
+        self.warnings: list[Problem] = []
+
+    def steps(self) -> list[Step]:
+        """All steps that could be checked, inputs before those that take them."""
+        for name in self.written:
+            self._visit(name)
+        self._warn_of_unused()
+        return list(self.done.values())
+
+    def _visit(self, name: str) -> Step | None:
+        if name in self.done:
+            return self.done[name]
+        if name in self.failed or name in self.visiting:
+            if name in self.visiting:
+                self.document.problem(f"'{name}' takes its own output as input", (*self.written[name].path, "input"))
+                self.failed.add(name)
+            return None
+        self.visiting.add(name)
+        step = self._step(self.written[name])
+        self.visiting.discard(name)
+        if step is None:
+            self.failed.add(name)
+        else:
+            self.done[name] = step
+        return step
+
+    def _step(self, written: Written) -> Step | None:
+        part, aliases = self._part(written)
+        location = step_types().get(written.type)
+        if location is not None and location.folder == "read":
+            if written.input is not None:
+                self.document.problem(f"{written.type} is a source and takes no input", (*written.path, "input"))
+            return self._finish(written, part, None, None, aliases)
+        if written.input is None:
+            self.document.problem(f"{written.type} needs an `input`: the name of a step", written.path)
+            return None
+        found = self._input(written)
+        if found is None:
+            return None
+        name, output, schema = found
+        return self._finish(written, part, (name, output), schema, aliases)
+
+    def _input(self, written: Written) -> tuple[str, str, pa.Schema | None] | None:
+        assert written.input is not None
+        name, _, output = written.input.partition(".")
+        path = (*written.path, "input")
+        if name not in self.written:
+            names = [n for n in self.written if n != written.name]
+            self.document.problem(f"no step '{name}'{near(name, names)} (steps: {', '.join(names)})", path)
+            return None
+        upstream = self._visit(name)
+        if upstream is None:
+            return None
+        output = upstream.aliases.get(output or "output", output or "output")
+        if output not in upstream.outputs:
+            known = [f"{name}.{o}" if o != "output" else name for o in upstream.outputs]
+            has = f"it has {', '.join(known)}" if known else "it is a sink and has none"
+            self.document.problem(f"'{name}' has no output '{output}'{near(output, list(upstream.outputs))} ({has})", path)
+            return None
+        return name, output, upstream.outputs[output]
+
+    def _part(self, written: Written) -> tuple[Part | None, dict[str, str]]:
+        kind: type[Part] | None = FRAMEWORK_PARTS.get(written.type)
+        location = step_types().get(written.type)
+        path = (*written.path, "config")
+        if location is not None:
+            try:
+                kind = load(location)
+            except (UnknownPart, ImportError) as error:
+                self.document.problem(str(error), (*written.path, "type"))
+        if kind is None:
+            return None, {}
+        config = dict(written.config)
+        aliases = self._error_output(config.pop("error_handling", None), kind, path)
+        try:
+            return kind.model_validate(config, context={"folders": self.folders}), aliases
+        except ValidationError as error:
+            for problem in error.errors():
+                self._pydantic(problem, kind, path)
+            return None, aliases
+
+    def _error_output(self, value: Any, kind: type[Part], path: tuple[str | int, ...]) -> dict[str, str]:
+        """Beam YAML's `error_handling: {output: name}` is another name of the output `rejects`."""
+        if value is None:
+            return {}
+        here = (*path, "error_handling")
+        if not (issubclass(kind, Source) or getattr(kind, "rejects", False)):
+            self.document.problem(f"{kind.__name__} rejects nothing, so it has no error_handling", here)
+        elif not isinstance(value, dict) or set(value) != {"output"} or not isinstance(value["output"], str):
+            self.document.problem("error_handling is {output: name}", here)
+        else:
+            return {value["output"]: "rejects"}
+        return {}
+
+    def _pydantic(self, problem: Any, kind: type[Part], path: tuple[str | int, ...]) -> None:
+        location = tuple(step for step in problem["loc"] if step not in ("str", "dict", "[key]") and not _is_tag(step))
+        here = (*path, *location)
+        what, given = problem["type"], problem.get("input")
+        if what == "extra_forbidden":
+            known = _fields_at(kind, location[:-1])
+            listed = f" (known: {', '.join(known)})" if known else ""
+            message = f"unknown key '{location[-1]}'{near(location[-1], known)}{listed}"
+            self.document.problem(message, here, at_key=True)
+            return
+        if what == "missing":
+            self.document.problem(f"{kind.__name__} needs `{'.'.join(str(s) for s in location)}`", here[:-1])
+            return
+        text = problem["msg"].removeprefix("Value error, ")
+        text = text[0].lower() + text[1:] if text.startswith("Input ") else text
+        text = text.replace("input should be", f"'{given}' should be" if isinstance(given, str | int | float) else "this should be")
+        self.document.problem(text, here)
+
+    def _finish(
+        self, written: Written, part: Part | None, source: tuple[str, str] | None, schema: pa.Schema | None, aliases: dict[str, str]
+    ) -> Step | None:
+        known = written.type in FRAMEWORK_PARTS or written.type in step_types()
+        try:
+            if part is not None or not known:
+                outputs = self._outputs(written, part, schema)
+                return Step(written.name, written.type, written.path, written.config, part, source, outputs, aliases)
+        except Faults as faults:
+            for fault in faults.faults:
+                self._fault(written, fault)
+        except Fault as fault:
+            self._fault(written, fault)
+        except ValueError as error:
+            self.document.problem(str(error), (*written.path, "config"))
+        if schema is None or written.type not in _PASS_THROUGH:
+            return None
+        # The job is refused; its columns are still known, so that what follows can be checked in the same pass.
+        passed: dict[str, pa.Schema | None] = {"output": schema, "late": schema, "rejects": REJECTS_SCHEMA}
+        return Step(written.name, written.type, written.path, written.config, None, source, passed, aliases)
+
+    def _fault(self, written: Written, fault: Fault) -> None:
+        self.document.problem(str(fault), (*written.path, "config", *fault.path), at=fault.at)
+
+    def _outputs(self, written: Written, part: Part | None, schema: pa.Schema | None) -> dict[str, pa.Schema | None]:
+        if isinstance(part, Source):
+            return {"output": part.schema_of_rows(), "rejects": REJECTS_SCHEMA}
+        if part is None:
+            return {"output": None}
+        if schema is None:
+            self._warn(f"the columns behind stock Beam transforms are not known, so {written.name} is not checked", written)
+            return {"output": None, "late": None, "alarms": None, "rejects": None}
+        if isinstance(part, Sink):
+            part.check_schema(schema)
+            return {"late": schema} if part.file_span() is not None else {}
+        if isinstance(part, Aggregate):
+            return {"output": part.output_schema(schema), "late": schema}
+        if isinstance(part, Detect):
+            return {"output": part.output_schema(schema), "alarms": part.alarm_schema(schema), "late": schema}
+        if isinstance(part, Deduplicate):
+            return {"output": part.output_schema(schema), "late": schema}
+        assert isinstance(part, Transform)
+        outputs: dict[str, pa.Schema | None] = {"output": part.output_schema(schema)}
+        return {**outputs, "rejects": REJECTS_SCHEMA} if part.rejects else outputs
+
+    def _warn(self, message: str, written: Written) -> None:
+        line, column = self.document.values[written.path]
+        self.warnings.append(Problem(self.document.file, line, column, message, is_warning=True))
+
+    def _warn_of_unused(self) -> None:
+        """Rejected and late rows that go nowhere are counted, but cannot be looked at."""
+        used = {step.input for step in self.done.values()}
+        for step in self.done.values():
+            if isinstance(step.part, Sink) or step.part is None:
+                continue
+            if "rejects" in step.outputs and (step.name, "rejects") not in used:
+                self._warn(f"{step.name}.rejects goes nowhere: rejected rows are counted, not kept", self.written[step.name])
+
+
+def _is_tag(step: object) -> bool:
+    """Pydantic puts the name of a union's member into a location."""
+    return isinstance(step, str) and (step.startswith(("function-", "constrained-", "nullable[")) or step == "JobFile")
+
+
+def _fields_at(kind: type[Any], location: tuple[Any, ...]) -> list[str]:
+    """Names of the fields of the model at a location inside a configuration, as they are written."""
+    fields = getattr(kind, "model_fields", {})
+    if location:
+        for name, info in fields.items():
+            if (info.alias or name) == location[0]:
+                inner = [a for a in (info.annotation, *getattr(info.annotation, "__args__", ())) if hasattr(a, "model_fields")]
+                rest = location[1:] if inner and inner[0] is info.annotation else location[2:]
+                return _fields_at(inner[0], rest) if inner else []
+        return []
+    return [info.alias or name for name, info in fields.items()]
+
+
+def _tests(document: Document, steps: list[Step]) -> list[dict[str, Any]]:
+    """The tests in the file, with their shape checked."""
+    tests = document.data.get("tests") if isinstance(document.data, dict) else None
+    if tests is None:
+        return []
+    if not isinstance(tests, list):
+        document.problem("`tests` must be a list", ("tests",))
+        return []
+    names = {step.name: step for step in steps}
+    for at, test in enumerate(tests):
+        path = ("tests", at)
+        if not isinstance(test, dict) or not {"name", "given", "expect"} <= set(test):
+            document.problem("a test has `name`, `given` and `expect`", path)
+            continue
+        for key in ("given", "expect"):
+            for target in test[key] if isinstance(test[key], dict) else {}:
+                if str(target).partition(".")[0] not in names and names and not document.problems:
+                    known = list(names)
+                    document.problem(f"no step '{target}'{near(target, known)}", (*path, key, target), at_key=True)
+    return tests
+
+

@@ -1,0 +1,51 @@
+"""A checked job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from tocsin.parts.part import Part
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its place in the file, what it is, where its input comes from, and the schemas of its outputs.
+
+    part: None for a stock Beam transform. input: (step name, output name), or None for a source.
+    outputs: Arrow schemas by output name; None where they are not known before Beam expands the step.
+    """
+
+    name: str
+    type: str
+    path: tuple[str | int, ...]
+    config: dict[str, Any]
+    part: Part | None
+    input: tuple[str, str] | None
+    outputs: dict[str, pa.Schema | None] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it reads from outside."""
+        return self.input is None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job whose every step was checked. folders: where its files are looked for."""
+
+    name: str
+    file: str
+    steps: list[Step]
+    options: dict[str, Any]
+    tests: list[dict[str, Any]]
+    folders: list[str]
+    trusted: bool = False
+    providers: list[Any] = field(default_factory=list)
+
+    def step(self, name: str) -> Step:
+        """The step of that name."""
+        return next(step for step in self.steps if step.name == name)

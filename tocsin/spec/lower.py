@@ -1,0 +1,37 @@
+"""A checked job as the Beam YAML that is expanded: every input by name, every step with its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.parts.sink import Sink
+from tocsin.spec.job import Job, Step
+
+
+def lower(job: Job, *, live: bool = False) -> dict[str, Any]:
+    """The pipeline as a composite."""
+    return {
+        "pipeline": {"type": "composite", "transforms": [_lowered(job, step, live) for step in job.steps]},
+        **({"providers": job.providers} if job.providers else {}),
+    }
+
+
+def _lowered(job: Job, step: Step, live: bool) -> dict[str, Any]:
+    config = dict(step.config)
+    if step.part is not None:
+        config["tocsin_step"] = step.name
+        config["tocsin_rule"] = f"{job.name}/{step.name}"
+        config["tocsin_folders"] = job.folders
+        if live and step.is_source:
+            config["tocsin_live"] = True
+    lowered: dict[str, Any] = {"type": step.type, "name": step.name, "config": config}
+    config.pop("error_handling", None)
+    if step.input is not None:
+        name, output = step.input
+        lowered["input"] = name if output == "output" else f"{name}.{output}"
+    return lowered
+
+
+def sinks(job: Job) -> list[tuple[str, Sink]]:
+    """The sinks of a job, by step."""
+    return [(step.name, step.part) for step in job.steps if isinstance(step.part, Sink)]
