@@ -1,0 +1,88 @@
+"""Running a checked job: bounded on Beam's local runner, live on Prism."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from tocsin.beam.counting import ledger_of
+from tocsin.beam.yaml_adapter import expand
+from tocsin.parts.failure import Failure, sentence_in
+from tocsin.parts.ledger import Ledger
+from tocsin.spec.job import Job
+from tocsin.spec.lower import lower, sinks
+
+
+def run_bounded(job: Job, before: Callable[[], None] | None = None) -> Ledger:
+    """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong."""
+    _check_targets(job)
+    # Beam's "DirectRunner" would look for Prism and download it; its in-process runner is asked for by name.
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(["--no_pipeline_type_check"]))
+    with told_in_a_sentence():
+        expand(pipeline, lower(job))
+        if before is not None:
+            before()
+        result = pipeline.run()
+        result.wait_until_finish()
+        return ledger_of(result).in_order([step.name for step in job.steps if step.part is not None])
+
+
+def run_live(job: Job, prism: str) -> Ledger:
+    """Read on until interrupted, on Prism."""
+    _check_targets(job)
+    options = PipelineOptions(
+        ["--no_pipeline_type_check", f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name]
+    )
+    pipeline = beam.Pipeline(runner="PrismRunner", options=options)
+    with told_in_a_sentence():
+        expand(pipeline, lower(job, live=True))
+        result = pipeline.run()
+        try:
+            result.wait_until_finish()
+        except KeyboardInterrupt:
+            result.cancel()
+        return ledger_of(result).in_order([step.name for step in job.steps if step.part is not None])
+
+
+def find_prism() -> str | None:
+    """Prism's binary: $TOCSIN_PRISM, on the path, or where Go installs it."""
+    home = Path(os.environ.get("GOBIN") or Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin") / "prism"
+    for candidate in (os.environ.get("TOCSIN_PRISM"), shutil.which("prism"), str(home)):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    return None
+
+
+def _check_targets(job: Job) -> None:
+    for _, sink in sinks(job):
+        sink.check_target()
+
+
+@contextmanager
+def told_in_a_sentence() -> Iterator[None]:
+    """A failure in a worker comes back as a long text; its sentence is what the user needs."""
+    try:
+        yield
+    except Failure:
+        raise
+    except Exception as error:
+        sentence = sentence_in(str(error))
+        if sentence is None:
+            raise
+        raise Failure(sentence) from error
+
+
+def quiet_beam() -> None:
+    """Beam logs what does not concern a user: missing optional packages, stages, workers."""
+    for name in ("root", "apache_beam", "apache_beam.runners"):
+        logging.getLogger(name if name != "root" else None).setLevel(logging.CRITICAL if name != "root" else logging.ERROR)
+
+

@@ -1,0 +1,1 @@
+"""A plausible city to run on: seeded, vectorised, with labelled anomalies."""

@@ -1,0 +1,41 @@
+"""`tocsin list`."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tocsin.cli.console import DONE, say, show_json, table
+from tocsin.parts.finder import FOLDERS, locations
+from tocsin.spec.check import FRAMEWORK_PARTS
+
+
+def list_parts(*, json: bool = False) -> int:
+    """List all parts: steps, aggregations and detectors, built-in and third-party.
+
+    Parameters
+    ----------
+    json
+        Print them as JSON.
+    """
+    rows = [["step", name, (part.__doc__ or "").splitlines()[0]] for name, part in FRAMEWORK_PARTS.items()]
+    for folder in FOLDERS:
+        for place in locations().values():
+            if place.folder == folder:
+                is_step = folder in ("read", "clean", "enrich", "write")
+                rows.append([folder, place.type_name if is_step else place.name, summary(place.file, place.type_name)])
+    if json:
+        show_json([{"kind": kind, "name": name, "summary": text} for kind, name, text in rows])
+    else:
+        say(table(["kind", "name", "what it gives"], rows))
+    return DONE
+
+
+def summary(file: Path, type_name: str) -> str:
+    """First line of the class's docstring, read without importing it."""
+    tree = ast.parse(file.read_text("utf-8"))
+    wanted = type_name.rpartition("/")[2]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == wanted:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return f"(the file has no class {wanted})"

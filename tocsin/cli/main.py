@@ -1,0 +1,72 @@
+"""The command and its verbs.
+
+Exit codes: 0 done; 1 the run failed (a broker, a disk, a failed test); 2 the job or the command is wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cyclopts import App
+
+from tocsin import __version__
+from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
+from tocsin.parts.failure import Failure, sentence_in
+from tocsin.spec.problems import JobError
+
+app = App(
+    name="tocsin",
+    version=__version__,
+    help="""Stream processing of city telemetry: Kafka in, a Parquet lake and alarms out.
+
+    tocsin check jobs/air_quality.yaml
+
+    tocsin run jobs/air_quality.yaml
+
+    tocsin lake lake "select * from air_quality limit 5"
+    """,
+    help_epilogue="Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, 130 interrupted.",
+)
+for verb in (
+    "check", "plan", "schema", "run", "test", "list", "explain", "new", "laws",
+    "simulate", "replay", "lake", "alarms", "doctor", "demo",
+):  # fmt: skip
+    app.command(f"tocsin.cli.{verb}_verb:{verb}" if verb != "list" else "tocsin.cli.list_verb:list_parts", name=verb)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a verb and leave with its exit code; a user's mistake or a failure outside is one sentence, never a traceback."""
+    try:
+        code = app(arguments, result_action="return_value")
+    except JobError as error:
+        for problem in error.problems:
+            complain(str(problem), plain=True)
+        code = WRONG
+    except Failure as failure:
+        complain(failure.sentence)
+        code = FAILED
+    except FileNotFoundError as error:
+        complain(f"no file '{error.filename}'")
+        code = WRONG
+    except (IsADirectoryError, PermissionError) as error:
+        complain(f"cannot read '{error.filename}': {error.strerror}")
+        code = WRONG
+    except UnicodeDecodeError:
+        complain("the file is not text in UTF-8")
+        code = WRONG
+    except KeyboardInterrupt:
+        complain("interrupted; what was written is whole, and a run again writes the same files")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)  # the runner's worker threads would wait for the end of the input
+    except BrokenPipeError:
+        sys.stderr.close()
+        os._exit(DONE)
+    except Exception as error:
+        sentence = sentence_in(str(error))
+        if sentence is None or os.environ.get("TOCSIN_TRACEBACK"):
+            raise
+        complain(sentence)
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else DONE)

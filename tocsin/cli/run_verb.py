@@ -1,0 +1,74 @@
+"""`tocsin run`."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
+from tocsin.parts.connection import BROKERS_VARIABLE
+from tocsin.parts.ledger import FATES, Ledger
+from tocsin.spec.check import check_file
+
+
+def run(
+    job: Path, *, runner: str = "direct", live: bool = False, brokers: str | None = None, trusted: bool = False, json: bool = False
+) -> int:
+    """Run a job on this machine and print its ledger.
+
+    It reads what is in its topics now, to the end; with --live it reads on until interrupted.
+
+    Parameters
+    ----------
+    job
+        Job file.
+    runner
+        direct: in this process. For Flink there is `tocsin submit`.
+    live
+        Read on, on Beam's Prism runner.
+    brokers
+        Kafka brokers for steps that name none [env: TOCSIN_BROKERS].
+    trusted
+        Allow the job to bring code.
+    json
+        Print the ledger as JSON.
+    """
+    if runner not in ("direct", "prism"):
+        complain(f"no runner '{runner}' (known: direct, prism; prism is what --live uses)")
+        return WRONG
+    if runner == "prism":
+        live = True
+    if brokers:
+        os.environ[BROKERS_VARIABLE] = brokers
+    checked, warnings = check_file(str(job), trusted=trusted)
+    for warning in warnings:
+        complain(str(warning), plain=True)
+    from tocsin.beam.running import find_prism, quiet_beam, run_bounded, run_live
+
+    quiet_beam()
+    prism = find_prism() if live else None
+    if live and prism is None:
+        complain(
+            "--live needs Beam's Prism runner: go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0, "
+            "or put its path into TOCSIN_PRISM"
+        )
+        return WRONG
+    started = time.monotonic()
+    note(f"{checked.name}: reading {'until interrupted' if live else 'to the end of its inputs'}")
+    ledger = run_live(checked, prism) if prism is not None else run_bounded(checked)
+    note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
+    if json:
+        show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
+    else:
+        say(ledger_table(ledger))
+    if not ledger.balances:
+        complain("the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin")
+        return FAILED
+    return DONE
+
+
+def ledger_table(ledger: Ledger) -> str:
+    """The ledger for people."""
+    rows = [[name, *(getattr(count, fate) for fate in FATES), count.balances] for name, count in ledger.steps.items()]
+    return table(["step", *FATES, "balances"], rows, right=(1, 2, 3, 4, 5))

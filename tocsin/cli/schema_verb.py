@@ -1,0 +1,12 @@
+"""`tocsin schema`."""
+
+from __future__ import annotations
+
+from tocsin.cli.console import DONE, show_json
+from tocsin.spec.json_schema import job_schema
+
+
+def schema() -> int:
+    """Print the JSON Schema of job files, for editors."""
+    show_json(job_schema())
+    return DONE
