@@ -31,8 +31,7 @@ class Enrich(Transform):
             if name not in schema.names or name not in table.schema.names:
                 where = "input" if name not in schema.names else f"table {self.table}"
                 raise Fault(f"no column '{name}' in the {where}", "by", at)
-        keys = [table.column(name).combine_chunks() for name in self.by]
-        if table.num_rows and table.num_rows != len(_joined(keys).unique()):
+        if table.num_rows != len(set(zip(*(table.column(name).to_pylist() for name in self.by), strict=True))):
             raise Fault(f"the table has several rows for one key of {', '.join(self.by)}", "table")
         at = sum(not name.startswith("_") for name in schema.names)
         for place, name in enumerate(self._added(schema, table)):

@@ -1,0 +1,109 @@
+"""`tocsin demo`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from pyarrow import csv, parquet
+
+from tocsin.city.embedded_kafka import EmbeddedKafka
+from tocsin.city.scoring import Score, score
+from tocsin.city.simulator import City, readings
+from tocsin.cli.alarms_verb import read_alarms
+from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, table
+from tocsin.cli.run_verb import ledger_table
+from tocsin.cli.sending import Sending
+from tocsin.cli.simulate_verb import schema_text
+from tocsin.parts.connection import BROKERS_VARIABLE, Kafka
+from tocsin.parts.part import find_file
+from tocsin.spec.check import check_file
+
+_MARK = ".tocsin-demo"
+_QUERY = """select district, metric, count(*) as windows, round(avg(mean), 1) as mean, round(max(p95), 1) as p95,
+       round(avg(completeness), 3) as completeness
+from air_quality where metric in ('pm25', 'no2') group by all order by metric, district limit 8"""
+
+
+def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -> int:
+    """Simulate an hour of a city, run jobs/air_quality.yaml on it and show what came out. No Java, no network.
+
+    Parameters
+    ----------
+    sensors
+        Air sensors, each with four metrics every 10 s.
+    seed
+        Of the city.
+    to
+        Folder for the lake and the tables; it is emptied first.
+    """
+    if to.exists() and any(to.iterdir()) and not (to / _MARK).exists():
+        complain(f"'{to}' is not empty and not a demo's; name another folder with --to")
+        return WRONG
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir(parents=True)
+    (to / _MARK).touch()
+    from tocsin.beam.running import quiet_beam, run_bounded
+
+    quiet_beam()
+    city = City(sensors=sensors, seed=seed)
+    started = time.monotonic()
+    with EmbeddedKafka() as kafka:
+        os.environ[BROKERS_VARIABLE] = kafka.brokers
+        os.environ["LAKE"] = str(to / "lake")
+        os.environ["AIR_REGISTRY"] = str((to / "air_sensors.csv").resolve())
+        note(f"1. an embedded Kafka runs at {kafka.brokers}")
+        parquet.write_table(city.labels(), to / "labels.parquet")
+        csv.write_csv(city.places().registry(), to / "air_sensors.csv")
+        sending = Sending(Kafka(), "city.air", schema_text("air"), 0)
+        sent = sum(sending.send(batch) for batch in readings(city))
+        _spoil(kafka.brokers)
+        sending.flush()
+        kafka.ensure_whole("city.air")
+        note(f"2. an hour of {sensors} sensors: {sent:,} readings and 3 broken messages sent to city.air")
+        home = Path(__file__).resolve().parents[2]
+        job, _ = check_file(str(find_file("jobs/air_quality.yaml", [str(Path.cwd()), str(home)])))
+        note("3. jobs/air_quality.yaml runs …")
+        kafka.create("city.alarms")
+        ledger = run_bounded(job)
+        alarms = list(read_alarms(Kafka(), "city.alarms", follow=False))
+    say("\nLedger: every row is accounted for\n")
+    say(ledger_table(ledger))
+    _show_lake(to / "lake")
+    result = score(city.labels(), alarms)
+    _show_alarms(alarms, result)
+    say(f"\nEverything lies in {to}/: lake/, labels.parquet, air_sensors.csv. It took {time.monotonic() - started:.0f} s.")
+    say(f'Ask the lake: tocsin lake {to}/lake "select * from air_quality limit 5"')
+    return DONE if ledger.balances else FAILED
+
+
+def _spoil(brokers: str) -> None:
+    """Three messages that cannot be read, as every real topic has some."""
+    import confluent_kafka
+
+    producer = confluent_kafka.Producer({"bootstrap.servers": brokers, "log_level": 0})
+    for value in (b"not avro", b"\x00\x00\x00\x00\x09unknown schema", b"\x00\x00\x00\x00\x01\x0e"):
+        producer.produce("city.air", value)
+    producer.flush(10)
+
+
+def _show_lake(folder: Path) -> None:
+    from tocsin.lake.query import open_lake
+
+    connection, datasets = open_lake(folder)
+    files = ", ".join(f"{d.name} {d.files} files, {d.rows:,} rows" for d in datasets)
+    say(f"\nLake: {files}\n")
+    result = connection.execute(_QUERY)
+    say(table([column[0] for column in result.description], [list(row) for row in result.fetchall()], right=(2, 3, 4, 5)))
+
+
+def _show_alarms(alarms: list[dict[str, object]], result: Score) -> None:
+    kinds = sorted({*result.found, *result.missed})
+    rows = [[kind, result.found.get(kind, 0) + result.missed.get(kind, 0), result.found.get(kind, 0), result.missed.get(kind, 0)]
+            for kind in kinds]  # fmt: skip
+    say(f"\nAlarms: {len(alarms)} events; against the anomalies injected, {len(result.false)} raised for no reason\n")
+    say(table(["anomaly", "injected", "found", "missed"], rows, right=(1, 2, 3)))
+    for alarm in alarms[:3]:
+        say(f"  {alarm['dateIssued']}  {alarm['severity']:6}  {alarm['description']}")

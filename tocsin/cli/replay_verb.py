@@ -1,0 +1,41 @@
+"""`tocsin replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyarrow import parquet
+
+from tocsin.cli.console import DONE, note
+from tocsin.cli.sending import Sending
+from tocsin.parts.connection import Kafka
+
+
+def replay(
+    recording: Path, *, topic: str, schema: Path, time_column: str = "received_at", speed: float = 0.0, brokers: str | None = None
+) -> int:
+    """Replay a recording (Parquet) into a topic, at real, accelerated or full speed.
+
+    Parameters
+    ----------
+    recording
+        Parquet file with the columns of the schema.
+    topic
+        Topic to write to, as Avro in Confluent framing.
+    schema
+        Avro schema of the messages.
+    time_column
+        Column that sets the order, the pace and the Kafka timestamps.
+    speed
+        Event time over real time: 1 is real time, 60 a minute a second; 0 is as fast as it goes.
+    brokers
+        Kafka brokers [env: TOCSIN_BROKERS].
+    """
+    sending = Sending(Kafka(brokers=brokers), topic, schema.read_text("utf-8"), speed, time_column)
+    table = parquet.read_table(recording).sort_by(time_column)
+    count = 0
+    for batch in table.to_batches(max_chunksize=50_000):
+        count += sending.send(batch)
+        note(f"{count:,} of {table.num_rows:,} readings")
+    sending.flush()
+    return DONE

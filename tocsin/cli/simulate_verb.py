@@ -1,0 +1,105 @@
+"""`tocsin simulate`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Literal
+
+from pyarrow import parquet
+
+from tocsin.city.simulator import City, readings
+from tocsin.cli.console import DONE, note, say
+from tocsin.cli.sending import Sending
+from tocsin.columns.quantities import parse_duration
+from tocsin.parts.connection import Kafka
+from tocsin.parts.part import find_file
+
+
+def simulate(
+    *,
+    system: Literal["air", "climate"] = "air",
+    sensors: int = 100,
+    duration: str = "1 h",
+    cadence: str = "10 s",
+    anomalies: int = 9,
+    seed: int = 7,
+    to: Path | None = None,
+    topic: str | None = None,
+    brokers: str | None = None,
+    speed: float = 0.0,
+    labels: Path | None = None,
+    registry: Path | None = None,
+) -> int:
+    """Simulate a city's telemetry into a Parquet file or a topic; the same seed gives the same city.
+
+    Parameters
+    ----------
+    system
+        Which sensors.
+    sensors
+        How many.
+    duration
+        Event time to simulate, such as '1 h' or '7 d'.
+    cadence
+        Time between two readings of a sensor.
+    anomalies
+        How many anomalies (spikes, stuck and silent series) are injected.
+    seed
+        Of everything random.
+    to
+        Parquet file to write.
+    topic
+        Topic to write to, as Avro in Confluent framing.
+    brokers
+        Kafka brokers [env: TOCSIN_BROKERS].
+    speed
+        Event time over real time; 0 is as fast as it goes.
+    labels
+        Parquet file for the labels of the anomalies.
+    registry
+        CSV file for the registry of the sensors.
+    """
+    city = City(
+        system=system, sensors=sensors, duration=parse_duration(duration), cadence=parse_duration(cadence),
+        anomalies=anomalies, seed=seed,
+    )  # fmt: skip
+    if to is None and topic is None:
+        say("name a target: --to FILE.parquet or --topic NAME")
+        return 2
+    write_tables(city, labels, registry)
+    started, count = time.monotonic(), 0
+    if to is not None:
+        writer: parquet.ParquetWriter | None = None
+        for batch in readings(city):
+            writer = writer or parquet.ParquetWriter(to, batch.schema, compression="zstd")
+            writer.write_batch(batch)
+            count += batch.num_rows
+        if writer is not None:
+            writer.close()
+    if topic is not None:
+        sending = Sending(Kafka(brokers=brokers), topic, schema_text(system), speed)
+        count = sum(sending.send(batch) for batch in readings(city))
+        sending.flush()
+    elapsed = time.monotonic() - started
+    note(f"{count:,} readings in {elapsed:.1f} s, {count / max(elapsed, 1e-9):,.0f} a second")
+    return DONE
+
+
+def schema_text(system: str) -> str:
+    """The Avro schema of a system's readings."""
+    home = Path(__file__).resolve().parents[2]
+    return find_file(f"schemas/{system}_reading.avsc", [str(Path.cwd()), str(home)]).read_text("utf-8")
+
+
+def write_tables(city: City, labels: Path | None, registry: Path | None) -> None:
+    """The labels and the registry, where they are asked for."""
+    if labels is not None:
+        parquet.write_table(city.labels(), labels)
+    if registry is not None:
+        from pyarrow import csv
+
+        registry.parent.mkdir(parents=True, exist_ok=True)
+        csv.write_csv(city.places().registry(), registry)
+
+
