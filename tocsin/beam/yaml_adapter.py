@@ -121,17 +121,17 @@ def factories() -> dict[str, Callable[..., Any]]:
     return {**found, "ToRows": ToRows, "ToBatches": ToBatches}
 
 
+def step_of(type: str, config: dict[str, Any]) -> Any:  # noqa: A002 - the name that a job gives
+    """One step by type: also what the provider file for Beam's own program calls."""
+    return factories()[type](**config)
+
+
 class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
     """All steps; sources need no input."""
 
     def __init__(self) -> None:
         sources = [name for name, location in step_types().items() if location.folder == "read"]
         super().__init__(factories(), no_input_transforms=sources)
-
-
-def make(type: str, config: dict[str, Any] | None = None) -> Any:  # noqa: A002 - the name that a provider file gives
-    """One step by type: what the provider file for Beam's own program calls."""
-    return factories()[type](**(config or {}))
 
 
 def expand(pipeline: Any, specification: dict[str, Any]) -> Any:

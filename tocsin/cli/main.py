@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 the run failed (a broker, a disk, a failed test); 2 the jo
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -37,6 +38,7 @@ for verb in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb and leave with its exit code; a user's mistake or a failure outside is one sentence, never a traceback."""
+    logging.getLogger().setLevel(logging.ERROR)
     try:
         code = app(arguments, result_action="return_value")
     except JobError as error:

@@ -46,9 +46,9 @@ class Aggregation(Part):
         return found
 
     @classmethod
-    def wants_window(cls) -> bool:
-        """Whether `finish` asks for the bounds of the window."""
-        return "window_end" in inspect.signature(cls.finish).parameters
+    def window_arguments(cls) -> set[str]:
+        """Which bounds of the window `finish` asks for."""
+        return {"window_start", "window_end"} & set(inspect.signature(cls.finish).parameters)
 
     def tallied(self, name: str, column: Column) -> Column:
         """The column that a tally sees."""

@@ -60,8 +60,8 @@ class Measure:
         """The output column; starts and ends are the bounds of each row's window."""
         parts = [kernel.result(parts) for kernel, parts in self._by_tally(columns)]
         arguments = dict(zip(self.aggregation.tallies(), parts, strict=True))
-        if self.aggregation.wants_window():
-            arguments |= {"window_start": timestamps(starts), "window_end": timestamps(ends)}
+        bounds = {"window_start": starts, "window_end": ends}
+        arguments |= {name: timestamps(bounds[name]) for name in self.aggregation.window_arguments()}
         column = self.aggregation.finish(**arguments)
         return column if column.type == self.result_type else column.cast(self.result_type)
 
@@ -156,7 +156,3 @@ class Measures:
     def _columns(self, batch: pa.RecordBatch) -> list[tuple[Measure, list[Any]]]:
         return [(m, [batch.column(field.name) for field in fields]) for m, fields in zip(self.measures, self.fields, strict=True)]
 
-
-def one_group(rows: int) -> tuple[Int64s, Int64s]:
-    """Group numbers and first rows where there are no key columns."""
-    return np.zeros(rows, np.int64), np.zeros(min(rows, 1), np.int64)

@@ -193,7 +193,7 @@ class Watcher:
         fields = [field for field in self.alarm_schema if not field.name.startswith("_")]
         columns = [pa.array([row[field.name] for row in rows], field.type) for field in fields]
         # The last moment of the step of event time in which the alarm is given out: so it is never behind a watermark.
-        times = timestamps(np.array([self._release_after(row["time"]) - 1 for row in rows], np.int64))
+        times = timestamps(np.array([self._release_after(row["time"] - int(traits(self.shard_schema).aggregated)) - 1 for row in rows], np.int64))
         empty = [pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]]
         return pa.RecordBatch.from_arrays([*columns, times, *empty], schema=self.alarm_schema)
 
@@ -204,7 +204,9 @@ class Watcher:
         event = alarms.EVENTS[int(events.what[at])]
         observed, score = float(events.observed[at]), float(events.scores[at])
         expected = self.detector.expectation(float(events.expected[at]))
-        started = int(events.starts[at])
+        # A window's event time is its last microsecond; its result is known, and its alarm begins, at its end.
+        shown = int(traits(self.shard_schema).aggregated)
+        started = int(events.starts[at]) + shown
         return {
             "alarm_id": alarm_id(self.rule, labels, started),
             "event": event,
@@ -213,7 +215,7 @@ class Watcher:
             "severity": self.step.alarm.severity,
             "key": key,
             "labels": [(name, str(value)) for name, value in labels],
-            "time": int(events.times[at]),
+            "time": int(events.times[at]) + shown,
             "started_at": started,
             "of": self.step.of,
             "observed": None if np.isnan(observed) else observed,
