@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import parquet
 
 from tocsin.api import (
     BEGINNING,
@@ -36,6 +37,13 @@ class ReadFiles(Source):
     schema_: TextFile | None = Param(None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema")
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
+    @classmethod
+    def sample(cls, folder: str) -> ReadFiles:
+        """Some readings in a folder, for the laws."""
+        table = pa.table({"sensor": [f"s{n % 3}" for n in range(50)], "at": pa.array(range(50), pa.int64()), "value": range(50)})
+        parquet.write_table(table, f"{folder}/readings.parquet", row_group_size=20)
+        return cls(files=f"{folder}/*.parquet", event_time="at", batch_rows=8)
+
     def topic_name(self) -> str:
         return f"file:{Path(self.files).name}"
 
@@ -57,8 +65,6 @@ class ReadFiles(Source):
             raise Fault(f"no file matches '{self.files}'", "files")
         if not paths[0].endswith(".parquet"):
             raise Fault("only Parquet files bring their own columns; name a `schema`", "schema")
-        from pyarrow import parquet
-
         schema = parquet.read_schema(paths[0]).remove_metadata()
         return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
 
@@ -70,8 +76,6 @@ class ReadFiles(Source):
 
     def _rows(self, path: str) -> int:
         if path.endswith(".parquet"):
-            from pyarrow import parquet
-
             return int(parquet.ParquetFile(path).metadata.num_rows)
         return sum(batch.num_rows for batch, _ in self._batches(path))
 
@@ -92,8 +96,6 @@ class ReadFiles(Source):
         fields = pa.schema(self.fields())
         try:
             if path.endswith(".parquet"):
-                from pyarrow import parquet
-
                 for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=fields.names):
                     yield batch.select(fields.names).cast(fields), []
             elif path.endswith(".avro"):

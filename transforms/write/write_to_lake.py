@@ -45,6 +45,11 @@ class WriteToLake(Sink):
     partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
     shards: int = Param(1, help="files of one span, the most that can be written in parallel", ge=1, le=256)
 
+    @classmethod
+    def sample(cls, folder: str) -> WriteToLake:
+        """A lake in a folder, for the laws."""
+        return cls(lake=folder, dataset="sample")
+
     def file_span(self) -> int | None:
         return self.span
 

@@ -1,0 +1,53 @@
+"""`tocsin laws`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from tocsin.cli.console import DONE, FAILED, WRONG, complain, say
+from tocsin.parts.finder import FOLDERS, load, locations
+from tocsin.parts.part import Part
+
+
+def laws(*files: Path) -> int:
+    """Run the laws that every part must obey; without a file, on all parts.
+
+    Parameters
+    ----------
+    files
+        Python files with parts.
+    """
+    from tocsin.laws import run_laws
+
+    parts: list[Any] = []
+    for file in files:
+        found = parts_in(file)
+        if not found:
+            complain(f"no part in {file}: define a class that extends Aggregation, Detector, Transform, Source or Sink")
+            return WRONG
+        parts += found
+    parts = parts or [load(place) for place in locations().values()]
+    broken = count = 0
+    for part in parts:
+        for law, fault in run_laws(part):
+            count += 1
+            if fault is not None:
+                broken += 1
+                say(f"BROKEN  {part.__name__}: {law.name.replace('_', ' ')}: {fault}")
+    say(f"{len(parts)} parts, {count} laws: {count - broken} passed, {broken} failed")
+    return FAILED if broken else DONE
+
+
+def parts_in(file: Path) -> list[type[Part]]:
+    """The parts that a file defines."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise FileNotFoundError(2, "no such file", str(file))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    bases = tuple(FOLDERS.values())
+    return [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, bases) and v.__module__ == file.stem]

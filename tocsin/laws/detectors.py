@@ -1,0 +1,141 @@
+"""Laws for detectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tocsin.columns.contract import Floats
+from tocsin.laws.kit import demand, instances, law
+from tocsin.laws.readings import cuts, series
+from tocsin.parts.detector import width_of
+
+_CASES = 8
+_LARGEST_STATE = 128 * 1024
+_HALF_UNIT = 1e-9
+
+
+def _times(size: int) -> Floats:
+    return 1_772_409_600.0 + np.arange(size) * 10.0
+
+
+def _run(made: Any, values: Floats, at: list[int]) -> Floats:
+    """Scores of one sensor in pieces, the state carried over."""
+    state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+    scores, times = [], _times(len(values))
+    for a, b in zip(at, at[1:], strict=False):
+        starts = np.array([0, b - a], np.int64)
+        found, _ = made.score_many(values[a:b].copy(), times[a:b].copy(), starts, state)
+        scores.append(found)
+    return np.concatenate(scores)
+
+
+def _equal(one: Floats, other: Floats) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=True))
+
+
+def examples_hold(part: Any) -> None:
+    """Readings ten seconds apart … or a second, where an example is about rates."""
+    demand(bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, scores)")
+    for config, given, expected in part.examples:
+        made = part(**config)
+        state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+        values, starts = np.array(given, np.float64), np.array([0, len(given)], np.int64)
+        scores, _ = made.score_many(values, 1_772_409_600.0 + np.arange(len(given)), starts, state)
+        near = np.allclose(scores, np.array(expected, np.float64), rtol=1e-6, atol=_HALF_UNIT, equal_nan=True)
+        demand(near, f"{config} over {given} scores {scores.tolist()}, the example says {expected}")
+
+
+def cutting_the_series_changes_nothing(part: Any) -> None:
+    """The state carries all that matters."""
+    for made in instances(part):
+        for seed in range(_CASES):
+            values = series(seed, missing=False)
+            at = cuts(seed, len(values))
+            whole, cut = _run(made, values, [0, len(values)]), _run(made, values, at)
+            demand(_equal(whole, cut), f"{made!r}, seed {seed}, cut at {at}: {_first_difference(whole, cut)}")
+
+
+def vector_equals_scalar(part: Any) -> None:
+    """The compiled form over many sensors gives what the plain form gives for each."""
+    for made in instances(part):
+        for seed in range(_CASES):
+            values = [series(seed * 10 + i, 20 + i, missing=False) for i in range(3)]
+            starts = np.cumsum([0, *(len(v) for v in values)]).astype(np.int64)
+            times = np.concatenate([_times(len(v)) for v in values])
+            states = np.tile(np.array(made.start_state(), np.float64), (3, 1)).reshape(3, width_of(made))
+            together, _ = made.score_many(np.concatenate(values), times, starts, states)
+            alone = np.concatenate([made.score(v, _times(len(v)), made.start_state())[0] for v in values])
+            near = np.allclose(together, alone, rtol=1e-12, atol=1e-12, equal_nan=True)
+            demand(near, f"{made!r}, seed {seed}: {_first_difference(together, alone)}")
+
+
+def sensors_do_not_meet(part: Any) -> None:
+    """The scores of one sensor are the same whatever the others say."""
+    for made in instances(part):
+        for seed in range(_CASES):
+            mine, other = series(seed, missing=False), series(seed + 100, missing=False) * 7
+            starts = np.array([0, len(other), len(other) + len(mine)], np.int64)
+            states = np.tile(np.array(made.start_state(), np.float64), (2, 1)).reshape(2, width_of(made))
+            times = np.concatenate([_times(len(other)), _times(len(mine))])
+            both, _ = made.score_many(np.concatenate([other, mine]), times, starts, states)
+            alone = _run(made, mine, [0, len(mine)])
+            demand(_equal(both[len(other) :], alone), f"{made!r}, seed {seed}: {_first_difference(both[len(other):], alone)}")
+
+
+def readings_are_not_changed(part: Any) -> None:
+    """Scores are given; readings stay."""
+    for made in instances(part):
+        values = series(1, missing=False)
+        before, state = values.copy(), np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+        made.score_many(values, _times(len(values)), np.array([0, len(values)], np.int64), state)
+        demand(_equal(values, before), f"{made!r} changes the readings that it is given")
+        made.score(values, _times(len(values)), made.start_state())
+        demand(_equal(values, before), f"{made!r} changes the readings that it is given")
+
+
+def missing_readings_change_nothing(part: Any) -> None:
+    """A missing reading scores NaN, and the scores of the others are as if it were not there."""
+    for made in instances(part):
+        for seed in range(_CASES):
+            values = series(seed)
+            present = ~np.isnan(values)
+            state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+            times, starts = _times(len(values)), np.array([0, len(values)], np.int64)
+            scores, _ = made.score_many(values.copy(), times, starts, state)
+            state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+            starts = np.array([0, int(present.sum())], np.int64)
+            without, _ = made.score_many(values[present], times[present], starts, state)
+            demand(bool(np.isnan(scores[~present]).all()), f"{made!r}, seed {seed}: a missing reading has a score")
+            demand(_equal(scores[present], without), f"{made!r}, seed {seed}: {_first_difference(scores[present], without)}")
+
+
+def state_is_bounded(part: Any) -> None:
+    """In absolute bytes, after many readings: a state that grows with the readings is caught."""
+    for made in instances(part):
+        demand(8 * width_of(made) <= _LARGEST_STATE, f"{made!r} keeps {8 * width_of(made)} bytes a sensor")
+        state = made.start_state()
+        for chunk in range(8):
+            values = series(chunk, 512, missing=False)
+            _, state = made.score(values, _times(512), state)
+            demand(len(state) == width_of(made), f"{made!r}: the state grew from {width_of(made)} to {len(state)} numbers")
+
+
+def _first_difference(one: Floats, other: Floats) -> str:
+    if len(one) != len(other):
+        return f"{len(one)} scores against {len(other)}"
+    differs = ~((one == other) | (np.isnan(one) & np.isnan(other)))
+    at = int(np.argmax(differs))
+    return f"reading {at} scores {one[at]!r} against {other[at]!r}"
+
+
+LAWS = [
+    law(examples_hold),
+    law(cutting_the_series_changes_nothing),
+    law(vector_equals_scalar),
+    law(sensors_do_not_meet),
+    law(readings_are_not_changed),
+    law(missing_readings_change_nothing),
+    law(state_is_bounded),
+]
