@@ -22,4 +22,6 @@ def path_part(value: object) -> str:
     if len(encoded) > _LONGEST:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return f"{encoded[:_LONGEST].rpartition('%')[0] or encoded[:_LONGEST]}%~{digest}"
+    if encoded == NULL:
+        return f"%5F{encoded[1:]}"
     return encoded or "%"

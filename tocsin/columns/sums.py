@@ -2,7 +2,8 @@
 
 Floating-point addition is not associative, so a sum over other batch cuts would differ in its last digits, and a
 replay would not equal the live run. A sum is kept as two doubles (high, low) by exact error-free transformations
-(Knuth's TwoSum, Dekker's product), which carry about 106 bits; the rounding to one double comes at the end.
+(Knuth's TwoSum, Dekker's product), which carry about 106 bits; the rounding to one double comes at the end. Values of one sum
+may differ by a factor of 2^50 before a digit could depend on the order.
 Source: Ogita, Rump, Oishi: Accurate sum and dot product, SIAM J. Sci. Comput. 26 (2005).
 """
 
@@ -16,16 +17,15 @@ from tocsin.columns.contract import Floats
 
 @compiled
 def add_pairs(ids, highs, lows, out_high, out_low):  # type: ignore[no-untyped-def]
-    """Add the pairs (high, low) of each row to the pair of its group; NaN highs are skipped."""
+    """Add the pairs (high, low) of each row to the pair of its group; a sum of both infinities is NaN and stays so."""
     for row in range(len(ids)):
         x = highs[row]
-        if np.isnan(x):
-            continue
         group = ids[row]
         a = out_high[group]
         total = a + x
-        if np.isinf(total):
+        if np.isinf(total) or np.isnan(total):
             out_high[group] = total
+            out_low[group] = 0.0
             continue
         back = total - a
         error = (a - (total - back)) + (x - back)

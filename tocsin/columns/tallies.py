@@ -80,6 +80,8 @@ class Sum:
 
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         highs = numbers(values)
+        here = ~np.isnan(highs)
+        highs, ids = highs[here], ids[here]
         lows = np.zeros(len(highs))
         if self.squared:
             plain, highs = highs, np.empty(len(highs))

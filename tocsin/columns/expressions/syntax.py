@@ -51,9 +51,9 @@ class ExpressionError(ValueError):
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
-    r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<operator>==|!=|<>|<=|>=|[-+*/%<>=(),\[\]])|(?P<end>$))"
+    r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<operator>==|!=|<=|>=|[-+*/%<>=(),\[\]])|(?P<end>$))"
 )
-_COMPARISONS = {"==": "==", "=": "==", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_COMPARISONS = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WORDS = {"and", "or", "not", "in", "is", "null", "true", "false"}
 _MOST_NESTED = 50
 
@@ -231,6 +231,8 @@ def parse(text: str) -> Expression:
     parser = _Parser(text)
     result = parser.either()
     kind, found, at = parser.tokens[parser.at]
+    if found == "=":
+        raise ExpressionError("unexpected '='; write == to compare", at)
     if kind != "end":
         raise ExpressionError(f"unexpected '{found}'", at)
     return result

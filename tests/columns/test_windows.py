@@ -1,0 +1,63 @@
+"""Window arithmetic against a plain oracle that lists windows one by one."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.columns.sessions import session_ids
+from tocsin.columns.windows import Sliding
+
+windows = st.builds(
+    lambda every, times, offset: Sliding(every * times, every, offset),
+    st.integers(1, 12), st.integers(1, 5), st.integers(0, 30),
+) | st.builds(lambda every, extra: Sliding(every + extra, every), st.integers(1, 12), st.integers(0, 20))  # fmt: skip
+moments = st.integers(-200, 200)
+
+
+def oracle(window: Sliding, time: int) -> list[int]:
+    """Starts of the windows that hold a time."""
+    return [s for s in range(-400, 400) if (s - window.offset) % window.every == 0 and s <= time < s + window.size]
+
+
+@given(windows, moments)
+def test_a_pane_is_in_the_windows_of_its_times(window: Sliding, time: int) -> None:
+    times = np.array([time])
+    pane = window.panes(times)
+    first, last = int(window.first_window(pane)[0]), int(window.last_window(pane)[0])
+    assert list(range(first, last + 1, window.every)) == oracle(window, time)
+
+
+@given(windows, moments, st.integers(-300, 300), st.integers(0, 50))
+def test_the_first_open_window_is_the_first_that_the_watermark_has_not_passed(
+    window: Sliding, time: int, watermark: int, lateness: int
+) -> None:
+    pane = window.panes(np.array([time]))
+    first = int(window.first_open(pane, np.array([watermark]), lateness)[0])
+    last = int(window.last_window(pane)[0])
+    expected = [s for s in oracle(window, time) if s + window.size + lateness > watermark]
+    assert list(range(first, last + 1, window.every)) == expected
+
+
+@given(windows, st.lists(moments, min_size=1, max_size=8), st.integers(-200, 300))
+def test_windows_that_end_by_a_time_are_all_there(window: Sliding, times: list[int], until: int) -> None:
+    panes = window.panes(np.array(times))
+    found = set(window.starts_ending_by(panes, until).tolist())
+    needed = {s for time in times for s in oracle(window, time) if s + window.size <= until}
+    assert needed <= found
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60)), min_size=1, max_size=25), st.integers(1, 10))
+def test_sessions_are_runs_without_a_gap(rows: list[tuple[int, int]], gap: int) -> None:
+    keys, times = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    found = session_ids(keys, times, times + gap)
+    expected: dict[int, list[list[int]]] = {}
+    for key, time in sorted(rows):
+        runs = expected.setdefault(key, [])
+        if runs and time < runs[-1][-1] + gap:
+            runs[-1].append(time)
+        else:
+            runs.append([time])
+    sizes = sorted(len(run) for runs in expected.values() for run in runs)
+    assert sorted(np.bincount(found).tolist()) == sizes
+    for session in np.unique(found):
+        assert len(set(keys[found == session])) == 1

@@ -1,0 +1,92 @@
+"""Fixtures: an embedded Kafka, and a way to put readings into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile(
+    "tocsin", deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("tocsin")
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A broker of this test's own."""
+    from tocsin.city.embedded_kafka import EmbeddedKafka
+
+    with EmbeddedKafka() as broker:
+        monkeypatch.setenv("TOCSIN_BROKERS", broker.brokers)
+        yield broker
+
+
+@pytest.fixture
+def send(kafka: Any) -> Callable[..., None]:
+    """Send (value, key, timestamp in ms, partition) messages to a topic."""
+    import confluent_kafka
+
+    def send(topic: str, messages: list[Any]) -> None:
+        producer = confluent_kafka.Producer({"bootstrap.servers": kafka.brokers, "log_level": 0})
+        producer.list_topics(topic, timeout=5)
+        for message in messages:
+            value, key, stamp, partition = (*message, None, None, None)[:4] if isinstance(message, tuple) else (message, None, None, None)
+            options = {name: v for name, v in (("timestamp", stamp), ("partition", partition)) if v is not None}
+            producer.produce(topic, value, key, **options)
+        assert producer.flush(20) == 0
+
+    return send
+
+
+@pytest.fixture
+def receive(kafka: Any) -> Callable[[str], list[Any]]:
+    """All messages of a topic."""
+    import confluent_kafka
+
+    def receive(topic: str) -> list[Any]:
+        consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": kafka.brokers, "group.id": "test", "auto.offset.reset": "earliest", "log_level": 0}
+        )
+        partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
+        ends = {p: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), timeout=5) for p in partitions}
+        consumer.assign([confluent_kafka.TopicPartition(topic, p, low) for p, (low, _) in ends.items()])
+        wanted, found = sum(high - low for low, high in ends.values()), []
+        while len(found) < wanted:
+            found += [m for m in consumer.consume(1000, timeout=0.2) if m.error() is None]
+        consumer.close()
+        return found
+
+    return receive
+
+
+@pytest.fixture
+def tocsin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run the command in this process; gives exit code, standard output and standard error."""
+    from tocsin.cli.main import main
+
+    monkeypatch.chdir(ROOT)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return int(leaving.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def recording(name: str) -> Path:
+    """A recording of real data; the test is skipped where the folder is absent."""
+    folder = Path(os.environ.get("TOCSIN_RECORDINGS", ROOT.parent / "shared" / "data"))
+    file = folder / name
+    if not file.exists():
+        pytest.skip(f"the recording {name} is not there (looked in {folder}; set TOCSIN_RECORDINGS)")
+    return file
