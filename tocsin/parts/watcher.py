@@ -129,7 +129,7 @@ class Watcher:
         if self.silence is not None:
             raise_after = clear_after = 1
             slots, times, x, scores, expected = self._with_gaps(block, slots, times, x, scores, expected)
-        starts = np.flatnonzero(np.r_[True, slots[1:] != slots[:-1]])
+        starts = np.flatnonzero(np.r_[np.ones(min(len(slots), 1), bool), slots[1:] != slots[:-1]])
         bounds = np.r_[starts, len(slots)].astype(np.int64)
         owners = slots[starts]
         states = np.ascontiguousarray(block.values[owners, self.width : self.width + alarms.WIDTH])

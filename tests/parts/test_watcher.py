@@ -1,0 +1,124 @@
+"""Detection: the same scores and alarms whatever the batch cuts, interleaving and firing times; silence by event time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, batch_of, deliveries, partitions, rows_of  # noqa: E402
+
+from tocsin.columns.contract import micros  # noqa: E402
+from tocsin.parts.detect import Detect  # noqa: E402
+from tocsin.parts.keyed import FOREVER  # noqa: E402
+from tocsin.parts.watcher import Watcher  # noqa: E402
+
+SPIKE = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"z_score": {"window": 5, "warm_up": 3, "threshold": 1.5}}, "shards": 2, "alarm": {"raise_after": 1, "clear_after": 2}})  # fmt: skip
+SILENT = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"missing_data": {"after": "12 s"}}, "shards": 2})
+
+
+def run(step: Detect, stream: list[tuple[list[Row], int]], random: np.random.Generator, end: int | None) -> tuple[list[Any], list[Any], int]:
+    """Scores, alarms and late rows, shards advanced at watermarks of a runner's choosing."""
+    watcher = Watcher(step, SCHEMA, "rule")
+    states: dict[int, bytes | None] = {}
+    waiting: dict[int, list[pa.RecordBatch]] = {}
+    scores, alarms, late = [], [], 0
+
+    def advance(shard: int, time: int) -> None:
+        advanced = watcher.advance(states.get(shard), waiting.pop(shard, []), time, end)
+        states[shard] = advanced.state
+        for tag, batch in advanced.outputs:
+            for row, at in zip(batch.to_pylist(), micros(batch.column("_event_time")), strict=True):
+                if tag == "output":
+                    scores.append((row["_partition"], row["_offset"], row["score"]))
+                else:
+                    assert tag == "alarms"
+                    assert at < max(time, START) + SECOND
+                    alarms.append((row["alarm_id"], row["event"], row["key"], row["time"], row["started_at"], row["score"]))
+
+    for rows, watermark in stream:
+        routed = watcher.route(batch_of(rows))
+        late += routed.counts["late"]
+        for shard, part in routed.by_shard:
+            waiting.setdefault(shard, []).append(part)
+        if random.random() < 0.5:
+            for shard in range(step.shards):
+                advance(shard, watermark // SECOND * SECOND)
+    for shard in range(step.shards):
+        advance(shard, FOREVER)
+    return sorted(scores, key=str), sorted(alarms, key=str), late
+
+
+@given(partitions, st.integers(0, 100), st.integers(0, 100))
+def test_scores_and_alarms_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -> None:
+    rows = rows_of(streams)
+    for step in (SPIKE, SILENT):
+        results = []
+        for seed in (one, other):
+            random = np.random.default_rng(seed)
+            results.append(run(step, deliveries(rows, random), random, _end(rows)))
+        assert results[0] == results[1]
+        late = sum(row.time < row.watermark for partition in rows for row in partition)
+        assert results[0][2] == late
+        assert len(results[0][0]) == sum(map(len, rows)) - late
+
+
+def _end(rows: list[list[Row]]) -> int:
+    return min(max(row.time for row in partition) - OUT_OF_ORDERNESS for partition in rows)
+
+
+@given(partitions, st.integers(0, 100))
+def test_silence_is_what_a_loop_over_the_sorted_readings_finds(streams: Any, seed: int) -> None:
+    rows = rows_of(streams)
+    random = np.random.default_rng(seed)
+    end = _end(rows)
+    _, alarms, _ = run(SILENT, deliveries(rows, random), random, end)
+    kept = sorted((r for p in rows for r in p if r.time >= r.watermark and r.value is not None), key=lambda r: r.time)
+    expected = set()
+    for sensor in "abc":
+        times = [row.time for row in kept if row.sensor == sensor]
+        for before, after in zip(times, times[1:], strict=False):
+            if after > before + 12 * SECOND:
+                expected |= {("raise", sensor, before + 12 * SECOND), ("clear", sensor, after)}
+        if times and times[-1] + 12 * SECOND < end:
+            expected.add(("raise", sensor, times[-1] + 12 * SECOND))
+    came = {(event, key.removeprefix("sensor="), round(time.timestamp() * SECOND)) for _, event, key, time, _, _ in alarms}
+    assert came == expected
+    assert len(alarms) == len(expected)
+
+
+def test_the_end_of_a_bounded_input_is_not_silence() -> None:
+    rows = rows_of([[("a", 0, 1.0), ("b", 0, 1.0), ("b", 30, 1.0)]])
+    random = np.random.default_rng(0)
+    _, alarms, _ = run(SILENT, deliveries(rows, random), random, START + 25 * SECOND)
+    assert [(alarm[1], alarm[2]) for alarm in alarms if alarm[2] == "sensor=a"] == [("raise", "sensor=a")]
+    assert [alarm[1] for alarm in alarms if alarm[2] == "sensor=b"] == ["clear", "raise"]
+    _, alarms, _ = run(SILENT, deliveries(rows_of([[("a", 0, 1.0)]]), random), random, None)
+    assert alarms == []
+
+
+def test_a_silent_sensor_raises_without_a_new_row_of_it_while_the_input_goes_on() -> None:
+    watcher = Watcher(SILENT, SCHEMA, "rule")
+    ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 1.0)]])[0])).by_shard
+    first = watcher.advance(None, [part], START + SECOND, None)
+    assert first.due is not None
+    assert first.due > START + 12 * SECOND
+    later = watcher.advance(first.state, [], first.due, None)
+    ((tag, batch),) = later.outputs
+    assert (tag, batch.column("event").to_pylist()) == ("alarms", ["raise"])
+    assert watcher.advance(later.state, [], first.due + 100 * SECOND, None).outputs == []
+
+
+def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
+    step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}})
+    watcher = Watcher(step, SCHEMA, "air/Limit")
+    ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 75.0)]])[0])).by_shard
+    alarm = dict(watcher.advance(None, [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
+    assert alarm["message"] == "value of sensor=a was 75, expected below 50 (score 1.5, alarm from 1)"
+    assert (alarm["rule"], alarm["detector"], alarm["observed"], alarm["labels"]) == ("air/Limit", "threshold", 75.0, [("sensor", "a")])
