@@ -47,8 +47,8 @@ class WrongExample(Aggregation):
     examples = [({}, [1.0, 2.0], 1.5)]
 
 
-class MeanOfMeans(Aggregation):
-    """A mean that forgets how many values each piece had: it is kept as one number a piece."""
+class CountsItsCalls(Aggregation):
+    """A result that depends on how often it was asked for."""
 
     caught_by: ClassVar[str] = "cutting_the_stream_changes_nothing"
     points = tally("points")
@@ -300,7 +300,7 @@ class OneFile(Appends):
 
 
 MUTANTS = [
-    Undocumented, Unpicklable, WrongExample, MeanOfMeans, FirstToArrive, CountsMissing, WrongScore, Forgetful, PeeksAhead,
+    Undocumented, Unpicklable, WrongExample, CountsItsCalls, FirstToArrive, CountsMissing, WrongScore, Forgetful, PeeksAhead,
     FastIsAnother, Shared, Overwrites, MissingIsZero, Hoarder, Loses, WrongTransform, Centres, Promises, Restarts, OtherColumns,
     Appends, OneFile,
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, user
 from tocsin.columns.expressions.typing import kind_of, suggestion
 from tocsin.parts.detector import Detector
 from tocsin.parts.finder import UnknownPart, find
-from tocsin.parts.part import Collector, Fault, Faults, Param, Part, need_columns
+from tocsin.parts.part import Collector, Fault, Param, Part, configuration_faults, need_columns
 
 ALARM_FIELDS = (
     pa.field("alarm_id", pa.string()),
@@ -76,20 +76,8 @@ class Detect(Part):
         except UnknownPart as error:
             raise Fault(str(error), "with", name) from None
         except ValidationError as error:
-            raise Faults([self._fault(name, problem) for problem in error.errors()]) from None
+            raise configuration_faults(name, find("detect", name), error, ("with", name)) from None
         return detector
-
-    @staticmethod
-    def _fault(name: str, problem: Any) -> Fault:
-        known = list(find("detect", name).model_fields)
-        where = problem["loc"]
-        if problem["type"] == "extra_forbidden":
-            return Fault(
-                f"'{name}' has no '{where[0]}'{suggestion(str(where[0]), known)} (known: {', '.join(known)})", "with", name, *where
-            )
-        text = problem["msg"].removeprefix("Value error, ")
-        missing = problem["type"] == "missing"
-        return Fault(f"'{name}' needs `{where[0]}`" if missing else f"'{name}': {text}", "with", name, *where)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the scored readings. Raises Fault."""

@@ -17,7 +17,7 @@ from tocsin.columns.expressions.typing import kind_of
 from tocsin.columns.tallies import KERNELS
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.finder import UnknownPart, find
-from tocsin.parts.part import Fault
+from tocsin.parts.part import Fault, configuration_faults
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:_\d+)?)")
 
@@ -111,9 +111,7 @@ def _aggregation(part: str, config: dict[str, Any], path: tuple[str, ...]) -> Ag
     except UnknownPart as error:
         raise Fault(str(error), *path) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(step) for step in first["loc"])
-        raise Fault(f"'{part}': {field}: {first['msg']}", *path) from None
+        raise configuration_faults(part, find("aggregate", part), error, path) from None
     return found
 
 

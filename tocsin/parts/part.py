@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, ValidationInfo, WithJsonSchema
 
 from tocsin.columns.expressions.typing import suggestion
 from tocsin.columns.quantities import format_duration, parse_duration
@@ -70,6 +70,23 @@ def need_columns(names: list[str], schema: Any, key: str) -> None:
                 listed = f"(columns: {', '.join(known)})"
                 raise Fault(f"no column '{name}' in its input{suggestion(name, known)} {listed}", key, at)
     collector.done()
+
+
+def configuration_faults(name: str, part: type[BaseModel], error: ValidationError, path: tuple[str | int, ...]) -> Faults:
+    """What is wrong with the configuration of a part inside a step, in sentences; `path` leads to it."""
+    known = [info.alias or field for field, info in part.model_fields.items()]
+    faults = []
+    for problem in error.errors():
+        where = [str(step) for step in problem["loc"]]
+        if problem["type"] == "extra_forbidden":
+            listed = f"(known: {', '.join(known)})" if known else "(it has no parameters)"
+            text = f"'{name}' has no '{where[0]}'{suggestion(where[0], known)} {listed}"
+        elif problem["type"] == "missing":
+            text = f"'{name}' needs `{'.'.join(where)}`"
+        else:
+            text = f"'{name}': {'.'.join(where)}{': ' if where else ''}{problem['msg'].removeprefix('Value error, ')}"
+        faults.append(Fault(text, *path, *problem["loc"]))
+    return Faults(faults)
 
 
 class Tally:

@@ -53,7 +53,7 @@ def steps_of(document: Document, known_types: dict[str, str], trusted: bool) -> 
     if not isinstance(document.data, dict):
         document.problem("a job is a mapping with the key `pipeline`", ())
         return []
-    _only(document, document.data, (), (*_TOP, "providers") if trusted else _TOP, "a job")
+    _only(document, document.data, (), (*_TOP, "providers"), "a job")
     if "providers" in document.data and not trusted:
         document.problem("`providers` brings code into a job; run it with --trusted if you trust it", ("providers",))
     if "pipeline" not in document.data:
