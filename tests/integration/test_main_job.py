@@ -127,9 +127,9 @@ def test_the_lake_is_the_same_for_any_number_of_shards_and_partitions(kafka: Any
         changed = text.replace("every: 1 min\n", f"every: 1 min\n        shards: {shards}\n").replace("dataset: air_quality", f"dataset: air{shards}")
         run_bounded(check_text("jobs/air_quality.yaml", changed)[0])
         connection, _ = open_lake(lake)
-        results.append(connection.execute(f"select * from air{shards}_all order by all").fetch_arrow_table())
-    assert results[0].num_rows > 1000
-    assert results[0].equals(results[1])
+        results.append(connection.execute(f"select * from air{shards}_all order by all").fetchall())
+    assert len(results[0]) > 1000
+    assert results[0] == results[1]
 
 
 def test_a_job_also_runs_with_beams_own_program(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def run_bounded(job: Job, before: Callable[[], None] | None = None) -> Ledger:
     """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong."""
     _check_targets(job)
     # Beam's "DirectRunner" would look for Prism and download it; its in-process runner is asked for by name.
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(["--no_pipeline_type_check"]))
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     with told_in_a_sentence():
         expand(pipeline, lower(job))
         if before is not None:
@@ -39,7 +39,7 @@ def run_live(job: Job, prism: str) -> Ledger:
     """Read on until interrupted, on Prism."""
     _check_targets(job)
     options = PipelineOptions(
-        ["--no_pipeline_type_check", f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name]
+        [f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name]
     )
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
     with told_in_a_sentence():

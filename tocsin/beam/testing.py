@@ -89,7 +89,7 @@ def run_test(job: Job, test: dict[str, Any]) -> Outcome:
     """Run one test: sinks write nothing, sources give the test's rows."""
     _COLLECTED.clear()
     expected = {name: rows_of(written) for name, written in test["expect"].items()}
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(["--no_pipeline_type_check"]))
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     with told_in_a_sentence():
         _expand(pipeline, job, test, list(expected))
         pipeline.run().wait_until_finish()

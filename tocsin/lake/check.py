@@ -21,6 +21,7 @@ class Report:
     rows: int = 0
     offsets: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def is_good(self) -> bool:
@@ -37,6 +38,7 @@ class Report:
         for topic, partitions in self.offsets.items():
             spans = ", ".join(f"{p}: {first:,} to {last:,}" for p, (first, last) in sorted(partitions.items()))
             lines.append(f"  {topic}: offsets {spans}")
+        lines += [f"  {note}" for note in self.notes]
         lines += [f"  wrong: {problem}" for problem in self.problems] or ["  good"]
         return "\n".join(lines)
 
@@ -107,8 +109,8 @@ def _compare_with_topics(report: Report, kafka: Kafka) -> None:
                 if high > low and str(partition) not in partitions:
                     report.problems.append(f"{topic}:{partition}: {high - low:,} messages, none of them in the lake")
                 elif last < high - 1:
-                    report.problems.append(
-                        f"{topic}:{partition}: the lake ends at offset {last:,}, the topic at {high - 1:,} (late, rejected or not read)"
+                    report.notes.append(
+                        f"{topic}:{partition}: the lake ends at offset {last:,}, the topic at {high - 1:,} (rejected, or not read yet)"
                     )
                 elif first > low:
                     report.problems.append(f"{topic}:{partition}: the lake begins at offset {first:,}, the topic at {low:,}")
