@@ -34,7 +34,9 @@ def send(kafka: Any) -> Callable[..., None]:
     import confluent_kafka
 
     def send(topic: str, messages: list[Any]) -> None:
-        producer = confluent_kafka.Producer({"bootstrap.servers": kafka.brokers, "log_level": 0})
+        producer = confluent_kafka.Producer(
+            {"bootstrap.servers": kafka.brokers, "log_level": 0, "queue.buffering.max.messages": 1_000_000}
+        )
         producer.list_topics(topic, timeout=5)
         for message in messages:
             value, key, stamp, partition = (*message, None, None, None)[:4] if isinstance(message, tuple) else (message, None, None, None)

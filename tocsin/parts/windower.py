@@ -30,6 +30,8 @@ from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
 from tocsin.parts.late import re_timed
 
 _START, _END, _ACCEPTED, _ON_TIME = "_start", "_end", "_accepted", "_on_time"
+# Most (row, window) pairs that are held at once.
+_PAIRS = 2_000_000
 
 
 class Windower:
@@ -161,43 +163,63 @@ class Windower:
         if isinstance(self.windows, Session):
             return self._fire_sessions(block, time)
         starts = block.column(_START).to_numpy()
-        results = []
-        for start in self.windows.starts_ending_by(starts, time).tolist():
-            end = start + self.windows.size
-            inside = (starts >= start) & (starts < end)
-            if not inside.any():
-                continue
-            accepted, on_time = block.column(_ACCEPTED).to_numpy(), block.column(_ON_TIME).to_numpy()
-            if done < end:
-                results += self._window(block, inside & (on_time <= start), start, 0)
-            if self.lateness and done < end + self.lateness <= time:
-                delayed = inside & (on_time > start) & (accepted <= start)
-                if delayed.any():
-                    results += self._revision(block, inside & (accepted <= start), delayed, start)
+        accepted, on_time = block.column(_ACCEPTED).to_numpy(), block.column(_ON_TIME).to_numpy()
+        offsets = offsets_of(block)
+        results = self._windows(block, on_time, done, time, 0, offsets)
+        if self.lateness and (on_time > accepted).any():
+            results += self._windows(block, accepted, done - self.lateness, time - self.lateness, 1, offsets)
         kept = self.windows.last_window(starts) + self.windows.size + self.lateness > time
         remaining = block.filter(pa.array(kept))
-        return results, with_offsets(remaining, offsets_of(block) if remaining.num_rows else {})
+        return results, with_offsets(remaining, offsets if remaining.num_rows else {})
 
-    def _revision(self, block: pa.RecordBatch, inside: Any, delayed: Any, start: int) -> list[pa.RecordBatch]:
-        rows = block.filter(pa.array(inside))
-        touched = delayed[inside]
-        if self.step.by:
-            ids, first = group_ids([rows.column(name) for name in self.step.by])
-            changed = np.zeros(len(first), bool)
-            changed[ids[touched]] = True
-            rows = rows.filter(pa.array(changed[ids]))
-        return self._window(with_offsets(rows, offsets_of(block)), np.ones(rows.num_rows, bool), start, 1)
+    def _windows(
+        self, block: pa.RecordBatch, opens: Int64s, after: int, until: int, revision: int, offsets: Offsets
+    ) -> list[pa.RecordBatch]:
+        """Results of the windows that end after `after` and by `until`, of the rows whose first window is `opens`.
 
-    def _window(self, block: pa.RecordBatch, rows: Any, start: int, revision: int) -> list[pa.RecordBatch]:
-        batch = block.filter(pa.array(rows))
-        if not batch.num_rows:
-            return []
-        by = [batch.column(name) for name in self.step.by]
-        ids, first = group_ids(by) if by else (np.zeros(batch.num_rows, np.int64), np.zeros(1, np.int64))
-        whole = self._combine(batch, ids, first) if len(first) < batch.num_rows else batch
+        Every row is repeated for each of its windows, some windows at a time, so that memory stays bounded.
+        """
         assert isinstance(self.windows, Sliding)
-        starts = np.full(whole.num_rows, start, np.int64)
-        return [self._finished(whole, starts, starts + self.windows.size, revision, offsets_of(block))]
+        size, every, offset = self.windows.size, self.windows.every, self.windows.offset
+        starts = block.column(_START).to_numpy()
+        lowest = ((after - size - offset) // every + 1) * every + offset
+        highest = (until - size - offset) // every * every + offset
+        first = np.maximum(opens, lowest)
+        last = np.minimum(self.windows.last_window(starts), highest)
+        results, begin = [], int(first.min(initial=FOREVER))
+        final = int(last.max(initial=-FOREVER))
+        counts = np.maximum((last - first) // every + 1, 0)
+        stretch = max(int((final - begin) // every + 1) * _PAIRS // max(int(counts.sum()), 1), 1) * every
+        while begin <= final:
+            upto = begin + stretch - every
+            here = np.maximum(first, begin)
+            counts = np.maximum((np.minimum(last, upto) - here) // every + 1, 0)
+            rows = np.repeat(np.arange(len(starts)), counts)
+            if len(rows):
+                steps = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+                results += self._results(block, rows, here[rows] + steps * every, revision, offsets)
+            begin = upto + every
+        return results
+
+    def _results(
+        self, block: pa.RecordBatch, rows: Int64s, starts: Int64s, revision: int, offsets: Offsets
+    ) -> list[pa.RecordBatch]:
+        """One row a window and key. A revision is given only for keys that have rows which revision 0 did not have."""
+        assert isinstance(self.windows, Sliding)
+        by = [block.column(name).take(pa.array(rows)) for name in self.step.by]
+        ids, first = group_ids([starts, *by])
+        if revision:
+            changed = np.zeros(len(first), bool)
+            changed[ids[block.column(_ON_TIME).to_numpy()[rows] > starts]] = True
+            kept = changed[ids]
+            if not kept.any():
+                return []
+            rows, starts = rows[kept], starts[kept]
+            ids, first = group_ids([starts, *(column.filter(pa.array(kept)) for column in by)])
+        batch = block.take(pa.array(rows))
+        whole = self._combine(batch, ids, first) if len(first) < len(rows) else batch
+        begins = starts[first]
+        return [self._finished(whole, begins, begins + self.windows.size, revision, offsets)]
 
     def _fire_sessions(self, block: pa.RecordBatch, time: int) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
         ends = block.column(_END).to_numpy()
