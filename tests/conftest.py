@@ -12,9 +12,7 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
-settings.register_profile(
-    "tocsin", deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck)
-)
+settings.register_profile("tocsin", deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
 settings.load_profile("tocsin")
 
 
@@ -39,7 +37,9 @@ def send(kafka: Any) -> Callable[..., None]:
         )
         producer.list_topics(topic, timeout=5)
         for message in messages:
-            value, key, stamp, partition = (*message, None, None, None)[:4] if isinstance(message, tuple) else (message, None, None, None)
+            value, key, stamp, partition = (
+                (*message, None, None, None)[:4] if isinstance(message, tuple) else (message, None, None, None)
+            )
             options = {name: v for name, v in (("timestamp", stamp), ("partition", partition)) if v is not None}
             producer.produce(topic, value, key, **options)
         assert producer.flush(20) == 0

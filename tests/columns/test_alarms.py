@@ -7,12 +7,25 @@ from hypothesis import strategies as st
 from tocsin.columns import alarms
 
 
-def events(scores: list[float], raise_after: int = 1, clear_after: int = 1, clear_below: float = 1.0, plain: bool = False) -> list[str]:
+def events(
+    scores: list[float], raise_after: int = 1, clear_after: int = 1, clear_below: float = 1.0, plain: bool = False
+) -> list[str]:
     size = len(scores)
     what, starts, peaks = np.zeros(size, np.int64), np.zeros(size), np.zeros(size)
     run = alarms.alarm_events.plain if plain else alarms.alarm_events
     bounds = np.array([0, size], np.int64)
-    run(np.array(scores), np.arange(size) * 1.0, bounds, np.zeros((1, alarms.WIDTH)), raise_after, clear_after, clear_below, what, starts, peaks)
+    run(
+        np.array(scores),
+        np.arange(size) * 1.0,
+        bounds,
+        np.zeros((1, alarms.WIDTH)),
+        raise_after,
+        clear_after,
+        clear_below,
+        what,
+        starts,
+        peaks,
+    )
     return [f"{alarms.EVENTS[w]}@{int(s)}" if w else "" for w, s in zip(what, starts, strict=True)]
 
 

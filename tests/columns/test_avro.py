@@ -46,7 +46,12 @@ TYPES: list[tuple[str, Any, list[Any], list[Any] | None]] = [
     ("date", {"type": "int", "logicalType": "date"}, [date(2026, 3, 2), date(1969, 12, 31)], None),
     ("bytes", "bytes", [b"", b"\x00\xff"], None),
     ("fixed", {"type": "fixed", "name": "F", "size": 2}, [b"ab"], None),
-    ("decimal", {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}, [Decimal("12.34"), Decimal("-0.01")], None),
+    (
+        "decimal",
+        {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2},
+        [Decimal("12.34"), Decimal("-0.01")],
+        None,
+    ),
     ("array", {"type": "array", "items": "double"}, [[1.0, 2.0], []], None),
     ("array with nulls", {"type": "array", "items": ["null", "long"]}, [[1, None], []], None),
     ("map", {"type": "map", "values": "string"}, [{"a": "b"}, {}], [[("a", "b")], []]),
@@ -76,7 +81,10 @@ def test_the_schemas_of_the_jobs_take_the_fast_path() -> None:
 
 NESTED = record(
     {"name": "id", "type": "string"},
-    {"name": "position", "type": ["null", record({"name": "lat", "type": "double"}, {"name": "lon", "type": ["null", "double"]}, name="P")]},
+    {
+        "name": "position",
+        "type": ["null", record({"name": "lat", "type": "double"}, {"name": "lon", "type": ["null", "double"]}, name="P")],
+    },
 )
 
 
@@ -193,7 +201,9 @@ def test_many_readings_in_one_message_become_rows() -> None:
 
 def test_an_avro_file_is_read_in_batches(tmp_path: Any) -> None:
     with open(tmp_path / "x.avro", "wb") as stream:
-        fastavro.writer(stream, fastavro.parse_schema(json.loads(json.dumps(READING))), [{"id": str(n), "v": n / 2} for n in range(25)])
+        fastavro.writer(
+            stream, fastavro.parse_schema(json.loads(json.dumps(READING))), [{"id": str(n), "v": n / 2} for n in range(25)]
+        )
     batches = list(raw_avro_file(str(tmp_path / "x.avro"), json.dumps(READING), 10))
     assert [b.num_rows for b in batches] == [10, 10, 5]
     assert [row["v"] for b in batches for row in b.to_pylist()] == [n / 2 for n in range(25)]

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
 
-BATCH = pa.RecordBatch.from_pylist(
-    [{"v": 1.5, "q": 1, "s": "a"}, {"v": None, "q": 0, "s": "b"}, {"v": -2.0, "q": -7, "s": None}]
-)
+BATCH = pa.RecordBatch.from_pylist([{"v": 1.5, "q": 1, "s": "a"}, {"v": None, "q": 0, "s": "b"}, {"v": -2.0, "q": -7, "s": None}])
 
 
 @pytest.mark.parametrize(
@@ -71,8 +69,10 @@ def test_columns_of_an_expression() -> None:
 numbers = st.integers(-50, 50).map(str)
 trees = st.recursive(
     numbers | st.sampled_from(["a", "b"]),
-    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
-    | inner.map(lambda x: f"-{x}"),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from(["+", "-", "*"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
+        | inner.map(lambda x: f"-{x}")
+    ),
     max_leaves=8,
 )
 

@@ -39,7 +39,14 @@ def test_an_array_of_readings_is_many_rows() -> None:
 
 
 def test_a_faulty_message_is_set_apart_with_a_reason() -> None:
-    bad = [b"{", b'{"id": 1, "at": 0, "v": 1}', b'{"at": 0}', b"7", b'{"id":"a","at":"yesterday","v":1}', b'{"id":"a","at":"2026-01-01T00:00:00","v":1}']
+    bad = [
+        b"{",
+        b'{"id": 1, "at": 0, "v": 1}',
+        b'{"at": 0}',
+        b"7",
+        b'{"id":"a","at":"yesterday","v":1}',
+        b'{"id":"a","at":"2026-01-01T00:00:00","v":1}',
+    ]
     decoded = decoder().decode([*bad, b'{"id":"ok","at":0,"v":1}'])
     assert decoded.batch.column("id").to_pylist() == ["ok"]
     assert [at for at, _ in decoded.faults] == list(range(len(bad)))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tocsin.columns import sums
 
 # Telemetry: thousandths up to a billion, and whole counters up to 10^15.
-values = st.lists(st.integers(-(10**12), 10**12).map(lambda n: n / 1000) | st.integers(0, 10**15).map(float), min_size=1, max_size=60)
+values = st.lists(
+    st.integers(-(10**12), 10**12).map(lambda n: n / 1000) | st.integers(0, 10**15).map(float), min_size=1, max_size=60
+)
 
 
 def total(numbers: list[float]) -> float:

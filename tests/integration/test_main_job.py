@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -60,7 +61,7 @@ def test_a_citys_hour_becomes_a_lake_and_alarms(kafka: Any, send: Any, receive: 
     assert (source.read, source.rejected, source.kept) == (sent + 2, 2, sent)
     # What one step keeps is what the next one reads.
     chain = ["ReadTelemetry", "Validate", "Deduplicate", "Enrich", "Aggregate"]
-    for one, other in zip(chain, chain[1:], strict=False):
+    for one, other in itertools.pairwise(chain):
         assert ledger.steps[one].kept == ledger.steps[other].read, other
     assert ledger.steps["LateReadings"].kept == ledger.steps["Deduplicate"].late > 0
 
@@ -97,7 +98,10 @@ def test_alarms_are_cloud_events_and_smart_data_models_alerts(kafka: Any, receiv
     for message in messages:
         event = from_binary_event(KafkaMessage(dict(message.headers()), message.key(), message.value()))
         assert event.get_specversion() == "1.0"
-        assert event.get_id() == f"{message.key().decode()}.{event.get_type().rpartition('.')[2]}.{event.get_id().rpartition('.')[2]}"
+        assert (
+            event.get_id()
+            == f"{message.key().decode()}.{event.get_type().rpartition('.')[2]}.{event.get_id().rpartition('.')[2]}"
+        )
         jsonschema.validate(json.loads(message.value()), schema)
 
 
@@ -124,7 +128,9 @@ def test_the_lake_is_the_same_for_any_number_of_shards_and_partitions(kafka: Any
     text = (ROOT / "jobs/air_quality.yaml").read_text()
     results = []
     for shards in (16, 3):
-        changed = text.replace("every: 1 min\n", f"every: 1 min\n        shards: {shards}\n").replace("dataset: air_quality", f"dataset: air{shards}")
+        changed = text.replace("every: 1 min\n", f"every: 1 min\n        shards: {shards}\n").replace(
+            "dataset: air_quality", f"dataset: air{shards}"
+        )
         run_bounded(check_text("jobs/air_quality.yaml", changed)[0])
         connection, _ = open_lake(lake)
         results.append(connection.execute(f"select * from air{shards}_all order by all").fetchall())
@@ -133,7 +139,9 @@ def test_the_lake_is_the_same_for_any_number_of_shards_and_partitions(kafka: Any
 
 
 def test_a_job_also_runs_with_beams_own_program(tmp_path: Path) -> None:
-    table = pa.table({"sensor": ["a", "a", "b"], "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")), "value": [1.0, 3.0, 5.0]})
+    table = pa.table(
+        {"sensor": ["a", "a", "b"], "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")), "value": [1.0, 3.0, 5.0]}
+    )
     parquet.write_table(table, tmp_path / "readings.parquet")
     job = f"""
 pipeline:
@@ -165,7 +173,9 @@ providers:
 def test_stock_beam_transforms_join_behind_to_rows(tmp_path: Path) -> None:
     from tocsin.beam.running import run_bounded
 
-    table = pa.table({"sensor": ["a", "a", "b"], "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")), "value": [1.0, 3.0, 5.0]})
+    table = pa.table(
+        {"sensor": ["a", "a", "b"], "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")), "value": [1.0, 3.0, 5.0]}
+    )
     parquet.write_table(table, tmp_path / "readings.parquet")
     job = f"""
 pipeline:
@@ -234,7 +244,9 @@ tests:
         (["laws", str(package / "acme_parts/aggregate/spread.py")], "0 failed"),
         (["test", str(tmp_path / "job.yaml")], "1 passed, 0 failed"),
     ):
-        done = subprocess.run([sys.executable, "-m", "tocsin", *arguments], capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "tocsin", *arguments], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+        )
         assert done.returncode == 0, done.stderr[-2000:]
         assert expected in done.stdout
 
@@ -243,7 +255,9 @@ def test_values_from_data_cannot_leave_the_lake(tmp_path: Path) -> None:
     from tocsin.beam.running import run_bounded
 
     names = ["../../evil", "a/b", ".", "..", "", "x" * 500, "sensor=1", "é\x00", None]
-    table = pa.table({"sensor": pa.array(names), "at": pa.array([0] * len(names), pa.timestamp("ms", tz="UTC")), "value": [1.0] * len(names)})
+    table = pa.table(
+        {"sensor": pa.array(names), "at": pa.array([0] * len(names), pa.timestamp("ms", tz="UTC")), "value": [1.0] * len(names)}
+    )
     parquet.write_table(table, tmp_path / "readings.parquet")
     job = f"""
 pipeline:
@@ -263,7 +277,9 @@ pipeline:
 
 @pytest.fixture
 def simulated(tmp_path: Path, tocsin: Callable[..., tuple[int, str, str]]) -> Path:
-    code, _, _ = tocsin("simulate", "--sensors", 5, "--duration", "20 min", "--to", tmp_path / "a.parquet", "--labels", tmp_path / "l.parquet")
+    code, _, _ = tocsin(
+        "simulate", "--sensors", 5, "--duration", "20 min", "--to", tmp_path / "a.parquet", "--labels", tmp_path / "l.parquet"
+    )
     assert code == 0
     return tmp_path / "a.parquet"
 

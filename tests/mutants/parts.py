@@ -14,7 +14,21 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from tocsin.api import (
-    BEGINNING, Aggregation, Column, Detector, Fetched, Floats, Outcome, Param, Recurrence, Sink, Source, Split, State, Transform, tally,
+    BEGINNING,
+    Aggregation,
+    Column,
+    Detector,
+    Fetched,
+    Floats,
+    Outcome,
+    Param,
+    Recurrence,
+    Sink,
+    Source,
+    Split,
+    State,
+    Transform,
+    tally,
 )  # fmt: skip
 
 
@@ -71,7 +85,9 @@ class FirstToArrive(Aggregation):
     """The value that arrived first: it depends on the order of delivery."""
 
     caught_by: ClassVar[str] = "order_changes_nothing"
-    seen = tally("sum", lambda self, x: pa.array(np.where(np.arange(len(x)) == 0, x.fill_null(0.0).to_numpy(zero_copy_only=False), 0.0)))
+    seen = tally(
+        "sum", lambda self, x: pa.array(np.where(np.arange(len(x)) == 0, x.fill_null(0.0).to_numpy(zero_copy_only=False), 0.0))
+    )
 
     def finish(self, seen: Column) -> Column:
         return seen

@@ -16,9 +16,7 @@ START = 1_772_445_600_000_000
 LATENESS = 20 * SECOND
 OUT_OF_ORDERNESS = 5 * SECOND
 
-SCHEMA = readings_schema(
-    [pa.field("sensor", pa.string()), pa.field("value", pa.float64())], topic="t", allowed_lateness=LATENESS
-)
+SCHEMA = readings_schema([pa.field("sensor", pa.string()), pa.field("value", pa.float64())], topic="t", allowed_lateness=LATENESS)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stream import LATENESS, SCHEMA, SECOND, batch_of, deliveries, partitions, rows_of  # noqa: E402
+from stream import LATENESS, SCHEMA, SECOND, batch_of, deliveries, partitions, rows_of
 
-from tocsin.columns.blocks import Block  # noqa: E402
-from tocsin.parts.deduplicate import Deduplicate, Deduplicator  # noqa: E402
-from tocsin.parts.keyed import FOREVER  # noqa: E402
+from tocsin.columns.blocks import Block
+from tocsin.parts.deduplicate import Deduplicate, Deduplicator
+from tocsin.parts.keyed import FOREVER
 
 STEP = Deduplicate(by=["sensor"], shards=2)
 

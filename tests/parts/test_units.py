@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stream import LATENESS, SCHEMA, SECOND, batch_of, deliveries, partitions, rows_of  # noqa: E402
+from stream import LATENESS, SCHEMA, SECOND, batch_of, deliveries, partitions, rows_of
 
-from tocsin.api import Sink  # noqa: E402
-from tocsin.columns.contract import offsets_of  # noqa: E402
-from tocsin.parts.keyed import FOREVER  # noqa: E402
-from tocsin.parts.units import Units  # noqa: E402
+from tocsin.api import Sink
+from tocsin.columns.contract import offsets_of
+from tocsin.parts.keyed import FOREVER
+from tocsin.parts.units import Units
 
 
 class Files(Sink):
@@ -68,6 +68,6 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
 
 def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
     made = Units(Files(), SCHEMA)
-    ((shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
+    ((_shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
     ((_, batch),) = made.advance(None, [part], FOREVER, None).outputs
     assert offsets_of(batch) == {"0": (0, 1)}

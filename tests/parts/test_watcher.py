@@ -12,18 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, batch_of, deliveries, partitions, rows_of  # noqa: E402
+import itertools
 
-from tocsin.columns.contract import micros  # noqa: E402
-from tocsin.parts.detect import Detect  # noqa: E402
-from tocsin.parts.keyed import FOREVER  # noqa: E402
-from tocsin.parts.watcher import Watcher  # noqa: E402
+from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, batch_of, deliveries, partitions, rows_of
+
+from tocsin.columns.contract import micros
+from tocsin.parts.detect import Detect
+from tocsin.parts.keyed import FOREVER
+from tocsin.parts.watcher import Watcher
 
 SPIKE = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"z_score": {"window": 5, "warm_up": 3, "threshold": 1.5}}, "shards": 2, "alarm": {"raise_after": 1, "clear_after": 2}})  # fmt: skip
 SILENT = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"missing_data": {"after": "12 s"}}, "shards": 2})
 
 
-def run(step: Detect, stream: list[tuple[list[Row], int]], random: np.random.Generator, end: int | None) -> tuple[list[Any], list[Any], int]:
+def run(
+    step: Detect, stream: list[tuple[list[Row], int]], random: np.random.Generator, end: int | None
+) -> tuple[list[Any], list[Any], int]:
     """Scores, alarms and late rows, shards advanced at watermarks of a runner's choosing."""
     watcher = Watcher(step, SCHEMA, "rule")
     states: dict[int, bytes | None] = {}
@@ -83,7 +87,7 @@ def test_silence_is_what_a_loop_over_the_sorted_readings_finds(streams: Any, see
     expected = set()
     for sensor in "abc":
         times = [row.time for row in kept if row.sensor == sensor]
-        for before, after in zip(times, times[1:], strict=False):
+        for before, after in itertools.pairwise(times):
             if after > before + 12 * SECOND:
                 expected |= {("raise", sensor, before + 12 * SECOND), ("clear", sensor, after)}
         if times and times[-1] + 12 * SECOND < end:
@@ -121,4 +125,9 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
     ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 75.0)]])[0])).by_shard
     alarm = dict(watcher.advance(None, [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
     assert alarm["message"] == "value of sensor=a was 75, expected below 50 (score 1.5, alarm from 1)"
-    assert (alarm["rule"], alarm["detector"], alarm["observed"], alarm["labels"]) == ("air/Limit", "threshold", 75.0, [("sensor", "a")])
+    assert (alarm["rule"], alarm["detector"], alarm["observed"], alarm["labels"]) == (
+        "air/Limit",
+        "threshold",
+        75.0,
+        [("sensor", "a")],
+    )

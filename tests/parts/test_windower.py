@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stream import LATENESS, SCHEMA, SECOND, Row, batch_of, deliveries, partitions, rows_of  # noqa: E402
+from stream import LATENESS, SCHEMA, SECOND, Row, batch_of, deliveries, partitions, rows_of
 
-from tocsin.columns.contract import micros  # noqa: E402
-from tocsin.parts.aggregate import Aggregate  # noqa: E402
-from tocsin.parts.keyed import FOREVER  # noqa: E402
-from tocsin.parts.windower import Windower  # noqa: E402
+from tocsin.columns.contract import micros
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.keyed import FOREVER
+from tocsin.parts.windower import Windower
 
 MEASURES = {"total": "sum(value)", "seen": "count(value)", "rows": "count()", "least": "min(value)", "newest": "last(value)"}
 TUMBLING = Aggregate(every="10 s", by=["sensor"], measures=MEASURES, shards=3)

@@ -14,11 +14,11 @@ import pytest
 from pyarrow import parquet
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import recording  # noqa: E402
+from conftest import recording
 
-from tocsin.city.messages import encode  # noqa: E402
-from tocsin.lake.query import open_lake  # noqa: E402
-from tocsin.spec.check import check_text  # noqa: E402
+from tocsin.city.messages import encode
+from tocsin.lake.query import open_lake
+from tocsin.spec.check import check_text
 
 SCHEMA = {
     "type": "record", "name": "Recorded",

@@ -68,12 +68,17 @@ def test_words_of_yaml_1_1_are_names() -> None:
 def test_check_imports_neither_beam_nor_numba() -> None:
     code = "import sys\nfrom tocsin.cli.main import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\nprint([m for m in ('apache_beam', 'numba', 'duckdb') if m in sys.modules])"
     for arguments in (["check", "jobs/air_quality.yaml"], ["--help"], ["list"], ["plan", "jobs/climate.yaml"]):
-        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=dict(os.environ))
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=dict(os.environ)
+        )
         assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_trusted_job_may_bring_code() -> None:
-    text = JOB.replace("- type: Filter\n      config: {keep: 'value > ${LIMIT:-1}'}", "- type: ToRows\n    - type: MapToFields\n      config: {language: python, fields: {x: value}}")
+    text = JOB.replace(
+        "- type: Filter\n      config: {keep: 'value > ${LIMIT:-1}'}",
+        "- type: ToRows\n    - type: MapToFields\n      config: {language: python, fields: {x: value}}",
+    )
     job, warnings = check_text("x.yaml", text, trusted=True)
     assert [step.type for step in job.steps] == ["ReadFiles", "ToRows", "MapToFields"]
     assert len(warnings) == 1
@@ -90,7 +95,13 @@ def test_a_lowered_job_names_every_input() -> None:
 
 def test_no_secret_is_in_a_plan_or_a_lowered_job(monkeypatch: pytest.MonkeyPatch, tocsin: Any) -> None:
     monkeypatch.setenv("KAFKA_PASSWORD", "hunter2")
-    text = (ROOT / "jobs/climate.yaml").read_text().replace("event_time: observed_at", "event_time: observed_at\n        kafka: {settings: {sasl.password: env:KAFKA_PASSWORD}}")
+    text = (
+        (ROOT / "jobs/climate.yaml")
+        .read_text()
+        .replace(
+            "event_time: observed_at", "event_time: observed_at\n        kafka: {settings: {sasl.password: env:KAFKA_PASSWORD}}"
+        )
+    )
     job, _ = check_text("jobs/climate.yaml", text)
     assert "hunter2" not in json.dumps(lower(job), default=str)
     source = job.step("ReadTelemetry").part

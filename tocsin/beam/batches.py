@@ -11,7 +11,6 @@ from apache_beam import coders
 from apache_beam.typehints import typehints
 
 
-
 class BatchType(typehints.TypeConstraint):  # type: ignore[misc]
     """Element type of a collection of batches of one schema, metadata included."""
 
@@ -108,5 +107,3 @@ def schema_of(collection: Any) -> pa.Schema:
     if not isinstance(kind, BatchType):
         raise TypeError(f"this step takes batches of readings; its input is {kind} (put ToBatches between)")
     return kind.schema
-
-

@@ -75,8 +75,7 @@ class _Route(beam.DoFn):  # type: ignore[misc]
         self.gathered, self.earliest = [], None
         routed: Routed = self.keyed.route(with_offsets(rows, offsets) if offsets else rows)
         self.counter.add(read=rows.num_rows, **routed.counts)
-        for shard, part in routed.by_shard:
-            yield shard, part
+        yield from routed.by_shard
         for tag, batch in routed.outputs.items():
             yield beam.pvalue.TaggedOutput(tag, batch)
 
@@ -165,7 +164,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         if not text:
             return False
         known = json.loads(text)
-        return len(known["parts"]) >= known["of"]
+        return len(known["parts"]) >= int(known["of"])
 
     @staticmethod
     def _end(ends: Any) -> int | None:
@@ -248,9 +247,9 @@ class Keyed(beam.PTransform):  # type: ignore[misc]
         tags = [tag for tag in self.keyed.outputs if tag != "output"]
         routed = collection | "Route" >> beam.ParDo(_Route(self.keyed, self.step)).with_outputs(*tags, main="shards")
         routed.shards.element_type = typehints.Tuple[int, BatchType(self.keyed.shard_schema)]
-        advanced = routed.shards | "Advance" >> beam.ParDo(
-            _advance(self.step)(self.keyed, self.step, self.sink)
-        ).with_outputs(*tags, main="output")
+        advanced = routed.shards | "Advance" >> beam.ParDo(_advance(self.step)(self.keyed, self.step, self.sink)).with_outputs(
+            *tags, main="output"
+        )
         found = {}
         for tag, schema in self.keyed.outputs.items():
             pieces = [advanced[tag] if tag != "output" else advanced.output]

@@ -38,9 +38,7 @@ def run_bounded(job: Job, before: Callable[[], None] | None = None) -> Ledger:
 def run_live(job: Job, prism: str) -> Ledger:
     """Read on until interrupted, on Prism."""
     _check_targets(job)
-    options = PipelineOptions(
-        [f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name]
-    )
+    options = PipelineOptions([f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name])
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
     with told_in_a_sentence():
         expand(pipeline, lower(job, live=True))
@@ -84,5 +82,3 @@ def quiet_beam() -> None:
     """Beam logs what does not concern a user: missing optional packages, stages, workers."""
     for name in ("root", "apache_beam", "apache_beam.runners"):
         logging.getLogger(name if name != "root" else None).setLevel(logging.CRITICAL if name != "root" else logging.ERROR)
-
-

@@ -36,9 +36,7 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
             return
         outcome = self.transform.apply(batch)
         rejected = 0 if outcome.rejected is None else outcome.rejected.num_rows
-        self.counter.add(
-            read=batch.num_rows, kept=outcome.kept.num_rows, rejected=rejected, filtered=outcome.filtered
-        )
+        self.counter.add(read=batch.num_rows, kept=outcome.kept.num_rows, rejected=rejected, filtered=outcome.filtered)
         if outcome.kept.num_rows:
             yield pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
         if rejected:

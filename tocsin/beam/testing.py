@@ -124,18 +124,10 @@ def _given(source: Source, rows: list[dict[str, Any]]) -> Given:
     tables: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         tables.setdefault(int(row.get("partition", 0)), []).append(row)
-    return Given(
-        tables=tables or {0: []},
-        columns=source.fields(),
-        event_time=source.event_time,
-        out_of_orderness=_text(source.out_of_orderness),
-        allowed_lateness=_text(source.allowed_lateness),
-        max_future=_text(source.max_future),
+    spans = {name: f"{getattr(source, name)} us" for name in ("out_of_orderness", "allowed_lateness", "max_future")}
+    return Given.model_validate(
+        {"tables": tables or {0: []}, "columns": source.fields(), "event_time": source.event_time, **spans}
     )
-
-
-def _text(micros: int) -> str:
-    return f"{micros} us"
 
 
 def _collect(batch: pa.RecordBatch, name: str) -> None:

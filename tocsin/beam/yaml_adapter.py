@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def default_folders() -> list[str]:
     return [part for part in os.environ.get("TOCSIN_FOLDERS", "").split(os.pathsep) if part] + [str(Path.cwd())]
 
 
-FRAMEWORK_STEPS = {"Aggregate": Aggregate, "Detect": Detect, "Deduplicate": Deduplicate}
+FRAMEWORK_STEPS: dict[str, type[Any]] = {"Aggregate": Aggregate, "Detect": Detect, "Deduplicate": Deduplicate}
 
 
 def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
@@ -111,13 +112,14 @@ def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
     return factory
 
 
+def _itself(part: type[Any]) -> type[Any]:
+    return part
+
+
 def factories() -> dict[str, Callable[..., Any]]:
     """Constructors of all steps, by type."""
-    found: dict[str, Callable[..., Any]] = {
-        name: _factory(name, lambda part=part: part) for name, part in FRAMEWORK_STEPS.items()  # type: ignore[misc]
-    }
-    for name, location in step_types().items():
-        found[name] = _factory(name, lambda location=location: load(location))  # type: ignore[misc]
+    found = {name: _factory(name, partial(_itself, part)) for name, part in FRAMEWORK_STEPS.items()}
+    found |= {name: _factory(name, partial(load, location)) for name, location in step_types().items()}
     return {**found, "ToRows": ToRows, "ToBatches": ToBatches}
 
 
@@ -141,5 +143,3 @@ def expand(pipeline: Any, specification: dict[str, Any]) -> Any:
     # Beam YAML marks what it loads from text, and relies on the marks.
     text = yaml.safe_dump(specification, sort_keys=False)
     return yaml_transform.expand_pipeline(pipeline, text, providers, validate_schema=None)
-
-

@@ -49,7 +49,9 @@ class EmbeddedKafka:
             for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
                 low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=10)
                 if low:
-                    raise Failure(f"the embedded Kafka holds 5 MB a partition and dropped {low:,} messages of {topic}:{partition}")
+                    raise Failure(
+                        f"the embedded Kafka holds 5 MB a partition and dropped {low:,} messages of {topic}:{partition}"
+                    )
                 total += high - low
             return total
         finally:

@@ -50,7 +50,9 @@ def weather(seconds: Floats, seed: int) -> Floats:
     """Fronts that pass over days: a sum of slow waves with phases from the seed; about -1 to 1."""
     phases = np.random.default_rng([seed, 17]).uniform(0, 2 * np.pi, 4)
     periods = np.array([2.3, 3.7, 5.9, 11.0]) * _DAY
-    return np.sin(2 * np.pi * seconds[:, None] / periods + phases).mean(axis=1) * 1.5
+    waves: Floats = np.sin(2 * np.pi * seconds[:, None] / periods + phases)
+    mean: Floats = waves.mean(axis=1) * 1.5
+    return mean
 
 
 def signal(metric: Metric, seconds: Floats, busy: Floats, noise: Floats, fronts: Floats) -> Floats:
@@ -67,5 +69,3 @@ def _sun(seconds: Floats) -> Floats:
 def rounded(values: Floats, resolution: float) -> Floats:
     """As the sensor tells it."""
     return np.round(np.round(values / resolution) * resolution, 6)
-
-

@@ -51,11 +51,14 @@ def doctor(*, brokers: str | None = None, json: bool = False) -> int:
 def _kafka(kafka: Kafka) -> list[object]:
     import confluent_kafka
 
-    client = confluent_kafka.Producer(kafka.client_settings(**{"log_level": 0}))
+    client = confluent_kafka.Producer(kafka.client_settings(log_level=0))
     try:
         brokers = client.list_topics(timeout=5).brokers
         return [f"kafka {kafka.address()}", f"{len(brokers)} brokers", True, ""]
     except confluent_kafka.KafkaException as error:
-        return [f"kafka {kafka.address()}", "no answer", False, f"is it running, and reachable from here? ({error.args[0].str()})"]
-
-
+        return [
+            f"kafka {kafka.address()}",
+            "no answer",
+            False,
+            f"is it running, and reachable from here? ({error.args[0].str()})",
+        ]

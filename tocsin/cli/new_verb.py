@@ -149,7 +149,9 @@ class {type}(Sink):
 _TEMPLATES["clean"] = _TEMPLATES["enrich"]
 
 
-def new(kind: Literal["read", "clean", "enrich", "aggregate", "detect", "write"], name: str, *, to: Path = Path("transforms")) -> int:
+def new(
+    kind: Literal["read", "clean", "enrich", "aggregate", "detect", "write"], name: str, *, to: Path = Path("transforms")
+) -> int:
     """Write the file of a new part, with an example that fails until it is filled in.
 
     Parameters

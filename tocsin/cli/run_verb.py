@@ -13,7 +13,13 @@ from tocsin.spec.check import check_file
 
 
 def run(
-    job: Path, *, runner: str = "direct", live: bool = False, brokers: str | None = None, trusted: bool = False, json: bool = False
+    job: Path,
+    *,
+    runner: str = "direct",
+    live: bool = False,
+    brokers: str | None = None,
+    trusted: bool = False,
+    json: bool = False,
 ) -> int:
     """Run a job on this machine and print its ledger.
 

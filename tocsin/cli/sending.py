@@ -42,7 +42,7 @@ class Sending:
             if self.speed and at % 100 == 0:
                 self._wait_for(int(arrivals[at]))
             self._produce(key, value, stamp)
-        return batch.num_rows
+        return int(batch.num_rows)
 
     def _produce(self, key: bytes, value: bytes, stamp: int) -> None:
         while True:

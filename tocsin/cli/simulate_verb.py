@@ -101,5 +101,3 @@ def write_tables(city: City, labels: Path | None, registry: Path | None) -> None
 
         registry.parent.mkdir(parents=True, exist_ok=True)
         csv.write_csv(city.places().registry(), registry)
-
-

@@ -35,7 +35,8 @@ def buckets(values: Floats) -> Int64s:
     with np.errstate(divide="ignore", invalid="ignore"):
         index = np.ceil(np.log(size) / _LOG_GAMMA) + _SHIFT
     index = np.where(size < _SMALLEST, _ZERO, np.where(np.isinf(size), _INFINITE, index))
-    return (np.sign(values) * index).astype(np.int64)
+    signed: Int64s = (np.sign(values) * index).astype(np.int64)
+    return signed
 
 
 def bucket_values(index: Int64s) -> Floats:

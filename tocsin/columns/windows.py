@@ -29,18 +29,21 @@ class Sliding:
 
     def panes(self, times: Int64s) -> Int64s:
         """Start of the pane of each event time."""
-        return (times - self.offset) // self.pane * self.pane + self.offset
+        starts: Int64s = (times - self.offset) // self.pane * self.pane + self.offset
+        return starts
 
     def first_window(self, panes: Int64s) -> Int64s:
         """Start of the earliest window that holds the pane."""
         latest = (panes - self.offset) // self.every * self.every + self.offset
         count = (self.size - self.pane - (panes - latest)) // self.every
-        return latest - np.maximum(count, -1) * self.every
+        first: Int64s = latest - np.maximum(count, -1) * self.every
+        return first
 
     def last_window(self, panes: Int64s) -> Int64s:
         """Start of the latest window that holds the pane; before the first where `every` leaves gaps."""
         latest = (panes - self.offset) // self.every * self.every + self.offset
-        return np.where(panes - latest + self.pane <= self.size, latest, latest - self.every)
+        last: Int64s = np.where(panes - latest + self.pane <= self.size, latest, latest - self.every)
+        return last
 
     def first_open(self, panes: Int64s, watermarks: Int64s, lateness: int) -> Int64s:
         """Start of the earliest window of the pane whose end + lateness is after the watermark.
@@ -50,7 +53,8 @@ class Sliding:
         # end + lateness > watermark  <=>  start > watermark - lateness - size
         bound = np.maximum(watermarks, -(2**61)) - lateness - self.size - self.offset
         opens = (bound // self.every + 1) * self.every + self.offset
-        return np.maximum(self.first_window(panes), opens)
+        first: Int64s = np.maximum(self.first_window(panes), opens)
+        return first
 
     def starts_ending_by(self, panes: Int64s, time: int) -> Int64s:
         """Starts of all windows that hold any of the panes and end at or before `time`, in order."""

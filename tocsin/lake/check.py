@@ -57,9 +57,11 @@ def check_lake(root: Path, kafka: Kafka | None = None) -> Report:
             _check_readings(report, connection, dataset.name)
         elif {"window_start", "revision"} <= set(columns):
             _check_windows(report, connection, root / dataset.name, dataset.name)
-    hidden = [path for path in root.rglob(".*.part")]
+    hidden = list(root.rglob(".*.part"))
     if hidden:
-        report.problems.append(f"{len(hidden)} unfinished files of a run that was cut off, such as {hidden[0].name} (safe to delete)")
+        report.problems.append(
+            f"{len(hidden)} unfinished files of a run that was cut off, such as {hidden[0].name} (safe to delete)"
+        )
     if kafka is not None:
         _compare_with_topics(report, kafka)
     return report
@@ -110,7 +112,8 @@ def _compare_with_topics(report: Report, kafka: Kafka) -> None:
                     report.problems.append(f"{topic}:{partition}: {high - low:,} messages, none of them in the lake")
                 elif last < high - 1:
                     report.notes.append(
-                        f"{topic}:{partition}: the lake ends at offset {last:,}, the topic at {high - 1:,} (rejected, or not read yet)"
+                        f"{topic}:{partition}: the lake ends at offset {last:,}, the topic at {high - 1:,} "
+                        "(rejected, or not read yet)"
                     )
                 elif first > low:
                     report.problems.append(f"{topic}:{partition}: the lake begins at offset {first:,}, the topic at {low:,}")

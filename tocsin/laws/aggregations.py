@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -57,7 +58,7 @@ def cutting_the_stream_changes_nothing(part: Any) -> None:
         for seed in range(_CASES):
             rows = batch(series(seed))
             at = cuts(seed, rows.num_rows)
-            pieces = [rows.slice(a, b - a) for a, b in zip(at, at[1:], strict=False)]
+            pieces = [rows.slice(a, b - a) for a, b in itertools.pairwise(at)]
             whole, cut = results(made, [rows])[0], results(made, pieces)[0]
             demand(_same(whole, cut), f"{made!r}, seed {seed}: whole {whole!r}, cut at {at} {cut!r}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ _HALF_UNIT = 1e-9
 
 
 def _times(size: int) -> Floats:
-    return 1_772_409_600.0 + np.arange(size) * 10.0
+    return np.asarray(1_772_409_600.0 + np.arange(size) * 10.0, np.float64)
 
 
 def _run(made: Any, values: Floats, at: list[int]) -> Floats:
     """Scores of one sensor in pieces, the state carried over."""
     state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
     scores, times = [], _times(len(values))
-    for a, b in zip(at, at[1:], strict=False):
+    for a, b in itertools.pairwise(at):
         starts = np.array([0, b - a], np.int64)
         found, _ = made.score_many(values[a:b].copy(), times[a:b].copy(), starts, state)
         scores.append(found)
@@ -81,7 +82,7 @@ def sensors_do_not_meet(part: Any) -> None:
             times = np.concatenate([_times(len(other)), _times(len(mine))])
             both, _ = made.score_many(np.concatenate([other, mine]), times, starts, states)
             alone = _run(made, mine, [0, len(mine)])
-            demand(_equal(both[len(other) :], alone), f"{made!r}, seed {seed}: {_first_difference(both[len(other):], alone)}")
+            demand(_equal(both[len(other) :], alone), f"{made!r}, seed {seed}: {_first_difference(both[len(other) :], alone)}")
 
 
 def readings_are_not_changed(part: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def examples_hold(part: Any) -> None:
     for config, given, expected in part.examples:
         rows = batch(np.array([np.nan if v is None else v for v in given], np.float64))
         nulls = pa.array([v is None for v in given])
-        column = pa.array([v for v in given], pa.float64())
+        column = pa.array(list(given), pa.float64())
         rows = rows.set_column(1, rows.schema.field(1), column)
         came = part(**config).apply(rows).kept.column("value").to_pylist()
         demand(came == expected, f"{config} over {given} keeps {came}, the example says {expected} ({nulls.true_count} null)")
@@ -36,7 +37,9 @@ def every_row_is_accounted_for(part: Any) -> None:
         for seed in range(_CASES):
             rows = batch(series(seed) * 3)
             outcome = part(**config).apply(rows)
-            demand(sum(_fates(outcome)) == rows.num_rows, f"{config}, seed {seed}: {rows.num_rows} rows in, {_fates(outcome)} out")
+            demand(
+                sum(_fates(outcome)) == rows.num_rows, f"{config}, seed {seed}: {rows.num_rows} rows in, {_fates(outcome)} out"
+            )
             if outcome.rejected is not None:
                 demand(len(outcome.reasons) == outcome.rejected.num_rows, f"{config}, seed {seed}: rejects without reason")
 
@@ -49,7 +52,7 @@ def cutting_the_batch_changes_nothing(part: Any) -> None:
             rows = batch(series(seed) * 3)
             at = cuts(seed, rows.num_rows)
             whole = made.apply(rows).kept.to_pylist()
-            pieces = [rows.slice(a, b - a) for a, b in zip(at, at[1:], strict=False) if b > a]
+            pieces = [rows.slice(a, b - a) for a, b in itertools.pairwise(at) if b > a]
             cut = [row for piece in pieces for row in made.apply(piece).kept.to_pylist()]
             demand(str(whole) == str(cut), f"{config}, seed {seed}: another result when cut at {at}")
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
@@ -153,4 +152,3 @@ class Measures:
 
     def _columns(self, batch: pa.RecordBatch) -> list[tuple[Measure, list[Any]]]:
         return [(m, [batch.column(field.name) for field in fields]) for m, fields in zip(self.measures, self.fields, strict=True)]
-

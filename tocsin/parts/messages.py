@@ -117,9 +117,7 @@ class Reading:
         def original(row: int) -> tuple[bytes | None, bytes | None]:
             return messages.keys[owners[row]], messages.values[owners[row]]
 
-        return Fetched(
-            batch, messages.offsets[owners], index, received, position, len(messages.values), rejected, original
-        )
+        return Fetched(batch, messages.offsets[owners], index, received, position, len(messages.values), rejected, original)
 
     def _unframe(self, values: list[bytes | None]) -> Unframed:
         if self.form == "confluent":

@@ -61,12 +61,15 @@ class Units:
         return Routed(parts, outputs, {"kept": batch.num_rows, "late": int(late.sum())})
 
     def _ends(self, batch: pa.RecordBatch) -> Int64s:
-        return (micros(batch.column(EVENT_TIME)) // self.span + 1) * self.span
+        ends: Int64s = (micros(batch.column(EVENT_TIME)) // self.span + 1) * self.span
+        return ends
 
     def _revisions(self, batch: pa.RecordBatch, ends: Int64s) -> Int64s:
         if self.traits.aggregated:
-            return np.minimum(batch.column("revision").to_numpy(), 1).astype(np.int64)
-        return (ends <= micros(batch.column(WATERMARK))).astype(np.int64)
+            revisions: Int64s = np.minimum(batch.column("revision").to_numpy(), 1).astype(np.int64)
+        else:
+            revisions = (ends <= micros(batch.column(WATERMARK))).astype(np.int64)
+        return revisions
 
     def _moments(self, batch: pa.RecordBatch) -> tuple[Int64s, Int64s, Int64s]:
         ends = self._ends(batch)

@@ -193,7 +193,9 @@ class Watcher:
         fields = [field for field in self.alarm_schema if not field.name.startswith("_")]
         columns = [pa.array([row[field.name] for row in rows], field.type) for field in fields]
         # The last moment of the step of event time in which the alarm is given out: so it is never behind a watermark.
-        times = timestamps(np.array([self._release_after(row["time"] - int(traits(self.shard_schema).aggregated)) - 1 for row in rows], np.int64))
+        times = timestamps(
+            np.array([self._release_after(row["time"] - int(traits(self.shard_schema).aggregated)) - 1 for row in rows], np.int64)
+        )
         empty = [pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]]
         return pa.RecordBatch.from_arrays([*columns, times, *empty], schema=self.alarm_schema)
 

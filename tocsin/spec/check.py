@@ -27,9 +27,7 @@ FRAMEWORK_PARTS: dict[str, type[Part]] = {"Aggregate": Aggregate, "Detect": Dete
 _PASS_THROUGH = ("Validate", "Filter", "Deduplicate")
 
 
-def check_file(
-    file: str, *, trusted: bool = False, variables: Mapping[str, str] | None = None
-) -> tuple[Job, list[Problem]]:
+def check_file(file: str, *, trusted: bool = False, variables: Mapping[str, str] | None = None) -> tuple[Job, list[Problem]]:
     """The job and its warnings. Raises JobError with all mistakes, OSError where the file cannot be read."""
     return check_text(file, Path(file).read_text("utf-8"), trusted=trusted, variables=variables)
 
@@ -178,11 +176,18 @@ class _Checker:
             return
         text = problem["msg"].removeprefix("Value error, ")
         text = text[0].lower() + text[1:] if text.startswith("Input ") else text
-        text = text.replace("input should be", f"'{given}' should be" if isinstance(given, str | int | float) else "this should be")
+        text = text.replace(
+            "input should be", f"'{given}' should be" if isinstance(given, str | int | float) else "this should be"
+        )
         self.document.problem(text, here)
 
     def _finish(
-        self, written: Written, part: Part | None, source: tuple[str, str] | None, schema: pa.Schema | None, aliases: dict[str, str]
+        self,
+        written: Written,
+        part: Part | None,
+        source: tuple[str, str] | None,
+        schema: pa.Schema | None,
+        aliases: dict[str, str],
     ) -> Step | None:
         known = written.type in FRAMEWORK_PARTS or written.type in step_types()
         try:
@@ -278,5 +283,3 @@ def _tests(document: Document, steps: list[Step]) -> list[dict[str, Any]]:
                     known = list(names)
                     document.problem(f"no step '{target}'{near(target, known)}", (*path, key, target), at_key=True)
     return tests
-
-

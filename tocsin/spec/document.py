@@ -86,9 +86,7 @@ class _Builder:
             key = self._scalar(key_node, path) if isinstance(key_node, yaml.ScalarNode) else None
             position = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             if key is None or isinstance(key, bool):
-                self.document.problems.append(
-                    Problem(self.document.file, *position, "a key must be a name (put it in quotes)")
-                )
+                self.document.problems.append(Problem(self.document.file, *position, "a key must be a name (put it in quotes)"))
                 continue
             here = (*path, key)
             if key in found:
@@ -105,7 +103,7 @@ class _Builder:
         if "${" in text:
             text = _VARIABLE.sub(lambda match: self._variable(match, path), text)
             if node.style is None:
-                tag = self.loader.resolve(yaml.ScalarNode, text, (True, False))
+                tag = self._tag_of(text)
         # As in YAML 1.2: only true and false are booleans, so that `on`, `no` and `n` stay names, and times stay text.
         is_word = tag == "tag:yaml.org,2002:bool" and text.lower() not in ("true", "false")
         if is_word or tag == "tag:yaml.org,2002:timestamp":
@@ -115,6 +113,10 @@ class _Builder:
         except (yaml.YAMLError, ValueError) as error:
             self.document.problem(f"not a value: {error}".splitlines()[0], path)
             return None
+
+    def _tag_of(self, text: str) -> str:
+        resolver: Any = self.loader
+        return str(resolver.resolve(yaml.ScalarNode, text, (True, False)))
 
     def _variable(self, match: re.Match[str], path: Path) -> str:
         value = self.variables.get(match[1], match[2])

@@ -128,9 +128,7 @@ def _refuse_code(document: Document, value: Any, path: Path) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _CODE_KEYS or (key == "language" and inner not in (None, "generic")):
-                document.problem(
-                    f"'{key}: {inner}' brings code into a job; run it with --trusted if you trust it", (*path, key)
-                )
+                document.problem(f"'{key}: {inner}' brings code into a job; run it with --trusted if you trust it", (*path, key))
             else:
                 _refuse_code(document, inner, (*path, key))
     elif isinstance(value, list):

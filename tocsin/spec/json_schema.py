@@ -18,7 +18,7 @@ def job_schema() -> dict[str, Any]:
     for name, part in sorted(parts.items()):
         model = part.model_json_schema(by_alias=True, mode="validation")
         definitions |= model.pop("$defs", {})
-        model["properties"] = {key: value for key, value in model["properties"].items()}
+        model["properties"] = dict(model["properties"].items())
         if getattr(part, "rejects", False) or "event_time" in model["properties"]:
             model["properties"]["error_handling"] = {
                 "type": "object", "required": ["output"], "properties": {"output": {"type": "string"}}

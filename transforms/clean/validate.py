@@ -94,7 +94,7 @@ class Validate(Transform):
         if rule.max is not None:
             found.append((pc.greater(column, rule.max), f"{name} is above {rule.max:g}"))
         if rule.one_of is not None:
-            values = pa.array([v for v in rule.one_of], None).cast(column.type)
+            values = pa.array(list(rule.one_of), None).cast(column.type)
             known = pc.is_in(column, value_set=values)
             found.append((pc.and_(column.is_valid(), pc.invert(known)), f"{name} is not one of {rule.one_of}"))
         return found

@@ -180,14 +180,14 @@ class ReadTelemetry(Source):
             yield self._decoder().decode(Messages.of(messages), split, position)
 
     def _consume(self, consumer: Consumer, split: Split, position: int) -> list[Any]:
-        messages = consumer.consume(self.batch_rows, timeout=0.1)
+        messages: list[Any] = consumer.consume(self.batch_rows, timeout=0.1)
         if messages and messages[-1].error() is not None:
             faults = [message.error() for message in messages if message.error() is not None]
             for fault in faults:
                 if fault.code() == KafkaError._AUTO_OFFSET_RESET:
                     raise Failure(
-                        f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken the "
-                        "job); start again with `start: earliest` or `offsets`, and count what is lost"
+                        f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
+                        "the job); start again with `start: earliest` or `offsets`, and count what is lost"
                     )
                 if fault.fatal() or (not fault.retriable() and fault.code() != KafkaError._ALL_BROKERS_DOWN):
                     raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -58,7 +59,9 @@ class Decoder:
         return deserialize_array(datums, self._text)
 
     def _decode_piecemeal(self, datums: list[bytes]) -> Decoded:
-        pieces, rows, faults = [], [], []
+        pieces: list[pa.RecordBatch] = []
+        rows: list[int] = []
+        faults: list[tuple[int, str]] = []
         for start in range(0, len(datums), _CHUNK):
             chunk = datums[start : start + _CHUNK]
             try:
@@ -142,7 +145,7 @@ def unnest(batch: pa.RecordBatch, column: str, rows: list[int]) -> tuple[pa.Reco
 
 def raw_avro_file(path: str, reader: str, rows: int) -> Iterator[pa.RecordBatch]:
     """Batches of an Avro container file in the reader's columns. Raises ValueError where its schema does not fit."""
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         blocks = fastavro.block_reader(stream)
         decoder = Decoder(_plain(blocks.writer_schema), reader)
         plain = fastavro.parse_schema(_without_logical_types(decoder.writer))

@@ -143,7 +143,7 @@ class _Parser:
             return Call("not", (found,), at=at) if inverted else found
         return left
 
-    def items(self) -> list[Expression]:
+    def items(self) -> list[Literal]:
         opening = self.peek()
         if opening not in ("[", "("):
             raise ExpressionError("expected a list such as [0, 1] after 'in'", self.position())

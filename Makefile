@@ -1,0 +1,48 @@
+# Everything that a newcomer needs: `make demo` and `make test`. Nothing is installed outside this folder.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint laws jobs bench clean lock
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## install what was tested into .venv
+
+$(READY): requirements.lock pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)
+
+demo: $(READY) ## run the main job on a simulated city: no Java, no Docker, no network
+	$(BIN)/tocsin demo
+
+test: $(READY) ## run the tests (under 10 minutes on 2 cores)
+	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/tocsin test jobs/*.yaml
+
+lint: $(READY) ## ruff and strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+laws: $(READY) ## the laws that every part must obey
+	$(BIN)/tocsin laws
+
+jobs: $(READY) ## check all jobs and run the tests inside them
+	$(BIN)/tocsin check jobs/*.yaml
+	$(BIN)/tocsin test jobs/*.yaml
+
+bench: $(READY) ## records a second on a real Kafka, beside per-record Beam (needs Java and Maven)
+	benchmarks/run.sh
+
+lock: $(READY) ## write requirements.lock anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
+
+clean: ## remove what was made here
+	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
