@@ -19,6 +19,7 @@ from tocsin.spec.problems import JobError
 app = App(
     name="tocsin",
     version=__version__,
+    suppress_keyboard_interrupt=False,
     help="""Stream processing of city telemetry: Kafka in, a Parquet lake and alarms out.
 
     tocsin check jobs/air_quality.yaml

@@ -1,0 +1,221 @@
+"""Bad input as a new user meets it: one clear sentence, the right exit code, and nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+from tocsin.lake.query import open_lake
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = fastavro.schema.load_schema(str(ROOT / "schemas/air_reading.avsc"))
+NOW = 1_772_445_600_000
+JOB = """
+pipeline:
+  type: chain
+  transforms:
+    - type: ReadTelemetry
+      config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at, out_of_orderness: 5 s}
+    - type: Aggregate
+      config: {every: 1 min, by: [sensor_id], measures: {readings: count()}}
+    - type: WriteToLake
+      config: {lake: "${LAKE}", dataset: air}
+  extra_transforms:
+    - {type: WriteRejects, input: ReadTelemetry.rejects, config: {topic: city.rejects}}
+"""
+
+
+def message(sensor: str = "air-1", at: int = NOW, value: float | None = 1.0) -> bytes:
+    stream = BytesIO()
+    fastavro.schemaless_writer(
+        stream, SCHEMA, {"sensor_id": sensor, "metric": "pm25", "observed_at": at, "value": value, "quality": 1}
+    )
+    return b"\x00\x00\x00\x00\x01" + stream.getvalue()
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    (tmp_path / "job.yaml").write_text(JOB)
+    return tmp_path / "job.yaml"
+
+
+def one_sentence(told: str) -> str:
+    """What the command said, less the progress; never a traceback."""
+    assert "Traceback" not in told
+    lines = [line for line in told.splitlines() if line.startswith("tocsin: ")]
+    assert len(lines) == 1, told
+    return lines[0]
+
+
+def test_a_wrong_broker_address(job: Path, tocsin: Any) -> None:
+    code, _, told = tocsin("run", job, "--brokers", "127.0.0.1:1")
+    assert code == 1
+    assert "no answer from Kafka at 127.0.0.1:1" in one_sentence(told)
+
+
+def test_a_missing_topic(job: Path, kafka: Any, tocsin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The embedded Kafka makes any topic that it is asked for, so the answer of a real one is put in its place.
+    from confluent_kafka import KafkaError, KafkaException
+
+    from transforms.read.read_telemetry import ReadTelemetry
+
+    class Missing:
+        def list_topics(self, *_: Any, **__: Any) -> Any:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(ReadTelemetry, "_consumer", lambda self: Missing())
+    code, _, told = tocsin("run", job)
+    assert code == 1
+    assert "the topic 'city.air' does not exist at 127.0.0.1" in one_sentence(told)
+
+
+def test_messages_that_cannot_be_read_are_rejected_with_their_bytes(
+    job: Path, kafka: Any, send: Any, receive: Any, tocsin: Any, tmp_path: Path
+) -> None:
+    good = [message(at=NOW + second * 1000) for second in range(0, 50, 10)]
+    bad = {
+        b"hello": "not in Confluent or single-object framing",
+        b"\x00\x00\x00\x00\x63rest": "unknown schema id:99 (known: id:1)",
+        message()[:-4]: "not readable with its schema",
+    }
+    send("city.air", [*((value, b"air-1", NOW) for value in good), *((value, b"k", NOW) for value in bad)])
+    code, out, told = tocsin("run", job)
+    assert (code, "Traceback" in told) == (0, False)
+    assert "ReadTelemetry     8     5     0         3         0  yes" in out
+    rejects = {m.value(): dict(m.headers())["__connect.errors.exception.message"].decode() for m in receive("city.rejects")}
+    assert rejects.keys() == bad.keys()
+    for value, reason in bad.items():
+        assert reason in rejects[value]
+    connection, _ = open_lake(tmp_path / "lake")
+    assert connection.execute("select sum(readings) from air").fetchone() == (5,)
+
+
+def test_a_record_with_a_null_key_is_a_record(job: Path, kafka: Any, send: Any, tocsin: Any, tmp_path: Path) -> None:
+    send("city.air", [(message(), None, NOW)])
+    assert tocsin("run", job)[0] == 0
+    assert open_lake(tmp_path / "lake")[0].execute("select sum(readings) from air").fetchone() == (1,)
+
+
+def test_a_clock_in_1970_is_late_and_one_in_2262_is_rejected_and_neither_spoils_the_rest(
+    job: Path, kafka: Any, send: Any, receive: Any, tocsin: Any, tmp_path: Path
+) -> None:
+    far = 9_214_646_400_000  # 2262
+    rows = [message(at=NOW), message(at=far), message(at=0), message(at=NOW + 30_000), message(at=NOW + 61_000)]
+    send("city.air", [(value, b"air-1", NOW + 1000, 0) for value in rows])
+    code, out, _ = tocsin("run", job)
+    assert code == 0
+    assert "ReadTelemetry     5     4     0         1         0  yes" in out
+    assert "Aggregate         4     3     1         0         0  yes" in out
+    (reject,) = receive("city.rejects")
+    assert reject.value() == message(at=far)
+    assert dict(reject.headers())["__connect.errors.exception.class.name"] == b"from_the_future"
+    connection, _ = open_lake(tmp_path / "lake")
+    assert connection.execute("select readings from air order by window_start").fetchall() == [(2,), (1,)]
+
+
+def test_a_job_with_six_mistakes(tocsin: Any) -> None:
+    for verb in ("check", "run"):
+        code, _, told = tocsin(verb, "tests/errors/six_mistakes.yaml")
+        assert code == 2
+        assert len([line for line in told.splitlines() if line.startswith("tests/errors/six_mistakes.yaml:")]) == 6
+        assert "Traceback" not in told
+
+
+def test_an_empty_topic(job: Path, kafka: Any, tocsin: Any) -> None:
+    kafka.create("city.air")
+    code, out, told = tocsin("run", job)
+    assert (code, "Traceback" in told) == (0, False)
+    assert "ReadTelemetry     0     0     0         0         0  yes" in out
+
+
+def test_an_unwritable_lake(job: Path, kafka: Any, tocsin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LAKE", str(tmp_path / "file" / "lake"))
+    code, _, told = tocsin("run", job)
+    assert code == 1
+    assert "cannot write the lake" in one_sentence(told)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Any:
+    """A file system of 64 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(job: Path, kafka: Any, send: Any, tocsin: Any, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE", str(small_disk / "lake"))
+    send("city.air", [(message(f"sensor-{n * 7919 % 100_000}", NOW + n * 50), b"k", NOW + n * 50, 0) for n in range(20_000)])
+    code, _, told = tocsin("run", job)
+    assert code == 1
+    sentence = one_sentence(told)
+    assert "cannot write the lake" in sentence
+    assert "No space left on device" in sentence
+    assert not list(small_disk.rglob("*.part")), "an unfinished file is left"
+    # The offsets were not acknowledged: with room, the run gives everything.
+    monkeypatch.setenv("LAKE", str(job.parent / "roomy"))
+    assert tocsin("run", job)[0] == 0
+    total = open_lake(job.parent / "roomy")[0].execute("select sum(readings) from air").fetchone()
+    assert total == (20_000,)
+
+
+def test_ctrl_c_in_the_middle(kafka: Any, send: Any, tocsin: Any, tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text(JOB.replace("${LAKE}", str(tmp_path / "lake")))
+    values = [(message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)]
+    send("city.air", values)
+    command = [sys.executable, "-m", "tocsin", "run", str(job)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert process.stderr is not None
+    assert "reading" in process.stderr.readline()
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    # Run again to the end: everything is there, once.
+    assert tocsin("run", job)[0] == 0
+    total = open_lake(tmp_path / "lake")[0].execute("select sum(readings) from air").fetchone()
+    assert total == (150_000,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["run", "no/such/job.yaml"], 2, "no file 'no/such/job.yaml'"),
+        (["run", "jobs/climate.yaml", "--runner", "spark"], 2, "no runner 'spark'"),
+        (["explain", "Detekt"], 2, "no part 'Detekt', did you mean 'Detect'?"),
+        (["lake", "no/such/lake"], 2, "no lake at no/such/lake"),
+        (["check"], 2, "name a job file"),
+        (["new", "detect", "Bad-Name", "--to", "/nowhere"], 2, "is not a name in snake case"),
+    ],
+)
+def test_a_wrong_argument(arguments: list[str], code: int, sentence: str, tocsin: Any) -> None:
+    came, _, told = tocsin(*arguments)
+    assert came == code
+    assert sentence in one_sentence(told)
+
+
+def test_an_unknown_verb_and_a_wrong_flag(tocsin: Any) -> None:
+    for arguments in (["chekc"], ["check", "--wrong"]):
+        code, out, told = tocsin(*arguments)
+        assert code != 0
+        assert "Traceback" not in out + told
