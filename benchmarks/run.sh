@@ -15,6 +15,8 @@ listeners=PLAINTEXT://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:$((PORT + 1))
 controller.listener.names=CONTROLLER
 log.dirs=$WORK/log
 num.partitions=4
+# The simulated readings are older than the default retention.
+log.retention.ms=-1
 offsets.topic.replication.factor=1
 P
 java -cp "$JARS/*" kafka.tools.StorageTool format -t "$(java -cp "$JARS/*" kafka.tools.StorageTool random-uuid)" -c "$WORK/server.properties" > /dev/null

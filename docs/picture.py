@@ -38,9 +38,10 @@ def main(folder: Path) -> None:
     ticks = "".join(
         f'<text x="{x(first + m * 60):.0f}" y="{HEIGHT - 10}" class="t">{m} min</text>' for m in range(0, 60, 10)
     ) + "".join(f'<text x="6" y="{y(v) + 4:.0f}" class="t">{v:.0f}</text>' for v in (0, top / 2.2, top / 1.1))
+    title = f"{label['metric']} of {label['sensor_id']}: one-minute mean, smallest to greatest; the injected spike is shaded"
     svg = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">
 <style>.t{{font-size:11px;fill:#667}}</style><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>
-<text x="{LEFT}" y="18" font-size="13" fill="#223">{label["metric"]} of {label["sensor_id"]}: one-minute mean, smallest to greatest; the injected spike is shaded</text>
+<text x="{LEFT}" y="18" font-size="13" fill="#223">{title}</text>
 <rect x="{x(start):.1f}" y="28" width="{x(end) - x(start):.1f}" height="{HEIGHT - BOTTOM - 28}" fill="#fde3cf"/>
 <polygon points="{band}" fill="#bcd3ee" opacity="0.7"/><polyline points="{line}" fill="none" stroke="#1f5fa8" stroke-width="1.6"/>
 {ticks}</svg>"""

@@ -187,7 +187,7 @@ class ReadTelemetry(Source):
                 if fault.code() == KafkaError._AUTO_OFFSET_RESET:
                     raise Failure(
                         f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
-                        "the job); start again with `start: earliest` or `offsets`, and count what is lost"
+                        f"the job: {fault.str()}); start again with `start: earliest` or `offsets`, and count what is lost"
                     )
                 if fault.fatal() or (not fault.retriable() and fault.code() != KafkaError._ALL_BROKERS_DOWN):
                     raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")
