@@ -80,6 +80,13 @@ class Stats(beam.CombineFn):  # type: ignore[misc]
         return state
 
 
+def _totals(pairs: Any) -> tuple[int, int]:
+    windows = readings = 0
+    for one, count in pairs:
+        windows, readings = windows + one, readings + count
+    return windows, readings
+
+
 def main(brokers: str, topic: str, schema: str, partitions: int, output: str) -> None:
     """Run it; write the number of windows and the number of readings."""
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
@@ -91,9 +98,9 @@ def main(brokers: str, topic: str, schema: str, partitions: int, output: str) ->
             | beam.WindowInto(FixedWindows(60))
             | beam.CombinePerKey(Stats())
             | beam.Map(lambda pair: (1, pair[1][0]))
-            | beam.WindowInto(beam.window.GlobalWindows())
-            | beam.CombineGlobally(lambda pairs: tuple(map(sum, zip((0, 0), *pairs, strict=True)))).without_defaults()
-            | beam.Map(lambda total: open(output, "w").write(f"{total[0]} {total[1]}"))  # noqa: PTH123, SIM115
+            | "Globally" >> beam.WindowInto(beam.window.GlobalWindows())
+            | beam.CombineGlobally(_totals).without_defaults()
+            | "Write" >> beam.Map(lambda total: open(output, "w").write(f"{total[0]} {total[1]}"))  # noqa: PTH123, SIM115
         )
 
 

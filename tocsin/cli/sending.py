@@ -27,6 +27,7 @@ class Sending:
         self._error: str | None = None
         self._began: tuple[float, int] | None = None
         settings: dict[str, Any] = {
+            "enable.idempotence": True,  # also keeps the order when a request is repeated
             "linger.ms": 20, "queue.buffering.max.messages": 500_000, "message.timeout.ms": 30_000, "log_level": 3
         }  # fmt: skip
         self._client = confluent_kafka.Producer(kafka.client_settings(**settings))
