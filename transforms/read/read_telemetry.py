@@ -211,7 +211,9 @@ class ReadTelemetry(Source):
 
     def _decoder(self) -> Reading:
         if self._reading is None:
-            writers = {key: file.text for key, file in self.writers.items()} or {1: self.schema_.text}
+            writers = {key: file.text for key, file in self.writers.items()}
+            if not writers and self.registry is None:
+                writers = {1: self.schema_.text}
             fields = pa.schema(self.fields())
             self._reading = Reading(self.topic, self.schema_.text, self.format, writers, self.registry, self.readings, fields)
         return self._reading
