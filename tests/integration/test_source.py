@@ -130,7 +130,9 @@ def test_start_positions(kafka: Any, send: Any, tmp_path: Path) -> None:
 
 
 def test_many_readings_in_one_message(kafka: Any, send: Any, tmp_path: Path) -> None:
-    edge = record(("id", "string"), ("readings", {"type": "array", "items": {**record(("at", TIME), ("v", "double")), "name": "I"}}))
+    edge = record(
+        ("id", "string"), ("readings", {"type": "array", "items": {**record(("at", TIME), ("v", "double")), "name": "I"}})
+    )
     message = encode(edge, {"id": "gate", "readings": [{"at": NOW, "v": 1.0}, {"at": NOW + 1000, "v": 2.0}]}, 1)
     send("t", [(message, None, NOW, 0)])
     rows = rows_of(source(tmp_path, edge, readings="readings"))

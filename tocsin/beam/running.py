@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineState
 
 from tocsin.beam.counting import ledger_of
 from tocsin.beam.yaml_adapter import expand
@@ -19,6 +22,9 @@ from tocsin.parts.failure import Failure, sentence_in
 from tocsin.parts.ledger import Ledger
 from tocsin.spec.job import Job
 from tocsin.spec.lower import lower, sinks
+
+# Seconds between two looks at a live job's counters.
+REFRESH = 2.0
 
 
 def run_bounded(job: Job, before: Callable[[], None] | None = None) -> Ledger:
@@ -43,11 +49,24 @@ def run_live(job: Job, prism: str) -> Ledger:
     with told_in_a_sentence():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
+        names = [step.name for step in job.steps if step.part is not None]
+        ledger = Ledger().in_order(names)
         try:
-            result.wait_until_finish()
+            while not PipelineState.is_terminal(result.state):
+                time.sleep(REFRESH)
+                ledger = ledger_of(result).in_order(names)
         except KeyboardInterrupt:
-            result.cancel()
-        return ledger_of(result).in_order([step.name for step in job.steps if step.part is not None])
+            # Beam's connections to a worker that is going away complain from their own threads.
+            threading.excepthook = lambda _: None
+            # An interrupt from a terminal reaches Prism too, so it may be gone: what was counted last is told.
+            with suppress(Exception):
+                ledger = ledger_of(result).in_order(names)
+            with suppress(Exception):
+                result.cancel()
+            return ledger
+        if result.state != PipelineState.DONE:
+            raise Failure(f"the job ended on Prism as {result.state}; its reasons are above")
+        return ledger
 
 
 def find_prism() -> str | None:

@@ -68,7 +68,7 @@ def run(
         show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
     else:
         say(ledger_table(ledger))
-    if not ledger.balances:
+    if not live and not ledger.balances:
         complain("the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin")
         return FAILED
     return DONE
