@@ -173,6 +173,49 @@ def _read(made: ReadTelemetry, split: Any, span: Span) -> list[tuple[Any, ...]]:
     return [(r["_offset"], r["_event_time"], r["_watermark"]) for batch in values for r in batch.to_pylist()]
 
 
+def test_readings_behind_an_idle_partitions_watermark_are_late(kafka: Any, send: Any, tmp_path: Path) -> None:
+    """While a partition is idle its watermark goes on with the clock, and windows close: what comes then is judged by it."""
+    from apache_beam.utils.timestamp import Timestamp
+
+    send("t", [(encode(V1, {"id": "a", "at": NOW + n * 1000, "v": 1.0}, 1), None, NOW + 10**6, 0) for n in (0, 50, 90)])
+    made = source(tmp_path, V1, out_of_orderness="5 s")
+    (split, *_) = made.splits(live=False)
+
+    class Idle:
+        def current_watermark(self) -> Any:
+            return Timestamp(NOW / 1000 + 60)
+
+        def set_watermark(self, moment: Any) -> None: ...
+
+    reader = ReadSplit(made, "read", live=False)
+    reader.setup()
+    greatest = NOW * 1000
+    (rows, _) = [v.value for v in reader.process(Part(split, 1), SpanTracker(Span(1, 3, greatest)), Idle())]
+    assert [int(r["_watermark"].timestamp() - NOW / 1000) for r in rows.to_pylist()] == [60, 60]
+    assert [r["_event_time"] < r["_watermark"] for r in rows.to_pylist()] == [True, False]
+
+
+def test_an_idle_partition_goes_on_with_the_clock_after_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = source(tmp_path, V1, out_of_orderness="5 s", idle_after="1 min")
+    reader = ReadSplit(made, "read", live=True)
+    reader.setup()
+    told: list[float] = []
+
+    class Watermark:
+        def current_watermark(self) -> Any:
+            return None
+
+        def set_watermark(self, moment: Any) -> None:
+            told.append(float(moment) - NOW / 1000)
+
+    clock = [1000.0]
+    monkeypatch.setattr("tocsin.beam.reading.time.monotonic", lambda: clock[0])
+    for seconds in (0, 30, 61, 90):
+        clock[0] = 1000.0 + seconds
+        reader._advance_idle(0, NOW * 1000, Watermark())
+    assert told == [56.0, 85.0]
+
+
 def test_a_checkpoint_splits_a_span_into_what_is_done_and_what_is_left() -> None:
     tracker = SpanTracker(Span(5, None, BEGINNING))
     assert tracker.try_claim((9, 1234))

@@ -149,7 +149,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                     return
                 continue
             before = watermark.current_watermark() or MIN_TIMESTAMP
-            rows, rejects, greatest = self._judge(fetched, split, greatest)
+            rows, rejects, greatest = self._judge(fetched, split, greatest, before.micros)
             position = fetched.position
             if not tracker.try_claim((position, greatest)):
                 self._iterators.pop(split.partition, None)
@@ -202,8 +202,14 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             else:
                 self._set(watermark, int(time.time() * 1_000_000) - self.source.out_of_orderness - self.idle_after)
 
-    def _judge(self, fetched: Fetched, split: Split, greatest: int) -> tuple[pa.RecordBatch, pa.RecordBatch | None, int]:
-        """Rows with system columns; rows without event time or from the future among the rejects."""
+    def _judge(
+        self, fetched: Fetched, split: Split, greatest: int, reported: int
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch | None, int]:
+        """Rows with system columns; rows without event time or from the future among the rejects.
+
+        reported: the watermark that was told to Beam. While a partition was idle it ran ahead of the readings, and readings
+        behind it are late, as windows may have closed.
+        """
         times = event_micros(fetched.batch.column(self.source.event_time))
         missing = times <= BEGINNING
         future = from_the_future(times, fetched.received, self.source.max_future) & ~missing
@@ -215,6 +221,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         batch = fetched.batch if good.all() else fetched.batch.filter(pa.array(good))
         at = greatest - self.source.out_of_orderness if greatest > BEGINNING else 0
         watermarks, greatest = running_watermarks(times[good], greatest, self.source.out_of_orderness)
+        if reported > MIN_TIMESTAMP.micros:
+            watermarks = np.maximum(watermarks, reported)
         columns = [
             *batch.columns,
             timestamps(times[good]),
