@@ -190,6 +190,14 @@ def test_frames_are_told_apart() -> None:
     assert [at for at, _ in unframed.faults] == [1, 2, 3]
 
 
+def test_a_guid_in_a_header_leaves_the_value_bare() -> None:
+    guid = b"\x01" + bytes(range(16))
+    unframed = unframe([b"\x00\x00\x00\x00\x07x", frame(7, b"y")], [guid, None])
+    assert {g.key: g.datums for g in unframed.groups} == {
+        "guid:00010203-0405-0607-0809-0a0b0c0d0e0f": [b"\x00\x00\x00\x00\x07x"], "id:7": [b"y"]
+    }  # fmt: skip
+
+
 def test_many_readings_in_one_message_become_rows() -> None:
     batch = pa.RecordBatch.from_pylist(
         [{"id": "a", "r": [{"v": 1.0}, {"v": 2.0}]}, {"id": "b", "r": []}, {"id": "c", "r": None}, {"id": "d", "r": [{"v": 3.0}]}]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tocsin.columns.avro.decode import Decoded, Decoder, unnest
 from tocsin.columns.avro.types import leaves, parse_schema
-from tocsin.columns.avro.wire import Framed, Unframed, fingerprint_key, unframe
+from tocsin.columns.avro.wire import GUID_HEADER, Framed, Unframed, fingerprint_key, unframe
 from tocsin.columns.contract import BEGINNING, Int64s
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.parts.connection import resolve
@@ -60,6 +60,7 @@ class Messages:
     values: list[bytes | None]
     offsets: Int64s
     received: Int64s
+    guids: list[bytes | None] | None = None
 
     @classmethod
     def of(cls, messages: list[Any]) -> Messages:
@@ -70,7 +71,17 @@ class Messages:
             [message.value() for message in messages],
             np.fromiter((message.offset() for message in messages), np.int64, len(messages)),
             np.fromiter((t * 1000 if kind else BEGINNING for kind, t in stamps), np.int64, len(messages)),
+            _guids(messages),
         )
+
+
+def _guids(messages: list[Any]) -> list[bytes | None] | None:
+    """The schema GUID in each message's headers, or None where no message has one."""
+    headers = [message.headers() for message in messages]
+    if not any(headers):
+        return None
+    guids = [dict(header or ()).get(GUID_HEADER) for header in headers]
+    return guids if any(guids) else None
 
 
 class Reading:
@@ -99,7 +110,7 @@ class Reading:
 
     def decode(self, messages: Messages, split: Split, position: int) -> Fetched:
         """The readings of the messages in the order of their offsets, and rejects for the rest."""
-        unframed = self._unframe(messages.values)
+        unframed = self._unframe(messages)
         faults = list(unframed.faults)
         batches: list[tuple[pa.RecordBatch, Int64s, Int64s]] = []
         for group in unframed.groups:
@@ -119,9 +130,10 @@ class Reading:
 
         return Fetched(batch, messages.offsets[owners], index, received, position, len(messages.values), rejected, original)
 
-    def _unframe(self, values: list[bytes | None]) -> Unframed:
+    def _unframe(self, messages: Messages) -> Unframed:
+        values = messages.values
         if self.form == "confluent":
-            return unframe(values)
+            return unframe(values, messages.guids)
         present = [at for at, value in enumerate(values) if value is not None]
         faults = [(at, "the message has no value (a tombstone)") for at, value in enumerate(values) if value is None]
         datums = [value for value in values if value is not None]

@@ -47,9 +47,13 @@ class Unframed:
     faults: list[tuple[int, str]]
 
 
-def unframe(values: list[bytes | None]) -> Unframed:
-    """Sort messages by the schema that wrote them. A tombstone (None) is a fault."""
-    if values and None not in values:
+def unframe(values: list[bytes | None], guids: list[bytes | None] | None = None) -> Unframed:
+    """Sort messages by the schema that wrote them. A tombstone (None) is a fault.
+
+    guids: the header `__value_schema_id` of each message (01 and 16 bytes), where any message has one: then its value is a
+    bare datum.
+    """
+    if values and None not in values and guids is None:
         prefixes = {value[:5] for value in values if value is not None}
         if len(prefixes) == 1:
             prefix = prefixes.pop()
@@ -60,7 +64,11 @@ def unframe(values: list[bytes | None]) -> Unframed:
     groups: dict[str, Framed] = {}
     faults: list[tuple[int, str]] = []
     for position, value in enumerate(values):
-        key, start = _key(value)
+        guid = guids[position] if guids is not None else None
+        if guid is not None and value is not None and len(guid) == 17 and guid[0] == 1:
+            key, start = f"guid:{uuid.UUID(bytes=guid[1:])}", 0
+        else:
+            key, start = _key(value)
         if value is None or start < 0:
             faults.append((position, key))
             continue

@@ -1,0 +1,72 @@
+"""A live run on Prism: results appear while it runs, and an interrupt ends it with its ledger."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tocsin.city.simulator import City, readings
+from tocsin.cli.sending import Sending
+from tocsin.lake.query import open_lake
+from tocsin.parts.connection import Kafka
+
+ROOT = Path(__file__).parents[2]
+
+
+def prism() -> str:
+    home = Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin" / "prism"
+    found = os.environ.get("TOCSIN_PRISM") or shutil.which("prism") or (str(home) if home.is_file() else None)
+    if not found:
+        pytest.skip("Beam's Prism is not installed: go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0")
+    return found
+
+
+def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> None:
+    environment = {**os.environ, "TOCSIN_PRISM": prism(), "LAKE": str(tmp_path / "lake")}
+    blocks = list(readings(City(sensors=5, anomalies=0, late=0.0)))
+    sending = Sending(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
+    sending.send(blocks[0])
+    sending.flush()
+    kafka.create("city.alarms")
+    command = [sys.executable, "-m", "tocsin", "run", "jobs/air_quality.yaml", "--live"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        for block in blocks[1:]:
+            time.sleep(1)
+            sending.send(block)
+            sending.flush()
+        lake = tmp_path / "lake" / "air_quality"
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and len(list(lake.rglob("*.parquet"))) < 2:
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            time.sleep(0.5)
+        assert len(list(lake.rglob("*.parquet"))) >= 2, "no file of a closed window while the job runs"
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "ReadTelemetry" in out
+    connection, _ = open_lake(tmp_path / "lake")
+    twice = connection.execute(
+        "select count(*) from (select 1 from air_quality_all group by window_start, sensor_id, metric, revision having count(*) > 1)"
+    ).fetchone()
+    assert twice == (0,)
+
+
+def test_without_prism_one_sentence_says_how_to_get_it(tocsin: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("TOCSIN_PRISM", "GOBIN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOPATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, _, told = tocsin("run", "jobs/climate.yaml", "--live")
+    assert code == 2
+    assert "go install github.com/apache/beam/sdks/v2/go/cmd/prism" in told
+    assert "Traceback" not in told
