@@ -15,7 +15,7 @@ from tocsin.columns.contract import (
     user_columns,
 )
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
-from tocsin.columns.expressions.typing import kind_of, suggestion
+from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
 from tocsin.columns.groups import group_ids
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.columns.names import path_part
@@ -95,6 +95,7 @@ __all__ = [
     "time_weighted_mean",
     "traits",
     "type_of",
+    "unknown_column",
     "user_columns",
     "variance",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,15 +16,15 @@ from tocsin.city.simulator import City, readings
 from tocsin.cli.sending import Sending
 from tocsin.lake.query import open_lake
 from tocsin.parts.connection import Kafka
+from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
 
 ROOT = Path(__file__).parents[2]
 
 
 def prism() -> str:
-    home = Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin" / "prism"
-    found = os.environ.get("TOCSIN_PRISM") or shutil.which("prism") or (str(home) if home.is_file() else None)
+    found = find_prism()
     if not found:
-        pytest.skip("Beam's Prism is not installed: go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0")
+        pytest.skip(f"Beam's Prism is not installed: {HOW_TO_GET_IT}")
     return found
 
 

@@ -250,16 +250,9 @@ class Keyed(beam.PTransform):  # type: ignore[misc]
         advanced = routed.shards | "Advance" >> beam.ParDo(_advance(self.step)(self.keyed, self.step, self.sink)).with_outputs(
             *tags, main="output"
         )
-        found = {}
-        for tag, schema in self.keyed.outputs.items():
-            pieces = [advanced[tag] if tag != "output" else advanced.output]
-            if tag == "late":
-                pieces = [routed[tag]]
-            for piece in pieces:
-                piece.element_type = BatchType(schema)
-            found[tag] = pieces[0]
-        for tag in tags:
-            advanced[tag].element_type = BatchType(self.keyed.outputs[tag])
-            routed[tag].element_type = BatchType(self.keyed.outputs[tag])
+        # Beam does not type tagged outputs by itself. Late rows are told from the others on the way to the shards.
         advanced.output.element_type = BatchType(self.keyed.outputs.get("output", self.keyed.shard_schema))
-        return found
+        for tag in tags:
+            routed[tag].element_type = advanced[tag].element_type = BatchType(self.keyed.outputs[tag])
+        sides = {"output": advanced.output, **{tag: (routed if tag == "late" else advanced)[tag] for tag in tags}}
+        return {tag: sides[tag] for tag in self.keyed.outputs}

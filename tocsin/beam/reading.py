@@ -19,10 +19,10 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, 
 
 from tocsin.beam.batches import BatchType
 from tocsin.beam.counting import StepCounter
-from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps
+from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps, user_columns
 from tocsin.columns.lateness import from_the_future, running_watermarks
 from tocsin.columns.quantities import parse_duration
-from tocsin.parts.source import REJECTS_SCHEMA, Fetched, Source, Split, event_micros
+from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
 
 # Seconds of reading before a live split lets its checkpoint be taken; and of rest when there is nothing to read.
 SLICE = 0.3
@@ -264,14 +264,12 @@ def clipped(micros: int) -> Timestamp:
 
 def row_as_json(row: pa.RecordBatch) -> bytes:
     """One row's own columns as a JSON object, for rejects that have no message of their own."""
-    names = [name for name in row.schema.names if not name.startswith("_")]
-    return json.dumps(row.select(names).to_pylist()[0], default=str, ensure_ascii=False).encode()
+    return json.dumps(row.select(user_columns(row.schema)).to_pylist()[0], default=str, ensure_ascii=False).encode()
 
 
 def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatch:
     """Rejects as a batch. at: the partition's watermark when they came, which is their event time in a lake."""
-    own = [field for field in REJECTS_SCHEMA if not field.name.startswith("_")]
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in own]
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in REJECTS]
     times = np.broadcast_to(np.maximum(np.asarray(at, np.int64), 0), len(rows)).astype(np.int64)
     where = {PARTITION: columns[1], OFFSET: columns[2], INDEX: columns[3]}
     system = [timestamps(times), pa.nulls(len(rows), REJECTS_SCHEMA.field("_watermark").type), *where.values()]

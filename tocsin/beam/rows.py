@@ -13,7 +13,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from tocsin.beam.batches import BatchType, schema_of
 from tocsin.beam.reading import clipped
-from tocsin.columns.contract import EVENT_TIME, SYSTEM_FIELDS, TIMESTAMP, with_traits
+from tocsin.columns.contract import EVENT_TIME, SYSTEM_FIELDS, TIMESTAMP, user_columns, with_traits
 
 _PYTHON: list[tuple[Any, type]] = [
     (pa.types.is_boolean, bool),
@@ -30,7 +30,7 @@ class ToRows(beam.PTransform):  # type: ignore[misc]
     def expand(self, collection: Any) -> Any:
         """Rows with the user's columns and `event_time`."""
         schema = schema_of(collection)
-        names = [name for name in schema.names if not name.startswith("_")]
+        names = user_columns(schema)
         fields = [("event_time", str), *((name, _python(schema.field(name).type) | None) for name in names)]
         rows = collection | beam.FlatMap(_rows, names)
         rows.element_type = row_type.RowTypeConstraint.from_fields(fields)

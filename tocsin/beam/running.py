@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -27,18 +24,20 @@ from tocsin.spec.lower import lower, sinks
 REFRESH = 2.0
 
 
-def run_bounded(job: Job, before: Callable[[], None] | None = None) -> Ledger:
+def local_pipeline() -> beam.Pipeline:
+    """A pipeline on Beam's in-process runner, asked for by name: "DirectRunner" would look for Prism and download it."""
+    return beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+
+
+def run_bounded(job: Job) -> Ledger:
     """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong."""
     _check_targets(job)
-    # Beam's "DirectRunner" would look for Prism and download it; its in-process runner is asked for by name.
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+    pipeline = local_pipeline()
     with told_in_a_sentence():
         expand(pipeline, lower(job))
-        if before is not None:
-            before()
         result = pipeline.run()
         result.wait_until_finish()
-        return ledger_of(result).in_order([step.name for step in job.steps if step.part is not None])
+        return ledger_of(result).in_order(_counted(job))
 
 
 def run_live(job: Job, prism: str) -> Ledger:
@@ -49,7 +48,7 @@ def run_live(job: Job, prism: str) -> Ledger:
     with told_in_a_sentence():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
-        names = [step.name for step in job.steps if step.part is not None]
+        names = _counted(job)
         ledger = Ledger().in_order(names)
         try:
             while not PipelineState.is_terminal(result.state):
@@ -69,13 +68,9 @@ def run_live(job: Job, prism: str) -> Ledger:
         return ledger
 
 
-def find_prism() -> str | None:
-    """Prism's binary: $TOCSIN_PRISM, on the path, or where Go installs it."""
-    home = Path(os.environ.get("GOBIN") or Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin") / "prism"
-    for candidate in (os.environ.get("TOCSIN_PRISM"), shutil.which("prism"), str(home)):
-        if candidate and Path(candidate).is_file():
-            return candidate
-    return None
+def _counted(job: Job) -> list[str]:
+    """The steps that the ledger tells of: stock Beam transforms count nothing."""
+    return [step.name for step in job.steps if step.part is not None]
 
 
 def _check_targets(job: Job) -> None:
@@ -99,5 +94,6 @@ def told_in_a_sentence() -> Iterator[None]:
 
 def quiet_beam() -> None:
     """Beam logs what does not concern a user: missing optional packages, stages, workers."""
-    for name in ("root", "apache_beam", "apache_beam.runners"):
-        logging.getLogger(name if name != "root" else None).setLevel(logging.CRITICAL if name != "root" else logging.ERROR)
+    logging.getLogger().setLevel(logging.ERROR)
+    for name in ("apache_beam", "apache_beam.runners"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

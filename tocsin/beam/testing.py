@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tocsin.beam.reading import Read
-from tocsin.beam.running import told_in_a_sentence
+from tocsin.beam.running import local_pipeline, told_in_a_sentence
 from tocsin.beam.yaml_adapter import Outputs, step_of
 from tocsin.columns.contract import BEGINNING
 from tocsin.parts.part import Param
@@ -32,7 +30,6 @@ class Given(Source):
 
     tables: dict[int, list[dict[str, Any]]] = Param(help="rows by partition")
     columns: list[Any] = Param(help="Arrow fields")
-    name: ClassVar[str] = "given"
 
     def fields(self) -> list[pa.Field]:
         """The fields of the source that it stands for."""
@@ -80,16 +77,11 @@ class Outcome:
         return not self.mismatches
 
 
-def run_tests(job: Job) -> list[Outcome]:
-    """Run all tests of a job."""
-    return [run_test(job, test) for test in job.tests]
-
-
 def run_test(job: Job, test: dict[str, Any]) -> Outcome:
     """Run one test: sinks write nothing, sources give the test's rows."""
     _COLLECTED.clear()
     expected = {name: rows_of(written) for name, written in test["expect"].items()}
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+    pipeline = local_pipeline()
     with told_in_a_sentence():
         _expand(pipeline, job, test, list(expected))
         pipeline.run().wait_until_finish()

@@ -28,6 +28,7 @@ from tocsin.parts.source import Source
 from tocsin.parts.units import Units
 from tocsin.parts.watcher import Watcher
 from tocsin.parts.windower import Windower
+from tocsin.spec.check import FRAMEWORK_PARTS
 
 # Added to a step's configuration when a job is lowered; not part of what a user writes.
 STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
@@ -98,9 +99,6 @@ def default_folders() -> list[str]:
     return [part for part in os.environ.get("TOCSIN_FOLDERS", "").split(os.pathsep) if part] + [str(Path.cwd())]
 
 
-FRAMEWORK_STEPS: dict[str, type[Any]] = {"Aggregate": Aggregate, "Detect": Detect, "Deduplicate": Deduplicate}
-
-
 def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
     def make(step: str, config: dict[str, Any], context: dict[str, Any]) -> Any:
         return kind().model_validate(config, context=context)
@@ -118,7 +116,7 @@ def _itself(part: type[Any]) -> type[Any]:
 
 def factories() -> dict[str, Callable[..., Any]]:
     """Constructors of all steps, by type."""
-    found = {name: _factory(name, partial(_itself, part)) for name, part in FRAMEWORK_STEPS.items()}
+    found = {name: _factory(name, partial(_itself, part)) for name, part in FRAMEWORK_PARTS.items()}
     found |= {name: _factory(name, partial(load, location)) for name, location in step_types().items()}
     return {**found, "ToRows": ToRows, "ToBatches": ToBatches}
 

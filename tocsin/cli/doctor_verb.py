@@ -7,10 +7,10 @@ import os
 import platform
 import shutil
 import sys
-from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, say, show_json, table
 from tocsin.parts.connection import BROKERS_VARIABLE, Kafka
+from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
 
 _NEEDED = ("apache-beam", "pyarrow", "confluent-kafka", "pyruhvro", "fastavro", "numba", "duckdb", "pydantic", "cyclopts")
 
@@ -32,10 +32,8 @@ def doctor(*, brokers: str | None = None, json: bool = False) -> int:
         except importlib.metadata.PackageNotFoundError:
             rows.append([name, "missing", False, f"pip install {name}"])
     needed = len(rows)
-    home = Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin" / "prism"
-    prism = os.environ.get("TOCSIN_PRISM") or shutil.which("prism") or (str(home) if home.is_file() else None)
-    go = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
-    rows.append(["prism (run --live)", prism or "missing", prism is not None, "" if prism else go])
+    prism = find_prism()
+    rows.append(["prism (run --live)", prism or "missing", prism is not None, "" if prism else HOW_TO_GET_IT])
     java = shutil.which("java")
     rows.append(["java (Flink, Kafka)", java or "missing", java is not None, "" if java else "a Java 17 runtime"])
     if brokers or os.environ.get(BROKERS_VARIABLE):

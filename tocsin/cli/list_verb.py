@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from tocsin.cli.console import DONE, say, show_json, table
-from tocsin.parts.finder import FOLDERS, locations
+from tocsin.parts.finder import FOLDERS, STEP_FOLDERS, locations
 from tocsin.spec.check import FRAMEWORK_PARTS
 
 
@@ -22,7 +22,7 @@ def list_parts(*, json: bool = False) -> int:
     for folder in FOLDERS:
         for place in locations().values():
             if place.folder == folder:
-                is_step = folder in ("read", "clean", "enrich", "write")
+                is_step = folder in STEP_FOLDERS
                 rows.append([folder, place.type_name if is_step else place.name, summary(place.file, place.type_name)])
     if json:
         show_json([{"kind": kind, "name": name, "summary": text} for kind, name, text in rows])

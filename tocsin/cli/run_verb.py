@@ -9,6 +9,7 @@ from pathlib import Path
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.parts.connection import BROKERS_VARIABLE
 from tocsin.parts.ledger import FATES, Ledger
+from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
 from tocsin.spec.check import check_file
 
 
@@ -50,15 +51,12 @@ def run(
     checked, warnings = check_file(str(job), trusted=trusted)
     for warning in warnings:
         complain(str(warning), plain=True)
-    from tocsin.beam.running import find_prism, quiet_beam, run_bounded, run_live
+    from tocsin.beam.running import quiet_beam, run_bounded, run_live
 
     quiet_beam()
     prism = find_prism() if live else None
     if live and prism is None:
-        complain(
-            "--live needs Beam's Prism runner: go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0, "
-            "or put its path into TOCSIN_PRISM"
-        )
+        complain(f"--live needs Beam's Prism runner: {HOW_TO_GET_IT}, or put its path into TOCSIN_PRISM")
         return WRONG
     started = time.monotonic()
     note(f"{checked.name}: reading {'until interrupted' if live else 'to the end of its inputs'}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tocsin.columns.contract import Floats, Int64s
+from tocsin.columns.contract import Floats, Int64s, no_rows
 from tocsin.columns.groups import group_ids
 
 VERSION = 1
@@ -26,7 +26,7 @@ class Block:
     @classmethod
     def empty(cls, key_schema: pa.Schema, width: int) -> Block:
         """A block without keys."""
-        return cls(pa.RecordBatch.from_pylist([], schema=key_schema.remove_metadata()), np.empty((0, width)))
+        return cls(no_rows(key_schema.remove_metadata()), np.empty((0, width)))
 
     def slots(self, keys: pa.RecordBatch, start: Floats) -> Int64s:
         """The row of each key, which need not be distinct; keys seen for the first time get the row `start`."""

@@ -108,11 +108,15 @@ class EndOfInput:
     watermark: int | None
 
 
+def no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of that schema, metadata included, without rows."""
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
+
+
 def end_marker(schema: pa.Schema, end: EndOfInput) -> pa.RecordBatch:
     """A batch without rows that says that its part of the input has ended."""
     metadata = {**(schema.metadata or {}), _END: json.dumps(asdict(end)).encode()}
-    arrays = [pa.array([], field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema.with_metadata(metadata))
+    return no_rows(schema.with_metadata(metadata))
 
 
 def end_of_input(batch: pa.RecordBatch) -> EndOfInput | None:

@@ -61,17 +61,18 @@ class Aggregate(Part):
             if traits(schema).stage and self.every is not None and (self.every % 1_000_000 or self.offset % 1_000_000):
                 raise Fault("behind a step that puts readings in order, windows are whole seconds", "every")
         taken = {"window_start", "window_end", "revision", *self.by}
+        measures = []
         for name, written in self.measures.items():
             with collector:
                 if name in taken or name.startswith("_"):
                     raise Fault(f"the name '{name}' is taken by the step itself or starts with an underscore", "measures", name)
-                measure(name, written, schema)
+                measures.append(measure(name, written, schema))
         collector.done()
         fields = [
             pa.field("window_start", TIMESTAMP),
             pa.field("window_end", TIMESTAMP),
             *(schema.field(name).with_metadata(None) for name in self.by),
-            *self.compiled(schema).result_fields,
+            *Measures(measures).result_fields,
             pa.field("revision", pa.int32()),
             *SYSTEM_FIELDS,
         ]

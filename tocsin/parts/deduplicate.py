@@ -10,7 +10,7 @@ from tocsin.columns.contract import EVENT_TIME, WATERMARK, micros, traits
 from tocsin.columns.groups import group_ids, hash_rows
 from tocsin.columns.segments import arrival
 from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
-from tocsin.parts.late import re_timed
+from tocsin.parts.late import set_apart
 from tocsin.parts.part import Duration, Param, Part, need_columns
 
 _KEYS = pa.schema([pa.field("hash", pa.uint64())])
@@ -49,10 +49,7 @@ class Deduplicator:
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard; rows too late to be compared to `late`."""
         late = micros(batch.column(EVENT_TIME)) + self.within < micros(batch.column(WATERMARK))
-        outputs = {}
-        if late.any():
-            outputs["late"] = re_timed(batch.filter(pa.array(late)))
-            batch = batch.filter(pa.array(~late))
+        batch, outputs = set_apart(batch, late)
         return Routed(split_by_key(batch, self.step.by, self.shards), outputs, {"late": int(late.sum())})
 
     def due(self, batch: pa.RecordBatch) -> int | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, user_columns, with_traits
-from tocsin.columns.expressions.typing import kind_of, suggestion
+from tocsin.columns.expressions.typing import kind_of, unknown_column
 from tocsin.parts.detector import Detector
 from tocsin.parts.finder import UnknownPart, find
 from tocsin.parts.part import Collector, Fault, Param, Part, configuration_faults, need_columns
@@ -60,8 +60,6 @@ class Detect(Part):
     rule: str = Param("", help="name of the rule in alarms and their ids; by default the job's and the step's")
     shards: int = Param(16, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
-    _detector: Detector = PrivateAttr()
-
     @model_validator(mode="after")
     def _one_detector(self) -> Detect:
         if len(self.detector) != 1:
@@ -88,9 +86,7 @@ class Detect(Part):
             need_columns(self.by, schema, "by")
         with collector:
             if self.of not in schema.names:
-                names = [name for name in schema.names if not name.startswith("_")]
-                known = f"(columns: {', '.join(names)})"
-                raise Fault(f"no column '{self.of}' in its input{suggestion(self.of, names)} {known}", "of")
+                raise Fault(unknown_column(self.of, schema), "of")
             if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
                 raise Fault(f"'{self.of}' is {schema.field(self.of).type}; a detector judges numbers", "of")
         with collector:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 from tocsin.columns.contract import EVENT_TIME, WATERMARK
+
+
+def set_apart(batch: pa.RecordBatch, late: Any) -> tuple[pa.RecordBatch, dict[str, pa.RecordBatch]]:
+    """The rows that are not late, with the batch's metadata, and the output `late` where there are any. late: a bool a row."""
+    if not late.any():
+        return batch, {}
+    return batch.filter(pa.array(~late)), {"late": re_timed(batch.filter(pa.array(late)))}
 
 
 def re_timed(late: pa.RecordBatch) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from tocsin.columns.avro.decode import Decoded, Decoder, unnest
 from tocsin.columns.avro.types import leaves, parse_schema
 from tocsin.columns.avro.wire import GUID_HEADER, Framed, Unframed, fingerprint_key, unframe
-from tocsin.columns.contract import BEGINNING, Int64s
+from tocsin.columns.contract import BEGINNING, Int64s, no_rows
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.parts.connection import resolve
 from tocsin.parts.failure import Failure
@@ -177,7 +177,7 @@ class Reading:
 
     def _together(self, batches: list[tuple[pa.RecordBatch, Int64s, Int64s]]) -> tuple[pa.RecordBatch, Int64s, Int64s]:
         if not batches:
-            empty = pa.RecordBatch.from_pylist([], schema=self.fields)
+            empty = no_rows(self.fields)
             return empty, np.zeros(0, np.int64), np.zeros(0, np.int64)
         if len(batches) == 1:
             return batches[0]

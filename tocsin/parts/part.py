@@ -18,7 +18,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tocsin.columns.expressions.typing import suggestion
+from tocsin.columns.contract import user_columns
+from tocsin.columns.expressions.typing import suggestion, unknown_column
 from tocsin.columns.quantities import format_duration, parse_duration
 
 
@@ -71,13 +72,12 @@ class Collector:
 
 def need_columns(names: list[str], schema: Any, key: str) -> None:
     """Raises Faults for every one of `names`, which stand under `key`, that is not a user's column of the schema."""
-    known = [name for name in schema.names if not name.startswith("_")]
+    known = user_columns(schema)
     collector = Collector()
     for at, name in enumerate(names):
         with collector:
             if name not in known:
-                listed = f"(columns: {', '.join(known)})"
-                raise Fault(f"no column '{name}' in its input{suggestion(name, known)} {listed}", key, at)
+                raise Fault(unknown_column(name, schema), key, at)
     collector.done()
 
 

@@ -22,7 +22,7 @@ from tocsin.columns.contract import (
     with_offsets,
 )
 from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
-from tocsin.parts.late import re_timed
+from tocsin.parts.late import set_apart
 from tocsin.parts.sink import Sink
 
 UNIT = "unit:"
@@ -51,10 +51,8 @@ class Units:
         """Rows by shard; rows later than the allowed lateness to `late`."""
         ends = self._ends(batch)
         late = ends + self.lateness <= micros(batch.column(WATERMARK))
-        outputs = {}
-        if late.any():
-            outputs["late"] = re_timed(batch.filter(pa.array(late)))
-            batch = with_offsets(batch.filter(pa.array(~late)), offsets_of(batch))
+        on_time, outputs = set_apart(batch, late)
+        batch = with_offsets(on_time, offsets_of(batch)) if outputs else batch
         by = list(self.traits.keys) or ([PARTITION] if batch.column(PARTITION).null_count == 0 else [])
         offsets = offsets_of(batch)
         parts = [(shard, with_offsets(part, offsets)) for shard, part in split_by_key(batch, by, self.shards)]

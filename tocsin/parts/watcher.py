@@ -13,13 +13,24 @@ import pyarrow.compute as pc
 
 from tocsin.columns import alarms
 from tocsin.columns.blocks import Block, from_ipc, to_ipc
-from tocsin.columns.contract import BEGINNING, EVENT_TIME, SYSTEM_FIELDS, WATERMARK, Floats, Int64s, micros, timestamps, traits
+from tocsin.columns.contract import (
+    BEGINNING,
+    EVENT_TIME,
+    SYSTEM_FIELDS,
+    WATERMARK,
+    Floats,
+    Int64s,
+    micros,
+    no_rows,
+    timestamps,
+    traits,
+)
 from tocsin.columns.segments import arrival, segments
 from tocsin.columns.tallies import numbers
-from tocsin.parts.detect import Detect
+from tocsin.parts.detect import ALARM_FIELDS, Detect
 from tocsin.parts.detector import width_of
 from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
-from tocsin.parts.late import re_timed
+from tocsin.parts.late import set_apart
 
 # Readings are released in steps of event time, so that one timer serves many of them.
 RELEASE = 1_000_000
@@ -52,6 +63,7 @@ class Watcher:
         self.schema = step.output_schema(schema)
         self.alarm_schema = step.alarm_schema(schema)
         self.outputs = {"output": self.schema, "alarms": self.alarm_schema, "late": schema}
+        self.is_aggregated = traits(schema).aggregated
         name = next(iter(step.detector))
         self.rule = step.rule or rule or f"{name}({step.of})"
         self.detector_name = name
@@ -62,14 +74,11 @@ class Watcher:
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard; rows behind their partition's watermark to `late`; revisions of aggregates are not judged."""
         rows, revised = batch.num_rows, 0
-        if traits(self.shard_schema).aggregated:
+        if self.is_aggregated:
             batch = batch.filter(pc.equal(batch.column("revision"), 0))
             revised = rows - batch.num_rows
         late = micros(batch.column(EVENT_TIME)) < micros(batch.column(WATERMARK))
-        outputs = {}
-        if late.any():
-            outputs["late"] = re_timed(batch.filter(pa.array(late)))
-            batch = batch.filter(pa.array(~late))
+        batch, outputs = set_apart(batch, late)
         counts = {"kept": batch.num_rows, "late": int(late.sum()), "filtered": revised}
         return Routed(split_by_key(batch, self.step.by, self.shards), outputs, counts)
 
@@ -190,12 +199,10 @@ class Watcher:
         if not rows:
             return None
         rows.sort(key=lambda row: (row["time"], row["key"], row["event"] != "raise"))
-        fields = [field for field in self.alarm_schema if not field.name.startswith("_")]
-        columns = [pa.array([row[field.name] for row in rows], field.type) for field in fields]
+        columns = [pa.array([row[field.name] for row in rows], field.type) for field in ALARM_FIELDS]
         # The last moment of the step of event time in which the alarm is given out: so it is never behind a watermark.
-        times = timestamps(
-            np.array([self._release_after(row["time"] - int(traits(self.shard_schema).aggregated)) - 1 for row in rows], np.int64)
-        )
+        moments = [self._release_after(row["time"] - int(self.is_aggregated)) - 1 for row in rows]
+        times = timestamps(np.array(moments, np.int64))
         empty = [pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]]
         return pa.RecordBatch.from_arrays([*columns, times, *empty], schema=self.alarm_schema)
 
@@ -207,7 +214,7 @@ class Watcher:
         observed, score = float(events.observed[at]), float(events.scores[at])
         expected = self.detector.expectation(float(events.expected[at]))
         # A window's event time is its last microsecond; its result is known, and its alarm begins, at its end.
-        shown = int(traits(self.shard_schema).aggregated)
+        shown = int(self.is_aggregated)
         started = int(events.starts[at]) + shown
         return {
             "alarm_id": alarm_id(self.rule, labels, started),
@@ -238,17 +245,13 @@ class Watcher:
     def _read(self, state: bytes | None) -> tuple[Block, pa.RecordBatch]:
         if state is None:
             key_schema = pa.schema([self.shard_schema.field(name).with_metadata(None) for name in self.step.by])
-            return Block.empty(key_schema, len(self.start)), _no_rows(self.shard_schema)
+            return Block.empty(key_schema, len(self.start)), no_rows(self.shard_schema)
         size = int.from_bytes(state[:8], "big")
         return Block.from_bytes(state[8 : 8 + size]), from_ipc(state[8 + size :])
 
     def _write(self, block: Block, rest: pa.RecordBatch) -> bytes:
         head = block.to_bytes()
         return len(head).to_bytes(8, "big") + head + to_ipc(rest)
-
-
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
 def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,13 +79,11 @@ class Windower:
             starts, ends, accepted, on_time = starts[kept], ends[kept], accepted[kept], on_time[kept]
             times = times[kept]
         by = [batch.column(name) for name in self.step.by]
+        ids, first = self._groups(starts, ends, accepted, on_time, by)
         if isinstance(self.windows, Session):
-            keys = group_ids(by)[0] if by else np.zeros(len(times), np.int64)
-            ids, first = group_ids([session_ids(keys, starts, ends)])
             starts, ends = _bounds(ids, starts, ends, len(first))
             bounds = [starts, ends, accepted[first], on_time[first]]
         else:
-            ids, first = group_ids([starts, accepted, on_time, *by])
             bounds = [values[first] for values in (starts, ends, accepted, on_time)]
         rows = pa.array(first)
         arrays = self.measures.fold(batch, times, ids, len(first))
@@ -122,13 +121,15 @@ class Windower:
         offsets = merge_offsets([offsets_of(partial) for partial in partials])
         batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
         starts, ends, accepted, on_time = (batch.column(i).to_numpy() for i in range(4))
-        by = [batch.column(name) for name in self.step.by]
-        if isinstance(self.windows, Session):
-            keys = group_ids(by)[0] if by else np.zeros(len(starts), np.int64)
-            ids, first = group_ids([session_ids(keys, starts, ends)])
-        else:
-            ids, first = group_ids([starts, accepted, on_time, *by])
+        ids, first = self._groups(starts, ends, accepted, on_time, [batch.column(name) for name in self.step.by])
         return with_offsets(self._combine(batch, ids, first), offsets)
+
+    def _groups(self, starts: Int64s, ends: Int64s, accepted: Int64s, on_time: Int64s, by: list[Any]) -> tuple[Int64s, Int64s]:
+        """Which rows or partial results make one partial result: those of a session, or of a pane, its windows and a key."""
+        if not isinstance(self.windows, Session):
+            return group_ids([starts, accepted, on_time, *by])
+        keys = group_ids(by)[0] if by else np.zeros(len(starts), np.int64)
+        return group_ids([session_ids(keys, starts, ends)])
 
     def _combine(self, batch: pa.RecordBatch, ids: Int64s, first: Int64s) -> pa.RecordBatch:
         starts, ends = _bounds(ids, batch.column(_START).to_numpy(), batch.column(_END).to_numpy(), len(first))

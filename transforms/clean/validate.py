@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from tocsin.api import Collector, Fault, Outcome, Param, Transform, kind_of, suggestion, user_columns
+from tocsin.api import Collector, Fault, Outcome, Param, Transform, kind_of, unknown_column, user_columns
 
 
 class Rule(BaseModel):
@@ -45,10 +45,8 @@ class Validate(Transform):
 
     @staticmethod
     def _check(name: str, rule: Rule, schema: pa.Schema) -> None:
-        names = user_columns(schema)
-        if name not in names:
-            listed = f"(columns: {', '.join(names)})"
-            raise Fault(f"no column '{name}' in its input{suggestion(name, names)} {listed}", "rules", name)
+        if name not in user_columns(schema):
+            raise Fault(unknown_column(name, schema), "rules", name)
         kind = schema.field(name).type
         converts = (rule.scale, rule.shift) != (1, 0)
         if (rule.min is not None or rule.max is not None or rule.sentinels or converts) and kind_of(kind) != "number":

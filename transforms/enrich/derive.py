@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tocsin.api import Collector, ExpressionError, Fault, Outcome, Param, Transform, evaluate, parse, type_of
+from tocsin.api import Collector, ExpressionError, Fault, Outcome, Param, Transform, evaluate, parse, type_of, user_columns
 
 
 class Derive(Transform):
@@ -34,7 +34,7 @@ class Derive(Transform):
         except ExpressionError as error:
             raise Fault(str(error), "columns", name, at=error.at) from None
         at = schema.get_field_index(name)
-        return schema.set(at, field) if at >= 0 else schema.insert(_end_of_user_columns(schema), field)
+        return schema.set(at, field) if at >= 0 else schema.insert(len(user_columns(schema)), field)
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         for name, text in self.columns.items():
@@ -44,12 +44,7 @@ class Derive(Transform):
             if at >= 0:
                 batch = batch.set_column(at, field, column)
             else:
-                batch = batch.add_column(_end_of_user_columns(batch.schema), field, column)
+                batch = batch.add_column(len(user_columns(batch.schema)), field, column)
         return Outcome(batch.drop_columns(self.drop) if self.drop else batch)
 
     examples = [({"columns": {"value": "value * 2"}}, [1.0, None], [2.0, None])]
-
-
-def _end_of_user_columns(schema: pa.Schema) -> int:
-    """New columns stand before the system columns."""
-    return sum(not name.startswith("_") for name in schema.names)

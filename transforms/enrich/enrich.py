@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.api import DataFile, Fault, Outcome, Param, Transform
+from tocsin.api import DataFile, Fault, Outcome, Param, Transform, user_columns
 
 
 class Enrich(Transform):
@@ -33,7 +33,7 @@ class Enrich(Transform):
                 raise Fault(f"no column '{name}' in the {where}", "by", at)
         if table.num_rows != len(set(zip(*(table.column(name).to_pylist() for name in self.by), strict=True))):
             raise Fault(f"the table has several rows for one key of {', '.join(self.by)}", "table")
-        at = sum(not name.startswith("_") for name in schema.names)
+        at = len(user_columns(schema))
         for place, name in enumerate(self._added(schema, table)):
             if name not in table.schema.names:
                 raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", "add", place)
@@ -55,7 +55,7 @@ class Enrich(Transform):
         if self.unknown == "filter":
             known = row.is_valid()
             kept, row = batch.filter(known), row.filter(known)
-        at = sum(not name.startswith("_") for name in batch.schema.names)
+        at = len(user_columns(batch.schema))
         for name in self._added(batch.schema, table):
             column = table.column(name).combine_chunks().take(row)
             kept = kept.add_column(at, pa.field(name, column.type), column)

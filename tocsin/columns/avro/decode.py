@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from tocsin.columns.avro.resolve import Resolution, raw_columns, widen
 from tocsin.columns.avro.types import is_fast, leaves, parse_schema
+from tocsin.columns.contract import no_rows
 
 # Bad messages come in storms; halving the batch again and again costs more than this.
 _CHUNK = 64
@@ -76,7 +77,7 @@ class Decoder:
                     rows.append(position)
                 except _BAD as error:
                     faults.append((position, _reason(error)))
-        batch = pa.concat_batches(pieces) if pieces else self.resolution.empty()
+        batch = pa.concat_batches(pieces) if pieces else no_rows(self.resolution.schema)
         return Decoded(batch, rows, faults)
 
     def _decode_plain(self, datums: list[bytes]) -> Decoded:

@@ -57,10 +57,6 @@ class Resolution:
             columns.append(column if column.type == field.type else column.cast(field.type))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
-    def empty(self) -> pa.RecordBatch:
-        """No rows."""
-        return pa.RecordBatch.from_pylist([], schema=self.schema)
-
 
 def _default(leaf: Leaf) -> Any:
     value = leaf.default

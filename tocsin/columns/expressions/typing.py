@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tocsin.columns.contract import user_columns
 from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal
 
 # name: (kinds of the arguments, kind of the result). A last argument with * may be repeated.
@@ -66,6 +67,12 @@ def suggestion(name: str, known: list[str]) -> str:
     return f", did you mean '{near[0]}'?" if near else ""
 
 
+def unknown_column(name: str, schema: pa.Schema) -> str:
+    """The sentence about a column that a schema lacks, with a suggestion and what there is."""
+    names = user_columns(schema)
+    return f"no column '{name}' in its input{suggestion(name, names)} (columns: {', '.join(names)})"
+
+
 def kind_of(type_: Any) -> str:
     """number, text, boolean, time, null or other."""
     if pa.types.is_dictionary(type_):
@@ -87,11 +94,7 @@ def type_of(expression: Expression, schema: pa.Schema) -> Any:
         return _literal_type(expression.value)
     if isinstance(expression, Column):
         if expression.name not in schema.names:
-            names = [name for name in schema.names if not name.startswith("_")]
-            raise ExpressionError(
-                f"no column '{expression.name}' in its input{suggestion(expression.name, names)} (columns: {', '.join(names)})",
-                expression.at,
-            )
+            raise ExpressionError(unknown_column(expression.name, schema), expression.at)
         return schema.field(expression.name).type
     return _call_type(expression, [type_of(argument, schema) for argument in expression.arguments])
 
