@@ -26,6 +26,22 @@ class StepCounter:
                 self._counters[fate].inc(count)
 
 
+class SplitGauges:
+    """Where reading stands in one split: the newest values, by which lag is seen.
+
+    position: the next offset. lag: messages not yet read. watermark: milliseconds since 1970.
+    """
+
+    def __init__(self, step: str, partition: int) -> None:
+        self._gauges = {name: Metrics.gauge(NAMESPACE, f"{step}|{partition}|{name}") for name in ("position", "lag", "watermark")}
+
+    def set(self, **values: int | None) -> None:
+        """Set what is known."""
+        for name, value in values.items():
+            if value is not None:
+                self._gauges[name].set(value)
+
+
 def ledger_of(result: Any) -> Ledger:
     """The ledger from the metrics of a finished run."""
     found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))

@@ -18,7 +18,7 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, Timestamp
 
 from tocsin.beam.batches import BatchType
-from tocsin.beam.counting import StepCounter
+from tocsin.beam.counting import SplitGauges, StepCounter
 from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps, user_columns
 from tocsin.columns.lateness import from_the_future, running_watermarks
 from tocsin.columns.quantities import parse_duration
@@ -129,6 +129,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self.counter = StepCounter(self.step)
         self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
         self._heard: dict[int, tuple[float, int]] = {}
+        self._gauges: dict[int, SplitGauges] = {}
 
     def process(
         self,
@@ -161,6 +162,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             if rejects is not None:
                 yield beam.pvalue.TaggedOutput("rejects", beam.transforms.window.TimestampedValue(rejects, before))
             self._report(watermark, greatest)
+            self._tell(split.partition, fetched, greatest)
             if self.live and time.monotonic() > until:
                 tracker.defer_remainder(Duration.of(0))
                 return
@@ -183,6 +185,14 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
     def _report(self, watermark: Any, greatest: int) -> None:
         if greatest > BEGINNING:
             self._set(watermark, greatest - self.source.out_of_orderness)
+
+    def _tell(self, partition: int, fetched: Fetched, greatest: int) -> None:
+        gauges = self._gauges.get(partition)
+        if gauges is None:
+            gauges = self._gauges[partition] = SplitGauges(self.step, partition)
+        lag = None if fetched.end is None else max(fetched.end - fetched.position, 0)
+        reached = (greatest - self.source.out_of_orderness) // 1000 if greatest > BEGINNING else None
+        gauges.set(position=fetched.position, lag=lag, watermark=reached)
 
     @staticmethod
     def _set(watermark: Any, micros: int) -> None:

@@ -31,7 +31,7 @@ def local_pipeline() -> beam.Pipeline:
 
 def run_bounded(job: Job) -> Ledger:
     """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong."""
-    _check_targets(job)
+    check_targets(job)
     pipeline = local_pipeline()
     with told_in_a_sentence():
         expand(pipeline, lower(job))
@@ -42,7 +42,7 @@ def run_bounded(job: Job) -> Ledger:
 
 def run_live(job: Job, prism: str) -> Ledger:
     """Read on until interrupted, on Prism."""
-    _check_targets(job)
+    check_targets(job)
     options = PipelineOptions([f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name])
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
     with told_in_a_sentence():
@@ -73,7 +73,8 @@ def _counted(job: Job) -> list[str]:
     return [step.name for step in job.steps if step.part is not None]
 
 
-def _check_targets(job: Job) -> None:
+def check_targets(job: Job) -> None:
+    """Raises Failure where a sink's target cannot be written."""
     for _, sink in sinks(job):
         sink.check_target()
 

@@ -24,6 +24,11 @@ class Kafka(BaseModel):
         {}, help="settings of librdkafka, such as security.protocol: SASL_SSL; secrets as env:NAME or file:/path"
     )
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """With the brokers of this environment: another process has another."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {**state["__dict__"], "brokers": self.address()}}
+
     def address(self) -> str:
         """The brokers."""
         return self.brokers or os.environ.get(BROKERS_VARIABLE) or DEFAULT_BROKERS

@@ -46,7 +46,7 @@ class Fetched:
 
     batch: the source's columns. partition-wide `offsets` and `index` say where each row comes from; `received`: when it
     arrived, microseconds, or BEGINNING where unknown. rejected: rows of REJECTS. messages: how many were read.
-    position: where reading goes on. original: key and value of the message that a row comes from.
+    position: where reading goes on. end: the position after the last one that is there now, where known. original: key and value of the message that a row comes from.
     """
 
     batch: pa.RecordBatch
@@ -56,6 +56,7 @@ class Fetched:
     position: int
     messages: int
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    end: int | None = None
     original: Callable[[int], tuple[bytes | None, bytes | None]] | None = None
 
 

@@ -72,7 +72,7 @@ class ReadFiles(Source):
         paths = self._paths()
         if not paths:
             raise Failure(f"no file matches '{self.files}'")
-        return [Split(path, number, 0, self._rows(path)) for number, path in enumerate(paths)]
+        return [Split(str(Path(path).absolute()), number, 0, self._rows(path)) for number, path in enumerate(paths)]
 
     def _rows(self, path: str) -> int:
         if path.endswith(".parquet"):

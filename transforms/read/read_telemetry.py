@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -177,7 +178,8 @@ class ReadTelemetry(Source):
             else:
                 position = messages[-1].offset() + 1
             self._consumers[split.partition] = (consumer, position)
-            yield self._decoder().decode(Messages.of(messages), split, position)
+            _, end = consumer.get_watermark_offsets(TopicPartition(split.topic, split.partition), cached=True)
+            yield replace(self._decoder().decode(Messages.of(messages), split, position), end=end if end >= 0 else None)
 
     def _consume(self, consumer: Consumer, split: Split, position: int) -> list[Any]:
         messages: list[Any] = consumer.consume(self.batch_rows, timeout=0.1)

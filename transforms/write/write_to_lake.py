@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,12 @@ class WriteToLake(Sink):
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)
     partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
     shards: int = Param(1, help="files of one span, the most that can be written in parallel", ge=1, le=256)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """With the whole path: another process works in another folder."""
+        state = super().__getstate__()
+        lake = self.lake if "://" in self.lake else str(Path(self.lake).absolute())
+        return {**state, "__dict__": {**state["__dict__"], "lake": lake}}
 
     @classmethod
     def sample(cls, folder: str) -> WriteToLake:

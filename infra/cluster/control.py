@@ -1,0 +1,123 @@
+"""Bring a cluster up and down, and ask how it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from infra.cluster.download import Missing, fetch
+from infra.cluster.processes import processes
+from infra.cluster.settings import ROOT, Cluster, listens
+
+PATIENCE = 90.0
+# Starts of one process after which waiting longer is no use.
+HOPELESS = 5
+
+
+def up(cluster: Cluster) -> float:
+    """Start what is not running; gives the seconds until all was healthy. Raises Missing with what is wrong."""
+    fetch(cluster)
+    began = time.monotonic()
+    if supervisor(cluster) is None:
+        taken = [process for process in processes(cluster) if listens("127.0.0.1", cluster.port(process.ready))]
+        if taken:
+            ports = ", ".join(f"{cluster.port(process.ready)} ({process.name})" for process in taken)
+            raise Missing(f"something else listens on port {ports}; stop it, or add --offset 1000 to use other ports")
+        cluster.folder.mkdir(parents=True, exist_ok=True)
+        settings = json.dumps({**asdict(cluster), "folder": str(cluster.folder), "tools": str(cluster.tools)})
+        with (cluster.folder / "supervisor.log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", "infra.cluster.supervisor", settings],
+                cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+    while problems := health(cluster):
+        waited = time.monotonic() - began
+        hopeless = any(known["starts"] >= HOPELESS for known in state(cluster)["processes"].values())
+        if waited > PATIENCE or (hopeless and waited < PATIENCE / 2):
+            raise Missing("not healthy after {:.0f} s:\n  {}".format(waited, "\n  ".join(problems)))
+        time.sleep(0.25)
+    (cluster.folder / "env").write_text("".join(f"export {n}={v}\n" for n, v in cluster.environment().items()), "utf-8")
+    return time.monotonic() - began
+
+
+def down(cluster: Cluster) -> bool:
+    """Stop everything; gives whether there was anything."""
+    known = supervisor(cluster)
+    if known is None:
+        return False
+    os.kill(known, signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while alive(known) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return True
+
+
+def state(cluster: Cluster) -> dict[str, Any]:
+    """What the supervisor wrote: processes by name, with pid and number of starts."""
+    try:
+        text = (cluster.folder / "processes.json").read_text("utf-8")
+    except FileNotFoundError:
+        return {"supervisor": None, "processes": {}}
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def supervisor(cluster: Cluster) -> int | None:
+    """The supervisor's pid, where it is alive."""
+    pid = state(cluster)["supervisor"]
+    return pid if pid is not None and alive(pid) else None
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def health(cluster: Cluster) -> list[str]:
+    """Sentences about what is wrong; empty is good."""
+    if supervisor(cluster) is None:
+        return ["nothing runs (`make cluster` starts it)"]
+    known, problems = state(cluster)["processes"], []
+    for process in processes(cluster):
+        name, log = process.name, cluster.logs / f"{process.name}.log"
+        host = cluster.host if process.ready in ("kafka", "flink_rest", "taskmanager_rpc") else "127.0.0.1"
+        if name not in known:
+            problems.append(f"{name} was not started yet")
+        elif not alive(known[name]["pid"]):
+            problems.append(f"{name} ended ({known[name]['starts']} starts): {last_line(cluster, name)} ({log})")
+        elif not listens(host, cluster.port(process.ready)):
+            problems.append(f"{name} does not answer at port {cluster.port(process.ready)} ({log})")
+    if not problems:
+        try:
+            overview = rest(cluster, "/overview")
+        except OSError as error:
+            return [f"Flink's REST interface does not answer: {error}"]
+        if overview["taskmanagers"] < 1:
+            problems.append("no TaskManager has registered with the JobManager")
+    return problems
+
+
+def rest(cluster: Cluster, path: str) -> Any:
+    """An answer of Flink's REST interface."""
+    with urllib.request.urlopen(f"http://{cluster.at('flink_rest')}{path}", timeout=5) as answer:
+        return json.load(answer)
+
+
+def last_line(cluster: Cluster, name: str) -> str:
+    """The last line of a process's log."""
+    try:
+        lines = (cluster.logs / f"{name}.log").read_text("utf-8", errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return "no log"
+    return lines[-1][:300] if lines else "its log is empty"

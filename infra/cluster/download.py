@@ -1,0 +1,59 @@
+"""The jars: Kafka and Beam's runner from Maven, Flink from its Python source distribution. Nothing is fetched twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.cluster.settings import INFRA, Cluster, versions
+
+
+class Missing(Exception):
+    """Something that the cluster needs is not there; the text says what to do."""
+
+
+def fetch(cluster: Cluster) -> None:
+    """All that is not there yet. Raises Missing."""
+    if shutil.which("java") is None:
+        raise Missing("no java on the PATH; Flink and Kafka need Java 17 (Debian: openjdk-17-jre-headless)")
+    cluster.tools.mkdir(parents=True, exist_ok=True)
+    for profile, folder in (("kafka", cluster.jars_kafka), ("runner", cluster.jars_runner)):
+        if not folder.exists():
+            _maven(profile, folder)
+    if not cluster.jars_flink.exists():
+        _flink(cluster.jars_flink)
+
+
+def _maven(profile: str, folder: Path) -> None:
+    if shutil.which("mvn") is None:
+        raise Missing("no mvn on the PATH; the jars come from Maven (Debian: maven)")
+    unfinished = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    command = [
+        "mvn", "-q", "-B", "-f", str(INFRA / "pom.xml"), f"-P{profile}", "dependency:copy-dependencies",
+        f"-DoutputDirectory={unfinished}",
+    ]  # fmt: skip
+    found = subprocess.run(command, env={**os.environ, **versions()}, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise Missing(f"Maven could not fetch the jars of {folder.name}:\n{found.stdout[-2000:]}")
+    unfinished.rename(folder)
+
+
+def _flink(folder: Path) -> None:
+    version, digest = versions()["FLINK_VERSION"], versions()["FLINK_SHA256"]
+    unfinished = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted:
+        wanted.write(f"apache-flink-libraries=={version} --hash=sha256:{digest}\n")
+        wanted.flush()
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+        command += ["--require-hashes", "--target", str(unfinished), "-r", wanted.name]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise Missing(f"Flink {version} could not be fetched from the Python package index:\n{found.stderr[-2000:]}")
+    (unfinished / "pyflink").rename(folder)
+    shutil.rmtree(unfinished)

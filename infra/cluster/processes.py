@@ -1,0 +1,254 @@
+"""The processes of a cluster: what each is started with, and what shows that it is ready."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.cluster.settings import Cluster
+
+# What Flink's own configuration asks of Java 17.
+JAVA_17 = [
+    *(
+        f"--add-exports={name}=ALL-UNNAMED"
+        for name in (
+            "java.base/sun.net.util", "java.rmi/sun.rmi.registry", "jdk.compiler/com.sun.tools.javac.api",
+            "jdk.compiler/com.sun.tools.javac.file", "jdk.compiler/com.sun.tools.javac.parser",
+            "jdk.compiler/com.sun.tools.javac.tree", "jdk.compiler/com.sun.tools.javac.util",
+ "java.security.jgss/sun.security.krb5",
+        )
+    ),
+    *(
+        f"--add-opens=java.base/{name}=ALL-UNNAMED"
+        for name in (
+            "java.lang", "java.net", "java.io", "java.nio", "sun.nio.ch", "java.lang.reflect", "java.text", "java.time",
+            "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks",
+        )
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process. ready: the port that it opens when it is up."""
+
+    name: str
+    command: list[str]
+    ready: str
+
+
+def processes(cluster: Cluster) -> list[Process]:
+    """All, in the order in which they start."""
+    folder = cluster.folder
+    kafka = f"{cluster.jars_kafka}/*"
+    flink = f"{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
+    java = ["java", "-XX:+ExitOnOutOfMemoryError"]
+    flink_java = [*java, *JAVA_17, f"-Dlog4j.configurationFile={folder}/conf/log4j.properties"]
+    python = sys.executable
+    return [
+        Process("kafka", [*java, "-Xmx1g", "-cp", kafka, "kafka.Kafka", f"{folder}/conf/kafka.properties"], "kafka"),
+        Process(
+            "zookeeper",
+            [
+                *flink_java,
+                "-Xmx128m",
+                "-cp",
+                flink,
+                "org.apache.flink.runtime.zookeeper.FlinkZooKeeperQuorumPeer",
+                "--zkConfigFile",
+                f"{folder}/conf/zoo.cfg",
+                "--peerId",
+                "1",
+            ],
+            "zookeeper",
+        ),
+        Process(
+            "jobmanager",
+            [
+                *flink_java,
+                "-Xmx640m",
+                "-cp",
+                flink,
+                "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
+                "--configDir",
+                f"{folder}/conf",
+                "--executionMode",
+                "cluster",
+            ],
+            "flink_rest",
+        ),
+        Process(
+            "taskmanager",
+            [
+                *flink_java,
+                f"-Xmx{cluster.heap}",
+                "-XX:MaxDirectMemorySize=512m",
+                "-XX:MaxMetaspaceSize=256m",
+                "-cp",
+                flink,
+                "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
+                "--configDir",
+                f"{folder}/conf",
+            ],
+            "taskmanager_rpc",
+        ),
+        Process(
+            "jobserver",
+            [
+                *flink_java,
+                "-Xmx512m",
+                "-cp",
+                flink,
+                "org.apache.beam.runners.flink.FlinkJobServerDriver",
+                f"--flink-master={cluster.at('flink_rest')}",
+                f"--flink-conf-dir={folder}/conf",
+                "--job-host=127.0.0.1",
+                f"--job-port={cluster.port('job_server')}",
+                f"--artifact-port={cluster.port('artifacts')}",
+                f"--expansion-port={cluster.port('expansion')}",
+                f"--artifacts-dir={folder}/artifacts",
+            ],
+            "job_server",
+        ),
+        Process("workers", [python, "-m", "tocsin", "workers", "--port", str(cluster.port("worker_pool"))], "worker_pool"),
+    ]
+
+
+def prepare(cluster: Cluster) -> None:
+    """Configuration files, and the broker's store."""
+    conf = cluster.folder / "conf"
+    for folder in (conf, cluster.logs, *(cluster.folder / name for name in ("kafka", "zookeeper", "flink", "artifacts"))):
+        folder.mkdir(parents=True, exist_ok=True)
+    write(conf / "kafka.properties", _kafka(cluster))
+    write(conf / "zoo.cfg", _zookeeper(cluster))
+    write(conf / "config.yaml", _flink(cluster))
+    write(conf / "log4j.properties", _log4j())
+    if not (cluster.folder / "kafka" / "meta.properties").exists():
+        tool = ["java", "-cp", f"{cluster.jars_kafka}/*", "kafka.tools.StorageTool"]
+        identity = subprocess.run([*tool, "random-uuid"], capture_output=True, text=True, check=True).stdout.split()[-1]
+        command = [*tool, "format", "-t", identity, "-c", str(conf / "kafka.properties")]
+        subprocess.run(command, capture_output=True, check=True)
+
+
+def write(path: Path, text: str) -> None:
+    """A file whose text is as wanted."""
+    path.write_text(text, "utf-8")
+
+
+def _properties(settings: dict[str, object], separator: str = "=") -> str:
+    return "".join(f"{name}{separator}{value}\n" for name, value in settings.items())
+
+
+def _kafka(cluster: Cluster) -> str:
+    return _properties(
+        {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{cluster.port('kafka_controller')}",
+            "listeners": f"PLAINTEXT://{cluster.at('kafka')},CONTROLLER://127.0.0.1:{cluster.port('kafka_controller')}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": cluster.folder / "kafka",
+            "num.partitions": cluster.kafka_partitions,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            # Simulated and replayed readings may be older than the default retention.
+            "log.retention.ms": -1,
+        }
+    )
+
+
+def _zookeeper(cluster: Cluster) -> str:
+    return _properties(
+        {
+            "tickTime": 2000,
+            "dataDir": cluster.folder / "zookeeper",
+            "clientPort": cluster.port("zookeeper"),
+            "clientPortAddress": "127.0.0.1",
+            "admin.enableServer": "false",
+            "server.1": "127.0.0.1:2888:3888",
+        }
+    )
+
+
+def _flink(cluster: Cluster) -> str:
+    folder = cluster.folder
+    settings = {
+        "jobmanager.rpc.address": cluster.host,
+        "jobmanager.rpc.port": cluster.port("flink_rpc"),
+        "jobmanager.bind-host": cluster.host,
+        "jobmanager.memory.process.size": "1g",
+        "blob.server.port": cluster.port("flink_blob"),
+        "rest.address": cluster.host,
+        "rest.bind-address": cluster.host,
+        "rest.port": cluster.port("flink_rest"),
+        "taskmanager.host": cluster.host,
+        "taskmanager.bind-host": cluster.host,
+        "taskmanager.rpc.port": cluster.port("taskmanager_rpc"),
+        "taskmanager.data.port": cluster.port("taskmanager_data"),
+        "taskmanager.numberOfTaskSlots": cluster.slots,
+        "taskmanager.cpu.cores": os.cpu_count(),
+        "taskmanager.memory.task.heap.size": "768m",
+        "taskmanager.memory.task.off-heap.size": "64m",
+        "taskmanager.memory.framework.heap.size": "128m",
+        "taskmanager.memory.framework.off-heap.size": "128m",
+        "taskmanager.memory.jvm-metaspace.size": "256m",
+        "taskmanager.memory.jvm-overhead.min": "192m",
+        "taskmanager.memory.jvm-overhead.max": "192m",
+        "taskmanager.memory.managed.size": "256m",
+        "taskmanager.memory.network.min": "128m",
+        "taskmanager.memory.network.max": "128m",
+        "state.backend.type": cluster.state_backend,
+        "state.checkpoints.dir": f"file://{folder}/flink/checkpoints",
+        "state.savepoints.dir": f"file://{folder}/flink/savepoints",
+        "execution.checkpointing.interval": "1 s",
+        "execution.checkpointing.timeout": "60 s",
+        "execution.checkpointing.tolerable-failed-checkpoints": 100,
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": 2147483647,
+        "restart-strategy.fixed-delay.delay": "1 s",
+        "high-availability.type": "zookeeper",
+        "high-availability.zookeeper.quorum": f"127.0.0.1:{cluster.port('zookeeper')}",
+        "high-availability.storageDir": f"file://{folder}/flink/ha",
+        "high-availability.zookeeper.client.session-timeout": 10000,
+        "high-availability.jobmanager.port": cluster.port("flink_rpc"),
+        "heartbeat.interval": 2000,
+        "heartbeat.timeout": 8000,
+        "heartbeat.rpc-failure-threshold": 2,
+        # Beam's runner is on Flink's own class path: nothing is loaded anew, and kept, with each job.
+        "classloader.resolve-order": "parent-first",
+        "classloader.check-leaked-classloader": "false",
+        "metrics.reporters": "prometheus",
+        "metrics.reporter.prometheus.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
+        "metrics.reporter.prometheus.port": f"{cluster.port('jobmanager_metrics')}-{cluster.port('taskmanager_metrics')}",
+        **cluster.flink,
+    }
+    return _properties(settings, ": ")
+
+
+def _log4j() -> str:
+    return """rootLogger.level = INFO
+rootLogger.appenderRef.console.ref = console
+appender.console.name = console
+appender.console.type = CONSOLE
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x - %m%n
+logger.beam.name = org.apache.beam
+logger.beam.level = WARN
+logger.zookeeper.name = org.apache.flink.shaded.zookeeper3
+logger.zookeeper.level = WARN
+"""
+
+
+def forget(cluster: Cluster) -> None:
+    """Remove all that the cluster kept, logs included."""
+    shutil.rmtree(cluster.folder, ignore_errors=True)

@@ -1,0 +1,98 @@
+"""Where a local cluster lives: folders, ports, versions."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+INFRA = Path(__file__).resolve().parents[1]
+ROOT = INFRA.parent
+
+PORTS = {
+    "kafka": 9092,
+    "kafka_secure": 9094,
+    "kafka_controller": 9093,
+    "zookeeper": 2181,
+    "flink_rest": 8081,
+    "flink_rpc": 6123,
+    "flink_blob": 6124,
+    "taskmanager_rpc": 6122,
+    "taskmanager_data": 6121,
+    "jobmanager_metrics": 9249,
+    "taskmanager_metrics": 9250,
+    "job_server": 8099,
+    "artifacts": 8098,
+    "expansion": 8097,
+    "worker_pool": 50000,
+}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """versions.env."""
+    lines = (INFRA / "versions.env").read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster. folder: its data, logs and configuration. offset: added to every port, so that several can live together."""
+
+    folder: Path = ROOT / ".cluster"
+    tools: Path = ROOT / ".tools"
+    offset: int = 0
+    slots: int = 2
+    heap: str = "1g"
+    state_backend: str = "hashmap"
+    kafka_partitions: int = 2
+    # The address at which the other processes reach the JobManager and Kafka; not loopback where networks are cut in tests.
+    host: str = "127.0.0.1"
+    flink: dict[str, str] = field(default_factory=dict)
+
+    def port(self, name: str) -> int:
+        """A port by name."""
+        return PORTS[name] + self.offset
+
+    def at(self, name: str) -> str:
+        """host:port."""
+        return f"{self.host}:{self.port(name)}"
+
+    @property
+    def jars_kafka(self) -> Path:
+        """Kafka's jars."""
+        return self.tools / f"kafka-{versions()['KAFKA_VERSION']}"
+
+    @property
+    def jars_flink(self) -> Path:
+        """Flink: lib, opt and plugins."""
+        return self.tools / f"flink-{versions()['FLINK_VERSION']}"
+
+    @property
+    def jars_runner(self) -> Path:
+        """Beam's Flink runner."""
+        return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}"
+
+    @property
+    def logs(self) -> Path:
+        """One file a process."""
+        return self.folder / "logs"
+
+    def environment(self) -> dict[str, str]:
+        """What the command needs to reach this cluster."""
+        return {
+            "TOCSIN_BROKERS": self.at("kafka"),
+            "TOCSIN_FLINK": f"http://{self.at('flink_rest')}",
+            "TOCSIN_JOB_SERVER": self.at("job_server"),
+            "TOCSIN_WORKER_POOL": self.at("worker_pool"),
+        }
+
+
+def listens(host: str, port: int, timeout: float = 0.5) -> bool:
+    """Whether something answers there."""
+    try:
+        with socket.create_connection((host, port), timeout):
+            return True
+    except OSError:
+        return False

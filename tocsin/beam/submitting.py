@@ -1,0 +1,108 @@
+"""A checked job to a Flink cluster, through Beam's job server. The switches that Flink needs are set here, not by users."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.runner import PipelineState
+
+from tocsin import __version__
+from tocsin.beam.running import check_targets, told_in_a_sentence
+from tocsin.beam.yaml_adapter import expand
+from tocsin.flink.address import Address
+from tocsin.flink.code import pack
+from tocsin.flink.identity import agent, flink_name
+from tocsin.parts.failure import Failure
+from tocsin.spec.job import Job
+from tocsin.spec.lower import lower
+
+# The upper limit of parallelism is part of a savepoint: it is the same for every job, for ever.
+MAX_PARALLELISM = 128
+
+
+@dataclass(frozen=True)
+class Settings:
+    """parallelism: subtasks of each step. workers: Python processes of a TaskManager; one a subtask where not given.
+    live: read on; else to the end of what is there now. checkpoint_interval: milliseconds. savepoint: what to start from."""
+
+    parallelism: int = 1
+    workers: int | None = None
+    live: bool = True
+    checkpoint_interval: int = 1000
+    savepoint: str | None = None
+
+
+class Submitted:
+    """A job that the job server has taken, and what the job server says of it."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+
+    def refusal(self) -> str | None:
+        """Why the job server gave up, or None."""
+        try:
+            if self._result.state != PipelineState.FAILED:
+                return None
+            with told_in_a_sentence():
+                self._result.wait_until_finish(5000)
+        except Failure as failure:
+            return failure.sentence
+        except grpc.RpcError:
+            return None
+        except RuntimeError as error:
+            return str(error)
+        return "the job server gives no reason"
+
+
+def submit_job(job: Job, address: Address, settings: Settings, state: dict[str, Any]) -> Submitted:
+    """Hand a job to the cluster; it does not run yet. Raises Failure with the job server's own reason."""
+    check_targets(job)
+    with tempfile.TemporaryDirectory() as folder, told_in_a_sentence():
+        options = PipelineOptions(switches(job, address, settings, pack(Path(folder)), state))
+        pipeline = beam.Pipeline(runner=PortableRunner(), options=options)
+        expand(pipeline, lower(job, live=settings.live))
+        try:
+            return Submitted(pipeline.run())
+        except grpc.RpcError as error:
+            raise Failure(f"Beam's job server at {address.job_server} refused the job: {_reason(error)}") from None
+        except grpc.FutureTimeoutError:
+            raise Failure(f"no answer from Beam's job server at {address.job_server} (is the cluster up?)") from None
+
+
+def _reason(error: grpc.RpcError) -> str:
+    details = error.details() if callable(getattr(error, "details", None)) else str(error)
+    return str(details or error)[:500]
+
+
+def switches(job: Job, address: Address, settings: Settings, code: Path, state: dict[str, Any]) -> list[str]:
+    """Beam's pipeline options. None of them holds a secret: Flink shows them all."""
+    given = [
+        f"--job_name={flink_name(job.name)}",
+        "--streaming",
+        f"--job_endpoint={address.job_server}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={address.worker_pool}",
+        f"--sdk_worker_parallelism={settings.workers or settings.parallelism}",
+        f"--extra_package={code}",
+        f"--parallelism={settings.parallelism}",
+        f"--max_parallelism={MAX_PARALLELISM}",
+        f"--checkpointing_interval={settings.checkpoint_interval}",
+        # Without this the output of a bundle waits in a buffer, and watermarks stall.
+        "--finish_bundle_before_checkpointing",
+        "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation",
+        f"--user_agent={agent(__version__, code.stem.rpartition('-')[2], state)}",
+    ]
+    if not settings.live:
+        # A source that has ended must end, or the job never does.
+        given.append("--shutdown_sources_after_idle_ms=0")
+    if settings.savepoint is not None:
+        given.append(f"--savepoint_path={settings.savepoint}")
+    return given

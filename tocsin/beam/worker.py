@@ -1,0 +1,27 @@
+"""A worker process of a job on Flink: `python -m tocsin.beam.worker ID CONTROL LOGGING`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from apache_beam.portability.api import endpoints_pb2
+from apache_beam.runners.worker.log_handler import FnApiLogRecordHandler
+from apache_beam.runners.worker.sdk_worker import SdkHarness
+
+# Bytes of state that a worker keeps between bundles; the runner says when it is stale.
+STATE_CACHE = 128 * 2**20
+
+
+def main() -> None:
+    """Work until the runner hangs up."""
+    identity, control, logs = sys.argv[1:4]
+    logging.getLogger().setLevel(logging.WARNING)
+    if logs:
+        handler = FnApiLogRecordHandler(endpoints_pb2.ApiServiceDescriptor(url=logs))
+        logging.getLogger().addHandler(handler)
+    SdkHarness(control, worker_id=identity, state_cache_size=STATE_CACHE).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The pool that starts Python workers for Flink: each runs the code that its job was submitted with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+import grpc
+from apache_beam.portability.api import (
+    beam_artifact_api_pb2,
+    beam_artifact_api_pb2_grpc,
+    beam_fn_api_pb2,
+    beam_fn_api_pb2_grpc,
+    beam_provision_api_pb2,
+    beam_provision_api_pb2_grpc,
+    beam_runner_api_pb2,
+)
+from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
+from apache_beam.utils import thread_pool_executor
+
+from tocsin.flink.code import unpack
+from tocsin.parts.failure import Failure
+
+_LOG = logging.getLogger("tocsin.workers")
+_STAGED_NAME = "beam:artifact:role:staging_to:v1"
+_PREFIX = "tocsin-code-"
+
+
+class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
+    """Starts and stops worker processes when a TaskManager asks. It runs what it is sent, so it listens on loopback only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def serve(self, host: str, port: int) -> Any:
+        """A started server. Raises Failure where the port is taken."""
+        options = [("grpc.http2.max_pings_without_data", 0), ("grpc.http2.max_ping_strikes", 0), ("grpc.so_reuseport", 0)]
+        server = grpc.server(thread_pool_executor.shared_unbounded_instance(), options=options)
+        try:
+            bound = server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise Failure(f"cannot listen at {host}:{port}; is another worker pool running?")
+        beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(self, server)
+        server.start()
+        return server
+
+    def StartWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the name in the protocol
+        """Fetch the job's code and start a worker with it; what is wrong goes back to the cluster as a sentence."""
+        try:
+            code = unpack(self._archive(request), self.folder)
+            command = [sys.executable, "-m", "tocsin.beam.worker", request.worker_id]
+            command += [request.control_endpoint.url, request.logging_endpoint.url]
+            path = os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH", "")]))
+            # Not in the folder that the pool was started in: its modules are not the job's.
+            worker = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, cwd=code)
+            with self._lock:
+                self._workers[request.worker_id] = worker
+            threading.Thread(target=self._reap, args=(request.worker_id, worker), daemon=True).start()
+            _LOG.warning("worker %s: pid %d, code %s", request.worker_id, worker.pid, code.name)
+            return beam_fn_api_pb2.StartWorkerResponse()
+        except Failure as failure:
+            return beam_fn_api_pb2.StartWorkerResponse(error=str(failure))
+        except Exception:
+            return beam_fn_api_pb2.StartWorkerResponse(error=traceback.format_exc())
+
+    def StopWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        """End a worker."""
+        with self._lock:
+            worker = self._workers.pop(request.worker_id, None)
+        if worker is not None:
+            end(worker)
+        return beam_fn_api_pb2.StopWorkerResponse()
+
+    def end(self) -> None:
+        """End all workers."""
+        with self._lock:
+            workers, self._workers = list(self._workers.values()), {}
+        for worker in workers:
+            end(worker)
+
+    def _reap(self, name: str, worker: subprocess.Popen[bytes]) -> None:
+        code = worker.wait()
+        with self._lock:
+            if self._workers.get(name) is worker:
+                del self._workers[name]
+        _LOG.warning("worker %s (pid %d) ended with %d", name, worker.pid, code)
+
+    @staticmethod
+    def _archive(request: Any) -> bytes:
+        identity = WorkerIdInterceptor(request.worker_id)
+        with grpc.insecure_channel(request.provision_endpoint.url) as channel:
+            stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(grpc.intercept_channel(channel, identity))
+            info = stub.GetProvisionInfo(beam_provision_api_pb2.GetProvisionInfoRequest(), timeout=30).info
+        with grpc.insecure_channel(request.artifact_endpoint.url) as channel:
+            retrieval = beam_artifact_api_pb2_grpc.ArtifactRetrievalServiceStub(grpc.intercept_channel(channel, identity))
+            wanted = beam_artifact_api_pb2.ResolveArtifactsRequest(artifacts=info.dependencies)
+            for artifact in retrieval.ResolveArtifacts(wanted, timeout=30).replacements:
+                if _name_of(artifact).startswith(_PREFIX):
+                    parts = retrieval.GetArtifact(beam_artifact_api_pb2.GetArtifactRequest(artifact=artifact), timeout=120)
+                    return b"".join(part.data for part in parts)
+        raise Failure("the job came without its code; submit it with `tocsin submit`")
+
+
+def _name_of(artifact: Any) -> str:
+    if artifact.role_urn != _STAGED_NAME:
+        return ""
+    payload = beam_runner_api_pb2.ArtifactStagingToRolePayload.FromString(artifact.role_payload)
+    return str(payload.staged_name)
+
+
+def end(worker: subprocess.Popen[bytes]) -> None:
+    """End a worker, by force where it does not listen."""
+    worker.terminate()
+    try:
+        worker.wait(timeout=3)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
+
+
+def default_folder() -> Path:
+    """Where jobs' code is kept."""
+    return Path(tempfile.gettempdir()) / f"tocsin-code-{os.getuid()}"

@@ -1,0 +1,133 @@
+"""Flink's REST interface: jobs, their checkpoints, savepoints and failures."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tocsin.parts.failure import Failure, sentence_in
+
+# Flink's words for a job that will not run again.
+ENDED = {"FINISHED", "CANCELED", "FAILED", "SUSPENDED"}
+
+
+@dataclass(frozen=True)
+class FlinkJob:
+    """A job of the cluster. started: milliseconds since 1970."""
+
+    id: str
+    name: str
+    state: str
+    started: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will not run again."""
+        return self.state in ENDED
+
+
+class FlinkRest:
+    """Every method raises Failure with a sentence where the cluster does not answer or refuses."""
+
+    def __init__(self, url: str, timeout: float = 10.0) -> None:
+        self.url = url
+        self._client = httpx.Client(base_url=url, timeout=timeout)
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """The answer to a GET."""
+        return self._call("GET", path, params=parameters)
+
+    def _call(self, method: str, path: str, **given: Any) -> Any:
+        try:
+            answer = self._client.request(method, path, **given)
+        except httpx.HTTPError as error:
+            raise Failure(f"no answer from Flink at {self.url}: {error} (is the cluster up? `make cluster` starts one here)") from None
+        if answer.status_code >= 400:
+            raise Failure(f"Flink at {self.url} refused {path}: {_reason(answer)}")
+        return answer.json() if answer.content else {}
+
+    def jobs(self) -> list[FlinkJob]:
+        """All jobs that the cluster remembers, the newest first."""
+        found = self.get("/jobs/overview")["jobs"]
+        jobs = [FlinkJob(job["jid"], job["name"], job["state"], job["start-time"]) for job in found]
+        return sorted(jobs, key=lambda job: -job.started)
+
+    def job(self, name: str) -> FlinkJob:
+        """The newest job of a name or id; one that runs before one that has ended. Raises Failure with what there is."""
+        jobs = self.jobs()
+        found = [job for job in jobs if name in (job.name, job.id)]
+        if not found:
+            known = ", ".join(sorted({job.name for job in jobs})) or "none"
+            raise Failure(f"no job '{name}' on {self.url} (jobs: {known})")
+        return next((job for job in found if not job.has_ended), found[0])
+
+    def running(self, name: str) -> FlinkJob | None:
+        """The job of a name that has not ended."""
+        return next((job for job in self.jobs() if job.name == name and not job.has_ended), None)
+
+    def state(self, job: str) -> str:
+        """The state of a job."""
+        return str(self.get(f"/jobs/{job}")["state"])
+
+    def checkpoints(self, job: str) -> dict[str, Any]:
+        """Checkpoint statistics of a job."""
+        found: dict[str, Any] = self.get(f"/jobs/{job}/checkpoints")
+        return found
+
+    def completed_checkpoints(self, job: str) -> int:
+        """How many checkpoints were completed."""
+        return int(self.checkpoints(job).get("counts", {}).get("completed", 0))
+
+    def failures(self, job: str) -> list[tuple[int, str]]:
+        """Failures of a job, the newest first: when (milliseconds), and the text."""
+        history = self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
+        return [(int(entry["timestamp"]), str(entry["stacktrace"])) for entry in history]
+
+    def save(self, job: str, folder: str | None, *, stop: bool, patience: float = 120.0) -> str:
+        """Take a savepoint, and stop the job where asked; gives its path."""
+        wanted: dict[str, Any] = {"targetDirectory": folder} if folder else {}
+        path = f"/jobs/{job}/stop" if stop else f"/jobs/{job}/savepoints"
+        request = self._call("POST", path, json={**wanted, **({"drain": False} if stop else {"cancel-job": False})})["request-id"]
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            answer = self.get(f"/jobs/{job}/savepoints/{request}")
+            if answer["status"]["id"] == "COMPLETED":
+                operation = answer["operation"]
+                if "location" in operation:
+                    return str(operation["location"])
+                cause = operation.get("failure-cause", {}).get("stack-trace", "no reason given")
+                raise Failure(f"the savepoint failed: {brief(cause)}")
+            time.sleep(0.2)
+        raise Failure(f"no savepoint within {patience:.0f} s")
+
+    def cancel(self, job: str) -> None:
+        """Stop a job without a savepoint."""
+        self._call("PATCH", f"/jobs/{job}", params={"mode": "cancel"})
+
+    def metrics(self, path: str, names: list[str]) -> dict[str, str]:
+        """Values of metrics by name."""
+        answer = self.get(path, get=",".join(names)) if names else []
+        return {metric["id"]: metric["value"] for metric in answer}
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return brief(" ".join(str(error) for error in answer.json()["errors"]))
+    except (ValueError, KeyError):
+        return f"{answer.status_code} {answer.reason_phrase}"
+
+
+def brief(text: str) -> str:
+    """The one sentence of a long Java or Python traceback that says what is wrong."""
+    sentence = sentence_in(text)
+    if sentence is not None:
+        return sentence
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("at ", "..."))]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
+    # Python's own last line is the most telling; it stands inside of Java's cause.
+    errors = [line for line in lines if line.split(":")[0].endswith("Error") and "." not in line.split(":")[0]]
+    found = errors[-1:] or causes[-1:] or lines[:1]
+    return found[0][:500] if found else "no reason given"

@@ -1,0 +1,107 @@
+"""What a job keeps between readings, described, so that a change that would lose it is seen before it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.deduplicate import Deduplicate, Deduplicator
+from tocsin.parts.detect import Detect
+from tocsin.parts.detector import width_of
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import Source
+from tocsin.parts.units import Units
+from tocsin.parts.watcher import Watcher
+from tocsin.parts.windower import Windower
+from tocsin.spec.job import Job, Step
+
+# What the state of a step is, for a sentence about its loss.
+_KEEPS = {
+    "Aggregate": "its open windows",
+    "Detect": "what its detector has learnt, and its open alarms",
+    "Deduplicate": "the readings that it remembers",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change between two versions of a job. loses: whether a savepoint of the first cannot serve the second."""
+
+    step: str
+    sentence: str
+    loses: bool
+
+
+def state_of(job: Job) -> dict[str, dict[str, Any]]:
+    """What the state of each step depends on, by step name, as JSON."""
+    found = {}
+    for step in job.steps:
+        described = _described(job, step)
+        if described is not None:
+            found[step.name] = {"type": step.type, **described}
+    return found
+
+
+def _described(job: Job, step: Step) -> dict[str, Any] | None:
+    part = step.part
+    if isinstance(part, Source):
+        return {"topic": part.topic_name()}
+    if step.input is None:
+        return None
+    schema = job.step(step.input[0]).outputs.get(step.input[1])
+    if schema is None:
+        return None
+    if isinstance(part, Aggregate):
+        windower = Windower(part, schema)
+        windows = {name: str(value) for name, value in vars(windower.windows).items()}
+        return {"by": part.by, "windows": windows, "shards": part.shards, "columns": _columns(windower.shard_schema)}
+    if isinstance(part, Detect):
+        watcher = Watcher(part, schema)
+        return {
+            "of": part.of, "by": part.by, "detector": watcher.detector_name, "numbers": width_of(watcher.detector),
+            "shards": part.shards, "columns": _columns(schema),
+        }  # fmt: skip
+    if isinstance(part, Deduplicate):
+        return {"by": part.by, "shards": Deduplicator(part, schema).shards}
+    if isinstance(part, Sink) and part.file_span() is not None:
+        units = Units(part, schema)
+        return {"span": units.span, "shards": units.shards, "columns": _columns(schema)}
+    return None
+
+
+def _columns(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema}
+
+
+def changes(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[Change]:
+    """What a change of a job does to its state: step names are the state's identity."""
+    found = []
+    for name, old in before.items():
+        new = after.get(name)
+        keeps = _KEEPS.get(old["type"], "its position" if "topic" in old else "the rows that it has not written yet")
+        if new is None:
+            found.append(Change(name, f"is gone or has another name: {keeps} would be lost", True))
+        elif new["type"] != old["type"]:
+            found.append(Change(name, f"was a {old['type']} and is a {new['type']}: {keeps} would be lost", True))
+        else:
+            differences = [text for key in old if key != "type" for text in _difference(key, old[key], new.get(key))]
+            if differences:
+                found.append(Change(name, f"{'; '.join(differences)}: {keeps} would be lost", True))
+    found += [Change(name, "is new and starts empty", False) for name in after if name not in before]
+    return found
+
+
+def _difference(key: str, old: Any, new: Any) -> list[str]:
+    if old == new:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        return [f"{key.rstrip('s')} '{name}' was {old.get(name, 'absent')} and is {new.get(name, 'absent')}" for name in names]
+    return [f"`{key}` was {_text(old)} and is {_text(new)}"]
+
+
+def _text(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
