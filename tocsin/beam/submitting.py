@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,39 @@ class Settings:
     savepoint: str | None = None
 
 
+class FlinkPipelineRunner(PortableRunner):  # type: ignore[misc]
+    """Beam's runner, with transforms identified by their names.
+
+    Beam numbers them, and Flink's timers are kept under that number: a step added upstream would orphan those of all the
+    steps behind it when a savepoint is restored.
+    """
+
+    def run_portable_pipeline(self, pipeline: Any, options: Any) -> Any:
+        """Rename, then submit."""
+        return super().run_portable_pipeline(with_stable_names(pipeline), options)
+
+
+def with_stable_names(pipeline: Any) -> Any:
+    """The pipeline's proto with each transform's unique name as its identity."""
+    transforms = pipeline.components.transforms
+    names = {identity: re.sub(r"[^A-Za-z0-9.-]+", "_", transform.unique_name) for identity, transform in transforms.items()}
+    if len(set(names.values())) != len(names):
+        raise ValueError("two transforms have one name")
+    renamed = {names[identity]: transform for identity, transform in transforms.items()}
+    for transform in renamed.values():
+        inner = [names[identity] for identity in transform.subtransforms]
+        del transform.subtransforms[:]
+        transform.subtransforms.extend(inner)
+    roots = [names[identity] for identity in pipeline.root_transform_ids]
+    del pipeline.root_transform_ids[:]
+    pipeline.root_transform_ids.extend(roots)
+    copies = {name: type(transform).FromString(transform.SerializeToString()) for name, transform in renamed.items()}
+    transforms.clear()
+    for name, transform in copies.items():
+        transforms[name].CopyFrom(transform)
+    return pipeline
+
+
 class Submitted:
     """A job that the job server has taken, and what the job server says of it."""
 
@@ -63,17 +98,32 @@ class Submitted:
 
 def submit_job(job: Job, address: Address, settings: Settings, state: dict[str, Any]) -> Submitted:
     """Hand a job to the cluster; it does not run yet. Raises Failure with the job server's own reason."""
-    check_targets(job)
     with tempfile.TemporaryDirectory() as folder, told_in_a_sentence():
-        options = PipelineOptions(switches(job, address, settings, pack(Path(folder)), state))
-        pipeline = beam.Pipeline(runner=PortableRunner(), options=options)
-        expand(pipeline, lower(job, live=settings.live))
         try:
-            return Submitted(pipeline.run())
+            return Submitted(_pipeline(job, address, settings, pack(Path(folder)), state).run())
         except grpc.RpcError as error:
             raise Failure(f"Beam's job server at {address.job_server} refused the job: {_reason(error)}") from None
         except grpc.FutureTimeoutError:
             raise Failure(f"no answer from Beam's job server at {address.job_server} (is the cluster up?)") from None
+
+
+def rehearse(job: Job, address: Address) -> None:
+    """Build the pipeline and look at its targets, without running it. Raises Failure where it could not be submitted."""
+    check_targets(job)
+    with tempfile.TemporaryDirectory() as folder, told_in_a_sentence():
+        _pipeline(job, address, Settings(), pack(Path(folder)), {})
+    host, _, port = address.job_server.rpartition(":")
+    try:
+        socket.create_connection((host or "127.0.0.1", int(port)), 5).close()
+    except (OSError, ValueError) as error:
+        raise Failure(f"no answer from Beam's job server at {address.job_server}: {error} (is the cluster up?)") from None
+
+
+def _pipeline(job: Job, address: Address, settings: Settings, code: Path, state: dict[str, Any]) -> beam.Pipeline:
+    options = PipelineOptions(switches(job, address, settings, code, state))
+    pipeline = beam.Pipeline(runner=FlinkPipelineRunner(), options=options)
+    expand(pipeline, lower(job, live=settings.live))
+    return pipeline
 
 
 def _reason(error: grpc.RpcError) -> str:

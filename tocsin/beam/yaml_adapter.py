@@ -29,6 +29,7 @@ from tocsin.parts.units import Units
 from tocsin.parts.watcher import Watcher
 from tocsin.parts.windower import Windower
 from tocsin.spec.check import FRAMEWORK_PARTS
+from tocsin.spec.lower import OURS
 
 # Added to a step's configuration when a job is lowered; not part of what a user writes.
 STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
@@ -131,7 +132,9 @@ class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
 
     def __init__(self) -> None:
         sources = [name for name, location in step_types().items() if location.folder == "read"]
-        super().__init__(factories(), no_input_transforms=sources)
+        rows = {"ToRows": ToRows, "ToBatches": ToBatches}
+        ours = {f"{OURS}{name}": factory for name, factory in factories().items() if name not in rows}
+        super().__init__({**ours, **rows}, no_input_transforms=[f"{OURS}{name}" for name in sources])
 
 
 def expand(pipeline: Any, specification: dict[str, Any]) -> Any:

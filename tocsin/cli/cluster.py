@@ -46,6 +46,15 @@ def start(
     return wait_until_well(rest, name, since, submitted.refusal, patience, live)
 
 
+def rehearsed(job: Job, address: Address) -> None:
+    """Find now what would keep the job from being submitted."""
+    from tocsin.beam.running import quiet_beam
+    from tocsin.beam.submitting import rehearse
+
+    quiet_beam()
+    rehearse(job, address)
+
+
 def set_brokers(brokers: str | None) -> None:
     """Brokers for steps that name none."""
     if brokers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tocsin.cli.cluster import set_brokers, start
+from tocsin.cli.cluster import rehearsed, set_brokers, start
 from tocsin.cli.console import DONE, WRONG, complain, note, say, show_json
 from tocsin.flink.address import Address
 from tocsin.flink.identity import flink_name
@@ -69,6 +69,7 @@ def submit(
     if running is not None:
         complain(f"'{name}' runs already ({running.id}); `tocsin upgrade {job}` replaces it and keeps its state")
         return WRONG
+    rehearsed(checked, address)
     found = start(
         checked, address, parallelism=parallelism or int(checked.options.get("parallelism", 1)), workers=workers,
         live=not bounded, interval=checkpoint_interval, savepoint=from_savepoint, patience=patience,

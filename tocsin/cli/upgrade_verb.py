@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tocsin.cli.cluster import set_brokers, start
+from tocsin.cli.cluster import rehearsed, set_brokers, start
 from tocsin.cli.console import DONE, WRONG, complain, note, say
 from tocsin.flink.address import Address
 from tocsin.flink.identity import described, flink_name
@@ -76,6 +76,7 @@ def upgrade(
     if losses:
         complain("not upgraded: the running job goes on; a new job with another name starts afresh")
         return WRONG
+    rehearsed(checked, address)
     savepoint = rest.save(running.id, to, stop=True)
     note(f"{name}: stopped with the savepoint {savepoint}")
     try:

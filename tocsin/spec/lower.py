@@ -7,6 +7,9 @@ from typing import Any
 from tocsin.parts.sink import Sink
 from tocsin.spec.job import Job, Step
 
+OURS = "Tocsin:"
+"""What the types of our own steps begin with in a lowered job."""
+
 
 def lower(job: Job, *, live: bool = False) -> dict[str, Any]:
     """The pipeline as a composite."""
@@ -24,7 +27,9 @@ def _lowered(job: Job, step: Step, live: bool) -> dict[str, Any]:
         config["tocsin_folders"] = job.folders
         if live and step.is_source:
             config["tocsin_live"] = True
-    lowered: dict[str, Any] = {"type": step.type, "name": step.name, "config": config}
+    # Under its own name, Beam YAML would read the configuration of a `Filter` as that of its own.
+    kind = step.type if step.part is None else f"{OURS}{step.type}"
+    lowered: dict[str, Any] = {"type": kind, "name": step.name, "config": config}
     config.pop("error_handling", None)
     if step.input is not None:
         name, output = step.input
