@@ -28,12 +28,14 @@ from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, tally
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.detector import Detector, State
+from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
 from tocsin.parts.messages import Messages, Reading, Registry
 from tocsin.parts.part import Collector, DataFile, Duration, Fault, Faults, Param, TextFile, need_columns
 from tocsin.parts.producer import Producer
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS, Fetched, Source, Split
+from tocsin.parts.transactions import Transactions
 from tocsin.parts.transform import Outcome, Transform
 
 __all__ = [
@@ -70,12 +72,14 @@ __all__ = [
     "Split",
     "State",
     "TextFile",
+    "Transactions",
     "Transform",
     "arrow_fields",
     "columns_of",
     "counter_rate",
     "estimate_distinct",
     "evaluate",
+    "failpoint",
     "format_duration",
     "group_ids",
     "kind_of",

@@ -6,10 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cluster.settings import Cluster
+from infra.cluster.settings import INFRA, Cluster
 
 # What Flink's own configuration asks of Java 17.
 JAVA_17 = [
@@ -48,6 +49,10 @@ def processes(cluster: Cluster) -> list[Process]:
     flink = f"{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
     java = ["java", "-XX:+ExitOnOutOfMemoryError"]
     flink_java = [*java, *JAVA_17, f"-Dlog4j.configurationFile={folder}/conf/log4j.properties"]
+
+    def logged(name: str) -> str:
+        return f"-Dlog.file={cluster.logs}/{name}.flink.log"
+
     python = sys.executable
     return [
         Process("kafka", [*java, "-Xmx1g", "-cp", kafka, "kafka.Kafka", f"{folder}/conf/kafka.properties"], "kafka"),
@@ -55,6 +60,7 @@ def processes(cluster: Cluster) -> list[Process]:
             "zookeeper",
             [
                 *flink_java,
+                logged("zookeeper"),
                 "-Xmx128m",
                 "-cp",
                 flink,
@@ -70,6 +76,7 @@ def processes(cluster: Cluster) -> list[Process]:
             "jobmanager",
             [
                 *flink_java,
+                logged("jobmanager"),
                 "-Xmx640m",
                 "-cp",
                 flink,
@@ -85,6 +92,7 @@ def processes(cluster: Cluster) -> list[Process]:
             "taskmanager",
             [
                 *flink_java,
+                logged("taskmanager"),
                 f"-Xmx{cluster.heap}",
                 "-XX:MaxDirectMemorySize=512m",
                 "-XX:MaxMetaspaceSize=256m",
@@ -100,9 +108,12 @@ def processes(cluster: Cluster) -> list[Process]:
             "jobserver",
             [
                 *flink_java,
+                logged("jobserver"),
                 "-Xmx512m",
                 "-cp",
-                flink,
+                f"{folder}/conf/empty.jar",
+                str(INFRA / "cluster" / "JobServer.java"),
+                f"{cluster.jars_flink}/lib:{cluster.jars_runner}",
                 "org.apache.beam.runners.flink.FlinkJobServerDriver",
                 f"--flink-master={cluster.at('flink_rest')}",
                 f"--flink-conf-dir={folder}/conf",
@@ -127,6 +138,8 @@ def prepare(cluster: Cluster) -> None:
     write(conf / "zoo.cfg", _zookeeper(cluster))
     write(conf / "config.yaml", _flink(cluster))
     write(conf / "log4j.properties", _log4j())
+    with zipfile.ZipFile(conf / "empty.jar", "w") as jar:
+        jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n\n")
     if not (cluster.folder / "kafka" / "meta.properties").exists():
         tool = ["java", "-cp", f"{cluster.jars_kafka}/*", "kafka.tools.StorageTool"]
         identity = subprocess.run([*tool, "random-uuid"], capture_output=True, text=True, check=True).stdout.split()[-1]
@@ -237,11 +250,21 @@ def _flink(cluster: Cluster) -> str:
 
 def _log4j() -> str:
     return """rootLogger.level = INFO
-rootLogger.appenderRef.console.ref = console
-appender.console.name = console
-appender.console.type = CONSOLE
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x - %m%n
+rootLogger.appenderRef.file.ref = file
+appender.file.name = file
+appender.file.type = RollingFile
+appender.file.fileName = ${sys:log.file}
+appender.file.filePattern = ${sys:log.file}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c - %m%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 50MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 4
+# Says how its options are parsed and which settings it loads, with every job.
+logger.configuration.name = org.apache.flink.configuration
+logger.configuration.level = WARN
 logger.beam.name = org.apache.beam
 logger.beam.level = WARN
 logger.zookeeper.name = org.apache.flink.shaded.zookeeper3

@@ -13,6 +13,7 @@ from typing import Any
 import fastavro
 import numpy as np
 import pytest
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from tocsin.beam.reading import Part, ReadSplit, Span, SpanTracker
 from tocsin.columns.contract import BEGINNING
@@ -168,7 +169,7 @@ def _read(made: ReadTelemetry, split: Any, span: Span) -> list[tuple[Any, ...]]:
     reader = ReadSplit(made, "read", live=False)
     reader.setup()
     tracker = SpanTracker(span)
-    values = [v.value for v in reader.process(Part(split, 1), tracker, Watermark())]
+    values = [v.value for v in reader.process(Part(split, 1), MIN_TIMESTAMP, tracker, Watermark())]
     assert tracker.check_done()
     return [(r["_offset"], r["_event_time"], r["_watermark"]) for batch in values for r in batch.to_pylist()]
 
@@ -190,7 +191,7 @@ def test_readings_behind_an_idle_partitions_watermark_are_late(kafka: Any, send:
     reader = ReadSplit(made, "read", live=False)
     reader.setup()
     greatest = NOW * 1000
-    (rows, _) = [v.value for v in reader.process(Part(split, 1), SpanTracker(Span(1, 3, greatest)), Idle())]
+    (rows, _) = [v.value for v in reader.process(Part(split, 1), MIN_TIMESTAMP, SpanTracker(Span(1, 3, greatest)), Idle())]
     assert [int(r["_watermark"].timestamp() - NOW / 1000) for r in rows.to_pylist()] == [60, 60]
     assert [r["_event_time"] < r["_watermark"] for r in rows.to_pylist()] == [True, False]
 

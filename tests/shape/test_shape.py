@@ -20,8 +20,9 @@ ALLOWED = {
     "laws": {"columns", "parts", "laws"},
     "city": {"columns", "parts", "city"},
     "lake": {"parts", "lake"},
-    "beam": {"columns", "parts", "spec", "beam"},
-    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "beam", "cli"},
+    "flink": {"parts", "flink"},
+    "beam": {"columns", "parts", "spec", "flink", "beam"},
+    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "beam", "cli"},
     "transforms": {"api"},
     "api": {"columns", "parts"},
 }
@@ -30,6 +31,8 @@ OUTSIDE = {
     "duckdb": {"lake", "cli"},
     "confluent_kafka": {"parts", "city", "lake", "cli", "transforms"},
     "cyclopts": {"cli"},
+    "httpx": {"flink"},
+    "grpc": {"beam"},
 }
 BANNED = {"utils", "helpers", "common", "base", "manager", "handler", "misc"}
 

@@ -18,7 +18,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from tocsin.beam.batches import BatchCoder, BatchType, schema_of
 from tocsin.beam.counting import StepCounter
-from tocsin.beam.reading import clipped
+from tocsin.beam.spans import clipped
 from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, offsets_of, traits, with_offsets
 from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Routed
 from tocsin.parts.sink import Sink

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 from apache_beam import coders
-from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.transforms.core import RestrictionProvider
-from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Duration, Timestamp
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
 
 from tocsin.beam.batches import BatchType
 from tocsin.beam.counting import SplitGauges, StepCounter
+from tocsin.beam.discovery import Discover
+from tocsin.beam.spans import Part, Span, SpanTracker, clipped
 from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps, user_columns
 from tocsin.columns.lateness import from_the_future, running_watermarks
 from tocsin.columns.quantities import parse_duration
@@ -26,73 +26,7 @@ from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split,
 
 # Seconds of reading before a live split lets its checkpoint be taken; and of rest when there is nothing to read.
 SLICE = 0.3
-REST = 0.05
-
-
-@dataclass(frozen=True)
-class Part:
-    """A split and how many there are."""
-
-    split: Split
-    of: int
-
-
-@dataclass(frozen=True)
-class Span:
-    """What is left of a split: positions from `start` up to `stop` (None: without end), and the greatest event time before."""
-
-    start: int
-    stop: int | None
-    greatest: int
-
-
-class SpanTracker(RestrictionTracker):  # type: ignore[misc]
-    """Claims (position, greatest event time); splits only into what is done and what is left, as a split is in order."""
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
-        self._position = span.start
-        self._greatest = span.greatest
-        self._ended = False
-
-    def current_restriction(self) -> Span:
-        """What this tracker may claim."""
-        return self.span
-
-    def try_claim(self, position: tuple[int, int]) -> bool:
-        """Claim everything before a position."""
-        if self._ended:
-            return False
-        self._position, self._greatest = position
-        return True
-
-    def try_split(self, fraction_of_remainder: float) -> tuple[Span, Span] | None:
-        """A checkpoint; a fraction of the rest is never given away."""
-        if fraction_of_remainder != 0 or self._ended or self._is_done():
-            return None
-        self._ended = True
-        rest = Span(self._position, self.span.stop, self._greatest)
-        self.span = replace(self.span, stop=self._position)
-        return self.span, rest
-
-    def _is_done(self) -> bool:
-        return self.span.stop is not None and self._position >= self.span.stop
-
-    def check_done(self) -> bool:
-        """Raises where rows would be lost."""
-        if not (self._ended or self._is_done()):
-            raise ValueError(f"read up to {self._position} of {self.span}")
-        return True
-
-    def current_progress(self) -> RestrictionProgress:
-        """Share of a bounded split that was read."""
-        stop = self.span.stop if self.span.stop is not None else self._position + 1
-        size = max(stop - self.span.start, 1)
-        return RestrictionProgress(fraction=min((self._position - self.span.start) / size, 1.0))
-
-    def is_bounded(self) -> bool:
-        """Whether the split ends."""
-        return self.span.stop is not None
+REST = 0.25
 
 
 class _Spans(RestrictionProvider):  # type: ignore[misc]
@@ -134,10 +68,11 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
     def process(
         self,
         part: Part,
+        timestamp: Any = beam.DoFn.TimestampParam,
         tracker: Any = beam.DoFn.RestrictionParam(_Spans()),
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
-        """Read for a slice, or to the end of a bounded split."""
+        """Read for a slice, or to the end of a bounded split. timestamp: the watermark when the split was found."""
         span: Span = tracker.current_restriction()
         split = part.split
         position, greatest = span.start, span.greatest
@@ -149,7 +84,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                     tracker.defer_remainder(Duration.of(REST))
                     return
                 continue
-            before = watermark.current_watermark() or MIN_TIMESTAMP
+            before = watermark.current_watermark() or timestamp
             rows, rejects, greatest = self._judge(fetched, split, greatest, before.micros)
             position = fetched.position
             if not tracker.try_claim((position, greatest)):
@@ -172,7 +107,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             reached = None if greatest <= BEGINNING else greatest - self.source.out_of_orderness
             end = EndOfInput(f"{split.topic}:{split.partition}", part.of, reached)
             yield beam.transforms.window.TimestampedValue(
-                end_marker(self.schema, end), watermark.current_watermark() or MIN_TIMESTAMP
+                end_marker(self.schema, end), watermark.current_watermark() or timestamp
             )
 
     def _reader(self, split: Split, position: int) -> Iterator[Fetched | None]:
@@ -267,11 +202,6 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         }
 
 
-def clipped(micros: int) -> Timestamp:
-    """A Beam timestamp, within what Beam can hold."""
-    return Timestamp(micros=min(max(micros, MIN_TIMESTAMP.micros), MAX_TIMESTAMP.micros - 86_400_000_000))
-
-
 def row_as_json(row: pa.RecordBatch) -> bytes:
     """One row's own columns as a JSON object, for rejects that have no message of their own."""
     return json.dumps(row.select(user_columns(row.schema)).to_pylist()[0], default=str, ensure_ascii=False).encode()
@@ -293,11 +223,12 @@ class ReadLiveSplit(ReadSplit):
     def process(
         self,
         part: Part,
+        timestamp: Any = beam.DoFn.TimestampParam,
         tracker: Any = beam.DoFn.RestrictionParam(_Spans()),
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
         """Read for a slice."""
-        yield from super().process(part, tracker, watermark)
+        yield from super().process(part, timestamp, tracker, watermark)
 
 
 class Read(beam.PTransform):  # type: ignore[misc]
@@ -312,13 +243,13 @@ class Read(beam.PTransform):  # type: ignore[misc]
     def expand(self, pbegin: Any) -> dict[str, Any]:
         """Collections `output` and `rejects`."""
         splits = self.source.splits(self.live)
-        parts = [Part(split, len(splits)) for split in splits]
         kind = ReadLiveSplit if self.live else ReadSplit
-        outputs = (
-            pbegin
-            | "Splits" >> beam.Create(parts, reshuffle=True)
-            | "Read" >> beam.ParDo(kind(self.source, self.step, self.live)).with_outputs("rejects", main="output")
-        )
+        if self.live:
+            seed = pbegin | "Start" >> beam.Create([splits], reshuffle=False)
+            parts = seed | "Discover" >> beam.ParDo(Discover(self.source)) | "Spread" >> beam.Reshuffle()
+        else:
+            parts = pbegin | "Splits" >> beam.Create([Part(split, len(splits)) for split in splits], reshuffle=True)
+        outputs = parts | "Read" >> beam.ParDo(kind(self.source, self.step, self.live)).with_outputs("rejects", main="output")
         outputs.output.element_type = BatchType(self.source.schema_of_rows())
         outputs.rejects.element_type = BatchType(REJECTS_SCHEMA)
         return {"output": outputs.output, "rejects": outputs.rejects}

@@ -12,7 +12,7 @@ from apache_beam.typehints import row_type
 from apache_beam.utils.windowed_value import WindowedValue
 
 from tocsin.beam.batches import BatchType, schema_of
-from tocsin.beam.reading import clipped
+from tocsin.beam.spans import clipped
 from tocsin.columns.contract import EVENT_TIME, SYSTEM_FIELDS, TIMESTAMP, user_columns, with_traits
 
 _PYTHON: list[tuple[Any, type]] = [

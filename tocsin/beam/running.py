@@ -95,6 +95,6 @@ def told_in_a_sentence() -> Iterator[None]:
 
 def quiet_beam() -> None:
     """Beam logs what does not concern a user: missing optional packages, stages, workers."""
-    logging.getLogger().setLevel(logging.ERROR)
+    logging.getLogger().setLevel(logging.CRITICAL)
     for name in ("apache_beam", "apache_beam.runners"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

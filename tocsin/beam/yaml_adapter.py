@@ -77,6 +77,7 @@ class _Step(beam.PTransform):  # type: ignore[misc]
         schema = schema_of(collection)
         if isinstance(part, Sink):
             part.check_schema(schema)
+            part._step_name = self.rule or self.step
             if part.file_span() is None:
                 collection | Write(part, self.step)
                 return Outputs({}, {})

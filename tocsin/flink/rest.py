@@ -44,7 +44,9 @@ class FlinkRest:
         try:
             answer = self._client.request(method, path, **given)
         except httpx.HTTPError as error:
-            raise Failure(f"no answer from Flink at {self.url}: {error} (is the cluster up? `make cluster` starts one here)") from None
+            raise Failure(
+                f"no answer from Flink at {self.url}: {error} (is the cluster up? `make cluster` starts one here)"
+            ) from None
         if answer.status_code >= 400:
             raise Failure(f"Flink at {self.url} refused {path}: {_reason(answer)}")
         return answer.json() if answer.content else {}
@@ -106,6 +108,14 @@ class FlinkRest:
     def cancel(self, job: str) -> None:
         """Stop a job without a savepoint."""
         self._call("PATCH", f"/jobs/{job}", params={"mode": "cancel"})
+
+    def logs(self) -> list[tuple[str, str]]:
+        """The log of each TaskManager, by id; an explanation where a TaskManager writes none."""
+        found = []
+        for manager in self.get("/taskmanagers")["taskmanagers"]:
+            answer = self._client.get(f"/taskmanagers/{manager['id']}/log")
+            found.append((manager["id"], answer.text if answer.status_code == 200 else "no log file (its log.file is not set)"))
+        return found
 
     def metrics(self, path: str, names: list[str]) -> dict[str, str]:
         """Values of metrics by name."""

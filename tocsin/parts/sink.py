@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pyarrow as pa
+from pydantic import PrivateAttr
 
 from tocsin.parts.part import Fault, Part
 
@@ -17,6 +18,13 @@ class Sink(Part):
     """
 
     takes: ClassVar[tuple[str, ...]] = ()
+    # Job and step, as `job/step`: the framework sets it.
+    _step_name: str = PrivateAttr("")
+
+    @property
+    def step_name(self) -> str:
+        """Job and step, as `job/step`: the same in every life of the job."""
+        return self._step_name
 
     def check_schema(self, schema: pa.Schema) -> None:
         """Raises Fault where the input cannot be written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,8 @@ class Fetched:
 
     batch: the source's columns. partition-wide `offsets` and `index` say where each row comes from; `received`: when it
     arrived, microseconds, or BEGINNING where unknown. rejected: rows of REJECTS. messages: how many were read.
-    position: where reading goes on. end: the position after the last one that is there now, where known. original: key and value of the message that a row comes from.
+    position: where reading goes on. original: key and value of the message that a row comes from. end: the position after
+    the last one that is there now, where known.
     """
 
     batch: pa.RecordBatch
@@ -56,8 +57,8 @@ class Fetched:
     position: int
     messages: int
     rejected: list[dict[str, Any]] = field(default_factory=list)
-    end: int | None = None
     original: Callable[[int], tuple[bytes | None, bytes | None]] | None = None
+    end: int | None = None
 
 
 class Source(Part):
@@ -67,8 +68,6 @@ class Source(Part):
     out_of_orderness: Duration = Param("0 s", help="how far readings of one partition may be out of order", validate_default=True)
     allowed_lateness: Duration = Param("0 s", help="how long a window waits for late readings", validate_default=True)
     max_future: Duration = Param("5 min", help="readings further ahead of their arrival are rejected", validate_default=True)
-
-    unbounded: ClassVar[bool] = False
 
     def fields(self) -> list[pa.Field]:
         """The user's columns. Raises Fault or ValueError."""
@@ -92,6 +91,10 @@ class Source(Part):
     def splits(self, live: bool) -> list[Split]:
         """The splits as they are now; bounded unless `live`."""
         raise NotImplementedError
+
+    def added(self, known: int) -> list[Split]:
+        """Splits that came up since there were `known`; all of each is read. A source whose splits are fixed has none."""
+        return []
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         """Batches from a position on; None when there is nothing at present (unbounded splits only)."""

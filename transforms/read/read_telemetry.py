@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -29,6 +29,8 @@ from tocsin.api import (
 )
 
 _PATIENCE = 10.0
+# Errors that librdkafka gets over by itself.
+_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 
 
 class ReadTelemetry(Source):
@@ -52,9 +54,9 @@ class ReadTelemetry(Source):
     batch_rows: int = Param(20_000, help="most messages a batch", ge=1, le=200_000)
     idle_after: str = Param("1 min", help="a live partition without messages stops holding the watermark back after this")
 
-    unbounded: ClassVar[bool] = True
     _consumers: dict[int, tuple[Consumer, int]] = PrivateAttr(default_factory=dict)
     _reading: Reading | None = PrivateAttr(None)
+    _watching: Consumer | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _start(self) -> ReadTelemetry:
@@ -71,7 +73,7 @@ class ReadTelemetry(Source):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        return {**state, "__pydantic_private__": {"_consumers": {}, "_reading": None}}
+        return {**state, "__pydantic_private__": {"_consumers": {}, "_reading": None, "_watching": None}}
 
     def topic_name(self) -> str:
         return self.topic
@@ -114,6 +116,16 @@ class ReadTelemetry(Source):
             raise self._unreachable(error) from None
         finally:
             consumer.close()
+
+    def added(self, known: int) -> list[Split]:
+        """Partitions that the topic has got. A broker that does not answer has none to tell of: it is asked again."""
+        if self._watching is None:
+            self._watching = self._consumer()
+        try:
+            partitions = self._watching.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic].partitions
+        except KafkaException:
+            return []
+        return [Split(self.topic, partition, 0, None) for partition in sorted(partitions) if partition >= known]
 
     def _split(self, consumer: Consumer, partition: int, live: bool) -> Split:
         low, high = consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=_PATIENCE)
@@ -182,19 +194,17 @@ class ReadTelemetry(Source):
             yield replace(self._decoder().decode(Messages.of(messages), split, position), end=end if end >= 0 else None)
 
     def _consume(self, consumer: Consumer, split: Split, position: int) -> list[Any]:
-        messages: list[Any] = consumer.consume(self.batch_rows, timeout=0.1)
-        if messages and messages[-1].error() is not None:
-            faults = [message.error() for message in messages if message.error() is not None]
-            for fault in faults:
-                if fault.code() == KafkaError._AUTO_OFFSET_RESET:
-                    raise Failure(
-                        f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
-                        f"the job: {fault.str()}); start again with `start: earliest` or `offsets`, and count what is lost"
-                    )
-                if fault.fatal() or (not fault.retriable() and fault.code() != KafkaError._ALL_BROKERS_DOWN):
-                    raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")
-            messages = [message for message in messages if message.error() is None]
-        return messages
+        messages: list[Any] = consumer.consume(self.batch_rows, timeout=0.05 if split.stop is None else 0.1)
+        faults = [message.error() for message in messages if message.error() is not None]
+        for fault in faults:
+            if fault.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                raise Failure(
+                    f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
+                    f"the job: {fault.str()}); start again with `start: earliest` or `offsets`, and count what is lost"
+                )
+            if fault.fatal() or (not fault.retriable() and fault.code() not in _PASSING):
+                raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")
+        return [message for message in messages if message.error() is None] if faults else messages
 
     @staticmethod
     def _position(consumer: Consumer, split: Split, position: int) -> int:

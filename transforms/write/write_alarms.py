@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.api import Kafka, Param, Producer, Sink
+from tocsin.api import Kafka, Param, Producer, Sink, Transactions
 
+_SECOND = 1_000_000
 _STATUS = {"raise": "open", "update": "open", "clear": "closed"}
 
 
@@ -19,19 +20,36 @@ class WriteAlarms(Sink):
 
     `ce_id` is made of the alarm's id, the event and its time, so that a consumer can drop what it has seen. The message key
     is the alarm's id: the events of one alarm stay in order.
+
+    delivery at_least_once: after a failure events may come again, with the same `ce_id`. delivery exactly_once: the events of
+    a second of event time are one transaction, and a consumer with isolation.level read_committed sees each once, whatever
+    fails. What was committed is remembered in Kafka under `identity`: a job that reads the past again writes no alarm again.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("alarm_id", "event", "rule", "key", "time", "message")
     topic: str = Param(help="topic name", min_length=1)
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
+    delivery: Literal["at_least_once", "exactly_once"] = Param("at_least_once", help="what a failure may do to the events")
+    identity: str | None = Param(None, help="transactional id, for exactly_once; by default from the names of job and step")
 
     _producer: Producer | None = PrivateAttr(None)
+    _transactions: Transactions | None = PrivateAttr(None)
+
+    def file_span(self) -> int | None:
+        return _SECOND if self.delivery == "exactly_once" else None
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
+        # Alarms are few, and each is a message of its own.
+        messages = [(row["alarm_id"].encode(), body(row), headers(row)) for row in batch.to_pylist()]
+        if self.delivery == "exactly_once":
+            if self._transactions is None:
+                self._transactions = Transactions(self.kafka, self.topic, self.identity or f"tocsin.{self.step_name}")
+            self._transactions.write(int(unit.partition(".")[0]) + _SECOND, messages)
+            return
         if self._producer is None:
             self._producer = Producer(self.kafka)
-        for row in batch.to_pylist():  # alarms are few, and each is a message of its own
-            self._producer.send(self.topic, row["alarm_id"].encode(), body(row), headers(row))
+        for key, value, attributes in messages:
+            self._producer.send(self.topic, key, value, attributes)
 
     def flush(self) -> None:
         if self._producer is not None:

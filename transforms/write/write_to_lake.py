@@ -19,6 +19,7 @@ from tocsin.api import (
     Fault,
     Param,
     Sink,
+    failpoint,
     format_duration,
     group_ids,
     micros,
@@ -164,11 +165,14 @@ class WriteToLake(Sink):
         temporary = f"{path}/.{name}.{_token()}.part" if is_local else target
         table = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
         try:
+            failpoint("lake.begin")
             files.create_dir(path, recursive=True)
             try:
                 parquet.write_table(table, temporary, filesystem=files, compression="zstd", row_group_size=256 * 1024)
+                failpoint("lake.written")
                 if is_local:
                     files.move(temporary, target)
+                failpoint("lake.moved")
             except OSError:
                 if is_local and files.get_file_info(temporary).type != fs.FileType.NotFound:
                     files.delete_file(temporary)

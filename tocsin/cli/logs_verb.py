@@ -1,0 +1,36 @@
+"""`tocsin logs`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tocsin.cli.cluster import name_of, rest_of
+from tocsin.cli.console import DONE, say
+from tocsin.flink.rest import brief
+
+
+def logs(job: str | None = None, *, lines: int = 40, full: bool = False, flink: str | None = None) -> int:
+    """Show why a job failed or restarted, and the last lines of the TaskManagers' logs.
+
+    Parameters
+    ----------
+    job
+        Name, id or file of a job; without one, only the logs.
+    lines
+        Lines of each TaskManager's log.
+    full
+        Failures with their tracebacks.
+    flink
+        URL of the JobManager [env: TOCSIN_FLINK].
+    """
+    rest = rest_of(flink)
+    if job is not None:
+        found = rest.job(name_of(job))
+        for moment, text in reversed(rest.failures(found.id)):
+            at = datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            say(f"{at} {found.name}: {text if full else brief(text)}")
+    for name, text in rest.logs():
+        say(f"-- {name}")
+        for line in text.splitlines()[-lines:] if lines else []:
+            say(line)
+    return DONE

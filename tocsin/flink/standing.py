@@ -1,0 +1,124 @@
+"""How a job on Flink stands: its checkpoints, restarts, watermark, ledger, and the lag of each partition."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tocsin.flink.rest import FlinkJob, FlinkRest, brief
+from tocsin.parts.ledger import FATES, Ledger, StepCount
+
+MARK = "tocsin_"
+OUTPUT_WATERMARK = ".currentOutputWatermark"
+FRESH = 0.7
+SPLIT_GAUGES = ("position", "lag", "watermark")
+# Watermarks above this are at their end.
+_END = 2**62
+
+
+@dataclass(frozen=True)
+class SplitStanding:
+    """One partition. position: the next offset; lag: messages not read; watermark: milliseconds since 1970, or None."""
+
+    step: str
+    partition: int
+    position: int | None = None
+    lag: int | None = None
+    watermark: int | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A job as it stands. Times in milliseconds. ledger: since the job's last start or restart, as Flink counts."""
+
+    name: str
+    id: str
+    state: str
+    running_for: int
+    restarts: int | None
+    checkpoints: dict[str, Any]
+    watermark: int | None
+    splits: list[SplitStanding]
+    ledger: Ledger
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found = asdict(self)
+        found["ledger"] = self.ledger.as_dict()
+        found["balances"] = self.ledger.balances
+        return found
+
+
+def standing_of(rest: FlinkRest, job: FlinkJob) -> Standing:
+    """Ask Flink. Raises Failure where it does not answer."""
+    overview = rest.get(f"/jobs/{job.id}")
+    counts: dict[str, dict[str, int]] = {}
+    splits: dict[tuple[str, int], dict[str, int]] = {}
+    watermarks: list[int] = []
+    paths = [f"/jobs/{job.id}/vertices/{vertex['id']}/subtasks/metrics" for vertex in overview["vertices"]]
+    for path in paths:
+        rest.get(path)
+    # The JobManager fetches metrics when it is asked for them, and answers with those of the time before.
+    time.sleep(FRESH)
+    for path in paths:
+        names = [metric["id"] for metric in rest.get(path)]
+        wanted = [name for name in names if MARK in name or name.endswith(OUTPUT_WATERMARK)]
+        for metric in rest.get(path, get=",".join(wanted)) if wanted else []:
+            _note(metric, counts, splits, watermarks)
+    restarts = rest.metrics(f"/jobs/{job.id}/metrics", ["numRestarts"]).get("numRestarts")
+    return Standing(
+        name=job.name,
+        id=job.id,
+        state=job.state,
+        running_for=int(overview["duration"]),
+        restarts=int(restarts) if restarts is not None else None,
+        checkpoints=_checkpoints(rest, job),
+        watermark=min(watermarks, default=None),
+        splits=[SplitStanding(step, number, **values) for (step, number), values in sorted(splits.items())],
+        ledger=Ledger({step: StepCount(**fates) for step, fates in sorted(counts.items())}),
+        failures=[(moment, brief(text)) for moment, text in rest.failures(job.id)],
+    )
+
+
+def _note(
+    metric: dict[str, Any],
+    counts: dict[str, dict[str, int]],
+    splits: dict[tuple[str, int], dict[str, int]],
+    watermarks: list[int],
+) -> None:
+    name = metric["id"]
+    if name.endswith(OUTPUT_WATERMARK):
+        low = int(metric["min"])
+        # A step without input, such as the start of a source, is at its end from the start.
+        if low < _END:
+            watermarks.append(low)
+        return
+    step, _, rest = name.rpartition(MARK)[2].partition("|")
+    if rest in FATES:
+        fates = counts.setdefault(step, {})
+        fates[rest] = fates.get(rest, 0) + int(metric["sum"])
+        return
+    partition, _, gauge = rest.partition("|")
+    if gauge in SPLIT_GAUGES and partition.isdigit():
+        splits.setdefault((step, int(partition)), {})[gauge] = int(metric["max"])
+
+
+def _checkpoints(rest: FlinkRest, job: FlinkJob) -> dict[str, Any]:
+    found = rest.checkpoints(job.id)
+    last = (found.get("latest") or {}).get("completed") or {}
+    return {
+        "completed": found.get("counts", {}).get("completed", 0),
+        "failed": found.get("counts", {}).get("failed", 0),
+        "last_size": last.get("checkpointed_size"),
+        "last_full_size": last.get("state_size"),
+        "last_duration": last.get("end_to_end_duration"),
+        "last_age": int(time.time() * 1000) - int(last["latest_ack_timestamp"]) if last else None,
+        "last_path": last.get("external_path"),
+    }
+
+
+def is_known(watermark: int | None) -> bool:
+    """Whether a watermark is a time."""
+    return watermark is not None and -(2**53) < watermark < 2**53
