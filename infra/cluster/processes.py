@@ -157,12 +157,19 @@ def _properties(settings: dict[str, object], separator: str = "=") -> str:
 
 
 def _kafka(cluster: Cluster) -> str:
+    listeners = {"PLAINTEXT": cluster.at("kafka"), "CONTROLLER": f"127.0.0.1:{cluster.port('kafka_controller')}"}
+    advertised = {"PLAINTEXT": cluster.at("kafka")}
+    if cluster.proxied:
+        listeners["PROXIED"], advertised["PROXIED"] = cluster.at("kafka_proxied"), cluster.at("kafka_proxy")
     return _properties(
         {
+            "listeners": ",".join(f"{name}://{place}" for name, place in listeners.items()),
+            "advertised.listeners": ",".join(f"{name}://{place}" for name, place in advertised.items()),
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "inter.broker.listener.name": "PLAINTEXT",
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{cluster.port('kafka_controller')}",
-            "listeners": f"PLAINTEXT://{cluster.at('kafka')},CONTROLLER://127.0.0.1:{cluster.port('kafka_controller')}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": cluster.folder / "kafka",
             "num.partitions": cluster.kafka_partitions,
@@ -205,8 +212,8 @@ def _flink(cluster: Cluster) -> str:
         "rest.port": cluster.port("flink_rest"),
         "taskmanager.host": cluster.host,
         "taskmanager.bind-host": cluster.host,
-        "taskmanager.rpc.port": cluster.port("taskmanager_rpc"),
-        "taskmanager.data.port": cluster.port("taskmanager_data"),
+        # A range: a second TaskManager may stand in for one that hangs.
+        "taskmanager.rpc.port": f"{cluster.port('taskmanager_rpc')}-{cluster.port('taskmanager_rpc') + 8}",
         "taskmanager.numberOfTaskSlots": cluster.slots,
         "taskmanager.cpu.cores": os.cpu_count(),
         "taskmanager.memory.task.heap.size": "768m",
@@ -242,7 +249,7 @@ def _flink(cluster: Cluster) -> str:
         "classloader.check-leaked-classloader": "false",
         "metrics.reporters": "prometheus",
         "metrics.reporter.prometheus.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
-        "metrics.reporter.prometheus.port": f"{cluster.port('jobmanager_metrics')}-{cluster.port('taskmanager_metrics')}",
+        "metrics.reporter.prometheus.port": f"{cluster.port('jobmanager_metrics')}-{cluster.port('jobmanager_metrics') + 8}",
         **cluster.flink,
     }
     return _properties(settings, ": ")

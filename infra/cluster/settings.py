@@ -13,15 +13,15 @@ ROOT = INFRA.parent
 PORTS = {
     "kafka": 9092,
     "kafka_secure": 9094,
+    "kafka_proxied": 9095,
+    "kafka_proxy": 9096,
     "kafka_controller": 9093,
     "zookeeper": 2181,
     "flink_rest": 8081,
     "flink_rpc": 6123,
     "flink_blob": 6124,
-    "taskmanager_rpc": 6122,
-    "taskmanager_data": 6121,
+    "taskmanager_rpc": 6130,
     "jobmanager_metrics": 9249,
-    "taskmanager_metrics": 9250,
     "job_server": 8099,
     "artifacts": 8098,
     "expansion": 8097,
@@ -49,6 +49,9 @@ class Cluster:
     kafka_partitions: int = 2
     # The address at which the other processes reach the JobManager and Kafka; not loopback where networks are cut in tests.
     host: str = "127.0.0.1"
+    # A listener that clients reach only through a proxy at the port `kafka_proxy`, for faults of the network.
+    proxied: bool = False
+    # More settings of Flink.
     flink: dict[str, str] = field(default_factory=dict)
 
     def port(self, name: str) -> int:

@@ -32,12 +32,14 @@ MAX_PARALLELISM = 128
 @dataclass(frozen=True)
 class Settings:
     """parallelism: subtasks of each step. workers: Python processes of a TaskManager; one a subtask where not given.
-    live: read on; else to the end of what is there now. checkpoint_interval: milliseconds. savepoint: what to start from."""
+    live: read on; else to the end of what is there now. checkpoint_interval, checkpoint_timeout: milliseconds.
+    savepoint: what to start from."""
 
     parallelism: int = 1
     workers: int | None = None
     live: bool = True
     checkpoint_interval: int = 1000
+    checkpoint_timeout: int = 60_000
     savepoint: str | None = None
 
 
@@ -144,6 +146,8 @@ def switches(job: Job, address: Address, settings: Settings, code: Path, state: 
         f"--parallelism={settings.parallelism}",
         f"--max_parallelism={MAX_PARALLELISM}",
         f"--checkpointing_interval={settings.checkpoint_interval}",
+        # A worker that hangs holds its checkpoint up: the job restarts without it.
+        f"--checkpoint_timeout_millis={settings.checkpoint_timeout}",
         # Without this the output of a bundle waits in a buffer, and watermarks stall.
         "--finish_bundle_before_checkpointing",
         "--externalized_checkpoints_enabled",

@@ -1,17 +1,105 @@
-"""What the verbs for a Flink cluster share: where it is, and which job is meant."""
+"""What the verbs for a Flink cluster share: where it is, how a job runs there, and which job is meant."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.cli.console import note
+from cyclopts import Parameter
+
+from tocsin.cli.console import complain, note
 from tocsin.flink.address import Address
+from tocsin.flink.identity import flink_name
 from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.flink.starting import wait_until_well
 from tocsin.parts.connection import BROKERS_VARIABLE
+from tocsin.spec.check import check_file
 from tocsin.spec.job import Job
 from tocsin.spec.state import state_of
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Deployment:
+    """How a job runs on a cluster.
+
+    Parameters
+    ----------
+    parallelism
+        Subtasks of each step; by default the job's `options`, else 1.
+    workers
+        Python processes of a TaskManager; by default one a subtask.
+    checkpoint_interval
+        Milliseconds between checkpoints, which is also part of the latency.
+    checkpoint_timeout
+        Seconds after which a checkpoint has failed and the job restarts; what hangs is found by it.
+    patience
+        Seconds to wait for the first checkpoint.
+    brokers
+        Kafka brokers for steps that name none [env: TOCSIN_BROKERS].
+    flink
+        URL of the JobManager [env: TOCSIN_FLINK].
+    job_server
+        host:port of Beam's job server [env: TOCSIN_JOB_SERVER].
+    worker_pool
+        host:port of the worker pool, as a TaskManager sees it [env: TOCSIN_WORKER_POOL].
+    trusted
+        Allow the job to bring code.
+    """
+
+    parallelism: int | None = None
+    workers: int | None = None
+    checkpoint_interval: int = 1000
+    checkpoint_timeout: int = 60
+    patience: float = 120
+    brokers: str | None = None
+    flink: str | None = None
+    job_server: str | None = None
+    worker_pool: str | None = None
+    trusted: bool = False
+
+    @property
+    def address(self) -> Address:
+        """Where the cluster is."""
+        return Address.found(self.flink, self.job_server, self.worker_pool)
+
+    def checked(self, file: Path) -> Job:
+        """The job, with its warnings told. Raises JobError."""
+        if self.brokers:
+            os.environ[BROKERS_VARIABLE] = self.brokers
+        job, warnings = check_file(str(file), trusted=self.trusted)
+        for warning in warnings:
+            complain(str(warning), plain=True)
+        return job
+
+    def rehearse(self, job: Job) -> None:
+        """Find now what would keep the job from being submitted. Raises Failure."""
+        from tocsin.beam.running import quiet_beam
+        from tocsin.beam.submitting import rehearse
+
+        quiet_beam()
+        rehearse(job, self.address)
+
+    def start(self, job: Job, *, live: bool = True, savepoint: str | None = None) -> FlinkJob:
+        """Submit a job and wait until it is well. Raises Failure."""
+        from tocsin.beam.submitting import Settings, submit_job
+
+        rest = FlinkRest(self.address.flink)
+        name = flink_name(job.name)
+        # The cluster's clock, not this machine's: later than the newest job that is known now.
+        since = max((known.started for known in rest.jobs()), default=-1) + 1
+        settings = Settings(
+            parallelism=self.parallelism or int(job.options.get("parallelism", 1)),
+            workers=self.workers,
+            live=live,
+            checkpoint_interval=self.checkpoint_interval,
+            checkpoint_timeout=self.checkpoint_timeout * 1000,
+            savepoint=savepoint,
+        )
+        submitted = submit_job(job, self.address, settings, state_of(job))
+        note(f"{name}: submitted to {self.address.flink}")
+        return wait_until_well(rest, name, since, submitted.refusal, self.patience, live)
 
 
 def rest_of(flink: str | None) -> FlinkRest:
@@ -21,41 +109,4 @@ def rest_of(flink: str | None) -> FlinkRest:
 
 def name_of(job: str) -> str:
     """A job's name on the cluster, from its file or name."""
-    from tocsin.flink.identity import flink_name
-
     return flink_name(Path(job).stem) if job.endswith((".yaml", ".yml")) else job
-
-
-def start(
-    job: Job, address: Address, *, parallelism: int, workers: int | None, live: bool, interval: int, savepoint: str | None,
-    patience: float,
-) -> FlinkJob:  # fmt: skip
-    """Submit a job and wait until it is well."""
-    from tocsin.beam.running import quiet_beam
-    from tocsin.beam.submitting import Settings, submit_job
-    from tocsin.flink.identity import flink_name
-
-    quiet_beam()
-    rest = FlinkRest(address.flink)
-    name = flink_name(job.name)
-    # The cluster's clock, not this machine's: the newest job that is known now.
-    since = max((known.started for known in rest.jobs()), default=-1) + 1
-    settings = Settings(parallelism, workers, live, interval, savepoint)
-    submitted = submit_job(job, address, settings, state_of(job))
-    note(f"{name}: submitted to {address.flink}")
-    return wait_until_well(rest, name, since, submitted.refusal, patience, live)
-
-
-def rehearsed(job: Job, address: Address) -> None:
-    """Find now what would keep the job from being submitted."""
-    from tocsin.beam.running import quiet_beam
-    from tocsin.beam.submitting import rehearse
-
-    quiet_beam()
-    rehearse(job, address)
-
-
-def set_brokers(brokers: str | None) -> None:
-    """Brokers for steps that name none."""
-    if brokers:
-        os.environ[BROKERS_VARIABLE] = brokers

@@ -1,0 +1,126 @@
+"""`python -m tests.faults`: faults in a seeded order on a real Kafka and a real Flink, each judged; prints a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from infra.cluster.settings import ROOT
+from tests.faults.faults import FAULTS, MOST, SHORT, Missed
+from tests.faults.judge import judge
+from tests.faults.stage import Stage
+
+
+@dataclass
+class Round:
+    """One fault and its verdict. recovery: seconds from the end of the fault's cause to a window that ended after it."""
+
+    fault: str
+    recovery: float = 0.0
+    struck_for: float = 0.0
+    records: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def schedule(rounds: int, seed: int) -> list[str]:
+    """Faults in random order: all of them once before any comes again."""
+    source, found, counts = random.Random(seed), [], {}
+    while len(found) < rounds:
+        names = list(FAULTS)
+        source.shuffle(names)
+        for name in names:
+            counts[name] = counts.get(name, 0) + 1
+            if counts[name] <= MOST.get(name, rounds):
+                found.append(name)
+    return found[:rounds]
+
+
+def play(stage: Stage, name: str) -> Round:
+    """Strike, wait for fresh output, judge."""
+    found = Round(name)
+    began = time.monotonic()
+    try:
+        stage.wait_for_output(int((time.time() - 25) * 1e6))
+        began = time.monotonic()
+        FAULTS[name](stage)
+        found.struck_for = time.monotonic() - began
+        struck = int(time.time() * 1e6)
+        found.recovery = stage.wait_for_output(struck)
+        stage.wait_for_output(struck + 2_000_000)
+        verdict = judge(stage.oracle, stage.lake, stage.alarms, stage.rejects, stage.newest_output() - 4_000_000)
+        found.records, found.lost, found.duplicated = verdict.records, verdict.lost, verdict.duplicated
+        found.problems = verdict.problems + stage.traffic.errors
+        standing = stage.status()
+        if not standing["balances"]:
+            found.problems.append(f"the ledger does not balance: {standing['ledger']}")
+    except Missed as missed:
+        found.problems.append(f"no fault struck: {missed}")
+    except Exception as error:
+        found.problems.append(f"{type(error).__name__}: {error}")
+        traceback.print_exc()
+    return found
+
+
+def table(rounds: list[Round]) -> str:
+    """The table for the report."""
+    lines = ["| fault | rounds | recovery s (median, most) | lost | duplicated | passed |", "|---|---|---|---|---|---|"]
+    for name in dict.fromkeys(r.fault for r in rounds):
+        of = [r for r in rounds if r.fault == name]
+        times = [r.recovery for r in of if r.recovery]
+        recovery = f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "-"
+        passed = f"{sum(r.passed for r in of)}/{len(of)}"
+        lines.append(
+            f"| {name} | {len(of)} | {recovery} | {sum(r.lost for r in of)} | {sum(r.duplicated for r in of)} | {passed} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run, report, and end with 1 where a round failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--rounds", type=int, default=50, help="rounds of the long form")
+    parser.add_argument("--short", action="store_true", help="the form that each submission is tested with")
+    parser.add_argument("--only", action="append", choices=list(FAULTS), help="only these faults, in this order")
+    parser.add_argument("--seed", type=int, default=None, help="by default from the clock; printed")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".faults")
+    parser.add_argument("--report", type=Path, help="JSON lines of the rounds, as they are played")
+    given = parser.parse_args()
+    seed = given.seed if given.seed is not None else int(time.time())
+    names = given.only or (list(SHORT) if given.short else schedule(given.rounds, seed))
+    print(f"seed {seed}: {len(names)} rounds", flush=True)
+    rounds: list[Round] = []
+    with Stage(given.folder.resolve(), seed) as stage:
+        for number, name in enumerate(names, 1):
+            played = play(stage, name)
+            rounds.append(played)
+            mark = "ok  " if played.passed else "FAIL"
+            print(
+                f"{number:3} {mark} {name:<28} fault {played.struck_for:5.1f} s, recovery {played.recovery:5.1f} s, "
+                f"{played.records:,} records, {played.lost} lost, {played.duplicated} duplicated",
+                flush=True,
+            )
+            for problem in played.problems:
+                print(f"         {problem}", flush=True)
+            if given.report:
+                with given.report.open("a") as file:
+                    file.write(json.dumps({"seed": seed, **asdict(played)}) + "\n")
+    print(table(rounds))
+    return 0 if all(r.passed for r in rounds) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""The faults. Each strikes a stage that is at work, raises Missed where it did not strike, and returns when its cause is over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.cluster.control import alive, health, state
+from infra.cluster.processes import processes
+from tests.faults.stage import Stage
+from tocsin.parts.failpoint import ALARMS, LAKE
+
+
+class Missed(Exception):
+    """No fault struck: the round proves nothing."""
+
+
+def _struck(true: bool, what: str) -> None:
+    if not true:
+        raise Missed(what)
+
+
+def kill_worker(stage: Stage) -> None:
+    """kill -9 of a Python worker."""
+    pids = stage.worker_pids()
+    _struck(bool(pids), "no worker")
+    stage.kill_pid(pids[0])
+
+
+def _kill(name: str) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        before = state(stage.cluster)["processes"][name]["starts"]
+        stage.kill(name)
+        stage.wait_for(f"start of {name}", lambda: state(stage.cluster)["processes"][name]["starts"] > before)
+
+    strike.__doc__ = f"kill -9 of the {name}; an orchestrator starts it again."
+    return strike
+
+
+def _pause_broker(seconds: float) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        pid = stage.pid("kafka")
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGCONT)
+
+    strike.__doc__ = f"The broker stands still for {seconds:.0f} s (SIGSTOP)."
+    return strike
+
+
+def full_disk(stage: Stage) -> None:
+    """The lake's disk is full for 8 s."""
+    filler = stage.lake / "filler"
+    free = shutil.disk_usage(stage.lake).free
+    with filler.open("wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * min(free, 2**20))
+                file.flush()
+        except OSError:
+            pass
+    _struck(shutil.disk_usage(stage.lake).free < 65536, "the disk is not full")
+    before = stage.newest_output()
+    time.sleep(8)
+    _struck(stage.newest_output() <= before + 4_000_000, "the job wrote to a full disk")
+    filler.unlink()
+
+
+def poison(stage: Stage) -> None:
+    """60 messages that are no readings: garbage, empty, of an unknown schema, and out of range."""
+    stage.traffic.poison = 60
+    stage.wait_for("poison sent", lambda: stage.traffic.poison <= 0, 30)
+
+
+def partition_added(stage: Stage) -> None:
+    """The topic gets a partition, with sensors of its own."""
+    stage.traffic.partitions = stage.add_partition()
+
+
+def schema_changed(stage: Stage) -> None:
+    """The sensors write another schema: a new field, and another order."""
+    stage.traffic.schema = 3 - stage.traffic.schema
+
+
+def upgraded(stage: Stage) -> None:
+    """Savepoint, stop, start with another threshold."""
+    stage.threshold = 55 if stage.threshold == 50 else 50
+    stage.upgrade()
+
+
+def rescaled(stage: Stage) -> None:
+    """Parallelism from 1 to 2, or back."""
+    stage.parallelism = 3 - stage.parallelism
+    stage.upgrade()
+
+
+def zombie_worker(stage: Stage) -> None:
+    """A worker stands still until the job has restarted without it, and comes back to life."""
+    pids = stage.worker_pids()
+    _struck(bool(pids), "no worker")
+    before = stage.restarts()
+    os.kill(pids[0], signal.SIGSTOP)
+    try:
+        stage.wait_for("restart", lambda: stage.restarts() > before, 90)
+    finally:
+        if alive(pids[0]):
+            os.kill(pids[0], signal.SIGCONT)
+
+
+def zombie_taskmanager(stage: Stage) -> None:
+    """A TaskManager stands still until another has taken its work, and comes back to life."""
+    spare = next(process for process in processes(stage.cluster) if process.name == "taskmanager")
+    pid, before = stage.pid("taskmanager"), stage.restarts()
+    with (stage.cluster.logs / "spare.log").open("ab") as log:
+        environment = {**os.environ, "FLINK_CONF_DIR": str(stage.cluster.folder / "conf")}
+        helper = subprocess.Popen(spare.command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    try:
+        stage.wait_for("second TaskManager", lambda: stage.rest("/overview")["taskmanagers"] >= 2, 40)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            stage.wait_for("restart", lambda: stage.restarts() > before and _runs(stage), 90)
+            stage.wait_for_output(int(time.time() * 1e6))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(3)
+    finally:
+        helper.kill()
+        helper.wait()
+
+
+def _runs(stage: Stage) -> bool:
+    jobs = stage.rest("/jobs/overview")["jobs"]
+    return any(job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"] for job in jobs)
+
+
+def _proxied(mode: str, seconds: float) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        before = stage.proxy.passed
+        stage.wait_for("bytes through the proxy", lambda: stage.proxy.passed > before, 20)
+        stage.proxy.mode = mode
+        time.sleep(seconds)
+        stage.proxy.mode = "open"
+
+    strike.__doc__ = f"The connection between the workers and Kafka is {mode} for {seconds:.0f} s."
+    return strike
+
+
+def reset_connections(stage: Stage) -> None:
+    """Every connection between the workers and Kafka is reset, five times."""
+    number = 0
+    for _ in range(5):
+        number += stage.proxy.reset()
+        time.sleep(0.5)
+    _struck(number > 0, "no connection to reset")
+
+
+def _failpoint(name: str) -> Callable[[Stage], None]:
+    def strike(stage: Stage) -> None:
+        file: Path = stage.failpoints / name
+        file.touch()
+        try:
+            stage.wait_for(f"death at {name}", lambda: not file.exists(), 60)
+        except TimeoutError:
+            file.unlink(missing_ok=True)
+            raise Missed(f"no process came to {name}") from None
+
+    strike.__doc__ = f"A worker dies at the step {name} of a commit."
+    return strike
+
+
+def well(stage: Stage) -> bool:
+    """Whether the cluster is healthy."""
+    return not health(stage.cluster)
+
+
+FAULTS: dict[str, Callable[[Stage], None]] = {
+    "worker killed": kill_worker,
+    "TaskManager killed": _kill("taskmanager"),
+    "JobManager killed": _kill("jobmanager"),
+    "job server killed": _kill("jobserver"),
+    "worker pool killed": _kill("workers"),
+    "broker killed": _kill("kafka"),
+    "broker paused 30 s": _pause_broker(30),
+    "lake disk full": full_disk,
+    "poison messages": poison,
+    "partition added": partition_added,
+    "schema changed": schema_changed,
+    "upgrade, new threshold": upgraded,
+    "rescaled": rescaled,
+    "zombie worker": zombie_worker,
+    "zombie TaskManager": zombie_taskmanager,
+    "Kafka cut off 15 s": _proxied("cut", 15),
+    "Kafka slow 10 s": _proxied("slow", 10),
+    "connections reset": reset_connections,
+    **{f"crash at {name}": _failpoint(name) for name in (*LAKE, *ALARMS)},
+}
+# What each submission is tested with; the rest, in random order, is for the long form.
+SHORT = (
+    "worker killed", "TaskManager killed", "poison messages", "schema changed", "partition added", "crash at lake.written",
+    "crash at alarms.marked", "connections reset", "upgrade, new threshold",
+)  # fmt: skip
+# A partition is added for ever: at most so often in one run.
+MOST = {"partition added": 2}

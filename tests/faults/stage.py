@@ -1,0 +1,166 @@
+"""The stage of a fault run: a cluster of its own, traffic, the job through the product's own command, and the oracle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from infra.cluster.control import alive, down, health, rest, state, up
+from infra.cluster.settings import ROOT, Cluster
+from tests.faults.oracle import Oracle
+from tests.faults.proxy import Proxy
+from tests.faults.traffic import WINDOW, Traffic
+
+HERE = Path(__file__).parent
+JOB = HERE / "survive.yaml"
+# Heartbeats and a hung checkpoint are found in this time; both are settings of a cluster and a job.
+CHECKPOINT_TIMEOUT = 20
+
+
+@dataclass
+class Stage:
+    """Everything that a fault may strike. Use as a context manager."""
+
+    folder: Path
+    seed: int = 1
+    offset: int = 10_000
+    topic: str = "faults.readings"
+    alarms: str = "faults.alarms"
+    rejects: str = "faults.rejects"
+    parallelism: int = 1
+    threshold: int = 50
+    cluster: Cluster = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cluster = Cluster(folder=self.folder / "cluster", offset=self.offset, proxied=True, slots=2)
+        self.lake, self.failpoints = self.folder / "lake", self.folder / "failpoints"
+
+    def __enter__(self) -> Stage:
+        try:
+            self._build()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _build(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.lake, self.failpoints):
+            folder.mkdir(parents=True)
+        # The lake is a disk of its own that can be filled.
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(self.lake)], check=True)
+        os.environ["TOCSIN_FAILPOINTS"] = str(self.failpoints)
+        self.proxy = Proxy(self.cluster.port("kafka_proxy"), self.cluster.port("kafka_proxied"))
+        up(self.cluster)
+        self.brokers = self.cluster.at("kafka")
+        self.admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+        wanted = [NewTopic(self.topic, 2, 1), NewTopic(self.alarms, 2, 1), NewTopic(self.rejects, 1, 1)]
+        for future in self.admin.create_topics(wanted).values():
+            future.result(30)
+        self.traffic = Traffic(self.brokers, self.topic, self.seed)
+        self.oracle = Oracle(self.brokers, self.topic)
+        self.traffic.start()
+        self.command("submit", JOB, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
+
+    def __exit__(self, *_: Any) -> None:
+        if hasattr(self, "traffic"):
+            self.traffic.end()
+        self.proxy.mode = "open"
+        down(self.cluster)
+        subprocess.run(["umount", "-l", str(self.lake)], check=False)
+
+    # The product.
+
+    def command(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`tocsin …` as a user runs it; brokers are reached through the proxy."""
+        environment = {
+            **os.environ, **self.cluster.environment(), "TOCSIN_BROKERS": self.cluster.at("kafka_proxy"), "LAKE": str(self.lake),
+            "FAULT_TOPIC": self.topic, "ALARM_TOPIC": self.alarms, "REJECT_TOPIC": self.rejects, "THRESHOLD": str(self.threshold),
+        }  # fmt: skip
+        command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
+        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False)
+        if check and found.returncode:
+            raise RuntimeError(f"{' '.join(command[2:])}: {found.stdout}{found.stderr}")
+        return found
+
+    def upgrade(self) -> None:
+        """Replace the job, with the threshold and parallelism as they are now."""
+        self.command("upgrade", JOB, "--parallelism", self.parallelism, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
+
+    def status(self) -> dict[str, Any]:
+        """`tocsin status --json`."""
+        found: dict[str, Any] = json.loads(self.command("status", "survive", "--json").stdout)
+        return found
+
+    def restarts(self) -> int:
+        """How often Flink has restarted the job."""
+        return int(self.status()["restarts"] or 0)
+
+    # Processes.
+
+    def pid(self, name: str) -> int:
+        """Of a process of the cluster."""
+        return int(state(self.cluster)["processes"][name]["pid"])
+
+    def worker_pids(self) -> list[int]:
+        """Python workers of this cluster's pool."""
+        found = subprocess.run(
+            ["pgrep", "-P", str(self.pid("workers")), "-f", "tocsin.beam.worker"], capture_output=True, text=True, check=False
+        )
+        return [int(pid) for pid in found.stdout.split()]
+
+    def kill(self, name: str) -> None:
+        """kill -9, and wait until it is gone."""
+        self.kill_pid(self.pid(name))
+
+    @staticmethod
+    def kill_pid(pid: int) -> None:
+        """kill -9, and wait until it is gone."""
+        os.kill(pid, signal.SIGKILL)
+        while alive(pid):
+            time.sleep(0.01)
+
+    def wait_for(self, what: str, true: Any, patience: float = 90) -> float:
+        """Seconds until something is true. Raises TimeoutError."""
+        began = time.monotonic()
+        while not true():
+            if time.monotonic() - began > patience:
+                raise TimeoutError(f"no {what} within {patience} s; {health(self.cluster)}")
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def rest(self, path: str) -> Any:
+        """Flink's REST interface."""
+        return rest(self.cluster, path)
+
+    def add_partition(self) -> int:
+        """One more partition; gives how many there are."""
+        number = self.traffic.partitions + 1
+        self.admin.create_partitions([NewPartitions(self.topic, number)])[self.topic].result(30)
+        return number
+
+    # Output.
+
+    def newest_output(self) -> int:
+        """End of the newest window that is in the lake, microseconds; 0 for none."""
+        newest = 0
+        for file in (self.lake / "windows").rglob("*-r0.parquet"):
+            stamp = re.match(r"(\d{8}T\d{6})Z", file.name)
+            if stamp and not file.name.startswith("."):
+                newest = max(newest, int(time.mktime(time.strptime(stamp[1] + " UTC", "%Y%m%dT%H%M%S %Z")) - time.timezone))
+        return newest * 1_000_000 + WINDOW if newest else 0
+
+    def wait_for_output(self, moment: int, patience: float = 150) -> float:
+        """Seconds until a window that ends after a moment (microseconds) is in the lake."""
+        return self.wait_for(f"output of after {moment}", lambda: self.newest_output() > moment, patience)
