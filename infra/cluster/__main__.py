@@ -22,6 +22,10 @@ def main() -> int:
     parser.add_argument("--state-backend", choices=("hashmap", "rocksdb"), default="hashmap")
     parser.add_argument("--forget", action="store_true", help="with down: remove its data")
     given = parser.parse_args()
+    try:
+        Cluster(offset=given.offset)
+    except ValueError as error:
+        parser.error(str(error))
     cluster = Cluster(folder=given.folder.resolve(), offset=given.offset, slots=given.slots, state_backend=given.state_backend)
     try:
         return _do(given.verb, cluster, given.forget)

@@ -54,6 +54,11 @@ class Cluster:
     # More settings of Flink.
     flink: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        highest = 65_535 - max(PORTS.values())
+        if not 0 <= self.offset <= highest:
+            raise ValueError(f"an offset of {self.offset} leaves no port for the worker pool; it may be 0 to {highest}")
+
     def port(self, name: str) -> int:
         """A port by name."""
         return PORTS[name] + self.offset

@@ -12,8 +12,9 @@ from apache_beam import coders
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.transforms.core import RestrictionProvider
-from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
+from tocsin.beam.pace import Pace
 from tocsin.beam.spans import Part, clipped
 from tocsin.parts.source import Source, Split
 
@@ -96,6 +97,10 @@ class Discover(beam.DoFn):  # type: ignore[misc]
     def __init__(self, source: Source) -> None:
         self.source = source
 
+    def setup(self) -> None:
+        """Once a worker."""
+        self._pace = Pace(LOOK)
+
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
         self,
@@ -104,6 +109,7 @@ class Discover(beam.DoFn):  # type: ignore[misc]
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
         """Look once, and ask to be called again."""
+        self._pace.called()
         known = tracker.current_restriction().count
         moment = clipped(int(time.time() * 1000) * 1000 - self.source.out_of_orderness)
         found = self.source.added(known) if known else splits
@@ -114,4 +120,4 @@ class Discover(beam.DoFn):  # type: ignore[misc]
             yield beam.transforms.window.TimestampedValue(Part(split, len(splits)), since)
         if moment > since:
             watermark.set_watermark(moment)
-        tracker.defer_remainder(Duration.of(LOOK))
+        tracker.defer_remainder(self._pace.pause())

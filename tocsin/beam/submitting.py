@@ -27,6 +27,8 @@ from tocsin.spec.lower import lower
 
 # The upper limit of parallelism is part of a savepoint: it is the same for every job, for ever.
 MAX_PARALLELISM = 128
+# Milliseconds after which a bundle ends.
+BUNDLE_TIME = 100
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ def switches(job: Job, address: Address, settings: Settings, code: Path, state: 
         f"--checkpointing_interval={settings.checkpoint_interval}",
         # A worker that hangs holds its checkpoint up: the job restarts without it.
         f"--checkpoint_timeout_millis={settings.checkpoint_timeout}",
+        # Watermarks go on when a bundle ends: with Beam's 1000 ms, a job of five stages took 18 s where this takes 4.5 s.
+        f"--max_bundle_time_mills={BUNDLE_TIME}",
         # Without this the output of a bundle waits in a buffer, and watermarks stall.
         "--finish_bundle_before_checkpointing",
         "--externalized_checkpoints_enabled",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import PrivateAttr
 
 from tocsin.columns.contract import BEGINNING, SYSTEM_FIELDS, Int64s, micros, readings_schema, with_traits
 from tocsin.parts.part import Duration, Fault, Param, Part
@@ -68,6 +69,9 @@ class Source(Part):
     out_of_orderness: Duration = Param("0 s", help="how far readings of one partition may be out of order", validate_default=True)
     allowed_lateness: Duration = Param("0 s", help="how long a window waits for late readings", validate_default=True)
     max_future: Duration = Param("5 min", help="readings further ahead of their arrival are rejected", validate_default=True)
+
+    # Seconds that `read` may wait for readings before it says that there are none: the framework sets it.
+    _wait: float = PrivateAttr(0.1)
 
     def fields(self) -> list[pa.Field]:
         """The user's columns. Raises Fault or ValueError."""

@@ -73,7 +73,7 @@ class ReadTelemetry(Source):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        return {**state, "__pydantic_private__": {"_consumers": {}, "_reading": None, "_watching": None}}
+        return {**state, "__pydantic_private__": {"_wait": self._wait, "_consumers": {}, "_reading": None, "_watching": None}}
 
     def topic_name(self) -> str:
         return self.topic
@@ -194,7 +194,7 @@ class ReadTelemetry(Source):
             yield replace(self._decoder().decode(Messages.of(messages), split, position), end=end if end >= 0 else None)
 
     def _consume(self, consumer: Consumer, split: Split, position: int) -> list[Any]:
-        messages: list[Any] = consumer.consume(self.batch_rows, timeout=0.05 if split.stop is None else 0.1)
+        messages: list[Any] = consumer.consume(self.batch_rows, timeout=self._wait)
         faults = [message.error() for message in messages if message.error() is not None]
         for fault in faults:
             if fault.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
