@@ -161,6 +161,6 @@ class Stage:
                 newest = max(newest, int(time.mktime(time.strptime(stamp[1] + " UTC", "%Y%m%dT%H%M%S %Z")) - time.timezone))
         return newest * 1_000_000 + WINDOW if newest else 0
 
-    def wait_for_output(self, moment: int, patience: float = 150) -> float:
+    def wait_for_output(self, moment: int, patience: float = 75) -> float:
         """Seconds until a window that ends after a moment (microseconds) is in the lake."""
         return self.wait_for(f"output of after {moment}", lambda: self.newest_output() > moment, patience)

@@ -18,7 +18,6 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
 from tocsin.beam.batches import BatchType
 from tocsin.beam.counting import SplitGauges, StepCounter
 from tocsin.beam.discovery import Discover
-from tocsin.beam.pace import Pace
 from tocsin.beam.spans import Part, Span, SpanTracker, clipped
 from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps, user_columns
 from tocsin.columns.lateness import from_the_future, running_watermarks
@@ -26,8 +25,9 @@ from tocsin.columns.quantities import parse_duration
 from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
 
 # Seconds of reading before a live split lets its checkpoint be taken; and of rest when there is nothing to read.
-SLICE = 0.4
-REST = 0.5
+# Each such pause costs state on Flink, and of a rest its runner takes the whole seconds only.
+SLICE = 0.5
+REST = 1.2
 
 
 class _Spans(RestrictionProvider):  # type: ignore[misc]
@@ -65,7 +65,6 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
         self._heard: dict[int, tuple[float, int]] = {}
         self._gauges: dict[int, SplitGauges] = {}
-        self._paces: dict[int, Pace] = {}
 
     def process(
         self,
@@ -75,21 +74,19 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
     ) -> Iterator[Any]:
         """Read for a slice, or to the end of a bounded split. timestamp: the watermark when the split was found."""
-        pace = self._paces.setdefault(part.split.partition, Pace(REST))
-        pace.called()
         span: Span = tracker.current_restriction()
         split = part.split
         position, greatest = span.start, span.greatest
         # The splits of an instance take turns.
         share = SLICE / (len(self._heard) or 1)
         if self.live:
-            self.source._wait = share / 2
+            self.source._wait = share
         until = time.monotonic() + share
         for fetched in self._reader(split, position):
             if fetched is None:
                 if self.live:
                     self._advance_idle(split.partition, greatest, watermark)
-                    tracker.defer_remainder(pace.pause())
+                    tracker.defer_remainder(Duration.of(REST))
                     return
                 continue
             before = watermark.current_watermark() or timestamp
