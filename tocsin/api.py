@@ -30,6 +30,7 @@ from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.detector import Detector, State
 from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
+from tocsin.parts.fence import check_file, check_lake
 from tocsin.parts.messages import Messages, Reading, Registry
 from tocsin.parts.part import Collector, DataFile, Duration, Fault, Faults, Param, TextFile, need_columns
 from tocsin.parts.producer import Producer
@@ -75,6 +76,8 @@ __all__ = [
     "Transactions",
     "Transform",
     "arrow_fields",
+    "check_file",
+    "check_lake",
     "columns_of",
     "counter_rate",
     "estimate_distinct",

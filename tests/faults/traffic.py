@@ -89,7 +89,13 @@ class Traffic(threading.Thread):
 
     def _send(self, partition: int, value: bytes) -> None:
         self.sent += 1
-        self._producer.produce(self.topic, value, partition=partition, on_delivery=self._delivered)
+        while True:
+            try:
+                self._producer.produce(self.topic, value, partition=partition, on_delivery=self._delivered)
+                return
+            except confluent_kafka.KafkaException:
+                # A partition that is new: the producer hears of it soon.
+                self._producer.poll(0.2)
 
     def _delivered(self, error: Any, _message: Any) -> None:
         if error is not None:

@@ -36,6 +36,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
     csv.write_csv(CITY.places().registry(), tmp_path / "registry.csv")
+    monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
     monkeypatch.setenv("AIR_REGISTRY", str(tmp_path / "registry.csv"))
     return tmp_path / "lake"
 

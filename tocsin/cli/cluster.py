@@ -13,7 +13,7 @@ from tocsin.flink.address import Address
 from tocsin.flink.identity import flink_name
 from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.flink.starting import wait_until_well
-from tocsin.parts.connection import BROKERS_VARIABLE
+from tocsin.parts.fence import BROKERS_VARIABLE
 from tocsin.spec.check import check_file
 from tocsin.spec.job import Job
 from tocsin.spec.state import state_of

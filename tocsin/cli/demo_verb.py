@@ -17,7 +17,8 @@ from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, table
 from tocsin.cli.run_verb import ledger_table
 from tocsin.cli.sending import Sending
 from tocsin.cli.simulate_verb import schema_text
-from tocsin.parts.connection import BROKERS_VARIABLE, Kafka
+from tocsin.parts.connection import Kafka
+from tocsin.parts.fence import BROKERS_VARIABLE, FOLDERS_VARIABLE
 from tocsin.parts.part import find_file
 from tocsin.spec.check import check_file
 
@@ -53,6 +54,7 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
     with EmbeddedKafka() as kafka:
         os.environ[BROKERS_VARIABLE] = kafka.brokers
         os.environ["LAKE"] = str(to / "lake")
+        os.environ[FOLDERS_VARIABLE] = str(to.resolve())
         os.environ["AIR_REGISTRY"] = str((to / "air_sensors.csv").resolve())
         note(f"1. an embedded Kafka runs at {kafka.brokers}")
         parquet.write_table(city.labels(), to / "labels.parquet")

@@ -9,7 +9,8 @@ import shutil
 import sys
 
 from tocsin.cli.console import DONE, FAILED, say, show_json, table
-from tocsin.parts.connection import BROKERS_VARIABLE, Kafka
+from tocsin.parts.connection import Kafka
+from tocsin.parts.fence import BROKERS_VARIABLE
 from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
 
 _NEEDED = ("apache-beam", "pyarrow", "confluent-kafka", "pyruhvro", "fastavro", "numba", "duckdb", "pydantic", "cyclopts")

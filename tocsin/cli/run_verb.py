@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
-from tocsin.parts.connection import BROKERS_VARIABLE
+from tocsin.parts.fence import BROKERS_VARIABLE
 from tocsin.parts.ledger import FATES, Ledger
 from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
 from tocsin.spec.check import check_file

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from tocsin.parts.failure import Failure
+from tocsin.parts.fence import BROKERS_VARIABLE, KAFKA_SETTINGS, SECRETS, check_hosts, check_settings
 from tocsin.parts.part import Param
 
 DEFAULT_BROKERS = "localhost:9092"
-BROKERS_VARIABLE = "TOCSIN_BROKERS"
 
 
 class Kafka(BaseModel):
@@ -23,6 +23,13 @@ class Kafka(BaseModel):
     settings: dict[str, str | int | float | bool] = Param(
         {}, help="settings of librdkafka, such as security.protocol: SASL_SSL; secrets as env:NAME or file:/path"
     )
+
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> Kafka:
+        check_settings(self.settings, KAFKA_SETTINGS, "Kafka's client")
+        if self.brokers:
+            check_hosts(self.brokers, info.context)
+        return self
 
     def __getstate__(self) -> dict[Any, Any]:
         """With the brokers of this environment: another process has another."""
@@ -35,7 +42,7 @@ class Kafka(BaseModel):
 
     def client_settings(self, **defaults: Any) -> dict[str, Any]:
         """Settings for a client, with secrets resolved. Raises Failure for a reference that leads nowhere."""
-        resolved = {name: resolve(value, name) for name, value in self.settings.items()}
+        resolved = {name: resolve(value, name) if name in SECRETS else value for name, value in self.settings.items()}
         return {**defaults, **resolved, "bootstrap.servers": self.address()}
 
 

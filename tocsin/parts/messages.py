@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from tocsin.columns.avro.decode import Decoded, Decoder, unnest
 from tocsin.columns.avro.types import leaves, parse_schema
@@ -16,6 +16,7 @@ from tocsin.columns.contract import BEGINNING, Int64s, no_rows
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.parts.connection import resolve
 from tocsin.parts.failure import Failure
+from tocsin.parts.fence import REGISTRY_SETTINGS, SECRETS, check_hosts, check_settings
 from tocsin.parts.part import Param
 from tocsin.parts.source import Fetched, Split
 
@@ -28,12 +29,18 @@ class Registry(BaseModel):
     subjects: list[str] = Param([], help="subjects whose schemas are read; by default '<topic>-value'")
     settings: dict[str, str] = Param({}, help="settings of the client, such as basic.auth.user.info: env:REGISTRY_LOGIN")
 
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> Registry:
+        check_settings(self.settings, REGISTRY_SETTINGS, "the registry's client")
+        check_hosts(self.url, info.context)
+        return self
+
     def schemas(self, topic: str) -> dict[str, str]:
         """All versions of the allowed subjects by schema key. Raises Failure where the registry does not answer."""
         from confluent_kafka.schema_registry import SchemaRegistryClient
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-        resolved = {name: resolve(value, name) for name, value in self.settings.items()}
+        resolved = {name: resolve(value, name) if name in SECRETS else value for name, value in self.settings.items()}
         found: dict[str, str] = {}
         try:
             client = SchemaRegistryClient({"url": self.url, "timeout": 10, **resolved})

@@ -21,6 +21,7 @@ from pydantic import (
 from tocsin.columns.contract import user_columns
 from tocsin.columns.expressions.typing import suggestion, unknown_column
 from tocsin.columns.quantities import format_duration, parse_duration
+from tocsin.parts.fence import check_file, check_hosts
 
 
 class Fault(ValueError):
@@ -174,6 +175,7 @@ def _job_file(value: Any, info: ValidationInfo) -> Any:
         return value
     folders = (info.context or {}).get("folders", ["."])
     path = find_file(value, folders)
+    check_file(path, folders, info.context)
     return JobFile(path=str(path), text=path.read_text("utf-8"))
 
 
@@ -187,9 +189,15 @@ TextFile = Annotated[
 
 
 def _data_file(value: Any, info: ValidationInfo) -> Any:
-    if not isinstance(value, str) or "://" in value:
+    if not isinstance(value, str):
         return value
-    return str(find_file(value, (info.context or {}).get("folders", ["."])).resolve())
+    if "://" in value:
+        check_hosts(value, info.context)
+        return value
+    folders = (info.context or {}).get("folders", ["."])
+    path = find_file(value, folders)
+    check_file(path, folders, info.context)
+    return str(path.resolve())
 
 
 DataFile = Annotated[str, BeforeValidator(_data_file)]

@@ -41,7 +41,7 @@ def check_text(
         raise JobError(sorted(document.problems))
     known = step_types()
     written = steps_of(document, {name: place.folder for name, place in known.items()}, trusted)
-    checker = _Checker(document, written, folders_of(file))
+    checker = _Checker(document, written, folders_of(file), trusted)
     steps = checker.steps()
     options = options_of(document)
     tests = _tests(document, steps)
@@ -60,10 +60,11 @@ def folders_of(file: str) -> list[str]:
 
 
 class _Checker:
-    def __init__(self, document: Document, written: list[Written], folders: list[str]) -> None:
+    def __init__(self, document: Document, written: list[Written], folders: list[str], trusted: bool) -> None:
         self.document = document
         self.written = {step.name: step for step in written}
         self.folders = folders
+        self.trusted = trusted
         self.done: dict[str, Step] = {}
         self.failed: set[str] = set()
         self.visiting: set[str] = set()
@@ -142,7 +143,7 @@ class _Checker:
         config = dict(written.config)
         aliases = self._error_output(config.pop("error_handling", None), kind, path)
         try:
-            return kind.model_validate(config, context={"folders": self.folders}), aliases
+            return kind.model_validate(config, context={"folders": self.folders, "fenced": not self.trusted}), aliases
         except ValidationError as error:
             for problem in error.errors():
                 self._pydantic(problem, kind, path)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
+from pydantic import ValidationInfo, model_validator
 
 from tocsin.api import (
     BEGINNING,
@@ -21,6 +22,7 @@ from tocsin.api import (
     Split,
     TextFile,
     arrow_fields,
+    check_file,
     leaves,
     parse_schema,
     raw_avro_file,
@@ -36,6 +38,12 @@ class ReadFiles(Source):
     files: str = Param(help="path or glob, such as recordings/*.parquet", examples=["recordings/*.parquet"])
     schema_: TextFile | None = Param(None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema")
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
+
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> ReadFiles:
+        root = Path(self.files.split("*")[0])
+        check_file(root if root.is_file() else root.parent, (info.context or {}).get("folders", ["."]), info.context)
+        return self
 
     @classmethod
     def sample(cls, folder: str) -> ReadFiles:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import fs, parquet
+from pydantic import ValidationInfo, model_validator
 
 from tocsin.api import (
     EVENT_TIME,
@@ -19,6 +20,7 @@ from tocsin.api import (
     Fault,
     Param,
     Sink,
+    check_lake,
     failpoint,
     format_duration,
     group_ids,
@@ -46,6 +48,11 @@ class WriteToLake(Sink):
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)
     partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
     shards: int = Param(1, help="files of one span, the most that can be written in parallel", ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
+        check_lake(self.lake, info.context)
+        return self
 
     def __getstate__(self) -> dict[Any, Any]:
         """With the whole path: another process works in another folder."""
