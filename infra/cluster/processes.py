@@ -32,6 +32,10 @@ JAVA_17 = [
     ),
 ]  # fmt: skip
 
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
+# Of a key that lives in this cluster's folder only.
+STORE_PASSWORD = "tocsin-local"
+
 
 @dataclass(frozen=True)
 class Process:
@@ -141,10 +145,39 @@ def prepare(cluster: Cluster) -> None:
     with zipfile.ZipFile(conf / "empty.jar", "w") as jar:
         jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n\n")
     if not (cluster.folder / "kafka" / "meta.properties").exists():
-        tool = ["java", "-cp", f"{cluster.jars_kafka}/*", "kafka.tools.StorageTool"]
-        identity = subprocess.run([*tool, "random-uuid"], capture_output=True, text=True, check=True).stdout.split()[-1]
-        command = [*tool, "format", "-t", identity, "-c", str(conf / "kafka.properties")]
-        subprocess.run(command, capture_output=True, check=True)
+        _format(cluster)
+
+
+def _format(cluster: Cluster) -> None:
+    """A new store for the broker; with its users, and a certificate, where it has a secure listener."""
+    tool = ["java", "-cp", f"{cluster.jars_kafka}/*", "kafka.tools.StorageTool"]
+    identity = subprocess.run([*tool, "random-uuid"], capture_output=True, text=True, check=True).stdout.split()[-1]
+    command = [*tool, "format", "-t", identity, "-c", str(cluster.folder / "conf" / "kafka.properties")]
+    for name, password in cluster.users.items():
+        command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
+    if cluster.users:
+        _certify(cluster)
+    subprocess.run(command, capture_output=True, check=True)
+
+
+def _certify(cluster: Cluster) -> None:
+    store = ["-keystore", str(cluster.folder / "conf" / "kafka.p12"), "-storepass", STORE_PASSWORD, "-alias", "kafka"]
+    made = [
+        "keytool",
+        "-genkeypair",
+        *store,
+        "-storetype",
+        "PKCS12",
+        "-keyalg",
+        "EC",
+        "-validity",
+        "30",
+        "-dname",
+        "CN=localhost",
+    ]
+    subprocess.run([*made, "-ext", "san=dns:localhost,ip:127.0.0.1"], capture_output=True, check=True)
+    exported = subprocess.run(["keytool", "-exportcert", "-rfc", *store], capture_output=True, text=True, check=True)
+    write(cluster.certificate, exported.stdout)
 
 
 def write(path: Path, text: str) -> None:
@@ -161,11 +194,27 @@ def _kafka(cluster: Cluster) -> str:
     advertised = {"PLAINTEXT": cluster.at("kafka")}
     if cluster.proxied:
         listeners["PROXIED"], advertised["PROXIED"] = cluster.at("kafka_proxied"), cluster.at("kafka_proxy")
+    secure: dict[str, object] = {}
+    protocols = {"SECURE": "SASL_SSL"}
+    if cluster.users:
+        listeners["SECURE"] = advertised["SECURE"] = cluster.at("kafka_secure")
+        secure = {
+            "ssl.keystore.location": cluster.folder / "conf" / "kafka.p12",
+            "ssl.keystore.password": STORE_PASSWORD,
+            "ssl.keystore.type": "PKCS12",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.secure.scram-sha-512.sasl.jaas.config": f"{SCRAM} required;",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            # The plain listener is the operator's.
+            "super.users": "User:ANONYMOUS",
+            "auto.create.topics.enable": "false",
+        }
     return _properties(
         {
+            **secure,
             "listeners": ",".join(f"{name}://{place}" for name, place in listeners.items()),
             "advertised.listeners": ",".join(f"{name}://{place}" for name, place in advertised.items()),
-            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "listener.security.protocol.map": ",".join(f"{name}:{protocols.get(name, 'PLAINTEXT')}" for name in listeners),
             "inter.broker.listener.name": "PLAINTEXT",
             "process.roles": "broker,controller",
             "node.id": 1,

@@ -51,6 +51,8 @@ class Cluster:
     host: str = "127.0.0.1"
     # A listener that clients reach only through a proxy at the port `kafka_proxy`, for faults of the network.
     proxied: bool = False
+    # Users of a listener with SASL/SCRAM, TLS and access control, by name with their passwords; none: no such listener.
+    users: dict[str, str] = field(default_factory=dict)
     # More settings of Flink.
     flink: dict[str, str] = field(default_factory=dict)
 
@@ -81,6 +83,11 @@ class Cluster:
     def jars_runner(self) -> Path:
         """Beam's Flink runner."""
         return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}"
+
+    @property
+    def certificate(self) -> Path:
+        """The secure listener's certificate, which clients trust."""
+        return self.folder / "conf" / "kafka.pem"
 
     @property
     def logs(self) -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from apache_beam.metrics import Metrics
@@ -12,18 +15,30 @@ from tocsin.parts.ledger import FATES, Ledger, StepCount
 NAMESPACE = "tocsin"
 
 
+# Beside the fates: batches and the microseconds of work on them, alarm events given.
+WORK = ("batches", "busy", "alarms")
+
+
 class StepCounter:
-    """Counts the rows of one step by fate: read, kept, late, rejected, filtered."""
+    """Counts the rows of one step by fate (read, kept, late, rejected, filtered), and its work."""
 
     def __init__(self, step: str) -> None:
         self.step = step
-        self._counters = {fate: Metrics.counter(NAMESPACE, f"{step}|{fate}") for fate in FATES}
+        self._counters = {name: Metrics.counter(NAMESPACE, f"{step}|{name}") for name in (*FATES, *WORK)}
 
     def add(self, **counts: int) -> None:
-        """Add rows, by fate."""
-        for fate, count in counts.items():
+        """Add rows by fate, or `alarms`."""
+        for name, count in counts.items():
             if count:
-                self._counters[fate].inc(count)
+                self._counters[name].inc(count)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """A batch is worked on."""
+        began = time.perf_counter_ns()
+        yield
+        self._counters["batches"].inc()
+        self._counters["busy"].inc((time.perf_counter_ns() - began) // 1000)
 
 
 class SplitGauges:
@@ -48,6 +63,8 @@ def ledger_of(result: Any) -> Ledger:
     steps: dict[str, dict[str, int]] = {}
     for metric in found["counters"]:
         step, _, fate = metric.key.metric.name.rpartition("|")
+        if fate not in FATES:
+            continue
         value = metric.committed if metric.committed is not None else metric.attempted
         steps.setdefault(step, {})[fate] = steps.get(step, {}).get(fate, 0) + int(value or 0)
     return Ledger({step: StepCount(**counts) for step, counts in steps.items()})

@@ -73,7 +73,8 @@ class _Route(beam.DoFn):  # type: ignore[misc]
         offsets = merge_offsets([offsets_of(batch) for batch in self.gathered])
         rows = pa.concat_batches([batch.replace_schema_metadata(schema.metadata) for batch in self.gathered])
         self.gathered, self.earliest = [], None
-        routed: Routed = self.keyed.route(with_offsets(rows, offsets) if offsets else rows)
+        with self.counter.at_work():
+            routed: Routed = self.keyed.route(with_offsets(rows, offsets) if offsets else rows)
         self.counter.add(read=rows.num_rows, **routed.counts)
         yield from routed.by_shard
         for tag, batch in routed.outputs.items():
@@ -126,7 +127,9 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         cells.rows.clear()
         cells.due.clear()
         end = self._end(cells.ends) if ended else None
-        advanced = self.keyed.advance(cells.state.read(), arrived, time, end)
+        state = cells.state.read()
+        with self.counter.at_work():
+            advanced = self.keyed.advance(state, arrived, time, end)
         yield from self._give(shard, advanced, cells.state)
         self._wait(advanced.due if not ended else None, cells)
         if ended:
@@ -140,7 +143,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             state.clear()
         else:
             state.write(advanced.state)
-        self.counter.add(**advanced.counts)
+        self.counter.add(**advanced.counts, alarms=sum(batch.num_rows for tag, batch in advanced.outputs if tag == "alarms"))
         for tag, batch in advanced.outputs:
             if tag.startswith(UNIT):
                 assert self.sink is not None

@@ -90,7 +90,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                     return
                 continue
             before = watermark.current_watermark() or timestamp
-            rows, rejects, greatest = self._judge(fetched, split, greatest, before.micros)
+            with self.counter.at_work():
+                rows, rejects, greatest = self._judge(fetched, split, greatest, before.micros)
             position = fetched.position
             if not tracker.try_claim((position, greatest)):
                 self._iterators.pop(split.partition, None)

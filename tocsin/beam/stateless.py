@@ -34,7 +34,8 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
             return
         if not batch.num_rows:
             return
-        outcome = self.transform.apply(batch)
+        with self.counter.at_work():
+            outcome = self.transform.apply(batch)
         rejected = 0 if outcome.rejected is None else outcome.rejected.num_rows
         self.counter.add(read=batch.num_rows, kept=outcome.kept.num_rows, rejected=rejected, filtered=outcome.filtered)
         if outcome.kept.num_rows:

@@ -18,39 +18,45 @@ from tocsin.parts.producer import Headers
 
 Message = tuple[bytes | None, bytes | None, Headers]
 _PATIENCE = 60.0
+# Seconds for one call.
+_CALL = 3.0
 
 
 class Transactions:
-    """A transactional producer of one topic. identity: the same for every life of this writer, and no other's."""
+    """A transactional producer of one topic. identity: the same for every life of this writer, and no other's.
+
+    `done`: units up to this one are committed. Raises Failure where Kafka cannot be reached.
+    """
 
     def __init__(self, kafka: Kafka, topic: str, identity: str) -> None:
         import confluent_kafka
 
         self.topic = topic
         self.identity = identity
-        self.address = kafka.address()
-        self._kafka = confluent_kafka
-        self._mark = confluent_kafka.TopicPartition(topic, 0)
-        settings = kafka.client_settings(
-            **{
-                "transactional.id": identity,
-                "transaction.timeout.ms": 60_000,
-                "linger.ms": 5,
-                "compression.type": "zstd",
-                "log_level": 0,
-            }
-        )
-        reader = {"group.id": identity, "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
+        self.kafka = kafka
+        self._client = confluent_kafka
+        # Of a coordinator that is starting or moving; librdkafka does not call them retriable where a mark is read.
+        kinds = confluent_kafka.KafkaError
+        self._passing = {
+            kinds.NOT_COORDINATOR, kinds.COORDINATOR_LOAD_IN_PROGRESS, kinds.COORDINATOR_NOT_AVAILABLE,
+            kinds._TRANSPORT, kinds._TIMED_OUT, kinds._ALL_BROKERS_DOWN, kinds._WAIT_COORD,
+        }  # fmt: skip
+        self._fencing = {kinds._FENCED, kinds.INVALID_PRODUCER_EPOCH}
         try:
-            self._producer = confluent_kafka.Producer(settings)
-            # First: it fences the writer before, so that the mark stands still when it is read.
-            self._until(self._producer.init_transactions)
-            self._group = confluent_kafka.Consumer(kafka.client_settings(**reader))
-            found = self._until(lambda left: self._group.committed([self._mark], timeout=left))
+            self._open()
         except confluent_kafka.KafkaException as error:
             raise self._failure(error) from None
+
+    def _open(self) -> None:
+        """A new producer. It fences the one before, whose open transaction ends, so that the mark then stands still."""
+        ours = {"transactional.id": self.identity, "transaction.timeout.ms": 60_000, "linger.ms": 5, "log_level": 0}
+        mark = {"group.id": self.identity, "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
+        self._producer = self._client.Producer(self.kafka.client_settings(**ours))
+        self._until(self._producer.init_transactions)
+        self._group = self._client.Consumer(self.kafka.client_settings(**mark))
+        place = [self._client.TopicPartition(self.topic, 0)]
+        found = self._until(lambda left: self._group.committed(place, timeout=left))
         self.done = max(int(found[0].offset), 0)
-        """Units up to this one are committed."""
 
     def write(self, unit: int, messages: Sequence[Message]) -> bool:
         """Commit a unit: all its messages or none. Units rise; one that is done is skipped, which is what False says.
@@ -59,40 +65,49 @@ class Transactions:
         """
         if unit <= self.done:
             return False
-        mark = self._kafka.TopicPartition(self.topic, 0, unit)
-        try:
-            failpoint("alarms.begin")
-            self._producer.begin_transaction()
-            failpoint("alarms.begun")
-            for key, value, headers in messages:
-                self._producer.produce(self.topic, value, key, headers=headers)
-            failpoint("alarms.produced")
-            metadata = self._group.consumer_group_metadata()
-            self._until(lambda left: self._producer.send_offsets_to_transaction([mark], metadata, left))
-            failpoint("alarms.marked")
-            self._until(self._producer.commit_transaction)
-            failpoint("alarms.committed")
-        except (self._kafka.KafkaException, BufferError) as error:
-            # A new producer, in a new attempt, finds out what was committed.
-            raise self._failure(error) from None
-        self.done = unit
+        deadline = time.monotonic() + _PATIENCE
+        while unit > self.done:
+            try:
+                self._commit(unit, messages)
+                self.done = unit
+            except self._client.KafkaException as error:
+                if error.args[0].code() in self._fencing or time.monotonic() > deadline:
+                    raise self._failure(error) from None
+                # A call of librdkafka that a lost connection has left hanging never ends; a new producer knows what was
+                # committed and does the rest.
+                try:
+                    self._open()
+                except self._client.KafkaException as again:
+                    raise self._failure(again) from None
         return True
+
+    def _commit(self, unit: int, messages: Sequence[Message]) -> None:
+        mark = self._client.TopicPartition(self.topic, 0, unit)
+        failpoint("alarms.begin")
+        self._producer.begin_transaction()
+        failpoint("alarms.begun")
+        for key, value, headers in messages:
+            self._producer.produce(self.topic, value, key, headers=headers)
+        failpoint("alarms.produced")
+        self._producer.send_offsets_to_transaction([mark], self._group.consumer_group_metadata(), _CALL)
+        failpoint("alarms.marked")
+        self._producer.commit_transaction(_CALL)
+        failpoint("alarms.committed")
 
     def _until(self, call: Any) -> Any:
         """Repeat a call while Kafka says that it may be repeated."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                return call(max(deadline - time.monotonic(), 1.0))
-            except self._kafka.KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                return call(_CALL)
+            except self._client.KafkaException as error:
+                cause = error.args[0]
+                if not (cause.retriable() or cause.code() in self._passing) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 
     def _failure(self, error: Any) -> Failure:
         cause = error.args[0]
-        code = cause.code() if hasattr(cause, "code") else None
-        if code in (self._kafka.KafkaError._FENCED, self._kafka.KafkaError.INVALID_PRODUCER_EPOCH):
+        if cause.code() in self._fencing:
             return Failure(f"another writer of '{self.topic}' has taken over from this one (transactional id {self.identity})")
-        text = cause.str() if hasattr(cause, "str") else str(cause)
-        return Failure(f"cannot write to the topic '{self.topic}' at {self.address} in a transaction: {text}")
+        return Failure(f"cannot write to the topic '{self.topic}' at {self.kafka.address()} in a transaction: {cause.str()}")
