@@ -3,12 +3,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OFFSET ?= 0
+ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint laws jobs bench clean lock
+.PHONY: help setup demo test lint laws jobs bench clean lock cluster cluster-down test-cluster faults faults-short soak
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) ## install what was tested into .venv
 
@@ -22,8 +24,26 @@ demo: $(READY) ## run the main job on a simulated city: no Java, no Docker, no n
 	$(BIN)/tocsin demo
 
 test: $(READY) ## run the tests (under 10 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 tests --ignore tests/cluster
 	$(BIN)/tocsin test jobs/*.yaml
+
+cluster: $(READY) ## a real Kafka and a real Flink on this machine (needs Java 17 and Maven; OFFSET moves its ports)
+	$(BIN)/python -m infra.cluster up --offset $(OFFSET)
+
+cluster-down: $(READY) ## stop them; what they keep stays in .cluster
+	$(BIN)/python -m infra.cluster down --offset $(OFFSET)
+
+test-cluster: $(READY) ## the tests that need a real Kafka and a real Flink (starts its own)
+	$(BIN)/python -m pytest tests/cluster
+
+faults: $(READY) ## at least 50 rounds of random faults on a real cluster, each judged (SEED repeats a run)
+	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+faults-short: $(READY) ## the faults that every change is tested with
+	$(BIN)/python -m tests.faults --short
+
+soak: $(READY) ## 20 minutes at 20,000 records/s: checkpoint size, heap and memory, with a plot
+	$(BIN)/python -m benchmarks.soak
 
 lint: $(READY) ## ruff and strict types
 	$(BIN)/ruff check .

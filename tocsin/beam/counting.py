@@ -25,9 +25,15 @@ class StepCounter:
     def __init__(self, step: str) -> None:
         self.step = step
         self._counters = {name: Metrics.counter(NAMESPACE, f"{step}|{name}") for name in (*FATES, *WORK)}
+        self._is_new = True
 
     def add(self, **counts: int) -> None:
         """Add rows by fate, or `alarms`."""
+        if self._is_new:
+            # Flink goes on to show what an attempt before this one had counted of a fate that this one has not met.
+            for counter in self._counters.values():
+                counter.inc(0)
+            self._is_new = False
         for name, count in counts.items():
             if count:
                 self._counters[name].inc(count)

@@ -108,5 +108,7 @@ def _allowed_folders() -> list[str]:
 
 
 def _is_under(path: Path, folders: list[str]) -> bool:
+    """Whether a file is in one of the folders, links followed. The root of a disk is no folder of a job."""
     real = path.resolve()
-    return any(real.is_relative_to(Path(folder).resolve()) for folder in folders)
+    resolved = [Path(folder).resolve() for folder in folders]
+    return any(real.is_relative_to(folder) for folder in resolved if folder != folder.parent)

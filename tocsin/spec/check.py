@@ -54,9 +54,10 @@ def check_text(
 
 
 def folders_of(file: str) -> list[str]:
-    """Where a job's files are looked for: beside it, in the working folder, and one folder above it."""
+    """Where a job's files are looked for: beside it, in the working folder, and in the project whose folder `jobs` it is in."""
     home = Path(file).resolve().parent
-    return list(dict.fromkeys([str(home), str(Path.cwd()), str(home.parent)]))
+    project = [home.parent] if home.name == "jobs" else []
+    return list(dict.fromkeys(str(folder) for folder in (home, Path.cwd(), *project)))
 
 
 class _Checker:

@@ -15,6 +15,8 @@ from tocsin.spec.problems import Problem
 Path = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^}]*))?\}")
 _MOST_NODES = 200_000
+# A variable of such a name would end in a plan, a lake or a topic; a secret is given by reference, as env:NAME.
+_SECRET = re.compile(r"(?i)passw|secret|token|credential|private|api_?key|access_?key|jaas")
 
 
 @dataclass
@@ -119,6 +121,12 @@ class _Builder:
         return str(resolver.resolve(yaml.ScalarNode, text, (True, False)))
 
     def _variable(self, match: re.Match[str], path: Path) -> str:
+        if _SECRET.search(match[1]):
+            self.document.problem(
+                f"{match[1]} looks like a secret, which must not be put into a job; where a secret is wanted, write env:{match[1]}",
+                path,
+            )
+            return ""
         value = self.variables.get(match[1], match[2])
         if value is None:
             self.document.problem(f"the environment variable {match[1]} is not set (write ${{{match[1]}:-default}})", path)
