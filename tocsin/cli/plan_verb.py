@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tocsin.cli.console import DONE, complain, say, show_json
+from tocsin.cli.console import DONE, WRONG, complain, say, show_json
 from tocsin.columns.contract import user_columns
 from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import width_of
 from tocsin.spec.check import check_file
-from tocsin.spec.job import Step
+from tocsin.spec.job import Job, Step
+from tocsin.spec.state import changes, state_of
+
+RUNNING = "running"
 
 
-def plan(job: Path, *, trusted: bool = False, json: bool = False) -> int:
+def plan(job: Path, *, diff: str | None = None, flink: str | None = None, trusted: bool = False, json: bool = False) -> int:
     """Show what a job does: its steps, the columns on each edge, keys, shards and state.
 
     Parameters
     ----------
     job
         Job file.
+    diff
+        Show instead what a change of the job does to its state. The version before: a file, or `running` for the one on the
+        cluster. Exit code 2 where state would be lost, which `tocsin upgrade` refuses.
+    flink
+        URL of the JobManager, for `--diff running` [env: TOCSIN_FLINK].
     trusted
         Allow the job to bring code.
     json
         Print the plan as JSON.
     """
     checked, warnings = check_file(str(job), trusted=trusted)
+    if diff is not None:
+        return _difference(diff, checked, flink, trusted, json)
     steps = [_described(step) for step in checked.steps]
     if json:
         show_json({"job": checked.name, "steps": steps, "warnings": [warning.as_dict() for warning in warnings]})
@@ -44,6 +55,29 @@ def plan(job: Path, *, trusted: bool = False, json: bool = False) -> int:
     for warning in warnings:
         complain(str(warning), plain=True)
     return DONE
+
+
+def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: bool) -> int:
+    state = _running_state(job, flink) if before == RUNNING else state_of(check_file(before, trusted=trusted)[0])
+    found = changes(state, state_of(job))
+    loses = any(change.loses for change in found)
+    if json:
+        show_json({"job": job.name, "loses_state": loses, "changes": [asdict(change) for change in found]})
+        return WRONG if loses else DONE
+    for change in found:
+        say(f"{'loses' if change.loses else 'keeps'}  {change.step}: {change.sentence}")
+    say("an upgrade would lose state, and is refused" if loses else "an upgrade keeps all state")
+    return WRONG if loses else DONE
+
+
+def _running_state(job: Job, flink: str | None) -> dict[str, dict[str, Any]]:
+    from tocsin.flink.address import Address
+    from tocsin.flink.identity import described, flink_name
+    from tocsin.flink.rest import FlinkRest
+
+    rest = FlinkRest(Address.found(flink).flink)
+    state: dict[str, dict[str, Any]] = described(rest, rest.job(flink_name(job.name)).id)["state"]
+    return state
 
 
 def _described(step: Step) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from tocsin.flink.rest import FlinkJob, FlinkRest, brief
 from tocsin.parts.ledger import FATES, Ledger, StepCount
@@ -13,6 +15,7 @@ MARK = "tocsin_"
 OUTPUT_WATERMARK = ".currentOutputWatermark"
 FRESH = 0.7
 SPLIT_GAUGES = ("position", "lag", "watermark")
+_ADDRESS = 3000
 # Watermarks above this are at their end.
 _END = 2**62
 
@@ -64,9 +67,10 @@ def standing_of(rest: FlinkRest, job: FlinkJob) -> Standing:
     time.sleep(FRESH)
     for path in paths:
         names = [metric["id"] for metric in rest.get(path)]
-        wanted = [name for name in names if MARK in name or name.endswith(OUTPUT_WATERMARK)]
-        for metric in rest.get(path, get=",".join(wanted)) if wanted else []:
-            _note(metric, counts, splits, watermarks)
+        wanted = [name for name in names if _is_told(name)]
+        for some in _askable(wanted):
+            for metric in rest.get(path, get=",".join(some)):
+                _note(metric, counts, splits, watermarks)
     restarts = rest.metrics(f"/jobs/{job.id}/metrics", ["numRestarts"]).get("numRestarts")
     return Standing(
         name=job.name,
@@ -80,6 +84,23 @@ def standing_of(rest: FlinkRest, job: FlinkJob) -> Standing:
         ledger=Ledger({step: StepCount(**fates) for step, fates in sorted(counts.items())}),
         failures=[(moment, brief(text)) for moment, text in rest.failures(job.id)],
     )
+
+
+def _is_told(name: str) -> bool:
+    told = (*FATES, *SPLIT_GAUGES)
+    return name.endswith(OUTPUT_WATERMARK) or (MARK in name and name.rpartition("|")[2] in told)
+
+
+def _askable(names: list[str]) -> Iterator[list[str]]:
+    """The names in lists that fit into an address: Flink refuses one of more than 4096 bytes."""
+    some: list[str] = []
+    for name in names:
+        if some and sum(len(quote(n)) + 3 for n in (*some, name)) > _ADDRESS:
+            yield some
+            some = []
+        some.append(name)
+    if some:
+        yield some
 
 
 def _note(

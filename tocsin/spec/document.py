@@ -123,7 +123,7 @@ class _Builder:
     def _variable(self, match: re.Match[str], path: Path) -> str:
         if _SECRET.search(match[1]):
             self.document.problem(
-                f"{match[1]} looks like a secret, which must not be put into a job; where a secret is wanted, write env:{match[1]}",
+                f"{match[1]} looks like a secret, which must not be put into a job; where one is wanted, write env:{match[1]}",
                 path,
             )
             return ""

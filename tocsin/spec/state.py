@@ -56,7 +56,7 @@ def _described(job: Job, step: Step) -> dict[str, Any] | None:
         return None
     if isinstance(part, Aggregate):
         windower = Windower(part, schema)
-        windows = {name: str(value) for name, value in vars(windower.windows).items()}
+        windows = {name: _of_window(value) for name, value in vars(windower.windows).items()}
         return {"by": part.by, "windows": windows, "shards": part.shards, "columns": _columns(windower.shard_schema)}
     if isinstance(part, Detect):
         watcher = Watcher(part, schema)
@@ -70,6 +70,11 @@ def _described(job: Job, step: Step) -> dict[str, Any] | None:
         units = Units(part, schema)
         return {"span": units.span, "shards": units.shards, "columns": _columns(schema)}
     return None
+
+
+def _of_window(value: Any) -> str:
+    """A length in seconds, as people read it."""
+    return f"{value / 1_000_000:g} s" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _columns(schema: pa.Schema) -> dict[str, str]:
