@@ -28,6 +28,11 @@ class Verdict:
     duplicated: int = 0
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def is_only_incomplete(self) -> bool:
+        """Whether something is missing, and nothing else is wrong."""
+        return bool(self.problems) and all(" lost, such as" in problem for problem in self.problems)
+
     def compare(self, what: str, wanted: set[Any], found: Counter[Any], maybe: set[Any] | None = None) -> None:
         """Every wanted one once; nothing that is neither wanted nor, as it is younger, allowed."""
         missing = wanted - found.keys()

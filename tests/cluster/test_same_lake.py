@@ -1,0 +1,112 @@
+"""Each job of `jobs/` gives on Flink what it gives locally: at parallelism 1 and 2, live and replayed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from pyarrow import csv
+
+from infra.cluster.settings import ROOT, Cluster
+from tests.cluster.conftest import Run, as_json, messages, wait_for
+from tocsin.city.simulator import City, readings
+from tocsin.cli.sending import Sending
+from tocsin.parts.connection import Kafka
+
+HOUR = 3_600_000_000
+CITIES = {
+    "air_quality": City(system="air", sensors=12, duration=HOUR // 2, anomalies=4),
+    "climate": City(system="climate", sensors=12, duration=2 * HOUR, cadence=60_000_000, anomalies=4),
+}
+SCHEMAS = {"air_quality": "air_reading", "climate": "climate_reading"}
+# What comes long after lets a job that reads on finish all the windows before.
+AFTER = 6 * HOUR
+
+
+def closing(city: City) -> City:
+    return City(system=city.system, sensors=city.sensors, start=city.start + AFTER, duration=city.cadence, anomalies=0)
+
+
+def fill(brokers: str, topic: str, job: str, *cities: City) -> None:
+    sending = Sending(Kafka(brokers=brokers), topic, (ROOT / f"schemas/{SCHEMAS[job]}.avsc").read_text(), 0)
+    for city in cities:
+        for batch in readings(city):
+            sending.send(batch)
+    sending.flush()
+
+
+def files(lake: Path, before: int) -> dict[str, str]:
+    """Digest by path of the files whose span is over before a moment (microseconds)."""
+    found = {}
+    for file in sorted(lake.rglob("*.parquet")):
+        stamp = re.match(r"(\d{8}T\d{6})Z", file.name)
+        assert stamp, file
+        if stamp[1] < _stamp(before) and not file.name.startswith("."):
+            found[str(file.relative_to(lake))] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return found
+
+
+def _stamp(moment: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y%m%dT%H%M%S")
+
+
+def alarms(brokers: str, topic: str, before: int) -> list[tuple[str, bytes]]:
+    """Id and text of the alarm events before a moment."""
+    found = []
+    for message in messages(brokers, topic):
+        headers = {name: value.decode() for name, value in message.headers()}
+        if headers["ce_time"] < _iso(before):
+            found.append((headers["ce_id"], message.value()))
+    return sorted(found)
+
+
+def _iso(moment: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@pytest.mark.parametrize("job", CITIES)
+def test_the_same_lake_on_flink(
+    job: str, cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path, admin: AdminClient
+) -> None:
+    city = CITIES[job]
+    brokers, topic = cluster.at("kafka"), f"same.{job}"
+    topics(topic)
+    csv.write_csv(city.places().registry(), tmp_path / "registry.csv")
+    until = city.start + AFTER - HOUR
+
+    def variables(run: str) -> dict[str, str]:
+        topics(f"same.{job}.{run}.alarms", f"same.{job}.{run}.rejects")
+        return {
+            "LAKE": str(tmp_path / run), "AIR_TOPIC": topic, "CLIMATE_TOPIC": topic, "AIR_REGISTRY": str(tmp_path / "registry.csv"),
+            "ALARM_TOPIC": f"same.{job}.{run}.alarms", "REJECT_TOPIC": f"same.{job}.{run}.rejects",
+        }  # fmt: skip
+
+    # Live first: the readings come while the job runs.
+    tocsin("submit", f"jobs/{job}.yaml", "--parallelism", 2, **variables("live"))
+    fill(brokers, topic, job, city, closing(city))
+    local = as_json(tocsin("run", f"jobs/{job}.yaml", "--json", **variables("local")))
+    assert local["balances"]
+    wanted, wanted_alarms = files(tmp_path / "local", until), alarms(brokers, f"same.{job}.local.alarms", until)
+    assert len(wanted) > 2
+    assert wanted_alarms
+    try:
+        wait_for("the whole lake", lambda: files(tmp_path / "live", until).keys() >= wanted.keys())
+    finally:
+        standing = as_json(tocsin("status", job, "--json"))
+    tocsin("stop", job, "--discard")
+    for parallelism in (1, 2):
+        run = f"replayed-{parallelism}"
+        tocsin("submit", f"jobs/{job}.yaml", "--bounded", "--parallelism", parallelism, **variables(run))
+    for run in ("live", "replayed-1", "replayed-2"):
+        assert files(tmp_path / run, until) == wanted, run
+        assert alarms(brokers, f"same.{job}.{run}.alarms", until) == wanted_alarms, run
+    assert standing["balances"]
+    assert standing["ledger"]["ReadTelemetry"] == local["steps"]["ReadTelemetry"]
