@@ -7,8 +7,9 @@ identity, such as a worker that was thought dead, the older can commit nothing m
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tocsin.parts.connection import Kafka
@@ -52,7 +53,7 @@ class Transactions:
         ours = {"transactional.id": self.identity, "transaction.timeout.ms": 60_000, "linger.ms": 5, "log_level": 0}
         mark = {"group.id": self.identity, "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
         self._producer = self._client.Producer(self.kafka.client_settings(**ours))
-        self._until(self._producer.init_transactions)
+        self._until(self._in_time(self._producer.init_transactions))
         self._group = self._client.Consumer(self.kafka.client_settings(**mark))
         place = [self._client.TopicPartition(self.topic, 0)]
         found = self._until(lambda left: self._group.committed(place, timeout=left))
@@ -83,16 +84,46 @@ class Transactions:
 
     def _commit(self, unit: int, messages: Sequence[Message]) -> None:
         mark = self._client.TopicPartition(self.topic, 0, unit)
+        producer = self._producer
         failpoint("alarms.begin")
-        self._producer.begin_transaction()
+        producer.begin_transaction()
         failpoint("alarms.begun")
         for key, value, headers in messages:
-            self._producer.produce(self.topic, value, key, headers=headers)
+            producer.produce(self.topic, value, key, headers=headers)
         failpoint("alarms.produced")
-        self._producer.send_offsets_to_transaction([mark], self._group.consumer_group_metadata(), _CALL)
+        group = self._group.consumer_group_metadata()
+        self._in_time(lambda left: producer.send_offsets_to_transaction([mark], group, left))(_CALL)
         failpoint("alarms.marked")
-        self._producer.commit_transaction(_CALL)
+        self._in_time(producer.commit_transaction)(_CALL)
         failpoint("alarms.committed")
+
+    def _in_time(self, call: Callable[[float], Any]) -> Callable[[float], Any]:
+        """A call that raises KafkaException when its time is over.
+
+        librdkafka waits for an answer past the time that it was given, and for ever where the connection was lost at a bad
+        moment. Such a call is left behind with its producer, which the next one fences.
+        """
+
+        def bounded(seconds: float) -> Any:
+            outcome: list[Any] = []
+
+            def work() -> None:
+                try:
+                    outcome.append((call(seconds), None))
+                except self._client.KafkaException as error:
+                    outcome.append((None, error))
+
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
+            thread.join(2 * seconds)
+            if not outcome:
+                raise self._client.KafkaException(self._client.KafkaError(self._client.KafkaError._TIMED_OUT))
+            result, error = outcome[0]
+            if error is not None:
+                raise error
+            return result
+
+        return bounded
 
     def _until(self, call: Any) -> Any:
         """Repeat a call while Kafka says that it may be repeated."""
