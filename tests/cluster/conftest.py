@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.cluster.control import down, up
 from infra.cluster.settings import ROOT, Cluster
+from tests.faults.traffic import Traffic
 
 CANARY = "canary-5f1e7a-must-never-be-seen"
 REGISTRY_CANARY = "canary-9b02c4-of-the-registry"
@@ -67,7 +69,7 @@ def tocsin(cluster: Cluster, tmp_path: Path) -> Iterator[Run]:
 
     def run(*arguments: object, check: bool = True, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **cluster.environment(), "TOCSIN_ALLOW_FOLDERS": str(tmp_path), **variables}
-        environment["PYTHONPATH"] = str(ROOT)
+        environment.setdefault("PYTHONPATH", str(ROOT))
         command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
         found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=240, check=False)
         assert not check or found.returncode == 0, found.stdout + found.stderr
@@ -123,3 +125,19 @@ def messages(brokers: str, topic: str, **settings: str) -> list[Any]:
             break
     consumer.close()
     return found
+
+
+@contextmanager
+def traffic(cluster: Cluster, topic: str) -> Iterator[Traffic]:
+    """Readings in real time into a topic with two partitions."""
+    sending = Traffic(cluster.at("kafka"), topic, seed=1)
+    sending.start()
+    try:
+        yield sending
+    finally:
+        sending.end()
+
+
+def parquet_files(lake: Path) -> list[Path]:
+    """The finished files of a lake."""
+    return sorted(file for file in lake.rglob("*.parquet") if not file.name.startswith("."))

@@ -103,10 +103,10 @@ def zombie_worker(stage: Stage) -> None:
     """A worker stands still until the job has restarted without it, and comes back to life."""
     pids = stage.worker_pids()
     _struck(bool(pids), "no worker")
-    before = stage.restarts()
+    before = stage.restarted()
     os.kill(pids[0], signal.SIGSTOP)
     try:
-        stage.wait_for("restart", lambda: stage.restarts() > before, 90)
+        stage.wait_for("restart", lambda: stage.restarted() > before, 90)
     finally:
         if alive(pids[0]):
             os.kill(pids[0], signal.SIGCONT)
@@ -115,7 +115,7 @@ def zombie_worker(stage: Stage) -> None:
 def zombie_taskmanager(stage: Stage) -> None:
     """A TaskManager stands still until another has taken its work, and comes back to life."""
     spare = next(process for process in processes(stage.cluster) if process.name == "taskmanager")
-    pid, before = stage.pid("taskmanager"), stage.restarts()
+    pid, before = stage.pid("taskmanager"), stage.restarted()
     with (stage.cluster.logs / "spare.log").open("ab") as log:
         environment = {**os.environ, "FLINK_CONF_DIR": str(stage.cluster.folder / "conf")}
         helper = subprocess.Popen(spare.command, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -123,7 +123,7 @@ def zombie_taskmanager(stage: Stage) -> None:
         stage.wait_for("second TaskManager", lambda: stage.rest("/overview")["taskmanagers"] >= 2, 40)
         os.kill(pid, signal.SIGSTOP)
         try:
-            stage.wait_for("restart", lambda: stage.restarts() > before and _runs(stage), 90)
+            stage.wait_for("restart", lambda: stage.restarted() > before and _runs(stage), 90)
             stage.wait_for_output(int(time.time() * 1e6))
         finally:
             os.kill(pid, signal.SIGCONT)

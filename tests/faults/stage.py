@@ -103,9 +103,10 @@ class Stage:
         found: dict[str, Any] = json.loads(self.command("status", "survive", "--json").stdout)
         return found
 
-    def restarts(self) -> int:
-        """How often Flink has restarted the job."""
-        return int(self.status()["restarts"] or 0)
+    def restarted(self) -> int:
+        """When Flink last restarted the job, milliseconds; 0 for never. Its metric of restarts lags behind a lost TaskManager."""
+        running = [job for job in self.rest("/jobs/overview")["jobs"] if job["state"] in ("RUNNING", "RESTARTING", "FAILING")]
+        return int(self.rest(f"/jobs/{running[0]['jid']}")["timestamps"]["RESTARTING"]) if running else 0
 
     # Processes.
 

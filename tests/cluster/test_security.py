@@ -1,0 +1,217 @@
+"""SASL/SCRAM with TLS on the real broker, a registry with a password, least rights, and no trace of a secret anywhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from infra.cluster.settings import ROOT, Cluster
+from tests.cluster.canary import files_with, found_in
+from tests.cluster.conftest import CANARY, REGISTRY_CANARY, Run, as_json, cancel_all, messages, parquet_files, traffic, wait_for
+from tocsin.flink.rest import FlinkRest
+
+JOB = Path(__file__).parent / "secure.yaml"
+SECRETS = [CANARY, REGISTRY_CANARY]
+SCHEMA = (ROOT / "tests/faults/reading_v1.avsc").read_text()
+NAME = "secure.readings"
+
+# As docs/security.md has it: what a job needs, and nothing more.
+LEAST = [
+    (ResourceType.TOPIC, "secure.readings", ResourcePatternType.LITERAL, AclOperation.READ),
+    (ResourceType.TOPIC, "secure.alarms", ResourcePatternType.LITERAL, AclOperation.WRITE),
+    (ResourceType.TOPIC, "secure.rejects", ResourcePatternType.LITERAL, AclOperation.WRITE),
+    (ResourceType.TRANSACTIONAL_ID, "tocsin.secure", ResourcePatternType.PREFIXED, AclOperation.WRITE),
+    (ResourceType.GROUP, "tocsin.secure", ResourcePatternType.PREFIXED, AclOperation.READ),
+]
+
+
+def binding(right: tuple[Any, ...]) -> AclBinding:
+    kind, name, pattern, operation = right
+    return AclBinding(kind, name, pattern, "User:tocsin", "*", operation, AclPermissionType.ALLOW)
+
+
+def removal(right: tuple[Any, ...]) -> AclBindingFilter:
+    kind, name, pattern, operation = right
+    return AclBindingFilter(kind, name, pattern, "User:tocsin", "*", operation, AclPermissionType.ALLOW)
+
+
+@pytest.fixture(scope="module")
+def rights(admin: AdminClient) -> Iterator[None]:
+    for future in admin.create_acls([binding(right) for right in LEAST]).values():
+        future.result(30)
+    yield
+    for future in admin.delete_acls([removal(right) for right in LEAST]).values():
+        future.result(30)
+
+
+class _Registry(BaseHTTPRequestHandler):
+    """The calls of a Confluent-compatible registry that a reader makes, behind basic authentication."""
+
+    def do_GET(self) -> None:
+        wanted = "Basic " + base64.b64encode(f"me:{REGISTRY_CANARY}".encode()).decode()
+        if self.headers.get("Authorization") != wanted:
+            return self._answer(401, {"error_code": 401, "message": "Unauthorized"})
+        path = unquote(self.path.partition("?")[0]).rstrip("/")
+        if path == f"/subjects/{NAME}-value/versions":
+            return self._answer(200, [1])
+        if path == f"/subjects/{NAME}-value/versions/1":
+            return self._answer(200, {"subject": f"{NAME}-value", "version": 1, "id": 1, "schema": SCHEMA})
+        return self._answer(404, {"error_code": 40403, "message": "not found"})
+
+    def _answer(self, code: int, body: Any) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def given(cluster: Cluster, registry: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "SECURE_BROKERS": cluster.at("kafka_secure"), "SECURE_CA": str(cluster.certificate), "LAKE": str(tmp_path / "lake"),
+        "REGISTRY": registry, "TOCSIN_ALLOW_FOLDERS": f"{ROOT}{os.pathsep}{tmp_path}{os.pathsep}{cluster.folder}",
+    }  # fmt: skip
+
+
+def test_the_finder_finds_what_is_packed() -> None:
+    from apache_beam.internal import pickler
+
+    assert found_in(pickler.dumps({"password": CANARY, "more": "x" * 500}), SECRETS) == [CANARY]
+    assert found_in(f"user:{REGISTRY_CANARY}".encode("utf-16-le"), SECRETS) == [REGISTRY_CANARY]
+    assert found_in(base64.b64encode(b"a long text before " + CANARY.encode()), SECRETS) == [CANARY]
+    assert not found_in(pickler.dumps({"password": "env:KAFKA_PASSWORD"}), SECRETS)
+
+
+def test_with_least_rights_and_without_a_trace(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], rights: None, given: dict[str, str], tmp_path: Path
+) -> None:
+    topics("secure.readings", "secure.alarms", "secure.rejects")
+    outputs = []
+    with traffic(cluster, "secure.readings"):
+        outputs += [tocsin("submit", JOB, **given), tocsin("plan", JOB, **given), tocsin("plan", JOB, "--json", **given)]
+        wait_for("output", lambda: len(parquet_files(tmp_path / "lake")) > 3)
+        wait_for("alarms", lambda: messages(cluster.at("kafka"), "secure.alarms"))
+        outputs += [
+            tocsin("savepoint", "secure"),
+            tocsin("status", "secure"),
+            tocsin("logs", "secure", "--full", "--lines", 100000),
+        ]
+        assert as_json(tocsin("status", "secure", "--json"))["balances"]
+        answers = rest_answers(cluster)
+        assert b"tocsin_version" in b"".join(answers.values()) or len(answers) > 15
+    for output in outputs:
+        assert not found_in((output.stdout + output.stderr).encode(), SECRETS)
+    assert not [path for path, answer in answers.items() if found_in(answer, SECRETS)]
+    # Logs, configuration, checkpoints, savepoints, the job as Flink keeps it, and the code that was uploaded.
+    assert (cluster.folder / "flink" / "checkpoints").is_dir()
+    assert not files_with(cluster.folder, SECRETS)
+    assert not files_with(tmp_path / "lake", SECRETS)
+
+
+def rest_answers(cluster: Cluster) -> dict[str, bytes]:
+    """What Flink's REST interface tells of its jobs and itself, all links followed one level down."""
+    import httpx
+
+    rest = FlinkRest(f"http://{cluster.at('flink_rest')}")
+    job = rest.job("secure").id
+    paths = ["/config", "/jobmanager/config", "/jobmanager/environment", "/jobmanager/metrics", "/taskmanagers", "/jobs/overview"]
+    paths += [
+        f"/jobs/{job}{rest}"
+        for rest in ("", "/config", "/plan", "/accumulators", "/exceptions", "/checkpoints", "/checkpoints/config", "/metrics")
+    ]
+    paths += [f"/jobs/{job}/vertices/{vertex['id']}" for vertex in rest.get(f"/jobs/{job}")["vertices"]]
+    paths += [f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics" for vertex in rest.get(f"/jobs/{job}")["vertices"]]
+    for manager in rest.get("/taskmanagers")["taskmanagers"]:
+        paths += [f"/taskmanagers/{manager['id']}{rest}" for rest in ("", "/log", "/stdout", "/thread-dump", "/metrics")]
+    answers = {path: httpx.get(rest.url + path, timeout=30) for path in paths}
+    assert answers[f"/jobs/{job}/config"].status_code == 200
+    return {path: answer.content for path, answer in answers.items()}
+
+
+@pytest.mark.parametrize("right", LEAST, ids=lambda right: f"{right[0].name}.{right[1]}")
+def test_without_a_right_it_says_so(
+    right: tuple[Any, ...], cluster: Cluster, tocsin: Run, rights: None, given: dict[str, str], admin: AdminClient
+) -> None:
+    for future in admin.delete_acls([removal(right)]).values():
+        future.result(30)
+    try:
+        with traffic(cluster, "secure.readings"):
+            found = tocsin("submit", JOB, check=False, **given)
+            said = found.stderr
+            if found.returncode == 0:
+                # A right that is needed with the first alarm only.
+                def failure() -> str:
+                    failures = as_json(tocsin("status", "secure", "--json"))["failures"]
+                    return str(failures[0][1]) if failures else ""
+
+                said = wait_for("failure", failure, 90)
+    finally:
+        cancel_all(cluster)
+        for future in admin.create_acls([binding(right)]).values():
+            future.result(30)
+    assert "authoriz" in said.lower() or "may not" in said
+    assert right[1] in said or "transactional" in said.lower()
+    assert "Traceback" not in said
+    assert not found_in(said.encode(), SECRETS)
+
+
+def test_a_wrong_password_is_told_without_it(tocsin: Run, given: dict[str, str], rights: None) -> None:
+    found = tocsin("submit", JOB, check=False, **given, KAFKA_PASSWORD="wrong-but-also-secret")
+    assert found.returncode == 1
+    assert "authentication" in found.stderr.lower()
+    assert "wrong-but-also-secret" not in found.stdout + found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_missing_secret_is_named(tocsin: Run, given: dict[str, str]) -> None:
+    environment = dict(given)
+    text = JOB.read_text().replace("env:KAFKA_PASSWORD", "env:KAFKA_PASSWORT").replace("../faults", str(ROOT / "tests/faults"))
+    job = Path(given["LAKE"]).parent / "secure.yaml"
+    job.write_text(text)
+    found = tocsin("submit", job, check=False, **environment)
+    assert found.returncode == 1
+    assert "KAFKA_PASSWORT" in found.stderr
+
+
+def test_a_registry_that_refuses_is_named(tocsin: Run, given: dict[str, str], cluster: Cluster, rights: None) -> None:
+    text = (
+        JOB.read_text()
+        .replace("env:REGISTRY_USER_INFO", "env:STRANGER_PASSWORD")
+        .replace("../faults", str(ROOT / "tests/faults"))
+    )
+    job = Path(given["LAKE"]).parent / "secure.yaml"
+    job.write_text(text)
+    with traffic(cluster, "secure.readings"):
+        found = tocsin("submit", job, check=False, **given)
+    assert found.returncode == 1
+    assert "the schema registry at http://127.0.0.1" in found.stderr
+    assert "stranger-password" not in found.stdout + found.stderr
