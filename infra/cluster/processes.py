@@ -280,7 +280,6 @@ def _flink(cluster: Cluster) -> str:
         "state.savepoints.dir": f"file://{folder}/flink/savepoints",
         "execution.checkpointing.interval": "1 s",
         "execution.checkpointing.timeout": "60 s",
-        "execution.checkpointing.tolerable-failed-checkpoints": 100,
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "restart-strategy.type": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 2147483647,
