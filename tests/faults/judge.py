@@ -47,13 +47,17 @@ class Verdict:
 
 def judge(oracle: Oracle, lake: Path, alarm_topic: str, reject_topic: str, until: int) -> Verdict:
     """Compare everything whose time is up at `until` (microseconds)."""
+    # First what the job has written, then the topic: nothing can be written of what was not in the topic before.
+    readings, late = (_query(lake, dataset, "_partition, _offset") for dataset in ("readings", "late"))
+    windows = _query(lake, "windows", "sensor, epoch_us(window_start), revision, readings, mean, least, most")
+    alarms, rejects = consumed(oracle.brokers, alarm_topic), consumed(oracle.brokers, reject_topic)
     oracle.follow()
     verdict = Verdict(records=oracle.messages)
-    _judge_places(verdict, "readings", lake, oracle.kept, until - 2 * WINDOW - SLACK)
-    _judge_places(verdict, "late", lake, oracle.late, until - SLACK)
-    _judge_windows(verdict, lake, oracle, until)
-    _judge_alarms(verdict, oracle, alarm_topic, until)
-    _judge_rejects(verdict, oracle, reject_topic, until - SLACK)
+    _judge_places(verdict, "readings", readings, oracle.kept, until - 2 * WINDOW - SLACK)
+    _judge_places(verdict, "late", late, oracle.late, until - SLACK)
+    _judge_windows(verdict, windows, oracle, until)
+    _judge_alarms(verdict, alarms, oracle, until)
+    _judge_rejects(verdict, rejects, oracle, until - SLACK)
     everything = set().union(oracle.kept, oracle.late, oracle.rejected, oracle.duplicates)
     if len(everything) != len(oracle.kept) + len(oracle.late) + len(oracle.rejected) + len(oracle.duplicates):
         verdict.problems.append("the oracle's own ledger does not balance")
@@ -66,13 +70,12 @@ def _query(lake: Path, dataset: str, columns: str) -> list[Any]:
     return duckdb.sql(f"select {columns} from read_parquet('{lake}/{dataset}/**/*.parquet', hive_partitioning=false)").fetchall()
 
 
-def _judge_places(verdict: Verdict, dataset: str, lake: Path, expected: dict[tuple[int, int], int], until: int) -> None:
-    found = Counter((partition, offset) for partition, offset in _query(lake, dataset, "_partition, _offset"))
+def _judge_places(verdict: Verdict, dataset: str, rows: list[Any], expected: dict[tuple[int, int], int], until: int) -> None:
+    found = Counter((partition, offset) for partition, offset in rows)
     verdict.compare(f"rows of {dataset}", {place for place, time in expected.items() if time <= until}, found, set(expected))
 
 
-def _judge_windows(verdict: Verdict, lake: Path, oracle: Oracle, until: int) -> None:
-    rows = _query(lake, "windows", "sensor, epoch_us(window_start), revision, readings, mean, least, most")
+def _judge_windows(verdict: Verdict, rows: list[Any], oracle: Oracle, until: int) -> None:
     found = Counter((row[0], row[1], row[2]) for row in rows)
     wanted, possible = oracle.results(until), oracle.results(2**62)
     verdict.compare("windows", set(wanted), found, set(possible))
@@ -88,9 +91,9 @@ def _same(expected: tuple[Any, ...], row: tuple[Any, ...]) -> bool:
     return expected[0] == row[0] and all(math.isclose(a, b, rel_tol=1e-12) for a, b in zip(expected[1:], row[1:], strict=True))
 
 
-def _judge_alarms(verdict: Verdict, oracle: Oracle, topic: str, until: int) -> None:
+def _judge_alarms(verdict: Verdict, messages: list[Any], oracle: Oracle, until: int) -> None:
     events, identities = Counter(), Counter()
-    for message in consumed(oracle.brokers, topic):
+    for message in messages:
         headers = {name: value.decode() for name, value in message.headers()}
         identities[headers["ce_id"]] += 1
         moment = datetime.fromisoformat(headers["ce_time"].replace("Z", "+00:00"))
@@ -102,10 +105,10 @@ def _judge_alarms(verdict: Verdict, oracle: Oracle, topic: str, until: int) -> N
         verdict.problems.append(f"{repeated} alarm ids were seen again")
 
 
-def _judge_rejects(verdict: Verdict, oracle: Oracle, topic: str, until: int) -> None:
+def _judge_rejects(verdict: Verdict, messages: list[Any], oracle: Oracle, until: int) -> None:
     """Dead letters are at least once: a repetition is allowed, a loss is not."""
     found = set()
-    for message in consumed(oracle.brokers, topic):
+    for message in messages:
         headers = {name: value.decode() for name, value in message.headers()}
         found.add((int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])))
     wanted = {place for place, time in oracle.rejected.items() if time <= until}
