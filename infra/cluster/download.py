@@ -28,6 +28,14 @@ def fetch(cluster: Cluster) -> None:
         _flink(cluster.jars_flink)
 
 
+def fetch_operator(cluster: Cluster) -> Path:
+    """The jar with the schemas of the operator's resources. Raises Missing."""
+    cluster.tools.mkdir(parents=True, exist_ok=True)
+    if not cluster.jars_operator.exists():
+        _maven("operator", cluster.jars_operator)
+    return next(cluster.jars_operator.glob("*.jar"))
+
+
 def _maven(profile: str, folder: Path) -> None:
     if shutil.which("mvn") is None:
         raise Missing("no mvn on the PATH; the jars come from Maven (Debian: maven)")

@@ -85,6 +85,11 @@ class Cluster:
         return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}"
 
     @property
+    def jars_operator(self) -> Path:
+        """The schemas of Flink's Kubernetes operator."""
+        return self.tools / f"operator-{versions()['FLINK_OPERATOR_VERSION']}"
+
+    @property
     def certificate(self) -> Path:
         """The secure listener's certificate, which clients trust."""
         return self.folder / "conf" / "kafka.pem"

@@ -25,12 +25,14 @@ PATIENCE = 60_000_000
 class Round:
     """One fault and its verdict.
 
-    recovery: seconds from the end of the fault's cause to a window in the lake that ended after it. whole: seconds to when
-    every output was there that was due at the recovery, alarms included.
+    recovery: seconds from the end of the fault's cause to a window in the lake that ended after it. silence: the longest time
+    without a newer window, from the strike to the verdict. whole: seconds to when every output was there that was due at the
+    recovery, alarms included.
     """
 
     fault: str
     recovery: float = 0.0
+    silence: float = 0.0
     whole: float = 0.0
     struck_for: float = 0.0
     records: int = 0
@@ -60,10 +62,10 @@ def schedule(rounds: int, seed: int) -> list[str]:
 def play(stage: Stage, name: str) -> Round:
     """Strike, wait for fresh output, judge."""
     found = Round(name)
-    began = time.monotonic()
+    began, struck_at = time.monotonic(), time.time()
     try:
         stage.wait_for_output(int((time.time() - 25) * 1e6))
-        began = time.monotonic()
+        began, struck_at = time.monotonic(), time.time()
         FAULTS[name](stage)
         found.struck_for = time.monotonic() - began
         struck = int(time.time() * 1e6)
@@ -75,7 +77,7 @@ def play(stage: Stage, name: str) -> Round:
         while verdict.is_only_incomplete and time.time() * 1e6 < struck + PATIENCE:
             time.sleep(1)
             verdict = judge(stage.oracle, stage.lake, stage.alarms, stage.rejects, until)
-        found.whole = time.time() - struck / 1e6
+        found.whole, found.silence = time.time() - struck / 1e6, stage.silence(struck_at)
         found.records, found.lost, found.duplicated = verdict.records, verdict.lost, verdict.duplicated
         found.problems = verdict.problems + stage.traffic.errors
         standing = stage.status()
@@ -89,20 +91,30 @@ def play(stage: Stage, name: str) -> Round:
     return found
 
 
+def _spread(times: list[float]) -> str:
+    return f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "-"
+
+
 def table(rounds: list[Round]) -> str:
     """The table for the report."""
     lines = [
-        "| fault | rounds | records | fresh output after s (median, most) | all output after s (most) | lost | duplicated | passed |"
+        "| fault | rounds | passed | lost | duplicated | fresh output after, s | longest silence, s | all output after, s |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    for name in dict.fromkeys(r.fault for r in rounds):
+    for name in sorted({r.fault for r in rounds}, key=list(FAULTS).index):
         of = [r for r in rounds if r.fault == name]
-        times = [r.recovery for r in of if r.recovery]
-        recovery = f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "-"
-        passed = f"{sum(r.passed for r in of)}/{len(of)}"
-        lines.append(
-            f"| {name} | {len(of)} | {max(r.records for r in of):,} | {recovery} | {max(r.whole for r in of):.1f} | {sum(r.lost for r in of)} | {sum(r.duplicated for r in of)} | {passed} |"
-        )
+        spans = " | ".join(_spread([getattr(r, what) for r in of if r.whole]) for what in ("recovery", "silence", "whole"))
+        counts = f"{sum(r.lost for r in of)} | {sum(r.duplicated for r in of)}"
+        lines.append(f"| {name} | {len(of)} | {sum(r.passed for r in of)} | {counts} | {spans} |")
+    total = f"| all | {len(rounds)} | {sum(r.passed for r in rounds)} | {sum(r.lost for r in rounds)} | {sum(r.duplicated for r in rounds)} |"
+    lines.append(
+        total
+        + " | ".join(
+            ["", *(_spread([getattr(r, what) for r in rounds if r.whole]) for what in ("recovery", "silence", "whole")), ""]
+        ).rstrip()
+    )
+    lines.append("")
+    lines.append(f"Messages in the topic at the end: {max((r.records for r in rounds), default=0):,}. Times: median, most.")
     return "\n".join(lines)
 
 
@@ -126,7 +138,7 @@ def main() -> int:
             rounds.append(played)
             mark = "ok  " if played.passed else "FAIL"
             print(
-                f"{number:3} {mark} {name:<28} fault {played.struck_for:5.1f} s, recovery {played.recovery:5.1f} s, all {played.whole:5.1f} s, "
+                f"{number:3} {mark} {name:<28} fault {played.struck_for:5.1f} s, recovery {played.recovery:5.1f} s, silence {played.silence:4.1f} s, all {played.whole:5.1f} s, "
                 f"{played.records:,} records, {played.lost} lost, {played.duplicated} duplicated",
                 flush=True,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +46,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.cluster = Cluster(folder=self.folder / "cluster", offset=self.offset, proxied=True, slots=2)
+        self._ending = threading.Event()
+        self._moved: list[float] = []
         self.lake, self.failpoints = self.folder / "lake", self.folder / "failpoints"
 
     def __enter__(self) -> Stage:
@@ -72,8 +76,10 @@ class Stage:
         self.oracle = Oracle(self.brokers, self.topic)
         self.traffic.start()
         self.command("submit", JOB, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def __exit__(self, *_: Any) -> None:
+        self._ending.set()
         if hasattr(self, "traffic"):
             self.traffic.end()
         self.proxy.mode = "open"
@@ -161,6 +167,20 @@ class Stage:
             if stamp and not file.name.startswith("."):
                 newest = max(newest, int(time.mktime(time.strptime(stamp[1] + " UTC", "%Y%m%dT%H%M%S %Z")) - time.timezone))
         return newest * 1_000_000 + WINDOW if newest else 0
+
+    def _watch(self) -> None:
+        """Note when the newest output went on."""
+        newest = 0
+        while not self._ending.wait(0.4):
+            found = self.newest_output()
+            if found > newest:
+                newest = found
+                self._moved.append(time.time())
+
+    def silence(self, since: float) -> float:
+        """The longest time, in seconds, without newer output from a moment until now."""
+        moments = [since, *(moment for moment in list(self._moved) if moment > since), time.time()]
+        return max(later - earlier for earlier, later in itertools.pairwise(moments))
 
     def wait_for_output(self, moment: int, patience: float = 75) -> float:
         """Seconds until a window that ends after a moment (microseconds) is in the lake."""

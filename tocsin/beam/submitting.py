@@ -154,6 +154,9 @@ def switches(job: Job, address: Address, settings: Settings, code: Path, state: 
         f"--max_bundle_time_mills={BUNDLE_TIME}",
         # Without this the output of a bundle waits in a buffer, and watermarks stall.
         "--finish_bundle_before_checkpointing",
+        # (a switch that is on by default, so this turns it off) Flink names the state of the start of a source after what it is
+        # chained to, which depends on the parallelism: a savepoint could not be taken to another.
+        "--operator_chaining",
         "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation",
         f"--user_agent={agent(__version__, code.stem.rpartition('-')[2], state)}",

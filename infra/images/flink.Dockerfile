@@ -1,0 +1,13 @@
+# Flink with Beam's runner on its class path; also the job server.
+ARG FLINK_VERSION
+FROM maven:3.9-eclipse-temurin-17 AS jars
+ARG FLINK_LINE
+ARG BEAM_RUNNER_VERSION
+COPY infra/pom.xml /build/pom.xml
+RUN mvn -q -B -f /build/pom.xml -Prunner dependency:copy-dependencies -DoutputDirectory=/jars
+
+FROM flink:${FLINK_VERSION}-scala_2.12-java17
+COPY --from=jars /jars /opt/flink/lib/
+COPY infra/cluster/JobServer.java infra/images/job-server.sh /opt/tocsin/
+# Metrics for Prometheus come with Flink as a plugin.
+EXPOSE 8081 8097 8098 8099 9249

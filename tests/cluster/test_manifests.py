@@ -1,0 +1,118 @@
+"""The Kubernetes manifests render and meet the schemas of Kubernetes and of Flink's operator; compose says the same.
+
+Nothing here was run on Kubernetes or Docker: infra/README.md says so too.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from infra.cluster.download import fetch_operator
+from infra.cluster.processes import processes
+from infra.cluster.settings import INFRA, Cluster, versions
+
+SCHEMAS = "META-INF/fabric8/{}s.flink.apache.org-v1.yml"
+
+
+def render(folder: Path) -> list[Any]:
+    tool = ["kubectl", "kustomize"] if shutil.which("kubectl") else ["kustomize", "build"]
+    if shutil.which(tool[0]) is None:
+        pytest.skip("neither kubectl nor kustomize is installed")
+    found = subprocess.run([*tool, str(folder)], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    return [document for document in yaml.safe_load_all(found.stdout) if document]
+
+
+def operator_schema(kind: str) -> Any:
+    with zipfile.ZipFile(fetch_operator(Cluster())) as jar:
+        definition = yaml.safe_load(jar.read(SCHEMAS.format(kind.lower())))
+    # What every resource has, which the API server knows without being told.
+    everywhere = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
+    version = next(version for version in definition["spec"]["versions"] if version["name"] == "v1beta1")
+    schema = strict(version["schema"]["openAPIV3Schema"])
+    schema["properties"] |= everywhere
+    return schema
+
+
+def strict(schema: Any) -> Any:
+    """An object refuses what its schema does not name, as the API server's strict validation does."""
+    if isinstance(schema, dict):
+        made = {key: strict(value) for key, value in schema.items()}
+        if isinstance(made.get("properties"), dict) and "additionalProperties" not in made:
+            made["additionalProperties"] = bool(made.get("x-kubernetes-preserve-unknown-fields", False))
+        return made
+    return [strict(item) for item in schema] if isinstance(schema, list) else schema
+
+
+@pytest.mark.parametrize("overlay", ["base", "trial"])
+def test_the_manifests_render_and_meet_their_schemas(overlay: str) -> None:
+    documents = render(INFRA / "kubernetes" / overlay)
+    assert len(documents) > 8
+    for document in documents:
+        if document["apiVersion"].startswith("flink.apache.org/"):
+            jsonschema.validate(document, operator_schema(document["kind"]))
+        else:
+            kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_check_of_the_operators_resource_can_fail() -> None:
+    flink = next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")
+    schema = operator_schema("FlinkDeployment")
+    jsonschema.validate(flink, schema)
+    flink["spec"]["taskManager"]["replicaz"] = 2
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(flink, schema)
+
+
+def test_versions_stand_in_one_file() -> None:
+    known = versions()
+    for document in render(INFRA / "kubernetes" / "trial"):
+        template = document.get("spec", {}).get("template", {}) if isinstance(document.get("spec"), dict) else {}
+        for container in template.get("spec", {}).get("containers", []):
+            name, _, tag = container["image"].partition(":")
+            wanted = {"tocsin-flink": known["FLINK_VERSION"], "apache/kafka": known["KAFKA_VERSION"]}.get(name)
+            assert wanted is None or tag == wanted, container["image"]
+    flink = next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")["spec"]
+    assert flink["image"] == f"tocsin-flink:{known['FLINK_VERSION']}"
+    assert flink["flinkVersion"] == "v" + known["FLINK_LINE"].replace(".", "_")
+
+
+def test_compose_has_the_same_topology() -> None:
+    services = yaml.safe_load((INFRA / "compose.yaml").read_text())["services"]
+    here = {process.name for process in processes(Cluster())}
+    assert here <= services.keys()
+    for name, service in services.items():
+        for other in service.get("depends_on", []):
+            assert other in services, name
+        if "build" in service:
+            assert (INFRA.parent / service["build"]["dockerfile"]).is_file()
+    assert services["workers"]["network_mode"] == "service:taskmanager"
+
+
+def test_containers_set_what_the_cluster_here_sets(tmp_path: Path) -> None:
+    """The switches that were found by running: the same in all three places."""
+    from infra.cluster.processes import prepare
+
+    cluster = Cluster(folder=tmp_path)
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "meta.properties").touch()
+    prepare(cluster)
+    here = yaml.safe_load((tmp_path / "conf" / "config.yaml").read_text())
+    compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
+    flink = next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")["spec"]
+    there = yaml.safe_load(compose["x-flink"]["environment"]["FLINK_PROPERTIES"]), flink["flinkConfiguration"]
+    for name in (
+        "restart-strategy.type", "restart-strategy.fixed-delay.attempts", "restart-strategy.fixed-delay.delay", "heartbeat.interval",
+        "heartbeat.timeout", "classloader.resolve-order", "metrics.reporter.prometheus.factory.class",
+    ):  # fmt: skip
+        for settings in there:
+            assert str(settings[name]) == str(here[name]), name
