@@ -125,7 +125,7 @@ def test_with_least_rights_and_without_a_trace(
             tocsin("status", "secure"),
             tocsin("logs", "secure", "--full", "--lines", 100000),
         ]
-        assert as_json(tocsin("status", "secure", "--json"))["balances"]
+        wait_for("a balanced ledger", lambda: as_json(tocsin("status", "secure", "--json"))["balances"])
         answers = rest_answers(cluster)
         assert b"tocsin_version" in b"".join(answers.values()) or len(answers) > 15
     for output in outputs:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from tocsin.cli.cluster import name_of, rest_of
 from tocsin.cli.console import DONE, say, show_json, table
 from tocsin.flink.standing import Standing, is_known, standing_of
-from tocsin.parts.ledger import FATES
+from tocsin.parts.ledger import FATES, StepCount
 
 
 def status(job: str | None = None, *, flink: str | None = None, json: bool = False) -> int:
@@ -57,13 +57,17 @@ def _tell(standing: Standing) -> None:
         say(
             table(
                 ["step", *FATES, "balances"],
-                [[n, *(getattr(c, f) for f in FATES), c.balances] for n, c in counted],
+                [[n, *(getattr(c, f) for f in FATES), _balance(c)] for n, c in counted],
                 right=(1, 2, 3, 4, 5),
             )
         )
         say("counted since the last start or restart")
     for moment, text in standing.failures[:5]:
         say(f"{_time(moment)} failed: {text}")
+
+
+def _balance(count: StepCount) -> str:
+    return "yes" if count.balances else f"{count.in_flight:,} in flight" if count.in_flight > 0 else "no"
 
 
 def _last(checkpoints: dict[str, int]) -> str:

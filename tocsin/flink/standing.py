@@ -51,6 +51,7 @@ class Standing:
         found = asdict(self)
         found["ledger"] = self.ledger.as_dict()
         found["balances"] = self.ledger.balances
+        found["in_flight"] = {step: count.in_flight for step, count in self.ledger.steps.items() if count.in_flight}
         return found
 
 

@@ -20,7 +20,12 @@ class StepCount:
     @property
     def balances(self) -> bool:
         """Whether every row is accounted for."""
-        return self.read == self.kept + self.late + self.rejected + self.filtered
+        return self.in_flight == 0
+
+    @property
+    def in_flight(self) -> int:
+        """Rows that were read and whose fate is not counted yet: more than 0 only while a job runs."""
+        return self.read - self.kept - self.late - self.rejected - self.filtered
 
 
 @dataclass(frozen=True)
