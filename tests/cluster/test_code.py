@@ -37,7 +37,7 @@ pipeline:
       name: Read
       config: {topic: code, schema: SCHEMA, event_time: at, out_of_orderness: 1 s, idle_after: 10 min}
     - type: Aggregate
-      config: {every: 2 s, by: [sensor], measures: {widest: widest(value), most: max(value)}}
+      config: {every: 2 s, by: [sensor], measures: {widest: {theirs/widest: {of: value}}, most: max(value)}}
     - {type: WriteToLake, config: {lake: "${LAKE}", dataset: code, span: 2 s}}
 """
 

@@ -57,7 +57,7 @@ def test_the_life_of_a_job(cluster: Cluster, tocsin: Run, topics: Callable[..., 
         count = len(parquet_files(lake))
         tocsin("submit", JOB, "--from-savepoint", stopped, **changed)
         wait_for("output after the savepoint", lambda: len(parquet_files(lake)) > count + 3)
-        assert "life" in tocsin("logs", "life").stdout
+        assert "org.apache.flink" in tocsin("logs", "life").stdout
         tocsin("stop", "life", "--discard")
     stopped_twice = tocsin("stop", "life", check=False)
     assert stopped_twice.returncode == 2

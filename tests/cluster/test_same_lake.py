@@ -99,6 +99,7 @@ def test_the_same_lake_on_flink(
     assert wanted_alarms
     try:
         wait_for("the whole lake", lambda: files(tmp_path / "live", until).keys() >= wanted.keys())
+        wait_for("all alarms", lambda: len(alarms(brokers, f"same.{job}.live.alarms", until)) >= len(wanted_alarms))
     finally:
         standing = as_json(tocsin("status", job, "--json"))
     tocsin("stop", job, "--discard")

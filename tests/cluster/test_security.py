@@ -37,6 +37,7 @@ NAME = "secure.readings"
 LEAST = [
     (ResourceType.TOPIC, "secure.readings", ResourcePatternType.LITERAL, AclOperation.READ),
     (ResourceType.TOPIC, "secure.alarms", ResourcePatternType.LITERAL, AclOperation.WRITE),
+    (ResourceType.TOPIC, "secure.alarms", ResourcePatternType.LITERAL, AclOperation.READ),
     (ResourceType.TOPIC, "secure.rejects", ResourcePatternType.LITERAL, AclOperation.WRITE),
     (ResourceType.TRANSACTIONAL_ID, "tocsin.secure", ResourcePatternType.PREFIXED, AclOperation.WRITE),
     (ResourceType.GROUP, "tocsin.secure", ResourcePatternType.PREFIXED, AclOperation.READ),
@@ -54,7 +55,8 @@ def removal(right: tuple[Any, ...]) -> AclBindingFilter:
 
 
 @pytest.fixture(scope="module")
-def rights(admin: AdminClient) -> Iterator[None]:
+def rights(admin: AdminClient, topics: Callable[..., None]) -> Iterator[None]:
+    topics("secure.readings", "secure.alarms", "secure.rejects")
     for future in admin.create_acls([binding(right) for right in LEAST]).values():
         future.result(30)
     yield
@@ -112,9 +114,8 @@ def test_the_finder_finds_what_is_packed() -> None:
 
 
 def test_with_least_rights_and_without_a_trace(
-    cluster: Cluster, tocsin: Run, topics: Callable[..., None], rights: None, given: dict[str, str], tmp_path: Path
+    cluster: Cluster, tocsin: Run, rights: None, given: dict[str, str], tmp_path: Path
 ) -> None:
-    topics("secure.readings", "secure.alarms", "secure.rejects")
     outputs = []
     with traffic(cluster, "secure.readings"):
         outputs += [tocsin("submit", JOB, **given), tocsin("plan", JOB, **given), tocsin("plan", JOB, "--json", **given)]
@@ -157,14 +158,15 @@ def rest_answers(cluster: Cluster) -> dict[str, bytes]:
     return {path: answer.content for path, answer in answers.items()}
 
 
-@pytest.mark.parametrize("right", LEAST, ids=lambda right: f"{right[0].name}.{right[1]}")
+@pytest.mark.parametrize("right", LEAST, ids=lambda right: f"{right[0].name}.{right[1]}.{right[3].name}")
 def test_without_a_right_it_says_so(
     right: tuple[Any, ...], cluster: Cluster, tocsin: Run, rights: None, given: dict[str, str], admin: AdminClient
 ) -> None:
     for future in admin.delete_acls([removal(right)]).values():
         future.result(30)
     try:
-        with traffic(cluster, "secure.readings"):
+        with traffic(cluster, "secure.readings") as sending:
+            sending.poison = 1000
             found = tocsin("submit", JOB, check=False, **given)
             said = found.stderr
             if found.returncode == 0:

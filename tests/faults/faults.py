@@ -87,6 +87,20 @@ def schema_changed(stage: Stage) -> None:
     stage.traffic.schema = 3 - stage.traffic.schema
 
 
+def repeated(stage: Stage) -> None:
+    """1,500 messages of the last seconds come again, shuffled."""
+    before = stage.traffic.sent
+    stage.traffic.again = 1500
+    stage.wait_for("repetition", lambda: stage.traffic.again == 0, 30)
+    _struck(stage.traffic.sent >= before + 1500, "too few messages to repeat")
+
+
+def replayed(stage: Stage) -> None:
+    """The job begins anew, without its state, and reads the whole topic again over the same lake and alarms."""
+    stage.command("stop", "survive", "--discard")
+    stage.submit()
+
+
 def upgraded(stage: Stage) -> None:
     """Savepoint, stop, start with another threshold."""
     stage.threshold = 55 if stage.threshold == 50 else 50
@@ -190,6 +204,8 @@ FAULTS: dict[str, Callable[[Stage], None]] = {
     "poison messages": poison,
     "partition added": partition_added,
     "schema changed": schema_changed,
+    "messages repeated, shuffled": repeated,
+    "whole topic replayed": replayed,
     "upgrade, new threshold": upgraded,
     "rescaled": rescaled,
     "zombie worker": zombie_worker,

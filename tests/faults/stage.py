@@ -75,7 +75,7 @@ class Stage:
         self.traffic = Traffic(self.brokers, self.topic, self.seed)
         self.oracle = Oracle(self.brokers, self.topic)
         self.traffic.start()
-        self.command("submit", JOB, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
+        self.submit()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def __exit__(self, *_: Any) -> None:
@@ -99,6 +99,10 @@ class Stage:
         if check and found.returncode:
             raise RuntimeError(f"{' '.join(command[2:])}: {found.stdout}{found.stderr}")
         return found
+
+    def submit(self) -> None:
+        """Start the job without any state."""
+        self.command("submit", JOB, "--parallelism", self.parallelism, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
 
     def upgrade(self) -> None:
         """Replace the job, with the threshold and parallelism as they are now."""

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 import zlib
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ class Traffic(threading.Thread):
         self.random = random.Random(seed)
         self.partitions = 2
         self.poison = 0
+        # How many of the last messages are to be sent again, in another order.
+        self.again = 0
+        self._last: deque[tuple[int, bytes]] = deque(maxlen=3000)
         self.schema = 1
         self.sent = 0
         self.errors: list[str] = []
@@ -51,6 +55,8 @@ class Traffic(threading.Thread):
             wanted = int((time.monotonic() - began) * self.rate)
             while self.sent < wanted:
                 self._one()
+            if self.again:
+                self._repeat()
             self._producer.poll(0)
             time.sleep(0.01)
 
@@ -59,6 +65,13 @@ class Traffic(threading.Thread):
         self._ending.set()
         self.join()
         self._producer.flush(120)
+
+    def _repeat(self) -> None:
+        chosen = list(self._last)[-self.again :]
+        self.random.shuffle(chosen)
+        for partition, message in chosen:
+            self._send(partition, message)
+        self.again = 0
 
     def _one(self) -> None:
         number = self.sent % (self.sensors * self.partitions)
@@ -77,6 +90,7 @@ class Traffic(threading.Thread):
             return
         message = self._encoded(sensor, at, value)
         self._send(partition, message)
+        self._last.append((partition, message))
         if kind > 0.99:
             self._send(partition, message)
 

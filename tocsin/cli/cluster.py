@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,5 +109,7 @@ def rest_of(flink: str | None) -> FlinkRest:
 
 
 def name_of(job: str) -> str:
-    """A job's name on the cluster, from its file or name."""
-    return flink_name(Path(job).stem) if job.endswith((".yaml", ".yml")) else job
+    """A job's name on the cluster, from its file, its own name or that on the cluster; an id as it is."""
+    if re.fullmatch(r"[0-9a-f]{32}", job):
+        return job
+    return flink_name(Path(job).stem if job.endswith((".yaml", ".yml")) else job)

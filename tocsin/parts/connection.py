@@ -6,13 +6,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, model_validator
 
 from tocsin.parts.failure import Failure
 from tocsin.parts.fence import BROKERS_VARIABLE, KAFKA_SETTINGS, SECRETS, check_hosts, check_settings
 from tocsin.parts.part import Param
 
 DEFAULT_BROKERS = "localhost:9092"
+
+
+class Heard:
+    """Keeps what a client was told of a broker that does not let it in: the error of its call is only that time is over."""
+
+    def __init__(self) -> None:
+        self.refusal: str | None = None
+
+    def __call__(self, error: Any) -> None:
+        """As librdkafka's `error_cb`."""
+        from confluent_kafka import KafkaError
+
+        if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED):
+            self.refusal = str(error.str())
 
 
 class Kafka(BaseModel):
@@ -23,6 +37,8 @@ class Kafka(BaseModel):
     settings: dict[str, str | int | float | bool] = Param(
         {}, help="settings of librdkafka, such as security.protocol: SASL_SSL; secrets as env:NAME or file:/path"
     )
+
+    _heard: Heard = PrivateAttr(default_factory=Heard)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> Kafka:
@@ -43,7 +59,16 @@ class Kafka(BaseModel):
     def client_settings(self, **defaults: Any) -> dict[str, Any]:
         """Settings for a client, with secrets resolved. Raises Failure for a reference that leads nowhere."""
         resolved = {name: resolve(value, name) if name in SECRETS else value for name, value in self.settings.items()}
-        return {**defaults, **resolved, "bootstrap.servers": self.address()}
+        return {**defaults, **resolved, "bootstrap.servers": self.address(), "error_cb": self._heard}
+
+    def why(self, error: Any, client: Any = None) -> str:
+        """The reason of an error of a client that was made with these settings: a refusal to let it in where there was one.
+
+        client: where it has to be asked first for what it heard, which a client's own callback must not do.
+        """
+        if client is not None:
+            client.poll(0)
+        return self._heard.refusal or str(error.str())
 
 
 def resolve(value: Any, name: str) -> Any:

@@ -16,6 +16,7 @@ class Producer:
     def __init__(self, kafka: Kafka) -> None:
         import confluent_kafka
 
+        self.kafka = kafka
         self.address = kafka.address()
         self._error: str | None = None
         settings = kafka.client_settings(
@@ -47,7 +48,7 @@ class Producer:
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is not None and self._error is None:
-            self._error = f"cannot write to the topic '{message.topic()}' at {self.address}: {error.str()}"
+            self._error = f"cannot write to the topic '{message.topic()}' at {self.address}: {self.kafka.why(error)}"
 
     def flush(self) -> None:
         """Wait until every message is acknowledged. Raises Failure for one that was not."""

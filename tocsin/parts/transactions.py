@@ -18,7 +18,8 @@ from tocsin.parts.failure import Failure
 from tocsin.parts.producer import Headers
 
 Message = tuple[bytes | None, bytes | None, Headers]
-_PATIENCE = 60.0
+# Seconds for a unit: less than a checkpoint may take, so that what is wrong is told.
+_PATIENCE = 40.0
 # Seconds for one call.
 _CALL = 3.0
 
@@ -43,6 +44,10 @@ class Transactions:
             kinds._TRANSPORT, kinds._TIMED_OUT, kinds._ALL_BROKERS_DOWN, kinds._WAIT_COORD,
         }  # fmt: skip
         self._fencing = {kinds._FENCED, kinds.INVALID_PRODUCER_EPOCH}
+        self._refusals = {
+            kinds.TOPIC_AUTHORIZATION_FAILED, kinds.GROUP_AUTHORIZATION_FAILED, kinds.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            kinds.CLUSTER_AUTHORIZATION_FAILED, kinds._AUTHENTICATION,
+        }  # fmt: skip
         try:
             self._open()
         except confluent_kafka.KafkaException as error:
@@ -55,9 +60,18 @@ class Transactions:
         self._producer = self._client.Producer(self.kafka.client_settings(**ours))
         self._until(self._in_time(self._producer.init_transactions))
         self._group = self._client.Consumer(self.kafka.client_settings(**mark))
-        place = [self._client.TopicPartition(self.topic, 0)]
-        found = self._until(lambda left: self._group.committed(place, timeout=left))
-        self.done = max(int(found[0].offset), 0)
+        self.done = max(int(self._until(self._mark)), 0)
+
+    def _mark(self, seconds: float) -> int:
+        try:
+            found = self._group.committed([self._client.TopicPartition(self.topic, 0)], timeout=seconds)
+        except self._client.KafkaException:
+            # A group that may not be read has no coordinator that could say so: the call only runs out of time.
+            told = self._group.poll(0)
+            if told is not None and told.error() is not None and told.error().code() in self._refusals:
+                raise self._client.KafkaException(told.error()) from None
+            raise
+        return int(found[0].offset)
 
     def write(self, unit: int, messages: Sequence[Message]) -> bool:
         """Commit a unit: all its messages or none. Units rise; one that is done is skipped, which is what False says.
@@ -72,7 +86,7 @@ class Transactions:
                 self._commit(unit, messages)
                 self.done = unit
             except self._client.KafkaException as error:
-                if error.args[0].code() in self._fencing or time.monotonic() > deadline:
+                if error.args[0].code() in self._fencing | self._refusals or time.monotonic() > deadline:
                     raise self._failure(error) from None
                 # A call of librdkafka that a lost connection has left hanging never ends; a new producer knows what was
                 # committed and does the rest.
@@ -141,4 +155,8 @@ class Transactions:
         cause = error.args[0]
         if cause.code() in self._fencing:
             return Failure(f"another writer of '{self.topic}' has taken over from this one (transactional id {self.identity})")
-        return Failure(f"cannot write to the topic '{self.topic}' at {self.kafka.address()} in a transaction: {cause.str()}")
+        hint = " (docs/security.md lists the rights that a job needs)" if cause.code() in self._refusals else ""
+        return Failure(
+            f"cannot write to the topic '{self.topic}' at {self.kafka.address()} in a transaction of {self.identity}: "
+            f"{self.kafka.why(cause)}{hint}"
+        )

@@ -31,6 +31,8 @@ from tocsin.api import (
 _PATIENCE = 10.0
 # Errors that librdkafka gets over by itself.
 _PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+# The client looks for the coordinator of a group that this source never joins: it needs no right to one.
+_NOT_OURS = {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 class ReadTelemetry(Source):
@@ -113,7 +115,7 @@ class ReadTelemetry(Source):
                 raise Failure(f"'{self.topic}' has no partition {unknown[0]}; it has {len(partitions)}, from 0")
             return [self._split(consumer, partition, live) for partition in partitions]
         except KafkaException as error:
-            raise self._unreachable(error) from None
+            raise self._unreachable(error, consumer) from None
         finally:
             consumer.close()
 
@@ -141,11 +143,11 @@ class ReadTelemetry(Source):
             start = found[0].offset if found[0].offset >= 0 else high
         return Split(self.topic, partition, start, None if live else high)
 
-    def _unreachable(self, error: KafkaException) -> Failure:
+    def _unreachable(self, error: KafkaException, consumer: Consumer) -> Failure:
         cause = error.args[0]
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
-        return Failure(f"no answer from Kafka at {self.kafka.address()}: {cause.str()}")
+        return Failure(f"no answer from Kafka at {self.kafka.address()}: {self.kafka.why(cause, consumer)}")
 
     def _consumer(self) -> Consumer:
         settings = self.kafka.client_settings(
@@ -202,7 +204,7 @@ class ReadTelemetry(Source):
                     f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
                     f"the job: {fault.str()}); start again with `start: earliest` or `offsets`, and count what is lost"
                 )
-            if fault.fatal() or (not fault.retriable() and fault.code() not in _PASSING):
+            if fault.fatal() or (not fault.retriable() and fault.code() not in _PASSING | _NOT_OURS):
                 raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")
         return [message for message in messages if message.error() is None] if faults else messages
 
