@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from infra.cluster.settings import ROOT
-from tests.faults.faults import FAULTS, MOST, SHORT, Missed
+from tests.faults.faults import FAULTS, MOST, SHORT, Missed, possible
 from tests.faults.judge import judge
 from tests.faults.stage import Stage
 
@@ -52,7 +52,7 @@ def schedule(rounds: int, seed: int) -> list[str]:
     """Faults in random order: all of them once before any comes again."""
     source, found, counts = random.Random(seed), [], {}
     while len(found) < rounds:
-        names = list(FAULTS)
+        names = possible()
         source.shuffle(names)
         for name in names:
             counts[name] = counts.get(name, 0) + 1

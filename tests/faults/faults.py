@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from infra.cluster.control import alive, health, state
 from infra.cluster.processes import processes
 from tests.faults.stage import Stage
 from tocsin.parts.failpoint import ALARMS, LAKE
+
+
+FILTER = "tocsin_faults"
 
 
 class Missed(Exception):
@@ -147,6 +151,32 @@ def zombie_taskmanager(stage: Stage) -> None:
         helper.wait()
 
 
+def zombie_jobmanager(stage: Stage) -> None:
+    """The JobManager stands still for longer than its lease and its TaskManagers' patience, and comes back to life."""
+    pid, before = stage.pid("jobmanager"), stage.restarted()
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(25)
+    if alive(pid):
+        os.kill(pid, signal.SIGCONT)
+    stage.wait_for("restart", lambda: stage.restarted() != before and _runs(stage), 90)
+
+
+def network_cut(stage: Stage) -> None:
+    """No packet passes between TaskManager and JobManager for 20 s (a packet filter drops them); both live on."""
+    ports = ", ".join(str(stage.cluster.port(name)) for name in ("flink_rpc", "flink_blob", "taskmanager_rpc"))
+    before = stage.restarted()
+    rules = "".join(f"add rule inet {FILTER} out tcp {side} {{ {ports} }} counter drop\n" for side in ("dport", "sport"))
+    table = f"add table inet {FILTER}\nadd chain inet {FILTER} out {{ type filter hook output priority 0; }}\n"
+    subprocess.run(["nft", "-f", "-"], input=table + rules, text=True, check=True)
+    try:
+        time.sleep(20)
+        dropped = subprocess.run(["nft", "list", "table", "inet", FILTER], capture_output=True, text=True, check=True).stdout
+    finally:
+        subprocess.run(["nft", "delete", "table", "inet", FILTER], check=True)
+    _struck(any(int(number) > 0 for number in re.findall(r"packets (\d+)", dropped)), "no packet was dropped")
+    stage.wait_for("restart", lambda: stage.restarted() != before and _runs(stage), 90)
+
+
 def _runs(stage: Stage) -> bool:
     jobs = stage.rest("/jobs/overview")["jobs"]
     return any(job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"] for job in jobs)
@@ -210,6 +240,8 @@ FAULTS: dict[str, Callable[[Stage], None]] = {
     "rescaled": rescaled,
     "zombie worker": zombie_worker,
     "zombie TaskManager": zombie_taskmanager,
+    "zombie JobManager": zombie_jobmanager,
+    "JobManager cut off 20 s": network_cut,
     "Kafka cut off 15 s": _proxied("cut", 15),
     "Kafka slow 10 s": _proxied("slow", 10),
     "connections reset": reset_connections,
@@ -220,5 +252,12 @@ SHORT = (
     "worker killed", "TaskManager killed", "poison messages", "schema changed", "partition added", "crash at lake.written",
     "crash at alarms.marked", "connections reset", "upgrade, new threshold",
 )  # fmt: skip
+
+
+def possible() -> list[str]:
+    """The faults that this machine can make: a packet filter needs nftables."""
+    return [name for name in FAULTS if name != "JobManager cut off 20 s" or shutil.which("nft")]
+
+
 # A partition is added for ever: at most so often in one run.
 MOST = {"partition added": 2}

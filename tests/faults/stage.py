@@ -115,8 +115,13 @@ class Stage:
 
     def restarted(self) -> int:
         """When Flink last restarted the job, milliseconds; 0 for never. Its metric of restarts lags behind a lost TaskManager."""
-        running = [job for job in self.rest("/jobs/overview")["jobs"] if job["state"] in ("RUNNING", "RESTARTING", "FAILING")]
-        return int(self.rest(f"/jobs/{running[0]['jid']}")["timestamps"]["RESTARTING"]) if running else 0
+        try:
+            running = [job for job in self.rest("/jobs/overview")["jobs"] if job["state"] in ("RUNNING", "RESTARTING", "FAILING")]
+            times = self.rest(f"/jobs/{running[0]['jid']}")["timestamps"] if running else {}
+        except OSError:
+            # A JobManager that is starting.
+            return -1
+        return max(int(times.get("RESTARTING", 0)), int(times.get("INITIALIZING", 0)))
 
     # Processes.
 
