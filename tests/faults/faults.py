@@ -16,7 +16,6 @@ from infra.cluster.processes import processes
 from tests.faults.stage import Stage
 from tocsin.parts.failpoint import ALARMS, LAKE
 
-
 FILTER = "tocsin_faults"
 
 
@@ -178,7 +177,11 @@ def network_cut(stage: Stage) -> None:
 
 
 def _runs(stage: Stage) -> bool:
-    jobs = stage.rest("/jobs/overview")["jobs"]
+    try:
+        jobs = stage.rest("/jobs/overview")["jobs"]
+    except OSError:
+        # A JobManager that is starting.
+        return False
     return any(job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"] for job in jobs)
 
 
