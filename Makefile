@@ -37,7 +37,7 @@ test-cluster: $(READY) ## the tests that need a real Kafka and a real Flink (sta
 	$(BIN)/python -m pytest tests/cluster
 
 faults: $(READY) ## at least 50 rounds of random faults on a real cluster, each judged (SEED repeats a run)
-	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --page docs/reports/faults.md
 
 faults-short: $(READY) ## the faults that every change is tested with
 	$(BIN)/python -m tests.faults --short

@@ -5,47 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from infra.cluster.settings import ROOT
 from tests.faults.faults import FAULTS, MOST, SHORT, Missed, possible
 from tests.faults.judge import judge
+from tests.faults.report import Round, page, table
 from tests.faults.stage import Stage
 
 # Microseconds from the end of a fault until all that was due is there.
 PATIENCE = 60_000_000
 # At the ledger.
 LOOKS = 8
-
-
-@dataclass
-class Round:
-    """One fault and its verdict.
-
-    recovery: seconds from the end of the fault's cause to a window in the lake that ended after it. silence: the longest time
-    without a newer window, from the strike to the verdict. whole: seconds to when every output was there that was due at the
-    recovery, alarms included.
-    """
-
-    fault: str
-    recovery: float = 0.0
-    silence: float = 0.0
-    whole: float = 0.0
-    struck_for: float = 0.0
-    records: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
 
 
 def schedule(rounds: int, seed: int) -> list[str]:
@@ -97,33 +72,6 @@ def play(stage: Stage, name: str) -> Round:
     return found
 
 
-def _spread(times: list[float]) -> str:
-    return f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "-"
-
-
-def table(rounds: list[Round]) -> str:
-    """The table for the report."""
-    lines = [
-        "| fault | rounds | passed | lost | duplicated | fresh output after, s | longest silence, s | all output after, s |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name in sorted({r.fault for r in rounds}, key=list(FAULTS).index):
-        of = [r for r in rounds if r.fault == name]
-        spans = " | ".join(_spread([getattr(r, what) for r in of if r.whole]) for what in ("recovery", "silence", "whole"))
-        counts = f"{sum(r.lost for r in of)} | {sum(r.duplicated for r in of)}"
-        lines.append(f"| {name} | {len(of)} | {sum(r.passed for r in of)} | {counts} | {spans} |")
-    total = f"| all | {len(rounds)} | {sum(r.passed for r in rounds)} | {sum(r.lost for r in rounds)} | {sum(r.duplicated for r in rounds)} |"
-    lines.append(
-        total
-        + " | ".join(
-            ["", *(_spread([getattr(r, what) for r in rounds if r.whole]) for what in ("recovery", "silence", "whole")), ""]
-        ).rstrip()
-    )
-    lines.append("")
-    lines.append(f"Messages in the topic at the end: {max((r.records for r in rounds), default=0):,}. Times: median, most.")
-    return "\n".join(lines)
-
-
 def main() -> int:
     """Run, report, and end with 1 where a round failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
@@ -133,6 +81,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="by default from the clock; printed")
     parser.add_argument("--folder", type=Path, default=ROOT / ".faults")
     parser.add_argument("--report", type=Path, help="JSON lines of the rounds, as they are played")
+    parser.add_argument("--page", type=Path, help="the report for people, written at the end (docs/reports/faults.md)")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else int(time.time())
     names = given.only or (list(SHORT) if given.short else schedule(given.rounds, seed))
@@ -157,6 +106,9 @@ def main() -> int:
                 print("two failures in a row: what follows would prove nothing", flush=True)
                 break
     print(table(rounds))
+    if given.page:
+        given.page.parent.mkdir(parents=True, exist_ok=True)
+        given.page.write_text(page(rounds, seed), "utf-8")
     return 0 if len(rounds) == len(names) and all(r.passed for r in rounds) else 1
 
 

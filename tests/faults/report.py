@@ -1,0 +1,96 @@
+"""The report of a fault run. `python -m tests.faults.report ROUNDS.jsonl` prints it for rounds that were recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.cluster.settings import versions
+from tests.faults.faults import FAULTS
+
+
+@dataclass
+class Round:
+    """One fault and its verdict.
+
+    recovery: seconds from the end of the fault's cause to a window in the lake that ended after it. silence: the longest time
+    without a newer window, from the strike to the verdict. whole: seconds to when every output was there that was due at the
+    recovery, alarms included.
+    """
+
+    fault: str
+    recovery: float = 0.0
+    silence: float = 0.0
+    whole: float = 0.0
+    struck_for: float = 0.0
+    records: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def _spread(times: list[float]) -> str:
+    return f"{statistics.median(times):.1f}, {max(times):.1f}" if times else "-"
+
+
+def _row(name: str, of: list[Round]) -> str:
+    spans = [_spread([getattr(r, what) for r in of if r.whole]) for what in ("recovery", "silence", "whole")]
+    counts = [len(of), sum(r.passed for r in of), sum(r.lost for r in of), sum(r.duplicated for r in of)]
+    return f"| {' | '.join([name, *map(str, counts), *spans])} |"
+
+
+def table(rounds: list[Round]) -> str:
+    """One row a fault, and one for all."""
+    lines = [
+        "| fault | rounds | passed | lost | duplicated | fresh output after, s | longest silence, s | all output after, s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in sorted({r.fault for r in rounds}, key=list(FAULTS).index):
+        lines.append(_row(name, [r for r in rounds if r.fault == name]))
+    lines += [_row("**all**", rounds), ""]
+    lines.append(f"Messages in the topic at the end: {max((r.records for r in rounds), default=0):,}. Times: median, most.")
+    return "\n".join(lines)
+
+
+def page(rounds: list[Round], seed: int) -> str:
+    """The table with what it needs to be understood, as Markdown."""
+    known = versions()
+    what = "\n".join(f"| {name} | {(strike.__doc__ or '').splitlines()[0]} |" for name, strike in FAULTS.items())
+    return f"""# Faults
+
+Written by `make faults`; seed {seed} repeats the order of the {len(rounds)} rounds. Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]},
+Beam {known["BEAM_RUNNER_VERSION"]}, {os.cpu_count()} cores, 300 readings a second, checkpoints each second.
+
+After each fault a judge that shares no code with the job (DuckDB over the lake, a `read_committed` consumer over the alarms, an oracle that reads the topic) compares
+every row, file, alarm and dead letter. *Lost* and *duplicated* count rows, windows and alarm events. *Fresh output after*: from the end of the fault's cause to a window in the lake that ended
+after it. *Longest silence*: without a newer window, from the strike on; a window ends every 2 s. *All output after*: until nothing that was due was missing, alarms included.
+
+{table(rounds)}
+
+## What each fault is
+
+| fault | |
+|---|---|
+{what}
+"""
+
+
+def main() -> int:
+    """Print the page."""
+    lines = [json.loads(line) for line in Path(sys.argv[1]).read_text("utf-8").splitlines()]
+    seed = lines[0]["seed"]
+    print(page([Round(**{name: value for name, value in line.items() if name != "seed"}) for line in lines], seed), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
