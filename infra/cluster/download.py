@@ -19,7 +19,10 @@ class Missing(Exception):
 def fetch(cluster: Cluster) -> None:
     """All that is not there yet. Raises Missing."""
     if shutil.which("java") is None:
-        raise Missing("no java on the PATH; Flink and Kafka need Java 17 (Debian: openjdk-17-jre-headless)")
+        raise Missing("no java on the PATH; Flink and Kafka need a JDK of Java 17 (Debian: openjdk-17-jdk-headless)")
+    modules = subprocess.run(["java", "--list-modules"], capture_output=True, text=True, check=False).stdout
+    if "jdk.compiler@17" not in modules:
+        raise Missing("the java on the PATH is no JDK of Java 17 (Debian: openjdk-17-jdk-headless)")
     cluster.tools.mkdir(parents=True, exist_ok=True)
     for profile, folder in (("kafka", cluster.jars_kafka), ("runner", cluster.jars_runner)):
         if not folder.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,7 +42,8 @@ class Cluster:
     """One cluster. folder: its data, logs and configuration. offset: added to every port, so that several can live together."""
 
     folder: Path = ROOT / ".cluster"
-    tools: Path = ROOT / ".tools"
+    # Downloads; a folder outside can serve many clones.
+    tools: Path = Path(os.environ.get("TOCSIN_TOOLS", ROOT / ".tools"))
     offset: int = 0
     slots: int = 2
     heap: str = "1g"

@@ -105,3 +105,12 @@ def test_the_schema_is_printed(tocsin: Any) -> None:
     code, out, _ = tocsin("schema")
     assert code == 0
     assert json.loads(out)["title"] == "Tocsin job"
+
+
+def test_a_worker_pool_runs_nothing_that_others_may_have_put_there(tocsin: Any, tmp_path: Path) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    code, _, told = tocsin("workers", "--folder", open_to_all, "--port", 59_999)
+    assert code == 1
+    assert "others may write to" in told

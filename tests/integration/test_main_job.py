@@ -106,6 +106,24 @@ def test_alarms_are_cloud_events_and_smart_data_models_alerts(kafka: Any, receiv
         jsonschema.validate(json.loads(message.value()), schema)
 
 
+def test_the_climate_job_filters_and_aggregates(kafka: Any, lake: Path) -> None:
+    """`Filter` is also a name of Beam YAML's own: it must be ours that runs."""
+    from tocsin.beam.running import run_bounded
+
+    kafka.create("city.climate")
+    city = City(system="climate", sensors=6, duration=7_200_000_000, cadence=60_000_000, anomalies=0)
+    sending = Sending(Kafka(), "city.climate", (ROOT / "schemas/climate_reading.avsc").read_text(), 0)
+    sent = sum(sending.send(batch) for batch in readings(city))
+    sending.flush()
+    ledger = run_bounded(check_file("jobs/climate.yaml")[0])
+    assert ledger.balances
+    assert ledger.steps["ReadTelemetry"].kept == sent
+    assert ledger.steps["Filter"].filtered > 0
+    assert ledger.steps["Temperatures"].read == ledger.steps["Filter"].kept
+    assert 0 < ledger.steps["Temperatures"].kept < ledger.steps["Temperatures"].read
+    assert ledger.steps["Lake"].kept > 0
+
+
 def test_running_again_writes_the_same_lake_and_the_same_alarms(kafka: Any, receive: Any, lake: Path) -> None:
     from tocsin.beam.running import run_bounded
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
 
 from tocsin.cli.console import DONE, note
+from tocsin.parts.failure import Failure
 
 
 def workers(*, port: int = 50000, host: str = "127.0.0.1", folder: Path | None = None) -> int:
@@ -30,6 +32,10 @@ def workers(*, port: int = 50000, host: str = "127.0.0.1", folder: Path | None =
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     where = folder or default_folder()
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = where.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        # What lies there is run: nobody else may have put it there.
+        raise Failure(f"others may write to {where}; name a folder of this user's own with --folder")
     pool = WorkerPool(where)
     server = pool.serve(host, port)
     note(f"workers: listening at {host}:{port}")
