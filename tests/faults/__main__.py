@@ -19,8 +19,8 @@ from tests.faults.stage import Stage
 
 # Microseconds from the end of a fault until all that was due is there.
 PATIENCE = 60_000_000
-# At the ledger.
-LOOKS = 8
+# Rows that may be between two steps while readings come.
+IN_FLIGHT = 2000
 
 
 def schedule(rounds: int, seed: int) -> list[str]:
@@ -57,19 +57,30 @@ def play(stage: Stage, name: str) -> Round:
         found.whole, found.silence = time.time() - struck / 1e6, stage.silence(struck_at)
         found.records, found.lost, found.duplicated = verdict.records, verdict.lost, verdict.duplicated
         found.problems = verdict.problems + stage.traffic.errors
-        # Readings are under way between steps; at some moment none are, or the ledger is wrong.
-        for _ in range(LOOKS):
-            standing = stage.status()
-            if standing["balances"]:
-                break
-        else:
-            found.problems.append(f"the ledger does not balance: {standing['ledger']}")
+        found.problems += ledger_problems(stage)
     except Missed as missed:
         found.problems.append(f"no fault struck: {missed}")
     except Exception as error:
         found.problems.append(f"{type(error).__name__}: {error}")
         traceback.print_exc()
     return found
+
+
+def ledger_problems(stage: Stage) -> list[str]:
+    """The running job's ledger: nothing may be counted that was not read, and little may be under way."""
+    standing = stage.status()
+    odd = {step: rows for step, rows in standing["in_flight"].items() if not 0 < rows < IN_FLIGHT}
+    return [f"the ledger does not balance: {odd} rows, {standing['ledger']}"] if odd else []
+
+
+def final_problems(stage: Stage) -> list[str]:
+    """When no readings come any more, the ledger balances to the row."""
+    stage.traffic.end()
+    try:
+        stage.wait_for("balanced ledger", lambda: stage.status()["balances"], 40)
+    except TimeoutError:
+        return [f"the ledger does not balance at the end: {stage.status()['in_flight']}"]
+    return []
 
 
 def main() -> int:
@@ -105,6 +116,9 @@ def main() -> int:
             if len(rounds) > 1 and not played.passed and not rounds[-2].passed:
                 print("two failures in a row: what follows would prove nothing", flush=True)
                 break
+        if rounds[-1].passed:
+            rounds[-1].problems += final_problems(stage)
+            print("at the end, without readings: " + ("; ".join(rounds[-1].problems) or "the ledger balances to the row"))
     print(table(rounds))
     if given.page:
         given.page.parent.mkdir(parents=True, exist_ok=True)

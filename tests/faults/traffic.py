@@ -63,7 +63,8 @@ class Traffic(threading.Thread):
     def end(self) -> None:
         """Stop, and wait until all is in the topic."""
         self._ending.set()
-        self.join()
+        if self.is_alive():
+            self.join()
         self._producer.flush(120)
 
     def _repeat(self) -> None:
