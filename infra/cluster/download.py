@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
-from infra.cluster.settings import INFRA, Cluster, versions
+from infra.cluster.settings import INFRA, Cluster, runner_sources, versions
 
 
 class Missing(Exception):
@@ -29,6 +30,8 @@ def fetch(cluster: Cluster) -> None:
             _maven(profile, folder)
     if not cluster.jars_flink.exists():
         _flink(cluster.jars_flink)
+    if not cluster.jar_fixes.exists():
+        _compile(cluster)
 
 
 def fetch_operator(cluster: Cluster) -> Path:
@@ -52,6 +55,19 @@ def _maven(profile: str, folder: Path) -> None:
     if found.returncode:
         raise Missing(f"Maven could not fetch the jars of {folder.name}:\n{found.stdout[-2000:]}")
     unfinished.rename(folder)
+
+
+def _compile(cluster: Cluster) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["javac", "-nowarn", "-d", folder, "-cp", f"{cluster.jars_runner}/*", *map(str, runner_sources())]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise Missing(f"infra/runner does not compile against Beam's runner:\n{found.stderr[-2000:]}")
+        unfinished = cluster.jar_fixes.with_suffix(".part")
+        with zipfile.ZipFile(unfinished, "w") as jar:
+            for file in sorted(Path(folder).rglob("*.class")):
+                jar.write(file, file.relative_to(folder).as_posix())
+    unfinished.rename(cluster.jar_fixes)
 
 
 def _flink(folder: Path) -> None:

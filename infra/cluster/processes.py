@@ -50,7 +50,7 @@ def processes(cluster: Cluster) -> list[Process]:
     """All, in the order in which they start."""
     folder = cluster.folder
     kafka = f"{cluster.jars_kafka}/*"
-    flink = f"{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
+    flink = f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
     java = ["java", "-XX:+ExitOnOutOfMemoryError"]
     flink_java = [*java, *JAVA_17, f"-Dlog4j.configurationFile={folder}/conf/log4j.properties"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from dataclasses import dataclass, field
@@ -35,6 +36,11 @@ def versions() -> dict[str, str]:
     """versions.env."""
     lines = (INFRA / "versions.env").read_text("utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def runner_sources() -> list[Path]:
+    """Java sources of infra/runner."""
+    return sorted((INFRA / "runner").rglob("*.java"))
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,12 @@ class Cluster:
     def jars_runner(self) -> Path:
         """Beam's Flink runner."""
         return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}"
+
+    @property
+    def jar_fixes(self) -> Path:
+        """What stands before Beam's runner on the class path: infra/runner, compiled."""
+        digest = hashlib.sha256(b"".join(source.read_bytes() for source in runner_sources())).hexdigest()[:12]
+        return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}-fixes-{digest}.jar"
 
     @property
     def jars_operator(self) -> Path:
