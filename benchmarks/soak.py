@@ -112,6 +112,8 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
     began, series = time.time(), []
     while load.is_alive():
         time.sleep(10)
+        if not load.is_alive():
+            break
         status = json.loads(command(cluster, lake, "status", "soak", "--json")) if len(series) % 6 == 0 else None
         found = {"seconds": time.time() - began, **measures(cluster, job), "sent": load.sent, "load_behind": load.behind}
         if status:
