@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 READINGS_SENSORS=${SENSORS:-2100} DURATION=${DURATION:-1 h} RUNS=${RUNS:-3} PORT=${PORT:-19092}
 BIN=${BIN:-.venv/bin}
 WORK=$(mktemp -d)
-JARS=${JARS:-.tools/kafka}
-if [ ! -d "$JARS" ]; then mvn -q -f benchmarks/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/$JARS"; fi
+"$BIN/python" -m infra.cluster fetch
+JARS=$("$BIN/python" -c 'from infra.cluster.settings import Cluster; print(Cluster().jars_kafka)')
 cat > "$WORK/server.properties" <<P
 process.roles=broker,controller
 node.id=1
