@@ -1,4 +1,4 @@
-"""`make soak`: a job under a steady load on a real cluster; is what it holds flat? Writes docs/reports/soak.{json,svg}."""
+"""`make soak`: a job under a steady load on a real cluster; is what it holds flat? Writes docs/reports/soak.{json,md,svg}."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.cluster.control import down, rest, state, up
 from infra.cluster.processes import forget
-from infra.cluster.settings import ROOT, Cluster
+from infra.cluster.settings import ROOT, Cluster, versions
 from tocsin.city.simulator import City, readings
 from tocsin.cli.sending import Sending
 from tocsin.parts.connection import Kafka
@@ -135,6 +135,50 @@ def slopes(series: list[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.polyfit(hours, [one[name] for one in late], 1)[0]) for name in names}
 
 
+HELD = {
+    "checkpoint": "checkpoint, all of it",
+    "taskmanager_heap": "TaskManager, heap in use",
+    "taskmanager_rss": "TaskManager, resident",
+    "jobmanager_rss": "JobManager, resident",
+    "workers_rss": "Python workers, resident",
+}
+
+
+def page(report: dict[str, Any], cluster: Cluster) -> str:
+    """The report for people, as Markdown."""
+    series = report["series"]
+    warm = [one for one in series if one["seconds"] > min(WARM, series[-1]["seconds"] / 3)]
+    told = [one for one in series if "lag" in one]
+    parts = [warm[i * len(warm) // 3 : (i + 1) * len(warm) // 3] for i in range(3)]
+    rows = "".join(
+        f"| {text} | {' | '.join(f'{np.mean([one[name] for one in part]):,.1f}' for part in parts)} "
+        f"| {report['slopes'][name]:+,.1f} |\n"
+        for name, text in HELD.items()
+    )
+    known = versions()
+    rate, first = f"{report['rate']:,}", warm[0]["seconds"] / 60
+    lag_most, age = max(one["lag"] for one in told), max(one["watermark_age"] for one in told)
+    failed = series[-1]["failed_checkpoints"] - series[min(5, len(series) - 1)]["failed_checkpoints"]
+    slowest = max(one["checkpoint_seconds"] for one in warm)
+    return f"""# Soak
+
+Written by `make soak`: {rate} records/s, one reading a second from each of {rate} series, for {report["minutes"]:g} minutes
+({report["sent"]:,} readings) through [benchmarks/soak.yaml](../../benchmarks/soak.yaml) at parallelism 1, state backend
+{cluster.state_backend}, checkpoints each second, on {os.cpu_count()} cores that also held the broker and the load.
+Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]}, Beam's runner {known["BEAM_RUNNER_VERSION"]} with the class of infra/runner.
+
+![What the processes hold](soak.svg)
+
+MiB, means of the thirds of the time after {first:.0f} minutes of warming up, and the slope by least squares:
+
+| | first third | second | last | MiB an hour |
+|---|---|---|---|---|
+{rows}
+Lag: at most {lag_most:,} records. Watermark: at most {age:.1f} s old (the job's out-of-orderness is 5 s).
+Restarts: {told[-1]["restarts"]}. Failed checkpoints after the first minute: {failed:.0f}. Checkpoints took at most {slowest:.1f} s.
+"""
+
+
 def draw(report: dict[str, Any], path: Path) -> None:
     """The plot."""
     import matplotlib as mpl
@@ -177,6 +221,7 @@ def main() -> int:
         down(cluster)
     given.report.mkdir(parents=True, exist_ok=True)
     (given.report / "soak.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    (given.report / "soak.md").write_text(page(report, cluster), "utf-8")
     draw(report, given.report / "soak.svg")
     print(json.dumps(report["slopes"], indent=1))
     return 0
