@@ -165,7 +165,8 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
 Written by `make soak`: {rate} records/s, one reading a second from each of {rate} series, for {report["minutes"]:g} minutes
 ({report["sent"]:,} readings) through [benchmarks/soak.yaml](../../benchmarks/soak.yaml) at parallelism 1, state backend
 {cluster.state_backend}, checkpoints each second, on {os.cpu_count()} cores that also held the broker and the load.
-Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]}, Beam's runner {known["BEAM_RUNNER_VERSION"]} with the class of infra/runner.
+Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]}, Beam's runner {known["BEAM_RUNNER_VERSION"]} with the class
+of infra/runner.
 
 ![What the processes hold](soak.svg)
 
@@ -175,7 +176,8 @@ MiB, means of the thirds of the time after {first:.0f} minutes of warming up, an
 |---|---|---|---|---|
 {rows}
 Lag: at most {lag_most:,} records. Watermark: at most {age:.1f} s old (the job's out-of-orderness is 5 s).
-Restarts: {told[-1]["restarts"]}. Failed checkpoints after the first minute: {failed:.0f}. Checkpoints took at most {slowest:.1f} s.
+Restarts: {told[-1]["restarts"]}. Failed checkpoints after the first minute: {failed:.0f}. Checkpoints took at most
+{slowest:.1f} s.
 """
 
 
