@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ JAVA_17 = [
             "java.base/sun.net.util", "java.rmi/sun.rmi.registry", "jdk.compiler/com.sun.tools.javac.api",
             "jdk.compiler/com.sun.tools.javac.file", "jdk.compiler/com.sun.tools.javac.parser",
             "jdk.compiler/com.sun.tools.javac.tree", "jdk.compiler/com.sun.tools.javac.util",
- "java.security.jgss/sun.security.krb5",
+            "java.security.jgss/sun.security.krb5",
         )
     ),
     *(
@@ -57,79 +58,46 @@ def processes(cluster: Cluster) -> list[Process]:
     def logged(name: str) -> str:
         return f"-Dlog.file={cluster.logs}/{name}.flink.log"
 
-    python = sys.executable
+    runtime = "org.apache.flink.runtime"
+    conf = f"{folder}/conf"
+    kafka_command = [*java, "-Xmx1g", "-cp", kafka, "kafka.Kafka", f"{conf}/kafka.properties"]
+    zookeeper = [*flink_java, logged("zookeeper"), "-Xmx128m", "-cp", flink, f"{runtime}.zookeeper.FlinkZooKeeperQuorumPeer"]
+    jobmanager = [
+        *flink_java,
+        logged("jobmanager"),
+        "-Xmx640m",
+        "-cp",
+        flink,
+        f"{runtime}.entrypoint.StandaloneSessionClusterEntrypoint",
+    ]
+    taskmanager = [
+        *flink_java,
+        logged("taskmanager"),
+        f"-Xmx{cluster.heap}",
+        "-XX:MaxDirectMemorySize=512m",
+        "-XX:MaxMetaspaceSize=256m",
+    ]
+    taskmanager += ["-cp", flink, f"{runtime}.taskexecutor.TaskManagerRunner"]
+    jobserver = [
+        *flink_java,
+        logged("jobserver"),
+        "-Xmx512m",
+        "-cp",
+        f"{conf}/empty.jar",
+        str(INFRA / "cluster" / "JobServer.java"),
+    ]
+    jobserver += [f"{cluster.jars_flink}/lib:{cluster.jars_runner}", "org.apache.beam.runners.flink.FlinkJobServerDriver"]
+    jobserver += [f"--flink-master={cluster.at('flink_rest')}", f"--flink-conf-dir={conf}", "--job-host=127.0.0.1"]
+    jobserver += [f"--job-port={cluster.port('job_server')}", f"--artifact-port={cluster.port('artifacts')}"]
+    jobserver += [f"--expansion-port={cluster.port('expansion')}", f"--artifacts-dir={folder}/artifacts"]
+    workers = [sys.executable, "-m", "tocsin", "workers", "--port", str(cluster.port("worker_pool"))]
     return [
-        Process("kafka", [*java, "-Xmx1g", "-cp", kafka, "kafka.Kafka", f"{folder}/conf/kafka.properties"], "kafka"),
-        Process(
-            "zookeeper",
-            [
-                *flink_java,
-                logged("zookeeper"),
-                "-Xmx128m",
-                "-cp",
-                flink,
-                "org.apache.flink.runtime.zookeeper.FlinkZooKeeperQuorumPeer",
-                "--zkConfigFile",
-                f"{folder}/conf/zoo.cfg",
-                "--peerId",
-                "1",
-            ],
-            "zookeeper",
-        ),
-        Process(
-            "jobmanager",
-            [
-                *flink_java,
-                logged("jobmanager"),
-                "-Xmx640m",
-                "-cp",
-                flink,
-                "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
-                "--configDir",
-                f"{folder}/conf",
-                "--executionMode",
-                "cluster",
-            ],
-            "flink_rest",
-        ),
-        Process(
-            "taskmanager",
-            [
-                *flink_java,
-                logged("taskmanager"),
-                f"-Xmx{cluster.heap}",
-                "-XX:MaxDirectMemorySize=512m",
-                "-XX:MaxMetaspaceSize=256m",
-                "-cp",
-                flink,
-                "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
-                "--configDir",
-                f"{folder}/conf",
-            ],
-            "taskmanager_rpc",
-        ),
-        Process(
-            "jobserver",
-            [
-                *flink_java,
-                logged("jobserver"),
-                "-Xmx512m",
-                "-cp",
-                f"{folder}/conf/empty.jar",
-                str(INFRA / "cluster" / "JobServer.java"),
-                f"{cluster.jars_flink}/lib:{cluster.jars_runner}",
-                "org.apache.beam.runners.flink.FlinkJobServerDriver",
-                f"--flink-master={cluster.at('flink_rest')}",
-                f"--flink-conf-dir={folder}/conf",
-                "--job-host=127.0.0.1",
-                f"--job-port={cluster.port('job_server')}",
-                f"--artifact-port={cluster.port('artifacts')}",
-                f"--expansion-port={cluster.port('expansion')}",
-                f"--artifacts-dir={folder}/artifacts",
-            ],
-            "job_server",
-        ),
-        Process("workers", [python, "-m", "tocsin", "workers", "--port", str(cluster.port("worker_pool"))], "worker_pool"),
+        Process("kafka", kafka_command, "kafka"),
+        Process("zookeeper", [*zookeeper, "--zkConfigFile", f"{conf}/zoo.cfg", "--peerId", "1"], "zookeeper"),
+        Process("jobmanager", [*jobmanager, "--configDir", conf, "--executionMode", "cluster"], "flink_rest"),
+        Process("taskmanager", [*taskmanager, "--configDir", conf], "taskmanager_rpc"),
+        Process("jobserver", jobserver, "job_server"),
+        Process("workers", workers, "worker_pool"),
     ]
 
 
@@ -185,7 +153,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def _properties(settings: dict[str, object], separator: str = "=") -> str:
+def _properties(settings: Mapping[str, object], separator: str = "=") -> str:
     return "".join(f"{name}{separator}{value}\n" for name, value in settings.items())
 
 
