@@ -114,3 +114,23 @@ def test_a_worker_pool_runs_nothing_that_others_may_have_put_there(tocsin: Any, 
     code, _, told = tocsin("workers", "--folder", open_to_all, "--port", 59_999)
     assert code == 1
     assert "others may write to" in told
+
+
+def test_plan_diff_tells_what_a_change_does_to_state(tocsin: Any, tmp_path: Path) -> None:
+    before = Path("jobs/air_quality.yaml")
+    text = before.read_text()
+    same = tmp_path / "air_quality.yaml"
+    same.write_text(text.replace("threshold: 8", "threshold: 9"))
+    code, told, _ = tocsin("plan", same, "--diff", before)
+    assert code == 0
+    assert told.strip() == "an upgrade keeps all state"
+    same.write_text(
+        text.replace("every: 1 min", "every: 2 min").replace("name: Stuck", "name: Frozen").replace("Stuck.", "Frozen.")
+    )
+    code, told, _ = tocsin("plan", same, "--diff", before)
+    assert code == 2
+    assert "loses  Aggregate: window 'size' was 60 s and is 120 s" in told
+    assert "loses  Stuck: is gone or has another name: what its detector has learnt, and its open alarms would be lost" in told
+    assert "keeps  Frozen: is new and starts empty" in told
+    code, told, _ = tocsin("plan", same, "--diff", before, "--json")
+    assert json.loads(told)["loses_state"] is True
