@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import fastavro
 import pytest
 
 from tocsin.lake.query import open_lake
+from tocsin.parts.finder import find
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = fastavro.schema.load_schema(str(ROOT / "schemas/air_reading.avsc"))
@@ -219,3 +221,28 @@ def test_an_unknown_verb_and_a_wrong_flag(tocsin: Any) -> None:
         code, out, told = tocsin(*arguments)
         assert code != 0
         assert "Traceback" not in out + told
+
+
+def test_lines_that_cannot_be_read_are_rejected_with_their_numbers_even_where_no_line_can(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.avsc").write_text(
+        '{"type": "record", "name": "R", "fields": [{"name": "sensor", "type": "string"},'
+        ' {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}}]}'
+    )
+    good = [json.dumps({"sensor": f"s{at}", "at": at * 1_000_000}) for at in range(3)]
+    (tmp_path / "r.jsonl").write_text("\n".join(["nonsense", "more", good[0], "again", good[1], good[2], "last", "words"]) + "\n")
+    source = find("read", "read_files").model_validate(
+        {"files": "r.jsonl", "schema": "r.avsc", "event_time": "at", "batch_rows": 2}, context={"folders": [str(tmp_path)]}
+    )
+    (split,) = source.splits(False)
+    assert split.stop == 8
+
+    def read(start: int) -> tuple[list[int], list[int]]:
+        pieces = [piece for piece in source.read(split, start) if piece is not None]
+        return [o for p in pieces for o in p.offsets.tolist()], [r["offset"] for p in pieces for r in p.rejected]
+
+    assert read(0) == ([2, 4, 5], [0, 1, 3, 6, 7])
+    assert read(3) == ([4, 5], [3, 6, 7])
+    assert read(7) == ([], [7])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tocsin.api import (
     Failure,
     Fault,
     Fetched,
+    Int64s,
     JsonDecoder,
     Param,
     Source,
@@ -30,7 +33,7 @@ from tocsin.api import (
 
 
 class ReadFiles(Source):
-    """Reads Parquet, Avro or JSON lines files, each like a partition of a topic: offsets are row numbers.
+    """Reads Parquet, Avro or JSON lines files, each like a partition of a topic: offsets are row or line numbers.
 
     The rows are those of `schema` where it is given, else those of the first file (Parquet only).
     """
@@ -85,54 +88,67 @@ class ReadFiles(Source):
     def _rows(self, path: str) -> int:
         if path.endswith(".parquet"):
             return int(parquet.ParquetFile(path).metadata.num_rows)
-        return sum(batch.num_rows for batch, _ in self._batches(path))
+        return max((piece.end for piece in self._pieces(path)), default=0)
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
-        position = 0
-        for batch, rejected in self._batches(split.topic):
-            after = position + batch.num_rows
-            if after > start:
-                rows = batch.slice(max(start - position, 0))
-                offsets = np.arange(max(start, position), after, dtype=np.int64)
-                received = np.full(len(offsets), BEGINNING)
-                rejects = [{**reject, "topic": split.topic, "partition": split.partition} for reject in rejected]
-                yield Fetched(rows, offsets, np.zeros(len(offsets), np.int64), received, after, rows.num_rows, rejects)
-            position = after
+        for piece in self._pieces(split.topic):
+            if piece.end <= start:
+                continue
+            ours = piece.offsets >= start
+            rows = piece.batch if ours.all() else piece.batch.filter(pa.array(ours))
+            offsets = piece.offsets[ours]
+            where = {"topic": split.topic, "partition": split.partition}
+            rejects = [{**reject, **where} for reject in piece.rejected if reject["offset"] >= start]
+            received = np.full(len(offsets), BEGINNING)
+            read = len(offsets) + len(rejects)
+            yield Fetched(rows, offsets, np.zeros(len(offsets), np.int64), received, piece.end, read, rejects)
 
-    def _batches(self, path: str) -> Iterator[tuple[pa.RecordBatch, list[dict[str, Any]]]]:
-        """Batches of the file in its order, with the lines that could not be read."""
-        fields = pa.schema(self.fields())
+    def _pieces(self, path: str) -> Iterator[_Piece]:
+        """The file in its order."""
         try:
-            if path.endswith(".parquet"):
-                for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=fields.names):
-                    yield batch.select(fields.names).cast(fields), []
-            elif path.endswith(".avro"):
-                assert self.schema_ is not None
-                for batch in raw_avro_file(path, self.schema_.text, self.batch_rows):
-                    yield batch, []
-            else:
+            if not path.endswith((".parquet", ".avro")):
                 yield from self._json_lines(path)
+                return
+            end = 0
+            for batch in self._batches(path):
+                first, end = end, end + batch.num_rows
+                yield _Piece(batch, np.arange(first, end, dtype=np.int64), [], end)
         except (OSError, pa.ArrowInvalid, KeyError) as error:
             raise Failure(f"cannot read {path}: {error}") from None
 
-    def _json_lines(self, path: str) -> Iterator[tuple[pa.RecordBatch, list[dict[str, Any]]]]:
+    def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
+        fields = pa.schema(self.fields())
+        if path.endswith(".avro"):
+            assert self.schema_ is not None
+            yield from raw_avro_file(path, self.schema_.text, self.batch_rows)
+            return
+        for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=fields.names):
+            yield batch.select(fields.names).cast(fields)
+
+    def _json_lines(self, path: str) -> Iterator[_Piece]:
         assert self.schema_ is not None
         decoder = JsonDecoder(leaves(parse_schema(self.schema_.text)))
+        end = 0
         with Path(path).open("rb") as lines:
-            number, chunk = 0, []
-            for line in lines:
-                chunk.append(line.rstrip(b"\r\n"))
-                if len(chunk) == self.batch_rows:
-                    yield self._decoded(decoder, chunk, number)
-                    number, chunk = number + len(chunk), []
-            if chunk:
-                yield self._decoded(decoder, chunk, number)
+            while chunk := [line.rstrip(b"\r\n") for line in itertools.islice(lines, self.batch_rows)]:
+                first, end = end, end + len(chunk)
+                yield _decoded(decoder, chunk, first)
 
-    @staticmethod
-    def _decoded(decoder: Any, lines: list[bytes], first: int) -> tuple[pa.RecordBatch, list[dict[str, Any]]]:
-        decoded = decoder.decode(lines)
-        rejected = [
-            {"offset": first + at, "value": lines[at], "step": "ReadFiles", "reason": "unreadable", "message": reason}
-            for at, reason in decoded.faults
-        ]
-        return decoded.batch, rejected
+
+def _decoded(decoder: Any, lines: list[bytes], first: int) -> _Piece:
+    decoded = decoder.decode(lines)
+    rejected = [
+        {"offset": first + at, "value": lines[at], "step": "ReadFiles", "reason": "unreadable", "message": reason}
+        for at, reason in decoded.faults
+    ]
+    return _Piece(decoded.batch, first + np.asarray(decoded.rows, np.int64), rejected, first + len(lines))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some rows of a file, each at its row or line number; the lines that could not be read; where the next piece begins."""
+
+    batch: pa.RecordBatch
+    offsets: Int64s
+    rejected: list[dict[str, Any]]
+    end: int
