@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tocsin.columns.contract import TIMESTAMP, Floats, Int64s
 
-SPIKE, STUCK, SILENT, DRIFT = "spike", "stuck", "silent", "drift"
+SPIKE, STUCK, SILENT = "spike", "stuck", "silent"
 KINDS = (SPIKE, STUCK, SILENT)
 
 LABELS = pa.schema(

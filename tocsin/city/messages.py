@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import fastavro
 import numpy as np
 import pyarrow as pa
 
@@ -26,12 +25,7 @@ def encode(batch: pa.RecordBatch, schema: str, schema_id: int = 1) -> list[bytes
         columns.append(column)
     rows = pa.RecordBatch.from_arrays(columns, names=names)
     head = frame(schema_id, b"")
-    return [head + bytes(datum) for part in pyruhvro.serialize_record_batch(rows, schema, 1) for datum in _datums(part)]
-
-
-def _datums(part: pa.Array) -> list[bytes]:
-    found: list[bytes] = part.to_pylist()
-    return found
+    return [head + bytes(datum) for part in pyruhvro.serialize_record_batch(rows, schema, 1) for datum in part.to_pylist()]
 
 
 def keys_of(batch: pa.RecordBatch, name: str = "sensor_id") -> list[bytes]:
@@ -45,8 +39,3 @@ def milliseconds(batch: pa.RecordBatch, name: str) -> list[int]:
     """A time column as Kafka timestamps."""
     found: list[int] = (batch.column(name).view(pa.int64()).to_numpy() // 1000).astype(np.int64).tolist()
     return found
-
-
-def parsed(schema: str) -> object:
-    """The schema for fastavro."""
-    return fastavro.parse_schema(json.loads(schema))

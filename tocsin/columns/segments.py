@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tocsin.columns.contract import INDEX, OFFSET, PARTITION, Int64s, micros
+from tocsin.columns.contract import INDEX, OFFSET, PARTITION, Int64s
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,3 @@ def arrival(batch: pa.RecordBatch) -> list[Int64s]:
     """The columns that tell rows of one key and time apart, the same on every run: partition, offset, index."""
     names = [name for name in (PARTITION, OFFSET, INDEX) if name in batch.schema.names]
     return [batch.column(name).cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) for name in names]
-
-
-def event_times(batch: pa.RecordBatch) -> Int64s:
-    """The `_event_time` column in microseconds."""
-    return micros(batch.column("_event_time"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -67,8 +67,3 @@ class Detector(Part):
 def width_of(detector: Detector) -> int:
     """Floats of state a sensor."""
     return len(detector.start_state())
-
-
-def describe(detector: Detector) -> dict[str, Any]:
-    """Configuration as it is written in a job."""
-    return detector.model_dump(mode="json", exclude_defaults=True)
