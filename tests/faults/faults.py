@@ -7,13 +7,14 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from infra.cluster.control import alive, health, state
 from infra.cluster.processes import processes
-from tests.faults.stage import Stage
+from tests.faults.stage import Stage, mount
 from tocsin.parts.failpoint import ALARMS, LAKE
 
 FILTER = "tocsin_faults"
@@ -257,9 +258,17 @@ SHORT = (
 )  # fmt: skip
 
 
-def possible() -> list[str]:
-    """The faults that this machine can make: a packet filter needs nftables."""
-    return [name for name in FAULTS if name != "JobManager cut off 20 s" or shutil.which("nft")]
+def impossible() -> dict[str, str]:
+    """The faults that this machine cannot make, with what they need."""
+    found = {}
+    if shutil.which("nft") is None:
+        found["JobManager cut off 20 s"] = "nftables"
+    with tempfile.TemporaryDirectory() as folder:
+        if mount(Path(folder)):
+            subprocess.run(["umount", "-l", folder], check=True)
+        else:
+            found["lake disk full"] = "the right to mount a disk"
+    return found
 
 
 # A partition is added for ever: at most so often in one run.

