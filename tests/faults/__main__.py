@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from infra.cluster.settings import ROOT
-from tests.faults.faults import FAULTS, MOST, SHORT, Missed, impossible
+from tests.faults.faults import EARLY, FAULTS, MOST, SHORT, Missed, impossible
 from tests.faults.judge import judge
 from tests.faults.report import Round, page, table
 from tests.faults.stage import Stage
@@ -25,11 +25,12 @@ IN_FLIGHT = 2000
 
 
 def schedule(rounds: int, seed: int, left_out: Collection[str] = ()) -> list[str]:
-    """Faults in random order: all of them once before any comes again."""
+    """Faults in random order, one of them early: all of them once before any comes again."""
     source, found, counts = random.Random(seed), [], {}
     while len(found) < rounds:
         names = [name for name in FAULTS if name not in left_out]
         source.shuffle(names)
+        names.sort(key=lambda name: name == EARLY, reverse=True)
         for name in names:
             counts[name] = counts.get(name, 0) + 1
             if counts[name] <= MOST.get(name, rounds):
