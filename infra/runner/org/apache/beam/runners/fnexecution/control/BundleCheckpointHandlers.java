@@ -1,7 +1,13 @@
 package org.apache.beam.runners.fnexecution.control;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi.BundleApplication;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi.DelayedBundleApplication;
 import org.apache.beam.model.fnexecution.v1.BeamFnApi.ProcessBundleResponse;
@@ -14,7 +20,6 @@ import org.apache.beam.runners.core.TimerInternals;
 import org.apache.beam.runners.core.TimerInternalsFactory;
 import org.apache.beam.sdk.coders.Coder;
 import org.apache.beam.sdk.state.TimeDomain;
-import org.apache.beam.sdk.state.ValueState;
 import org.apache.beam.sdk.transforms.windowing.BoundedWindow;
 import org.apache.beam.sdk.util.CoderUtils;
 import org.apache.beam.sdk.util.WindowedValue;
@@ -24,9 +29,10 @@ import org.joda.time.Instant;
  * Stands in for the class of this name in Beam's runner 2.62, on the class path before it. What a splittable DoFn has left to do is
  * kept in a state cell until a timer fires.
  *
- * <p>Beam gives each such cell a name that was never used before, and Flink keeps something of every name for ever: a job that reads
- * on grows without end (beam issue 27648, fixed in Beam in July 2026). Here a cell is used again when it is empty. Delays and
- * watermarks keep their milliseconds, which Beam cuts off.
+ * <p>Beam gives each such cell a name that was never used before, and neither empties it nor forgets its name: a job that reads on
+ * grows without end (beam issue 27648, fixed in Beam in July 2026). Here a cell is used again half a minute after its timer was due.
+ * An element that is not equal to another has one rest at a time, so that what is written over has long been read; the time is for
+ * equal elements. Delays and watermarks keep their milliseconds, which Beam cuts off.
  */
 public class BundleCheckpointHandlers {
 
@@ -34,6 +40,17 @@ public class BundleCheckpointHandlers {
   public static class StateAndTimerBundleCheckpointHandler<T> implements BundleCheckpointHandler {
     /** What the runner knows the timers by. */
     public static final String SDF_PREFIX = "sdf_checkpoint";
+
+    /** Milliseconds after which a timer that was due has fired. */
+    private static final long REST = 30_000;
+
+    /** Names of one start of the job are not those of the start before, whose timers may still be due. */
+    private static final int LIVES = 8;
+
+    private final int life = ThreadLocalRandom.current().nextInt(LIVES);
+
+    /** When the cells of each key were last due, by number. */
+    private final Map<Object, List<Long>> used = new HashMap<>();
 
     private final TimerInternalsFactory<T> timers;
     private final StateInternalsFactory<T> states;
@@ -60,6 +77,7 @@ public class BundleCheckpointHandlers {
 
     @Override
     public void onCheckpoint(ProcessBundleResponse response) {
+      forget();
       for (DelayedBundleApplication residual : response.getResidualRootsList()) {
         if (residual.hasApplication()) {
           try {
@@ -82,7 +100,7 @@ public class BundleCheckpointHandlers {
       for (BoundedWindow window : left.getWindows()) {
         @SuppressWarnings("unchecked")
         StateNamespace place = StateNamespaces.window(windowCoder, window);
-        String name = free(state, place);
+        String name = free(state.getKey(), place, due);
         timer.setTimer(place, name, "", due, hold, TimeDomain.PROCESSING_TIME);
         state
             .state(place, StateTags.value(name, residualCoder))
@@ -92,15 +110,27 @@ public class BundleCheckpointHandlers {
       }
     }
 
-    /** The first name whose cell is empty: the runner empties a cell when its timer fires. */
-    private String free(StateInternals state, StateNamespace place) {
-      for (int number = 0; ; number++) {
-        String name = SDF_PREFIX + ":" + number;
-        ValueState<WindowedValue<T>> cell = state.state(place, StateTags.value(name, residualCoder));
-        if (cell.read() == null) {
-          return name;
-        }
+    /** The first name of this key that is long past its use, until it is due again. */
+    private String free(Object key, StateNamespace place, Instant due) {
+      long now = System.currentTimeMillis();
+      List<Long> times =
+          used.computeIfAbsent(Arrays.asList(key, place.stringKey()), any -> new ArrayList<>());
+      int number = 0;
+      while (number < times.size() && times.get(number) + REST > now) {
+        number++;
       }
+      if (number == times.size()) {
+        times.add(due.getMillis());
+      } else {
+        times.set(number, due.getMillis());
+      }
+      return SDF_PREFIX + ":" + life + ":" + number;
+    }
+
+    /** Keys that are not read any more need no memory. */
+    private void forget() {
+      long now = System.currentTimeMillis();
+      used.values().removeIf(times -> times.stream().allMatch(time -> time + REST < now));
     }
 
     private static long delay(DelayedBundleApplication residual) {
