@@ -135,11 +135,16 @@ class Stage:
         return int(state(self.cluster)["processes"][name]["pid"])
 
     def worker_pids(self) -> list[int]:
-        """Python workers of this cluster's pool."""
-        found = subprocess.run(
-            ["pgrep", "-P", str(self.pid("workers")), "-f", "tocsin.beam.worker"], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in found.stdout.split()]
+        """Python workers of this cluster, also those that have outlived their pool."""
+        found = subprocess.run(["pgrep", "-f", "tocsin.beam.worker "], capture_output=True, text=True, check=False)
+        return [pid for pid in map(int, found.stdout.split()) if self._is_ours(pid)]
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return f"TOCSIN_FAILPOINTS={self.failpoints}".encode() in variables
 
     def kill(self, name: str) -> None:
         """kill -9, and wait until it is gone."""
