@@ -69,11 +69,13 @@ def receive(kafka: Any) -> Callable[[str], list[Any]]:
 
 
 @pytest.fixture
-def tocsin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+def tocsin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Run the command in this process; gives exit code, standard output and standard error."""
     from tocsin.cli.main import main
 
     monkeypatch.chdir(ROOT)
+    # A process of its own would take what a command puts into its environment with it.
+    environment = dict(os.environ)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -82,7 +84,9 @@ def tocsin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         captured = capsys.readouterr()
         return int(leaving.value.code or 0), captured.out, captured.err
 
-    return run
+    yield run
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def recording(name: str) -> Path:
