@@ -127,7 +127,7 @@ def main() -> int:
     print(table(rounds))
     if given.page:
         given.page.parent.mkdir(parents=True, exist_ok=True)
-        given.page.write_text(page(rounds, seed), "utf-8")
+        given.page.write_text(page(rounds, [seed]), "utf-8")
     return 0 if len(rounds) == len(names) and all(r.passed for r in rounds) else 1
 
 

@@ -1,4 +1,4 @@
-"""The report of a fault run. `python -m tests.faults.report ROUNDS.jsonl` prints it for rounds that were recorded."""
+"""The report of fault runs. `python -m tests.faults.report ROUNDS.jsonl …` prints it for runs that were recorded."""
 
 from __future__ import annotations
 
@@ -61,13 +61,20 @@ def table(rounds: list[Round]) -> str:
     return "\n".join(lines)
 
 
-def page(rounds: list[Round], seed: int) -> str:
+def _failures(rounds: list[Round]) -> str:
+    """Every round that did not pass, with its reason."""
+    failed = [(number, r) for number, r in enumerate(rounds, 1) if not r.passed]
+    listed = "\n".join(f"- round {number}, {r.fault}: {'; '.join(r.problems)[:300]}" for number, r in failed)
+    return f"\n## Rounds that did not pass\n\n{listed}\n" if failed else ""
+
+
+def page(rounds: list[Round], seeds: list[int]) -> str:
     """The table with what it needs to be understood, as Markdown."""
     known = versions()
     what = "\n".join(f"| {name} | {(strike.__doc__ or '').splitlines()[0]} |" for name, strike in FAULTS.items())
     return f"""# Faults
 
-Written by `make faults`; seed {seed} repeats the order of the {len(rounds)} rounds. Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]},
+Written by `make faults` and `python -m tests.faults.report`: {len(rounds)} rounds; a run's seed ({", ".join(map(str, seeds))}) repeats its order. Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]},
 Beam {known["BEAM_RUNNER_VERSION"]}, {os.cpu_count()} cores, 300 readings a second, checkpoints each second.
 
 After each fault a judge that shares no code with the job (DuckDB over the lake, a `read_committed` consumer over the alarms, an oracle that reads the topic) compares
@@ -75,7 +82,7 @@ every row, file, alarm and dead letter. *Lost* and *duplicated* count rows, wind
 after it. *Longest silence*: without a newer window, from the strike on; a window ends every 2 s. *All output after*: until nothing that was due was missing, alarms included.
 
 {table(rounds)}
-
+{_failures(rounds)}
 ## What each fault is
 
 | fault | |
@@ -86,9 +93,9 @@ after it. *Longest silence*: without a newer window, from the strike on; a windo
 
 def main() -> int:
     """Print the page."""
-    lines = [json.loads(line) for line in Path(sys.argv[1]).read_text("utf-8").splitlines()]
-    seed = lines[0]["seed"]
-    print(page([Round(**{name: value for name, value in line.items() if name != "seed"}) for line in lines], seed), end="")
+    lines = [json.loads(line) for file in sys.argv[1:] for line in Path(file).read_text("utf-8").splitlines()]
+    rounds = [Round(**{name: value for name, value in line.items() if name != "seed"}) for line in lines]
+    print(page(rounds, list(dict.fromkeys(line["seed"] for line in lines))), end="")
     return 0
 
 
