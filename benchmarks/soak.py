@@ -129,15 +129,20 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
 
 def slopes(series: list[dict[str, float]]) -> dict[str, float]:
     """MiB an hour, by least squares, after the time of warming up."""
-    late = [one for one in series if one["seconds"] > min(WARM, series[-1]["seconds"] / 3)]
+    late = warmed_up(series)
     hours = np.array([one["seconds"] for one in late]) / 3600
-    names = ("checkpoint", "taskmanager_heap", "jobmanager_heap", "taskmanager_rss", "jobmanager_rss", "workers_rss")
-    return {name: float(np.polyfit(hours, [one[name] for one in late], 1)[0]) for name in names}
+    return {name: float(np.polyfit(hours, [one[name] for one in late], 1)[0]) for name in HELD}
+
+
+def warmed_up(series: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The measures after the time of warming up."""
+    return [one for one in series if one["seconds"] > min(WARM, series[-1]["seconds"] / 3)]
 
 
 HELD = {
     "checkpoint": "checkpoint, all of it",
     "taskmanager_heap": "TaskManager, heap in use",
+    "jobmanager_heap": "JobManager, heap in use",
     "taskmanager_rss": "TaskManager, resident",
     "jobmanager_rss": "JobManager, resident",
     "workers_rss": "Python workers, resident",
@@ -147,7 +152,7 @@ HELD = {
 def page(report: dict[str, Any], cluster: Cluster) -> str:
     """The report for people, as Markdown."""
     series = report["series"]
-    warm = [one for one in series if one["seconds"] > min(WARM, series[-1]["seconds"] / 3)]
+    warm = warmed_up(series)
     told = [one for one in series if "lag" in one]
     parts = [warm[i * len(warm) // 3 : (i + 1) * len(warm) // 3] for i in range(3)]
     rows = "".join(

@@ -22,11 +22,11 @@ def main() -> int:
     parser.add_argument("--state-backend", choices=("hashmap", "rocksdb"), default="hashmap")
     parser.add_argument("--forget", action="store_true", help="with down: remove its data")
     given = parser.parse_args()
+    folder = given.folder.resolve()
     try:
-        Cluster(offset=given.offset)
+        cluster = Cluster(folder=folder, offset=given.offset, slots=given.slots, state_backend=given.state_backend)
     except ValueError as error:
         parser.error(str(error))
-    cluster = Cluster(folder=given.folder.resolve(), offset=given.offset, slots=given.slots, state_backend=given.state_backend)
     try:
         return _do(given.verb, cluster, given.forget)
     except Missing as problem:

@@ -32,6 +32,10 @@ def render(folder: Path) -> list[Any]:
     return [document for document in yaml.safe_load_all(found.stdout) if document]
 
 
+def flink_deployment() -> Any:
+    return next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")
+
+
 def operator_schema(kind: str) -> Any:
     with zipfile.ZipFile(fetch_operator(Cluster())) as jar:
         definition = yaml.safe_load(jar.read(SCHEMAS.format(kind.lower())))
@@ -65,7 +69,7 @@ def test_the_manifests_render_and_meet_their_schemas(overlay: str) -> None:
 
 
 def test_the_check_of_the_operators_resource_can_fail() -> None:
-    flink = next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")
+    flink = flink_deployment()
     schema = operator_schema("FlinkDeployment")
     jsonschema.validate(flink, schema)
     flink["spec"]["taskManager"]["replicaz"] = 2
@@ -81,7 +85,7 @@ def test_versions_stand_in_one_file() -> None:
             name, _, tag = container["image"].partition(":")
             wanted = {"tocsin-flink": known["FLINK_VERSION"], "apache/kafka": known["KAFKA_VERSION"]}.get(name)
             assert wanted is None or tag == wanted, container["image"]
-    flink = next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")["spec"]
+    flink = flink_deployment()["spec"]
     assert flink["image"] == f"tocsin-flink:{known['FLINK_VERSION']}"
     assert flink["flinkVersion"] == "v" + known["FLINK_LINE"].replace(".", "_")
 
@@ -108,7 +112,7 @@ def test_containers_set_what_the_cluster_here_sets(tmp_path: Path) -> None:
     prepare(cluster)
     here = yaml.safe_load((tmp_path / "conf" / "config.yaml").read_text())
     compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
-    flink = next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")["spec"]
+    flink = flink_deployment()["spec"]
     there = yaml.safe_load(compose["x-flink"]["environment"]["FLINK_PROPERTIES"]), flink["flinkConfiguration"]
     for name in (
         "restart-strategy.type", "restart-strategy.fixed-delay.attempts", "restart-strategy.fixed-delay.delay", "heartbeat.interval",

@@ -61,7 +61,14 @@ def test_the_names_exist(cluster: Cluster, tocsin: Run, topics: Callable[..., No
         sending.poison = 20
         tocsin("submit", JOB, LIFE_TOPIC="metrics", LAKE=str(tmp_path / "lake"))
         wait_for("output", lambda: len(parquet_files(tmp_path / "lake")) > 3)
-        series = [relabelled(one, rules) for one in scrape(cluster)]
+
+        def counted() -> list[dict[str, str]]:
+            """The series, when the runner has reported the last step's first: its reports follow the output by seconds."""
+            found = [relabelled(one, rules) for one in scrape(cluster)]
+            alarms = [float(one["value"]) for one in found if one["__name__"] == "tocsin_alarms_total"]
+            return found if sum(alarms) > 0 else []
+
+        series = wait_for("count of alarms", counted)
     names = {one["__name__"] for one in series}
     queries = expressions()
     wanted = {name for query in queries for name in _NAME.findall(query)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from confluent_kafka.admin import AdminClient
 from pyarrow import csv, parquet
 
 from infra.cluster.settings import ROOT, Cluster
@@ -59,8 +59,6 @@ def files(lake: Path, before: int) -> dict[str, str]:
 
 
 def _stamp(moment: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y%m%dT%H%M%S")
 
 
@@ -75,15 +73,11 @@ def alarms(brokers: str, topic: str, before: int) -> list[tuple[str, bytes]]:
 
 
 def _iso(moment: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @pytest.mark.parametrize("job", CITIES)
-def test_the_same_lake_on_flink(
-    job: str, cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path, admin: AdminClient
-) -> None:
+def test_the_same_lake_on_flink(job: str, cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path) -> None:
     city = CITIES[job]
     brokers, topic = cluster.at("kafka"), f"same.{job}"
     topics(topic)

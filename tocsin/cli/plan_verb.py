@@ -71,11 +71,10 @@ def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: b
 
 
 def _running_state(job: Job, flink: str | None) -> dict[str, dict[str, Any]]:
-    from tocsin.flink.address import Address
+    from tocsin.cli.cluster import rest_of
     from tocsin.flink.identity import described, flink_name
-    from tocsin.flink.rest import FlinkRest
 
-    rest = FlinkRest(Address.found(flink).flink)
+    rest = rest_of(flink)
     state: dict[str, dict[str, Any]] = described(rest, rest.job(flink_name(job.name)).id)["state"]
     return state
 

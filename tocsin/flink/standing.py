@@ -95,11 +95,14 @@ def _is_told(name: str) -> bool:
 def _askable(names: list[str]) -> Iterator[list[str]]:
     """The names in lists that fit into an address: Flink refuses one of more than 4096 bytes."""
     some: list[str] = []
+    length = 0
     for name in names:
-        if some and sum(len(quote(n)) + 3 for n in (*some, name)) > _ADDRESS:
+        size = len(quote(name)) + 3
+        if some and length + size > _ADDRESS:
             yield some
-            some = []
+            some, length = [], 0
         some.append(name)
+        length += size
     if some:
         yield some
 

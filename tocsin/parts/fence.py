@@ -79,11 +79,11 @@ def _host_of(address: str) -> str:
     return (found or text).lower()
 
 
-def check_file(path: Path, folders: list[str], context: Any) -> None:
+def check_file(path: Path, context: Any) -> None:
     """Raises ValueError for a file that is neither in the job's folders nor in one of $TOCSIN_ALLOW_FOLDERS."""
     if not (context or {}).get("fenced"):
         return
-    if not _is_under(path, [*folders, *_allowed_folders()]):
+    if not _is_under(path, [*context.get("folders", ["."]), *_allowed_folders()]):
         raise ValueError(
             f"the file '{path}' is not in the job's folders; the operator adds its folder to {FOLDERS_VARIABLE}, or runs the "
             "job with --trusted"
@@ -91,7 +91,7 @@ def check_file(path: Path, folders: list[str], context: Any) -> None:
 
 
 def check_lake(lake: str, context: Any) -> None:
-    """Raises ValueError where $TOCSIN_ALLOW_FOLDERS is set and a lake on a disk is elsewhere, or its host is not allowed."""
+    """Raises ValueError where $TOCSIN_ALLOW_FOLDERS is set and a lake on a disk is elsewhere."""
     if not (context or {}).get("fenced"):
         return
     if "://" in lake and not lake.startswith("file://"):

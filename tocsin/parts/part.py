@@ -170,12 +170,17 @@ def find_file(name: str, folders: list[str]) -> Path:
     raise ValueError(f"no file '{name}' (looked in: {', '.join(dict.fromkeys(str(f) for f in folders))})")
 
 
+def _found(name: str, info: ValidationInfo) -> Path:
+    """A file that a job names and may read."""
+    path = find_file(name, (info.context or {}).get("folders", ["."]))
+    check_file(path, info.context)
+    return path
+
+
 def _job_file(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
-    folders = (info.context or {}).get("folders", ["."])
-    path = find_file(value, folders)
-    check_file(path, folders, info.context)
+    path = _found(value, info)
     return JobFile(path=str(path), text=path.read_text("utf-8"))
 
 
@@ -194,9 +199,7 @@ def _data_file(value: Any, info: ValidationInfo) -> Any:
     if "://" in value:
         check_hosts(value, info.context)
         return value
-    folders = (info.context or {}).get("folders", ["."])
-    path = find_file(value, folders)
-    check_file(path, folders, info.context)
+    path = _found(value, info)
     return str(path.resolve())
 
 

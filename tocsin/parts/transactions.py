@@ -55,7 +55,10 @@ class Transactions:
 
     def _open(self) -> None:
         """A new producer. It fences the one before, whose open transaction ends, so that the mark then stands still."""
-        ours = {"transactional.id": self.identity, "transaction.timeout.ms": 60_000, "linger.ms": 5, "log_level": 0}
+        ours = {
+            "transactional.id": self.identity, "transaction.timeout.ms": 60_000, "linger.ms": 5, "compression.type": "zstd",
+            "log_level": 0,
+        }  # fmt: skip
         mark = {"group.id": self.identity, "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
         self._producer = self._client.Producer(self.kafka.client_settings(**ours))
         self._until(self._in_time(self._producer.init_transactions))
@@ -80,6 +83,15 @@ class Transactions:
         """
         if unit <= self.done:
             return False
+        try:
+            self._write(unit, messages)
+        except self._client.KafkaException as error:
+            raise self._failure(error) from None
+        except BufferError as error:
+            raise Failure(f"cannot write {len(messages):,} messages to '{self.topic}' in a transaction: {error}") from None
+        return True
+
+    def _write(self, unit: int, messages: Sequence[Message]) -> None:
         deadline = time.monotonic() + _PATIENCE
         while unit > self.done:
             try:
@@ -87,14 +99,10 @@ class Transactions:
                 self.done = unit
             except self._client.KafkaException as error:
                 if error.args[0].code() in self._fencing | self._refusals or time.monotonic() > deadline:
-                    raise self._failure(error) from None
+                    raise
                 # A call of librdkafka that a lost connection has left hanging never ends; a new producer knows what was
                 # committed and does the rest.
-                try:
-                    self._open()
-                except self._client.KafkaException as again:
-                    raise self._failure(again) from None
-        return True
+                self._open()
 
     def _commit(self, unit: int, messages: Sequence[Message]) -> None:
         mark = self._client.TopicPartition(self.topic, 0, unit)

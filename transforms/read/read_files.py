@@ -45,7 +45,7 @@ class ReadFiles(Source):
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> ReadFiles:
         root = Path(self.files.split("*")[0])
-        check_file(root if root.is_file() else root.parent, (info.context or {}).get("folders", ["."]), info.context)
+        check_file(root if root.is_file() else root.parent, info.context)
         return self
 
     @classmethod
