@@ -27,6 +27,7 @@ from tocsin.columns.sketches import estimate_distinct, quantile
 from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, tally
 from tocsin.parts.connection import Kafka, resolve
+from tocsin.parts.consumer import PartitionConsumer, partition_consumer
 from tocsin.parts.detector import Detector, State
 from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
@@ -63,6 +64,7 @@ __all__ = [
     "Messages",
     "Outcome",
     "Param",
+    "PartitionConsumer",
     "Producer",
     "Reading",
     "Recurrence",
@@ -92,6 +94,7 @@ __all__ = [
     "offsets_of",
     "parse",
     "parse_schema",
+    "partition_consumer",
     "path_part",
     "quantile",
     "raw_avro_file",

@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.request
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,9 @@ def up(cluster: Cluster) -> float:
             ports = ", ".join(f"{cluster.port(process.ready)} ({process.name})" for process in taken)
             raise Missing(f"something else listens on port {ports}; stop it, or add --offset 1000 to use other ports")
         cluster.folder.mkdir(parents=True, exist_ok=True)
-        settings = json.dumps({**asdict(cluster), "folder": str(cluster.folder), "tools": str(cluster.tools)})
         with (cluster.folder / "supervisor.log").open("ab") as log:
             subprocess.Popen(
-                [sys.executable, "-m", "infra.cluster.supervisor", settings],
+                [sys.executable, "-m", "infra.cluster.supervisor", cluster.to_json()],
                 cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
     while problems := health(cluster):
@@ -98,7 +96,7 @@ def health(cluster: Cluster) -> list[str]:
             problems.append(f"{name} ended ({known[name]['starts']} starts): {last_line(cluster, name)} ({log})")
         elif not listens(host, cluster.port(process.ready)):
             problems.append(f"{name} does not answer at port {cluster.port(process.ready)} ({log})")
-    if not problems:
+    if not problems and "taskmanager" in known:
         try:
             overview = rest(cluster, "/overview")
         except OSError as error:

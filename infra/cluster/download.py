@@ -42,6 +42,14 @@ def fetch_operator(cluster: Cluster) -> Path:
     return next(cluster.jars_operator.glob("*.jar"))
 
 
+def fetch_sql(cluster: Cluster) -> Path:
+    """The folder of the jars by which Flink SQL reads Avro from Kafka. Raises Missing."""
+    cluster.tools.mkdir(parents=True, exist_ok=True)
+    if not cluster.jars_sql.exists():
+        _maven("sql", cluster.jars_sql)
+    return cluster.jars_sql
+
+
 def _maven(profile: str, folder: Path) -> None:
     if shutil.which("mvn") is None:
         raise Missing("no mvn on the PATH; the jars come from Maven (Debian: maven)")

@@ -51,7 +51,8 @@ def processes(cluster: Cluster) -> list[Process]:
     """All, in the order in which they start."""
     folder = cluster.folder
     kafka = f"{cluster.jars_kafka}/*"
-    flink = f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
+    beam = f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
+    flink = beam if cluster.libraries is None else f"{cluster.jars_flink}/lib/*:{cluster.libraries}/*"
     java = ["java", "-XX:+ExitOnOutOfMemoryError"]
     flink_java = [*java, *JAVA_17, f"-Dlog4j.configurationFile={folder}/conf/log4j.properties"]
 
@@ -91,7 +92,7 @@ def processes(cluster: Cluster) -> list[Process]:
     jobserver += [f"--job-port={cluster.port('job_server')}", f"--artifact-port={cluster.port('artifacts')}"]
     jobserver += [f"--expansion-port={cluster.port('expansion')}", f"--artifacts-dir={folder}/artifacts"]
     workers = [sys.executable, "-m", "tocsin", "workers", "--port", str(cluster.port("worker_pool"))]
-    return [
+    wanted = [
         Process("kafka", kafka_command, "kafka"),
         Process("zookeeper", [*zookeeper, "--zkConfigFile", f"{conf}/zoo.cfg", "--peerId", "1"], "zookeeper"),
         Process("jobmanager", [*jobmanager, "--configDir", conf, "--executionMode", "cluster"], "flink_rest"),
@@ -99,6 +100,7 @@ def processes(cluster: Cluster) -> list[Process]:
         Process("jobserver", jobserver, "job_server"),
         Process("workers", workers, "worker_pool"),
     ]
+    return [process for process in wanted if not cluster.only or process.name in cluster.only]
 
 
 def prepare(cluster: Cluster) -> None:
@@ -112,6 +114,8 @@ def prepare(cluster: Cluster) -> None:
     write(conf / "log4j.properties", _log4j())
     with zipfile.ZipFile(conf / "empty.jar", "w") as jar:
         jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n\n")
+    if cluster.only and "kafka" not in cluster.only:
+        return
     if not (cluster.folder / "kafka" / "meta.properties").exists():
         _format(cluster)
 

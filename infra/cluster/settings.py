@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -63,11 +64,26 @@ class Cluster:
     users: dict[str, str] = field(default_factory=dict)
     # More settings of Flink.
     flink: dict[str, str] = field(default_factory=dict)
+    # The processes that are started, by name; none: all.
+    only: tuple[str, ...] = ()
+    # A folder of jars on Flink's class path in place of Beam's runner, for jobs that are not Beam's.
+    libraries: Path | None = None
 
     def __post_init__(self) -> None:
         highest = 65_535 - max(PORTS.values())
         if not 0 <= self.offset <= highest:
             raise ValueError(f"an offset of {self.offset} leaves no port for the worker pool; it may be 0 to {highest}")
+
+    @classmethod
+    def from_json(cls, text: str) -> Cluster:
+        """What `to_json` wrote."""
+        known = json.loads(text)
+        paths = {name: Path(known[name]) for name in ("folder", "tools", "libraries") if known[name] is not None}
+        return cls(**{**known, **paths, "only": tuple(known["only"])})
+
+    def to_json(self) -> str:
+        """All settings."""
+        return json.dumps(asdict(self), default=str)
 
     def port(self, name: str) -> int:
         """A port by name."""
@@ -102,6 +118,11 @@ class Cluster:
     def jars_operator(self) -> Path:
         """The schemas of Flink's Kubernetes operator."""
         return self.tools / f"operator-{versions()['FLINK_OPERATOR_VERSION']}"
+
+    @property
+    def jars_sql(self) -> Path:
+        """Kafka and Avro for Flink SQL."""
+        return self.tools / f"sql-{versions()['FLINK_VERSION']}-{versions()['FLINK_KAFKA_VERSION']}"
 
     @property
     def certificate(self) -> Path:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from infra.cluster.processes import Process, prepare, processes
@@ -108,5 +107,4 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    settings = json.loads(sys.argv[1])
-    Supervisor(Cluster(**{**settings, "folder": Path(settings["folder"]), "tools": Path(settings["tools"])})).run()
+    Supervisor(Cluster.from_json(sys.argv[1])).run()

@@ -35,7 +35,7 @@ def test_milliseconds_defaults_nulls_and_unknown_members() -> None:
 def test_an_array_of_readings_is_many_rows() -> None:
     decoded = decoder().decode([b'[{"id":"a","at":0,"v":1},{"id":"b","at":0,"v":2}]', b'{"id":"c","at":0,"v":3}'])
     assert decoded.batch.column("id").to_pylist() == ["a", "b", "c"]
-    assert decoded.rows == [0, 0, 1]
+    assert decoded.rows.tolist() == [0, 0, 1]
 
 
 def test_a_faulty_message_is_set_apart_with_a_reason() -> None:

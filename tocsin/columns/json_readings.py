@@ -7,6 +7,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
@@ -28,7 +29,7 @@ class JsonDecoder:
         """Decode all messages; a faulty one does not spoil its neighbours."""
         batch = self._fast(values) if self._is_flat and values else None
         if batch is not None:
-            return Decoded(batch, list(range(len(values))), [])
+            return Decoded(batch, np.arange(len(values)), [])
         rows: list[int] = []
         faults: list[tuple[int, str]] = []
         columns: list[list[Any]] = [[] for _ in self.leaves]
@@ -44,7 +45,7 @@ class JsonDecoder:
                 for column, item in zip(columns, reading, strict=True):
                     column.append(item)
         arrays = [pa.array(c, leaf.type) for c, leaf in zip(columns, self.leaves, strict=True)]
-        return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), rows, faults)
+        return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), np.array(rows, np.int64), faults)
 
     def _fast(self, values: list[bytes]) -> pa.RecordBatch | None:
         """All messages in one pass of Arrow's parser, or None where they are not all plain objects of this schema."""

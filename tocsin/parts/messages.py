@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from tocsin.columns.avro.decode import Decoded, Decoder, unnest
 from tocsin.columns.avro.types import leaves, parse_schema
-from tocsin.columns.avro.wire import GUID_HEADER, Framed, Unframed, fingerprint_key, unframe
+from tocsin.columns.avro.wire import GUID_HEADER, GUID_SIZE, Framed, Unframed, fingerprint_key, tombstones, unframe
 from tocsin.columns.contract import BEGINNING, Int64s, no_rows
+from tocsin.columns.datums import Datums, Octets
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.parts.connection import resolve
 from tocsin.parts.failure import Failure
@@ -61,34 +62,56 @@ class Registry(BaseModel):
 
 @dataclass(frozen=True)
 class Messages:
-    """What is taken out of Kafka's message objects, once each."""
+    """Messages without errors, as columns.
 
-    keys: list[bytes | None]
-    values: list[bytes | None]
+    keys, values: large_binary. received: the Kafka timestamp in microseconds, BEGINNING where unknown. guids: the schema
+    GUID in each message's headers, 17 bytes and a mark (1: there is one), or None where no message has one.
+    """
+
+    keys: pa.LargeBinaryArray
+    values: pa.LargeBinaryArray
     offsets: Int64s
     received: Int64s
-    guids: list[bytes | None] | None = None
+    guids: Octets | None = None
 
     @classmethod
     def of(cls, messages: list[Any]) -> Messages:
-        """From messages without errors; `received` is the Kafka timestamp in microseconds, BEGINNING where unknown."""
+        """From message objects of confluent-kafka."""
         stamps = [message.timestamp() for message in messages]
         return cls(
-            [message.key() for message in messages],
-            [message.value() for message in messages],
+            pa.array([message.key() for message in messages], pa.large_binary()),
+            pa.array([message.value() for message in messages], pa.large_binary()),
             np.fromiter((message.offset() for message in messages), np.int64, len(messages)),
-            np.fromiter((t * 1000 if kind else BEGINNING for kind, t in stamps), np.int64, len(messages)),
+            cls.micros(np.fromiter((t if kind else -1 for kind, t in stamps), np.int64, len(messages))),
             _guids(messages),
         )
 
+    @staticmethod
+    def micros(stamps: Int64s) -> Int64s:
+        """Kafka's timestamps (milliseconds, -1 where unknown) in microseconds."""
+        received: Int64s = np.where(stamps < 0, BEGINNING, stamps * 1000)
+        return received
 
-def _guids(messages: list[Any]) -> list[bytes | None] | None:
-    """The schema GUID in each message's headers, or None where no message has one."""
+    def before(self, stop: int) -> Messages:
+        """Those with an offset under `stop`."""
+        count = int(np.searchsorted(self.offsets, stop))
+        guids = None if self.guids is None else self.guids[:count]
+        return Messages(self.keys[:count], self.values[:count], self.offsets[:count], self.received[:count], guids)
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+def _guids(messages: list[Any]) -> Octets | None:
     headers = [message.headers() for message in messages]
     if not any(headers):
         return None
-    guids = [dict(header or ()).get(GUID_HEADER) for header in headers]
-    return guids if any(guids) else None
+    guids = np.zeros((len(messages), GUID_SIZE + 1), np.uint8)
+    for row, header in enumerate(headers):
+        guid = dict(header or ()).get(GUID_HEADER)
+        if guid is not None and len(guid) == GUID_SIZE:
+            guids[row] = [*guid, 1]
+    return guids if guids.any() else None
 
 
 class Reading:
@@ -123,32 +146,31 @@ class Reading:
         for group in unframed.groups:
             decoded = self._decode_group(group)
             if isinstance(decoded, str):
-                faults += [(at, decoded) for at in group.positions]
+                faults += [(at, decoded) for at in group.positions.tolist()]
                 continue
-            faults += [(group.positions[at], reason) for at, reason in decoded.faults]
+            faults += [(int(group.positions[at]), reason) for at, reason in decoded.faults]
             if decoded.batch.num_rows:
-                batches.append(self._placed(decoded, np.array(group.positions, np.int64)))
+                batches.append(self._placed(decoded, group.positions))
         rejected = [self._reject(messages, split, at, reason) for at, reason in sorted(faults)]
         batch, owners, index = self._together(batches)
         received = messages.received[owners]
 
         def original(row: int) -> tuple[bytes | None, bytes | None]:
-            return messages.keys[owners[row]], messages.values[owners[row]]
+            return messages.keys[owners[row]].as_py(), messages.values[owners[row]].as_py()
 
-        return Fetched(batch, messages.offsets[owners], index, received, position, len(messages.values), rejected, original)
+        return Fetched(batch, messages.offsets[owners], index, received, position, len(messages), rejected, original)
 
     def _unframe(self, messages: Messages) -> Unframed:
         values = messages.values
         if self.form == "confluent":
             return unframe(values, messages.guids)
-        present = [at for at, value in enumerate(values) if value is not None]
-        faults = [(at, "the message has no value (a tombstone)") for at, value in enumerate(values) if value is None]
-        datums = [value for value in values if value is not None]
-        return Unframed([Framed("id:1", present, datums)] if present else [], faults)
+        present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
+        datums = Datums.of_array(values).take(present)
+        return Unframed([Framed("id:1", present, datums)] if len(present) else [], tombstones(values))
 
     def _decode_group(self, group: Framed) -> Decoded | str:
         if self._json is not None:
-            return self._json.decode(group.datums)
+            return self._json.decode(group.datums.to_list())
         decoder = self._decoder(group.key)
         return decoder if isinstance(decoder, str) else decoder.decode(group.datums)
 
@@ -174,12 +196,11 @@ class Reading:
 
     def _placed(self, decoded: Decoded, positions: Int64s) -> tuple[pa.RecordBatch, Int64s, Int64s]:
         """Rows with the position of their message and their index within it."""
-        batch, rows = decoded.batch, np.array(decoded.rows, np.int64)
+        batch, rows = decoded.batch, decoded.rows
         if self.readings is None:
             index = np.arange(len(rows)) - np.searchsorted(rows, rows)
         else:
-            batch, messages, within = unnest(batch, self.readings, decoded.rows)
-            rows, index = np.array(messages, np.int64), np.array(within, np.int64)
+            batch, rows, index = unnest(batch, self.readings, rows)
         return batch.select(self.fields.names).cast(self.fields), positions[rows], index
 
     def _together(self, batches: list[tuple[pa.RecordBatch, Int64s, Int64s]]) -> tuple[pa.RecordBatch, Int64s, Int64s]:
@@ -201,8 +222,8 @@ class Reading:
             "offset": int(messages.offsets[at]),
             "index": None,
             "timestamp": received if received > BEGINNING else None,
-            "key": messages.keys[at],
-            "value": messages.values[at],
+            "key": messages.keys[at].as_py(),
+            "value": messages.values[at].as_py(),
             "step": "ReadTelemetry",
             "reason": "unreadable",
             "message": reason,

@@ -19,6 +19,7 @@ from tocsin.api import (
     Kafka,
     Messages,
     Param,
+    PartitionConsumer,
     Reading,
     Registry,
     Source,
@@ -26,6 +27,7 @@ from tocsin.api import (
     TextFile,
     arrow_fields,
     parse_schema,
+    partition_consumer,
 )
 
 _PATIENCE = 10.0
@@ -56,7 +58,7 @@ class ReadTelemetry(Source):
     batch_rows: int = Param(20_000, help="most messages a batch", ge=1, le=200_000)
     idle_after: str = Param("1 min", help="a live partition without messages stops holding the watermark back after this")
 
-    _consumers: dict[int, tuple[Consumer, int]] = PrivateAttr(default_factory=dict)
+    _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)
     _reading: Reading | None = PrivateAttr(None)
     _watching: Consumer | None = PrivateAttr(None)
 
@@ -149,7 +151,7 @@ class ReadTelemetry(Source):
             return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
         return Failure(f"no answer from Kafka at {self.kafka.address()}: {self.kafka.why(cause, consumer)}")
 
-    def _consumer(self) -> Consumer:
+    def _settings(self) -> dict[str, Any]:
         settings = self.kafka.client_settings(
             **{
                 "group.id": "tocsin",
@@ -159,11 +161,17 @@ class ReadTelemetry(Source):
                 "allow.auto.create.topics": False,
                 "fetch.message.max.bytes": 4 * 2**20,
                 "queued.max.messages.kbytes": 65536,
+                # What is fetched ahead is bounded by bytes; by messages, small ones would run out while the client rests.
+                "queued.min.messages": 1_000_000,
+                "fetch.queue.backoff.ms": 20,
                 "log_level": 3,
             }
         )
+        return {**settings, "logger": _quiet()}
+
+    def _consumer(self) -> Consumer:
         try:
-            return Consumer({**settings, "logger": _quiet()})
+            return Consumer(self._settings())
         except KafkaException as error:
             raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
 
@@ -175,7 +183,7 @@ class ReadTelemetry(Source):
         waited = time.monotonic()
         while split.stop is None or position < split.stop:
             messages = self._consume(consumer, split, position)
-            if not messages:
+            if not len(messages):
                 if split.stop is not None and time.monotonic() - waited > 30:
                     raise Failure(
                         f"{split.topic}:{split.partition}: no message at offset {position} for 30 s, expected up to {split.stop}"
@@ -183,45 +191,36 @@ class ReadTelemetry(Source):
                 yield None
                 if split.stop is not None:
                     # Compaction and transaction markers leave offsets without messages.
-                    position = max(position, self._position(consumer, split, position))
+                    position = max(position, consumer.position() or position)
                 continue
             waited = time.monotonic()
-            if split.stop is not None and messages[-1].offset() >= split.stop:
-                messages = [message for message in messages if message.offset() < split.stop]
-                position = split.stop
-            else:
-                position = messages[-1].offset() + 1
+            position = int(messages.offsets[-1]) + 1
+            if split.stop is not None and position > split.stop:
+                messages, position = messages.before(split.stop), split.stop
             self._consumers[split.partition] = (consumer, position)
-            _, end = consumer.get_watermark_offsets(TopicPartition(split.topic, split.partition), cached=True)
-            yield replace(self._decoder().decode(Messages.of(messages), split, position), end=end if end >= 0 else None)
+            yield replace(self._decoder().decode(messages, split, position), end=consumer.end())
 
-    def _consume(self, consumer: Consumer, split: Split, position: int) -> list[Any]:
-        messages: list[Any] = consumer.consume(self.batch_rows, timeout=self._wait)
-        faults = [message.error() for message in messages if message.error() is not None]
-        for fault in faults:
-            if fault.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+    def _consume(self, consumer: PartitionConsumer, split: Split, position: int) -> Messages:
+        messages, faults = consumer.consume(self.batch_rows, self._wait)
+        for code, text in faults:
+            if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise Failure(
                     f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
-                    f"the job: {fault.str()}); start again with `start: earliest` or `offsets`, and count what is lost"
+                    f"the job: {text}); start again with `start: earliest` or `offsets`, and count what is lost"
                 )
-            if fault.fatal() or (not fault.retriable() and fault.code() not in _PASSING | _NOT_OURS):
-                raise Failure(f"{split.topic}:{split.partition}: {fault.str()}")
-        return [message for message in messages if message.error() is None] if faults else messages
+            if code not in _PASSING | _NOT_OURS:
+                raise Failure(f"{split.topic}:{split.partition}: {text}")
+        return messages
 
-    @staticmethod
-    def _position(consumer: Consumer, split: Split, position: int) -> int:
-        found = consumer.position([TopicPartition(split.topic, split.partition)])[0].offset
-        return found if found >= 0 else position
-
-    def _assigned(self, split: Split, start: int) -> Consumer:
+    def _assigned(self, split: Split, start: int) -> PartitionConsumer:
         """The consumer that stands at `start`, with what it has already fetched, or a new one."""
         known = self._consumers.get(split.partition)
         if known is not None and known[1] == start:
             return known[0]
-        consumer = known[0] if known is not None else self._consumer()
-        consumer.assign([TopicPartition(split.topic, split.partition, start)])
-        self._consumers[split.partition] = (consumer, start)
-        return consumer
+        found = known[0] if known is not None else partition_consumer(self._settings())
+        found.assign(split.topic, split.partition, start)
+        self._consumers[split.partition] = (found, start)
+        return found
 
     def _decoder(self) -> Reading:
         if self._reading is None:

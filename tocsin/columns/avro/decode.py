@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import fastavro
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.columns.avro.records import Records
 from tocsin.columns.avro.resolve import Resolution, raw_columns, widen
 from tocsin.columns.avro.types import is_fast, leaves, parse_schema
-from tocsin.columns.contract import no_rows
+from tocsin.columns.contract import Int64s, no_rows
+from tocsin.columns.datums import Datums
 
 # Bad messages come in storms; halving the batch again and again costs more than this.
 _CHUNK = 64
@@ -27,32 +29,38 @@ class Decoded:
     """batch: the reader's columns. rows: the position of the datum of each row. faults: (position, reason)."""
 
     batch: pa.RecordBatch
-    rows: list[int]
+    rows: Int64s
     faults: list[tuple[int, str]]
 
 
 class Decoder:
     """Decodes what one writer schema wrote into one reader schema's columns.
 
-    Raises ValueError, with a sentence, where the writer's data cannot become the reader's.
+    Records of plain fields are read by a loop of our own, other kinds by pyruhvro where it can, else by fastavro; `by` is the
+    first of them that is tried. Raises ValueError, with a sentence, where the writer's data cannot become the reader's.
     """
 
-    def __init__(self, writer: Any, reader: Any, fast: bool = True) -> None:
+    def __init__(self, writer: Any, reader: Any, by: Literal["columns", "pyruhvro", "fastavro"] = "columns") -> None:
         self.writer = parse_schema(writer)
         self.reader = parse_schema(reader)
         self.resolution = Resolution(leaves(self.writer), leaves(self.reader))
-        self.is_fast = fast and is_fast(self.writer)
+        self._records = Records.of(self.writer) if by == "columns" else None
+        self.is_fast = by != "fastavro" and is_fast(self.writer)
         self._text = json.dumps(_plain(self.writer))
         self._raw = fastavro.parse_schema(_without_logical_types(self.writer))
 
-    def decode(self, datums: list[bytes]) -> Decoded:
+    def decode(self, datums: Datums) -> Decoded:
         """Decode all datums; one bad datum does not spoil its neighbours."""
+        if self._records is not None:
+            batch, rows, faults = self._records.decode(datums)
+            return Decoded(self.resolution.apply(batch), rows, [(at, _SENTENCE.format(reason)) for at, reason in faults])
+        values = datums.to_list()
         if not self.is_fast:
-            return self._decode_plain(datums)
+            return self._decode_plain(values)
         try:
-            return Decoded(self._resolve(self._fast(datums)), list(range(len(datums))), [])
+            return Decoded(self._resolve(self._fast(values)), np.arange(len(values)), [])
         except _BAD:
-            return self._decode_piecemeal(datums)
+            return self._decode_piecemeal(values)
 
     def _fast(self, datums: list[bytes]) -> pa.RecordBatch:
         from pyruhvro import deserialize_array
@@ -78,7 +86,7 @@ class Decoder:
                 except _BAD as error:
                     faults.append((position, _reason(error)))
         batch = pa.concat_batches(pieces) if pieces else no_rows(self.resolution.schema)
-        return Decoded(batch, rows, faults)
+        return Decoded(batch, np.array(rows, np.int64), faults)
 
     def _decode_plain(self, datums: list[bytes]) -> Decoded:
         records, rows, faults = [], [], []
@@ -88,7 +96,7 @@ class Decoder:
                 rows.append(position)
             except Exception as error:  # fastavro raises many kinds for damaged data
                 faults.append((position, _reason(error)))
-        return Decoded(self._resolve(raw_columns(records, self.writer)), rows, faults)
+        return Decoded(self._resolve(raw_columns(records, self.writer)), np.array(rows, np.int64), faults)
 
     def resolve_records(self, records: list[dict[str, Any]]) -> pa.RecordBatch:
         """The reader's columns of records that were decoded to plain numbers."""
@@ -98,12 +106,13 @@ class Decoder:
         return self.resolution.apply(widen(batch, self.writer))
 
 
+_SENTENCE = "not readable with its schema: {}"
 _BAD = (ValueError, UnicodeDecodeError, EOFError, OverflowError, pa.ArrowInvalid)
 
 
 def _reason(error: BaseException) -> str:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"not readable with its schema: {text[:160]}"
+    return _SENTENCE.format(text[:160])
 
 
 def _plain(schema: Any) -> Any:
@@ -121,7 +130,7 @@ def _without_logical_types(schema: Any) -> Any:
     return [_without_logical_types(member) for member in schema] if isinstance(schema, list) else schema
 
 
-def unnest(batch: pa.RecordBatch, column: str, rows: list[int]) -> tuple[pa.RecordBatch, list[int], list[int]]:
+def unnest(batch: pa.RecordBatch, column: str, rows: Int64s) -> tuple[pa.RecordBatch, Int64s, Int64s]:
     """One row an item of the list column; the item's fields become columns beside the message's other columns.
 
     Gives the batch, the message position of each row and the index of each row within its message.
@@ -139,9 +148,8 @@ def unnest(batch: pa.RecordBatch, column: str, rows: list[int]) -> tuple[pa.Reco
         names.append(column)
         arrays.append(items)
     owners = parents.to_numpy(zero_copy_only=False)
-    messages = pa.array(rows, pa.int64()).take(parents).to_pylist()
     index = np.arange(len(owners)) - np.searchsorted(owners, owners)
-    return pa.RecordBatch.from_arrays(arrays, names=names), messages, index.tolist()
+    return pa.RecordBatch.from_arrays(arrays, names=names), rows[owners], index
 
 
 def raw_avro_file(path: str, reader: str, rows: int) -> Iterator[pa.RecordBatch]:

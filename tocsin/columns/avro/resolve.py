@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.columns.avro.types import NO_DEFAULT, Leaf, leaves
+from tocsin.columns.avro.types import NO_DEFAULT, Leaf, kind_at, leaves
 
 _WIDER = {
     pa.int32(): (pa.int64(), pa.float32(), pa.float64()),
@@ -74,22 +74,14 @@ def widen(batch: pa.RecordBatch, record: Any) -> pa.RecordBatch:
         column = batch.column(leaf.path[0])
         for step in leaf.path[1:]:
             column = pc.struct_field(column, step)
-        kind = _kind_at(record, leaf.path)
+        kind = kind_at(record, leaf.path)
         names.append(leaf.name)
-        columns.append(_typed(column, kind, leaf.type))
+        columns.append(typed(column, kind, leaf.type))
     return pa.RecordBatch.from_arrays(columns, names=names)
 
 
-def _kind_at(record: Any, path: tuple[str, ...]) -> Any:
-    from tocsin.columns.avro.types import without_null
-
-    for step in path:
-        field = next(field for field in record["fields"] if field["name"] == step)
-        record, _ = without_null(field["type"])
-    return record
-
-
-def _typed(column: Any, kind: Any, wanted: Any) -> Any:
+def typed(column: Any, kind: Any, wanted: Any) -> Any:
+    """A column of raw numbers in the Arrow type of its Avro type."""
     if column.type == wanted:
         return column
     logical = kind.get("logicalType") if isinstance(kind, dict) else None
@@ -100,7 +92,7 @@ def _typed(column: Any, kind: Any, wanted: Any) -> Any:
     if logical == "decimal":
         return _decimals(column, wanted)
     if pa.types.is_list(column.type) and pa.types.is_list(wanted):
-        items = _typed(column.values, kind["items"] if not isinstance(kind["items"], list) else "", wanted.value_type)
+        items = typed(column.values, kind["items"] if not isinstance(kind["items"], list) else "", wanted.value_type)
         return pa.ListArray.from_arrays(column.offsets, items, mask=column.is_null())
     return column.cast(wanted)
 

@@ -116,6 +116,14 @@ def without_null(kind: Any) -> tuple[Any, bool]:
     return (others[0] if others else "null"), "null" in kind
 
 
+def kind_at(record: Any, path: tuple[str, ...]) -> Any:
+    """The type of the field at a path, without null."""
+    for step in path:
+        field = next(field for field in record["fields"] if field["name"] == step)
+        record, _ = without_null(field["type"])
+    return record
+
+
 def arrow_type(kind: Any) -> Any:
     """The Arrow type of an Avro type inside a column."""
     kind, _ = without_null(kind)

@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import fastavro
+import numpy as np
+import pyarrow as pa
+
+from tocsin.columns.contract import Int64s
+from tocsin.columns.datums import Datums, Octets
 
 GUID_HEADER = "__value_schema_id"
+GUID_SIZE = 17
+_ID, _FINGERPRINT = 5, 10
 
 
 def frame(schema_id: int, datum: bytes) -> bytes:
@@ -35,8 +42,8 @@ class Framed:
     """Datums of one schema key, with their positions in the list of messages."""
 
     key: str
-    positions: list[int]
-    datums: list[bytes]
+    positions: Int64s
+    datums: Datums
 
 
 @dataclass(frozen=True)
@@ -47,46 +54,75 @@ class Unframed:
     faults: list[tuple[int, str]]
 
 
-def unframe(values: list[bytes | None], guids: list[bytes | None] | None = None) -> Unframed:
-    """Sort messages by the schema that wrote them. A tombstone (None) is a fault.
+def tombstones(values: pa.LargeBinaryArray) -> list[tuple[int, str]]:
+    """Messages without a value."""
+    if not values.null_count:
+        return []
+    rows = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))
+    return [(row, "the message has no value (a tombstone)") for row in rows.tolist()]
 
-    guids: the header `__value_schema_id` of each message (01 and 16 bytes), where any message has one: then its value is a
-    bare datum.
+
+def unframe(values: pa.LargeBinaryArray, guids: Octets | None = None) -> Unframed:
+    """Sort messages by the schema that wrote them. A tombstone (null) is a fault.
+
+    guids: the header `__value_schema_id` of each message (01 and 16 bytes) and a mark, where any message has one: then its
+    value is a bare datum.
     """
-    if values and None not in values and guids is None:
-        prefixes = {value[:5] for value in values if value is not None}
-        if len(prefixes) == 1:
-            prefix = prefixes.pop()
-            if len(prefix) == 5 and prefix[0] == 0:
-                key = f"id:{int.from_bytes(prefix[1:], 'big')}"
-                datums = [value[5:] for value in values if value is not None]
-                return Unframed([Framed(key, list(range(len(values))), datums)], [])
-    groups: dict[str, Framed] = {}
-    faults: list[tuple[int, str]] = []
-    for position, value in enumerate(values):
-        guid = guids[position] if guids is not None else None
-        if guid is not None and value is not None and len(guid) == 17 and guid[0] == 1:
-            key, start = f"guid:{uuid.UUID(bytes=guid[1:])}", 0
-        else:
-            key, start = _key(value)
-        if value is None or start < 0:
-            faults.append((position, key))
-            continue
-        group = groups.setdefault(key, Framed(key, [], []))
-        group.positions.append(position)
-        group.datums.append(value[start:])
-    return Unframed(list(groups.values()), faults)
+    datums = Datums.of_array(values)
+    sizes = datums.ends - datums.starts
+    heads = datums.heads(GUID_SIZE)
+    present = values.is_valid().to_numpy(zero_copy_only=False)
+    keyed = np.zeros(len(sizes), np.bool_) if guids is None else (guids[:, -1] == 1) & (guids[:, 0] == 1) & present
+    kinds = np.select(
+        [
+            ~present,
+            keyed,
+            (heads[:, 0] == 0) & (sizes >= _ID),
+            (heads[:, 0] == 1) & (sizes >= GUID_SIZE),
+            (heads[:, 0] == 0xC3) & (heads[:, 1] == 1) & (sizes >= _FINGERPRINT),
+        ],
+        [0, 1, 2, 3, 4],
+        5,
+    )
+    groups: list[Framed] = []
+    for kind, width, head in ((1, GUID_SIZE, 0), (2, _ID, _ID), (3, GUID_SIZE, GUID_SIZE), (4, _FINGERPRINT, _FINGERPRINT)):
+        rows = np.flatnonzero(kinds == kind)
+        if len(rows):
+            marks = (guids if kind == 1 and guids is not None else heads)[rows, :width]
+            groups += [Framed(_key(mark), rows[at], datums.take(rows[at]).without_head(head)) for mark, at in _by_mark(marks)]
+    faults = tombstones(values)
+    for row in np.flatnonzero(kinds == 5).tolist():
+        seen = heads[row, : min(int(sizes[row]), _ID)].tobytes().hex(" ") or "nothing"
+        faults.append((row, f"not in Confluent or single-object framing: it starts with {seen}"))
+    return Unframed(_in_order(groups), sorted(faults))
 
 
-def _key(value: bytes | None) -> tuple[str, int]:
-    """Schema key and start of the datum; a reason and -1 where there is none."""
-    if value is None:
-        return "the message has no value (a tombstone)", -1
-    if value[:1] == b"\x00" and len(value) >= 5:
-        return f"id:{int.from_bytes(value[1:5], 'big')}", 5
-    if value[:1] == b"\x01" and len(value) >= 17:
-        return f"guid:{uuid.UUID(bytes=value[1:17])}", 17
-    if value[:2] == b"\xc3\x01" and len(value) >= 10:
-        return f"fingerprint:{value[2:10].hex()}", 10
-    seen = value[:5].hex(" ") or "nothing"
-    return f"not in Confluent or single-object framing: it starts with {seen}", -1
+def _by_mark(marks: Octets) -> list[tuple[bytes, Int64s]]:
+    """The rows of each distinct mark."""
+    if (marks == marks[0]).all():
+        return [(marks[0].tobytes(), np.arange(len(marks)))]
+    distinct, owners = np.unique(np.ascontiguousarray(marks).view(f"V{marks.shape[1]}").ravel(), return_inverse=True)
+    return [(mark.tobytes(), np.flatnonzero(owners == at)) for at, mark in enumerate(distinct)]
+
+
+def _in_order(groups: list[Framed]) -> list[Framed]:
+    """Those of one key made one (an id may stand in a header or before the datum), the first seen first."""
+    keys = {group.key for group in groups}
+    if len(keys) < len(groups):
+        groups = [_joined([group for group in groups if group.key == key]) for key in sorted(keys)]
+    return sorted(groups, key=lambda group: int(group.positions[0]))
+
+
+def _joined(groups: list[Framed]) -> Framed:
+    positions = np.concatenate([group.positions for group in groups])
+    order = np.argsort(positions)
+    starts = np.concatenate([group.datums.starts for group in groups])[order]
+    ends = np.concatenate([group.datums.ends for group in groups])[order]
+    return Framed(groups[0].key, positions[order], Datums(groups[0].datums.data, starts, ends))
+
+
+def _key(mark: bytes) -> str:
+    """The schema key that a frame's mark stands for."""
+    if len(mark) == _ID:
+        return f"id:{int.from_bytes(mark[1:], 'big')}"
+    return f"guid:{uuid.UUID(bytes=mark[1:])}" if len(mark) == GUID_SIZE else f"fingerprint:{mark[2:].hex()}"

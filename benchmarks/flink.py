@@ -1,0 +1,96 @@
+"""Jobs on a Flink of their own: started for a contender, measured from submission to the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Cost, Memory, processor_seconds
+from infra.cluster.control import down, rest, state, up
+from infra.cluster.processes import forget
+from infra.cluster.settings import ROOT, Cluster
+
+ENGINE = ("taskmanager", "workers")
+_ENDED = ("FINISHED", "FAILED", "CANCELED")
+
+
+def flink_cluster(name: str, libraries: Path | None = None, **settings: Any) -> Cluster:
+    """A Flink without a broker. libraries: of jobs that are not Beam's."""
+    only = ("zookeeper", "jobmanager", "taskmanager", *(("jobserver", "workers") if libraries is None else ()))
+    return Cluster(folder=ROOT / ".bench" / name, offset=7000, only=only, libraries=libraries, **settings)
+
+
+@contextmanager
+def running(cluster: Cluster) -> Iterator[Cluster]:
+    """Up, without what an earlier run has left, and down again."""
+    forget(cluster)
+    try:
+        up(cluster)
+        yield cluster
+    finally:
+        down(cluster)
+
+
+def jobs(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """All jobs by id."""
+    return {job["jid"]: job for job in rest(cluster, "/jobs/overview")["jobs"]}
+
+
+def measured(cluster: Cluster, submit: Callable[[], None], limit: float = 900) -> tuple[Cost, dict[str, Any]]:
+    """Cost of the job that `submit` starts, and what Flink says of it. Raises RuntimeError where it does not finish."""
+    pids = {name: known["pid"] for name, known in state(cluster)["processes"].items()}
+    before = {name: processor_seconds(pid) for name, pid in pids.items()}
+    own = _clients()
+    known = set(jobs(cluster))
+    memory = Memory([pids[name] for name in ENGINE if name in pids])
+    memory.start()
+    deadline = time.monotonic() + limit
+    submit()
+    client = _clients() - own
+    while True:
+        new = [job for jid, job in jobs(cluster).items() if jid not in known]
+        if new and new[0]["state"] in _ENDED:
+            break
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no end within {limit:.0f} s: {new}")
+        time.sleep(0.2)
+    job = new[0]
+    if job["state"] != "FINISHED":
+        causes = rest(cluster, f"/jobs/{job['jid']}/exceptions")
+        raise RuntimeError(f"{job['name']} {job['state']}: {str(causes)[:2000]}")
+    # A worker ends after its job; what it used counts.
+    time.sleep(1.5)
+    parts = {name: processor_seconds(pid) - before[name] for name, pid in pids.items()}
+    engine = sum(seconds for name, seconds in parts.items() if name in ENGINE)
+    parts["client"] = client
+    cost = Cost(job["duration"] / 1000, engine, sum(parts.values()) - engine, memory.stop(), parts)
+    return cost, rest(cluster, f"/jobs/{job['jid']}")
+
+
+def _clients() -> float:
+    """Processor seconds of this process's children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def program(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+    """Run a client to its end. Raises RuntimeError with the end of what it said."""
+    with log.open("ab") as file:
+        found = subprocess.run(
+            arguments, env={**os.environ, **environment}, stdout=file, stderr=file, cwd=ROOT, check=False, timeout=300
+        )
+    if found.returncode:
+        raise RuntimeError(f"{' '.join(arguments[:4])} … ended with {found.returncode}: {log.read_text()[-2000:]}")
+
+
+def checkpoints(cluster: Cluster, job: str) -> dict[str, Any]:
+    """How many there were, how long they took and how large they were."""
+    found: dict[str, Any] = json.loads(json.dumps(rest(cluster, f"/jobs/{job}/checkpoints")))
+    return found
