@@ -20,6 +20,8 @@ METRICS = ("pm25", "pm10", "temp", "humi")
 # Milliseconds: 2026-01-01T00:00Z.
 START = 1_767_225_600_000
 PIECE = 500_000
+# A sensor that is not there.
+CLOSER = 9_999_999
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,16 @@ class Readings:
                 block = encoded(*self.columns(first * self.each, last * self.each)).reshape(last - first, -1)
                 edges = np.arange(first, last) % 64
                 yield edges % self.partitions, _rows(_framed(edges, block, self.each))
+
+    def closing(self) -> tuple[Int64s, list[bytes]]:
+        """A reading of one more sensor for each partition, two hours later: a job that reads on closes all windows by it."""
+        last = int(self.columns(self.count - 1, self.count)[2][0]) + 2 * 3_600_000
+        numbers = np.arange(self.partitions)
+        size = len(numbers) * self.each
+        block = encoded(np.full(size, CLOSER), np.zeros(size, np.int64), np.full(size, last), np.zeros(size))
+        if self.each > 1:
+            block = _framed(numbers, block.reshape(len(numbers), -1), self.each)
+        return numbers, _rows(block)
 
 
 def encoded(sensors: Int64s, metrics: Int64s, times: Int64s, values: npt.NDArray[np.float64]) -> Octets:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +45,24 @@ def jobs(cluster: Cluster) -> dict[str, dict[str, Any]]:
     return {job["jid"]: job for job in rest(cluster, "/jobs/overview")["jobs"]}
 
 
-def measured(cluster: Cluster, submit: Callable[[], None], limit: float = 900) -> tuple[Cost, dict[str, Any]]:
-    """Cost of the job that `submit` starts, and what Flink says of it. Raises RuntimeError where it does not finish."""
+def given(cluster: Cluster, step: str) -> int:
+    """Rows that a step of a Tocsin job has given, from the TaskManager itself."""
+    port = cluster.port("jobmanager_metrics")
+    total = 0
+    for number in (port, port + 1):
+        with urllib.request.urlopen(f"http://127.0.0.1:{number}/metrics", timeout=20) as answer:
+            found = re.findall(rf"^\S*_tocsin_{step}_given{{.*}} (\S+)$", answer.read().decode(), re.MULTILINE)
+        total += int(sum(float(value) for value in found))
+    return total
+
+
+def measured(
+    cluster: Cluster, submit: Callable[[], None], is_done: Callable[[], bool] | None = None, limit: float = 900
+) -> tuple[Cost, dict[str, Any]]:
+    """Cost of the job that `submit` starts, and what Flink says of it. Raises RuntimeError where it does not finish.
+
+    is_done: asked each second of a job that reads on, which is then cancelled; its seconds of wall time are whole.
+    """
     pids = {name: known["pid"] for name, known in state(cluster)["processes"].items()}
     before = {name: processor_seconds(pid) for name, pid in pids.items()}
     own = _clients()
@@ -58,20 +76,35 @@ def measured(cluster: Cluster, submit: Callable[[], None], limit: float = 900) -
         new = [job for jid, job in jobs(cluster).items() if jid not in known]
         if new and new[0]["state"] in _ENDED:
             break
+        if is_done is not None and new and is_done():
+            break
+        if is_done is not None and new and is_done():
+            break
         if time.monotonic() > deadline:
             raise RuntimeError(f"no end within {limit:.0f} s: {new}")
-        time.sleep(0.2)
+        time.sleep(0.2 if is_done is None else 1)
     job = new[0]
-    if job["state"] != "FINISHED":
+    if job["state"] != ("FINISHED" if is_done is None else "RUNNING"):
         causes = rest(cluster, f"/jobs/{job['jid']}/exceptions")
         raise RuntimeError(f"{job['name']} {job['state']}: {str(causes)[:2000]}")
-    # A worker ends after its job; what it used counts.
-    time.sleep(1.5)
+    if is_done is None:
+        # A worker ends after its job; what it used counts.
+        time.sleep(1.5)
     parts = {name: processor_seconds(pid) - before[name] for name, pid in pids.items()}
     engine = sum(seconds for name, seconds in parts.items() if name in ENGINE)
     parts["client"] = client
     cost = Cost(job["duration"] / 1000, engine, sum(parts.values()) - engine, memory.stop(), parts)
-    return cost, rest(cluster, f"/jobs/{job['jid']}")
+    told = rest(cluster, f"/jobs/{job['jid']}")
+    if is_done is not None:
+        _cancel(cluster, job["jid"])
+    return cost, told
+
+
+def _cancel(cluster: Cluster, job: str) -> None:
+    request = urllib.request.Request(f"http://{cluster.at('flink_rest')}/jobs/{job}?mode=cancel", method="PATCH")
+    urllib.request.urlopen(request, timeout=20).close()
+    while jobs(cluster)[job]["state"] not in _ENDED:
+        time.sleep(0.2)
 
 
 def _clients() -> float:

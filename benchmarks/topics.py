@@ -46,10 +46,10 @@ def create(brokers: str, topic: str, partitions: int) -> None:
 
 
 def fill(brokers: str, topic: str, readings: Readings) -> None:
-    """The topic with exactly these readings; one that has them all is left as it is."""
-    if sum(ends(brokers, topic)) == readings.messages:
+    """The topic with exactly these readings and those that close their windows; one that has them all is left as it is."""
+    if sum(ends(brokers, topic)) == readings.messages + readings.partitions:
         return
-    send(brokers, topic, readings.partitions, ((p.tolist(), m) for p, m in readings.pieces()))
+    send(brokers, topic, readings.partitions, ((p.tolist(), m) for p, m in (*readings.pieces(), readings.closing())))
 
 
 def send(brokers: str, topic: str, partitions: int, pieces: Iterable[tuple[list[int], list[bytes]]]) -> None:

@@ -75,6 +75,9 @@ def processes(cluster: Cluster) -> list[Process]:
         *flink_java,
         logged("taskmanager"),
         f"-Xmx{cluster.heap}",
+        # It moves bytes between Kafka's readers and Python: what the second compiler would gain it costs many times over.
+        *(["-XX:TieredStopAtLevel=1"] if cluster.libraries is None else []),
+        "-XX:+UseParallelGC",
         "-XX:MaxDirectMemorySize=512m",
         "-XX:MaxMetaspaceSize=256m",
     ]

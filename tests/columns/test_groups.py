@@ -1,9 +1,12 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.columns.groups import group_ids, hash_rows, shards
+from tocsin.columns import groups
+from tocsin.columns.groups import _by_dictionaries, group_ids, hash_rows, shards
 
 keys = st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), st.integers(0, 3) | st.none()), min_size=1, max_size=30)
 
@@ -15,6 +18,42 @@ def test_groups_are_those_of_a_dictionary(rows: list[tuple[str | None, int | Non
     seen: dict[object, int] = {}
     assert ids.tolist() == [seen.setdefault(row, len(seen)) for row in rows]
     assert first.tolist() == [rows.index(key) for key in seen]
+
+
+LARGE = 2**62
+COLUMNS = {
+    "text": (st.sampled_from(["", "a", "eight by", "nine byte", "sixteen bytes ok", "é"]), pa.string()),
+    "binary": (st.binary(max_size=3), pa.binary()),
+    "small": (st.integers(-2, 2), pa.int8()),
+    "large": (st.sampled_from([-LARGE, 0, LARGE]), pa.int64()),
+    "unsigned": (st.sampled_from([0, 1, 2**64 - 1]), pa.uint64()),
+    "time": (st.integers(-2, 2), pa.timestamp("us", tz="UTC")),
+    "number": (st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")]), pa.float64()),
+    "flag": (st.booleans(), pa.bool_()),
+}
+
+
+@given(st.data(), st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4), st.integers(0, 3))
+def test_groups_are_those_of_the_plain_way(data: st.DataObject, names: list[str], sliced: int) -> None:
+    count = data.draw(st.integers(0, 25))
+    columns = []
+    for name in names:
+        values, kind = COLUMNS[name]
+        drawn = data.draw(st.lists(st.none() | values, min_size=count + sliced, max_size=count + sliced))
+        columns.append(pa.array(drawn, kind).slice(sliced))
+    for ours, theirs in zip(group_ids(columns), _by_dictionaries([_canonical(c) for c in columns]), strict=True):
+        assert ours.tolist() == theirs.tolist()
+
+
+def _canonical(column: pa.Array) -> pa.Array:
+    """-0.0 is 0.0."""
+    return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column
+
+
+def test_keys_with_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "_mix_in", lambda hashes, *_: hashes.fill(7))
+    ids, first = group_ids([pa.array(["a", "b", "a", None])])
+    assert (ids.tolist(), first.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
 
 
 @given(keys)

@@ -15,8 +15,8 @@ from tocsin.parts.ledger import FATES, Ledger, StepCount
 NAMESPACE = "tocsin"
 
 
-# Beside the fates: batches and the microseconds of work on them, alarm events given.
-WORK = ("batches", "busy", "alarms")
+# Beside the fates: batches and the microseconds of work on them, rows given by a step with state, alarm events given.
+WORK = ("batches", "busy", "given", "alarms")
 
 
 class StepCounter:
@@ -28,7 +28,7 @@ class StepCounter:
         self._is_new = True
 
     def add(self, **counts: int) -> None:
-        """Add rows by fate, or `alarms`."""
+        """Add rows by fate, or `given`, or `alarms`."""
         if self._is_new:
             # Flink goes on to show what an attempt before this one had counted of a fate that this one has not met.
             for counter in self._counters.values():

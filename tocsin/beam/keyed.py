@@ -143,7 +143,8 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             state.clear()
         else:
             state.write(advanced.state)
-        self.counter.add(**advanced.counts, alarms=sum(batch.num_rows for tag, batch in advanced.outputs if tag == "alarms"))
+        given = {name: sum(batch.num_rows for tag, batch in advanced.outputs if tag == name) for name in ("output", "alarms")}
+        self.counter.add(**advanced.counts, given=given["output"], alarms=given["alarms"])
         for tag, batch in advanced.outputs:
             if tag.startswith(UNIT):
                 assert self.sink is not None

@@ -52,13 +52,17 @@ def squares(values, highs, lows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def extremes(ids, values, out_min, out_max):  # type: ignore[no-untyped-def]
-    """Smallest and greatest value of each group; NaN is skipped; the outputs start at +inf and -inf."""
+def smallest(ids, values, found):  # type: ignore[no-untyped-def]
+    """Smallest value of each group; NaN is skipped; the output starts at +inf."""
     for row in range(len(ids)):
-        x = values[row]
-        group = ids[row]
-        out_min[group] = min(out_min[group], x)
-        out_max[group] = max(out_max[group], x)
+        found[ids[row]] = min(found[ids[row]], values[row])
+
+
+@compiled
+def greatest(ids, values, found):  # type: ignore[no-untyped-def]
+    """Greatest value of each group; NaN is skipped; the output starts at -inf."""
+    for row in range(len(ids)):
+        found[ids[row]] = max(found[ids[row]], values[row])
 
 
 def variance(totals: tuple[Floats, Floats], squares: tuple[Floats, Floats], counts: Floats, ddof: int) -> Floats:

@@ -81,7 +81,8 @@ class Sum:
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         highs = numbers(values)
         here = ~np.isnan(highs)
-        highs, ids = highs[here], ids[here]
+        if not here.all():
+            highs, ids = highs[here], ids[here]
         lows = np.zeros(len(highs))
         if self.squared:
             plain, highs = highs, np.empty(len(highs))
@@ -112,11 +113,13 @@ class Extreme:
         return [pa.float64()]
 
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
-        low, high = np.full(groups, np.inf), np.full(groups, -np.inf)
+        found = np.full(groups, -np.inf if self.greatest else np.inf)
         floats = numbers(values)
-        sums.extremes(ids, floats, low, high)
-        empty = np.bincount(ids[~np.isnan(floats)], minlength=groups) == 0
-        return [pa.array(high if self.greatest else low, mask=empty)]
+        (sums.greatest if self.greatest else sums.smallest)(ids, floats, found)
+        if np.isfinite(found).all():
+            return [pa.array(found)]
+        # Infinite: the value is, or there is none.
+        return [pa.array(found, mask=np.bincount(ids[~np.isnan(floats)], minlength=groups) == 0)]
 
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         return self.fold(parts[0], ids, ids, groups)

@@ -30,6 +30,8 @@ from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
 from tocsin.parts.late import re_timed
 
 _START, _END, _ACCEPTED, _ON_TIME = "_start", "_end", "_accepted", "_on_time"
+# How many groups the rows were when they were last merged; and how many rows wait unmerged in any case.
+_GROUPS, _UNMERGED = b"tocsin.groups", 20_000
 # Most (row, window) pairs that are held at once.
 _PAIRS = 2_000_000
 
@@ -106,9 +108,15 @@ class Windower:
         parts = ([block] if block is not None and block.num_rows else []) + arrived
         if not parts:
             return Advanced([], state, None)
-        whole = self.merge(parts)
+        whole = self._together(parts)
+        if isinstance(self.windows, Session):
+            whole = self.merge([whole])
         results, rest = self.fire(whole, done, time)
         done = max(done, time)
+        # Rows are merged when their windows are complete; before that only where there are many more of them than groups.
+        kept_groups = _merged(rest)
+        if rest.num_rows > max(4 * kept_groups, _UNMERGED):
+            rest = self.merge([rest])
         kept = window_state_to_bytes(rest, done) if rest.num_rows or done < FOREVER else None
         return Advanced([("output", result) for result in results], kept, self._due(rest, done))
 
@@ -116,13 +124,20 @@ class Windower:
         """The first time at which a batch of partial results completes a window."""
         return self._due(batch, -FOREVER)
 
+    def _together(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
+        """Partial results side by side, with the offsets of all of them."""
+        offsets = merge_offsets([offsets_of(partial) for partial in partials])
+        metadata = (partials[0].schema.metadata or {}).get(_GROUPS)
+        batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
+        return _with_merged(with_offsets(batch, offsets), int(metadata or 0))
+
     def merge(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """Partial results of the same panes and keys made one."""
-        offsets = merge_offsets([offsets_of(partial) for partial in partials])
-        batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
+        batch = self._together(partials)
+        offsets = offsets_of(batch)
         starts, ends, accepted, on_time = (batch.column(i).to_numpy() for i in range(4))
         ids, first = self._groups(starts, ends, accepted, on_time, [batch.column(name) for name in self.step.by])
-        return with_offsets(self._combine(batch, ids, first), offsets)
+        return _with_merged(with_offsets(self._combine(batch, ids, first), offsets), len(first))
 
     def _groups(self, starts: Int64s, ends: Int64s, accepted: Int64s, on_time: Int64s, by: list[Any]) -> tuple[Int64s, Int64s]:
         """Which rows or partial results make one partial result: those of a session, or of a pane, its windows and a key."""
@@ -169,7 +184,7 @@ class Windower:
         if self.lateness and (on_time > accepted).any():
             results += self._windows(block, accepted, done - self.lateness, time - self.lateness, 1, offsets)
         kept = self.windows.last_window(starts) + self.windows.size + self.lateness > time
-        remaining = block.filter(pa.array(kept))
+        remaining = block if kept.all() else block.filter(pa.array(kept))
         return results, with_offsets(remaining, offsets if remaining.num_rows else {})
 
     def _windows(
@@ -247,6 +262,14 @@ class Windower:
         if size > 1:
             batch = batch.sort_by([(name, "ascending") for name in ("window_start", *self.step.by)])
         return with_offsets(batch, offsets)
+
+
+def _merged(batch: pa.RecordBatch) -> int:
+    return int((batch.schema.metadata or {}).get(_GROUPS, 0))
+
+
+def _with_merged(batch: pa.RecordBatch, groups: int) -> pa.RecordBatch:
+    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), _GROUPS: str(groups).encode()})
 
 
 def _bounds(ids: Int64s, starts: Int64s, ends: Int64s, groups: int) -> tuple[Int64s, Int64s]:
