@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -85,3 +86,33 @@ readings = st.lists(
     max_size=30,
 )
 partitions = st.lists(readings, min_size=1, max_size=3)
+
+
+class Shards:
+    """The shards of a keyed step as a runner keeps them. What a step remembers besides its state is lost now and then."""
+
+    def __init__(self, step: Any, random: np.random.Generator) -> None:
+        self.step, self.random = step, random
+        self.states: dict[int, bytes | None] = {}
+        self.logs: dict[int, list[pa.RecordBatch]] = {}
+        self.memories: dict[int, dict[str, Any]] = {}
+
+    def take(self, routed: Any) -> None:
+        """Rows have come."""
+        for shard, part in routed.by_shard:
+            self.logs.setdefault(shard, []).append(part)
+
+    def advance(self, shard: int, time: int, end: int | None = None) -> list[tuple[str, pa.RecordBatch]]:
+        """The watermark has passed a time; gives the outputs."""
+        if self.random.random() < 0.2:
+            self.memories.pop(shard, None)
+            # A worker that starts anew has equal bytes, not the same.
+            state = self.states.get(shard)
+            self.states[shard] = bytes(bytearray(state)) if state is not None else None
+        memory = self.memories.setdefault(shard, {})
+        advanced = self.step.advance(self.states.get(shard), self.logs.get(shard, []), time, end, memory)
+        self.states[shard] = advanced.state
+        if advanced.log is not None:
+            self.logs[shard] = list(advanced.log)
+        outputs: list[tuple[str, pa.RecordBatch]] = advanced.outputs
+        return outputs

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stream import LATENESS, SCHEMA, SECOND, batch_of, deliveries, partitions, rows_of
+from stream import LATENESS, SCHEMA, SECOND, Shards, batch_of, deliveries, partitions, rows_of
 
 from tocsin.api import Sink
 from tocsin.columns.contract import offsets_of
@@ -38,21 +37,17 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
         random = np.random.default_rng(seed)
         units, late = {}, 0
         made = Units(Files(), SCHEMA)
-        states: dict[int, bytes | None] = {}
-        waiting: dict[int, list[pa.RecordBatch]] = {}
+        shards = Shards(made, random)
 
         def advance(shard: int, time: int) -> None:
-            advanced = made.advance(states.get(shard), waiting.pop(shard, []), time, None)
-            states[shard] = advanced.state
-            for tag, batch in advanced.outputs:
+            for tag, batch in shards.advance(shard, time):
                 assert (shard, tag) not in units, "a unit was written twice"
                 units[shard, tag] = batch.to_pylist()
 
         for batch, watermark in deliveries(rows, random):
             routed = made.route(batch_of(batch))
             late += routed.counts["late"]
-            for shard, part in routed.by_shard:
-                waiting.setdefault(shard, []).append(part)
+            shards.take(routed)
             for shard in range(2):
                 if random.random() < 0.5:
                     advance(shard, watermark)

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 import itertools
 
-from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, batch_of, deliveries, partitions, rows_of
+from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, Shards, batch_of, deliveries, partitions, rows_of
 
 from tocsin.columns.contract import micros
 from tocsin.parts.detect import Detect
@@ -30,14 +29,11 @@ def run(
 ) -> tuple[list[Any], list[Any], int]:
     """Scores, alarms and late rows, shards advanced at watermarks of a runner's choosing."""
     watcher = Watcher(step, SCHEMA, "rule")
-    states: dict[int, bytes | None] = {}
-    waiting: dict[int, list[pa.RecordBatch]] = {}
+    shards = Shards(watcher, random)
     scores, alarms, late = [], [], 0
 
     def advance(shard: int, time: int) -> None:
-        advanced = watcher.advance(states.get(shard), waiting.pop(shard, []), time, end)
-        states[shard] = advanced.state
-        for tag, batch in advanced.outputs:
+        for tag, batch in shards.advance(shard, time, end):
             for row, at in zip(batch.to_pylist(), micros(batch.column("_event_time")), strict=True):
                 if tag == "output":
                     scores.append((row["_partition"], row["_offset"], row["score"]))
@@ -49,8 +45,7 @@ def run(
     for rows, watermark in stream:
         routed = watcher.route(batch_of(rows))
         late += routed.counts["late"]
-        for shard, part in routed.by_shard:
-            waiting.setdefault(shard, []).append(part)
+        shards.take(routed)
         if random.random() < 0.5:
             for shard in range(step.shards):
                 advance(shard, watermark // SECOND * SECOND)

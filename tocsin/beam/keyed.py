@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from tocsin.beam.batches import BatchCoder, BatchType, schema_of
 from tocsin.beam.counting import StepCounter
 from tocsin.beam.spans import clipped
 from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, offsets_of, traits, with_offsets
-from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Routed
+from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Memory, Routed
 from tocsin.parts.sink import Sink
 from tocsin.parts.units import UNIT
 
@@ -81,6 +82,30 @@ class _Route(beam.DoFn):  # type: ignore[misc]
             yield beam.pvalue.TaggedOutput(tag, batch)
 
 
+class _Held:
+    """What a worker knows of a shard besides its state: batches by the bytes that they were decoded from, and memory."""
+
+    def __init__(self) -> None:
+        self.memory: Memory = {}
+        self._batches: dict[int, tuple[bytes, pa.RecordBatch]] = {}
+
+    def decoded(self, log: list[bytes], coder: BatchCoder) -> list[pa.RecordBatch]:
+        """The log's batches. The runner's cache gives the same objects again, so that most are known."""
+        known, self._batches = self._batches, {}
+        for encoded in log:
+            self._batches[id(encoded)] = known.get(id(encoded)) or (encoded, coder.decode(encoded))
+        return [self._batches[id(encoded)][1] for encoded in log]
+
+    def encoded(self, log: list[pa.RecordBatch], coder: BatchCoder) -> list[bytes]:
+        """The log's batches as bytes."""
+        known = {id(batch): encoded for encoded, batch in self._batches.values()}
+        return [known.get(id(batch)) or coder.encode(batch) for batch in log]
+
+
+# By step and shard, for all instances of a step in this process: a runner makes several and uses them in turn.
+_HELD: dict[tuple[str, int], _Held] = {}
+
+
 class _Shards(beam.DoFn):  # type: ignore[misc]
     """What a shard does when rows come and when its timer fires; the state cells come from a subclass."""
 
@@ -88,6 +113,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         self.keyed = keyed
         self.step = step
         self.sink = sink
+        self.identity = uuid.uuid4().hex
         self.coder = BatchCoder(keyed.shard_schema)
         # Each stateful step upstream holds its output back by up to a millisecond more.
         self.hold = traits(keyed.shard_schema).stage * MILLISECOND
@@ -123,13 +149,19 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         """The watermark has passed what the shard waits for."""
         ended = self._ended(cells.ends)
         time = FOREVER if ended else timestamp.micros - self.hold
-        arrived = [self.coder.decode(encoded) for encoded in cells.rows.read()]
-        cells.rows.clear()
+        held = _HELD.setdefault((self.identity, shard), _Held())
+        log = held.decoded(list(cells.rows.read()), self.coder)
         cells.due.clear()
         end = self._end(cells.ends) if ended else None
         state = cells.state.read()
         with self.counter.at_work():
-            advanced = self.keyed.advance(state, arrived, time, end)
+            advanced = self.keyed.advance(state, log, time, end, held.memory)
+        if advanced.log is not None:
+            cells.rows.clear()
+            for encoded in held.encoded(advanced.log, self.coder):
+                cells.rows.add(encoded)
+        if ended:
+            _HELD.pop((self.identity, shard), None)
         yield from self._give(shard, advanced, cells.state)
         self._wait(advanced.due if not ended else None, cells)
         if ended:
@@ -139,9 +171,11 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
                 yield _tagged(tag, end_marker(schema, marker))
 
     def _give(self, shard: int, advanced: Advanced, state: Any) -> Iterator[Any]:
+        known = state.read()
         if advanced.state is None:
-            state.clear()
-        else:
+            if known is not None:
+                state.clear()
+        elif advanced.state is not known:
             state.write(advanced.state)
         given = {name: sum(batch.num_rows for tag, batch in advanced.outputs if tag == name) for name in ("output", "alarms")}
         self.counter.add(**advanced.counts, given=given["output"], alarms=given["alarms"])

@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineState
+from apache_beam.runners.worker import sdk_worker
 
 from tocsin.beam.counting import ledger_of
 from tocsin.beam.yaml_adapter import expand
@@ -45,6 +48,7 @@ def run_live(job: Job, prism: str) -> Ledger:
     check_targets(job)
     options = PipelineOptions([f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name])
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
+    sdk_worker.SdkWorker.process_bundle_split = _whole
     with told_in_a_sentence():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
@@ -66,6 +70,12 @@ def run_live(job: Job, prism: str) -> Ledger:
         if result.state != PipelineState.DONE:
             raise Failure(f"the job ended on Prism as {result.state}; its reasons are above")
         return ledger
+
+
+def _whole(_worker: Any, _request: Any, instruction_id: str) -> Any:
+    """Prism splits a bundle that takes long. Of a bundle of timers it then fires one twice, so bundles stay whole."""
+    empty = beam_fn_api_pb2.ProcessBundleSplitResponse()
+    return beam_fn_api_pb2.InstructionResponse(instruction_id=instruction_id, process_bundle_split=empty)
 
 
 def _counted(job: Job) -> list[str]:

@@ -31,6 +31,14 @@ from tocsin.parts.failure import Failure
 _LOG = logging.getLogger("tocsin.workers")
 _STAGED_NAME = "beam:artifact:role:staging_to:v1"
 _PREFIX = "tocsin-code-"
+# Columns come and go by the megabyte. As it is set by default, the C library gives their memory back to the system each time
+# and gets it again page by page, which costs a worker a tenth of its time; an arena for each thread holds several times as much.
+_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(2**26),
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_TOP_PAD_": str(2**24),
+}
 
 
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
@@ -63,7 +71,8 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
             command += [request.control_endpoint.url, request.logging_endpoint.url]
             path = os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH", "")]))
             # Not in the folder that the pool was started in: its modules are not the job's.
-            worker = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, cwd=code)
+            environment = {**_MEMORY, **os.environ, "PYTHONPATH": path}
+            worker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=code)
             with self._lock:
                 self._workers[request.worker_id] = worker
             threading.Thread(target=self._reap, args=(request.worker_id, worker), daemon=True).start()

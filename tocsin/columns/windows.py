@@ -56,13 +56,20 @@ class Sliding:
         first: Int64s = np.maximum(self.first_window(panes), opens)
         return first
 
-    def starts_ending_by(self, panes: Int64s, time: int) -> Int64s:
-        """Starts of all windows that hold any of the panes and end at or before `time`, in order."""
-        if not len(panes):
-            return np.zeros(0, np.int64)
-        first, last = int(self.first_window(panes).min()), int(self.last_window(panes).max())
-        last = min(last, (time - self.size - self.offset) // self.every * self.every + self.offset)
-        return np.arange(first, last + 1, self.every, dtype=np.int64)
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Start of the first window that holds the pane `low`, and of the last that holds the pane `high`."""
+        return int(self.first_window(np.array([low]))[0]), int(self.last_window(np.array([high]))[0])
+
+    def starts_that_hold(self, panes: Int64s, lowest: int, highest: int) -> list[int]:
+        """Starts from `lowest` to `highest` of the windows that hold any of the panes, in order."""
+        first = np.maximum(self.first_window(panes), lowest)
+        last = np.minimum(self.last_window(panes), highest)
+        found: set[int] = set()
+        reached = lowest - self.every
+        for low, high in sorted(zip(first.tolist(), last.tolist(), strict=True)):
+            found.update(range(max(low, reached + self.every), high + 1, self.every))
+            reached = max(reached, high)
+        return sorted(found)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tocsin.columns.blocks import Block
 from tocsin.columns.contract import EVENT_TIME, WATERMARK, micros, traits
 from tocsin.columns.groups import group_ids, hash_rows
 from tocsin.columns.segments import arrival
-from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
 from tocsin.parts.late import set_apart
 from tocsin.parts.part import Duration, Param, Part, need_columns
 
@@ -56,12 +56,14 @@ class Deduplicator:
         """When the first of the rows may be forgotten."""
         return int(micros(batch.column(EVENT_TIME)).min()) + self.within + 1 if batch.num_rows else None
 
-    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
+    def advance(
+        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+    ) -> Advanced:
         """Pass on what is new; forget what is older than `within` at `time` (arrivals come with the earliest time)."""
         block = Block.from_bytes(state) if state is not None else Block.empty(_KEYS, 1)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         counts = {"kept": 0, "filtered": 0}
-        for batch in arrived:
+        for batch in log:
             kept = self._new(block, batch)
             counts["kept"] += kept.num_rows
             counts["filtered"] += batch.num_rows - kept.num_rows

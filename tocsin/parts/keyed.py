@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,14 +23,22 @@ class Routed:
     counts: dict[str, int] = field(default_factory=dict)
 
 
+Memory = dict[str, Any]
+"""What a shard's step remembers between calls to save work. It may be gone at any time, and no result depends on it."""
+
+
 @dataclass(frozen=True)
 class Advanced:
-    """What a shard gave at a time. due: the next time at which it wants to be advanced, or None."""
+    """What a shard gave at a time. due: the next time at which it wants to be advanced, or None.
+
+    log: the rows that the shard keeps in place of those that it was given; None: it keeps what it was given.
+    """
 
     outputs: list[tuple[str, pa.RecordBatch]]
     state: bytes | None
     due: int | None
     counts: dict[str, int] = field(default_factory=dict)
+    log: list[pa.RecordBatch] | None = field(default_factory=list)
 
 
 class KeyedStep(Protocol):
@@ -48,8 +56,13 @@ class KeyedStep(Protocol):
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When a shard that just got this batch wants to be advanced."""
 
-    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
-        """Take in what arrived and give what is complete at `time`; `end`: the watermark of a bounded input's end."""
+    def advance(
+        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+    ) -> Advanced:
+        """Give what is complete at `time`. log: rows that were kept, and those that have come since.
+
+        end: the watermark of a bounded input's end. memory: belongs to the shard's rows up to now, or is empty.
+        """
 
 
 def split_by_key(batch: pa.RecordBatch, by: list[str], count: int) -> list[tuple[int, pa.RecordBatch]]:

@@ -21,7 +21,7 @@ from tocsin.columns.contract import (
     traits,
     with_offsets,
 )
-from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
 from tocsin.parts.late import set_apart
 from tocsin.parts.sink import Sink
 
@@ -78,11 +78,13 @@ class Units:
         """When the first unit of the batch is complete."""
         return int(self._moments(batch)[2].min()) if batch.num_rows else None
 
-    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
+    def advance(
+        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+    ) -> Advanced:
         """Give the units that are complete at `time`."""
         kept = [from_ipc(state)] if state is not None else []
         done = json.loads((kept[0].schema.metadata or {}).get(_DONE, b"{}")) if kept else {}
-        parts = [part for part in (*kept, *arrived) if part.num_rows]
+        parts = [part for part in (*kept, *log) if part.num_rows]
         if not parts:
             return Advanced([], state, None)
         offsets = merge_offsets([offsets_of(part) for part in parts])

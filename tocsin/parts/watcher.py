@@ -29,7 +29,7 @@ from tocsin.columns.segments import arrival, segments
 from tocsin.columns.tallies import numbers
 from tocsin.parts.detect import ALARM_FIELDS, Detect
 from tocsin.parts.detector import width_of
-from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
 from tocsin.parts.late import set_apart
 
 # Readings are released in steps of event time, so that one timer serves many of them.
@@ -90,10 +90,12 @@ class Watcher:
     def _release_after(time: int) -> int:
         return (time // RELEASE + 1) * RELEASE
 
-    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
+    def advance(
+        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+    ) -> Advanced:
         """Release, score and follow the rows before `time`; judge silence up to `time`, or to the end of the input."""
         block, buffered = self._read(state)
-        waiting = pa.concat_batches([buffered, *(a.replace_schema_metadata(buffered.schema.metadata) for a in arrived)])
+        waiting = pa.concat_batches([buffered, *(a.replace_schema_metadata(buffered.schema.metadata) for a in log)])
         times = micros(waiting.column(EVENT_TIME))
         ready = times < time
         rows, rest = waiting.filter(pa.array(ready)), waiting.filter(pa.array(~ready))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tocsin.columns.blocks import from_ipc, to_ipc
 from tocsin.columns.contract import (
     EVENT_TIME,
     SYSTEM_FIELDS,
@@ -26,12 +27,16 @@ from tocsin.columns.groups import group_ids
 from tocsin.columns.sessions import session_ids
 from tocsin.columns.windows import Session, Sliding
 from tocsin.parts.aggregate import Aggregate
-from tocsin.parts.keyed import FOREVER, Advanced, Routed, split_by_key
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
 from tocsin.parts.late import re_timed
+from tocsin.parts.overlap import Overlap
 
 _START, _END, _ACCEPTED, _ON_TIME = "_start", "_end", "_accepted", "_on_time"
-# How many groups the rows were when they were last merged; and how many rows wait unmerged in any case.
-_GROUPS, _UNMERGED = b"tocsin.groups", 20_000
+_VERSION = 2
+# Rows that wait unmerged in any case. How many windows of a pane, and how many rows of a window, are merged one by one.
+_UNMERGED = 4_000
+_OVERLAPPING = 2
+_ROWS_A_WINDOW = 20_000
 # Most (row, window) pairs that are held at once.
 _PAIRS = 2_000_000
 
@@ -67,7 +72,9 @@ class Windower:
         if isinstance(self.windows, Session):
             starts, ends = times, times + self.windows.gap
             accepted = on_time = np.zeros(len(times), np.int64)
-            late = ends + self.lateness <= watermarks
+            # A row that is not late is in no session that may have been given: sessions are complete when the watermark has
+            # passed their end and the allowed lateness, and rows that join them come before their end.
+            late = times + self.lateness < watermarks
         else:
             starts = self.windows.panes(times)
             ends = starts + self.windows.pane
@@ -102,34 +109,45 @@ class Windower:
         by_shard = split_by_key(partial, self.step.by, self.shards)
         return Routed([(shard, with_offsets(part, offsets_of(partial))) for shard, part in by_shard], outputs, counts)
 
-    def advance(self, state: bytes | None, arrived: list[pa.RecordBatch], time: int, end: int | None) -> Advanced:
-        """Merge what arrived, give the windows that are complete at `time`."""
-        block, done = window_state_from_bytes(state) if state is not None else (None, -FOREVER)
-        parts = ([block] if block is not None and block.num_rows else []) + arrived
-        if not parts:
+    def advance(
+        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+    ) -> Advanced:
+        """Give the windows that are complete at `time`. The log is written anew only when half of it is spent or to merge."""
+        known = _State.from_bytes(state) if state is not None else _State()
+        log = [part for part in log if part.num_rows]
+        if not log:
             return Advanced([], state, None)
-        whole = self._together(parts)
+        done = max(known.done, time)
         if isinstance(self.windows, Session):
-            whole = self.merge([whole])
-        results, rest = self.fire(whole, done, time)
-        done = max(done, time)
-        # Rows are merged when their windows are complete; before that only where there are many more of them than groups.
-        kept_groups = _merged(rest)
-        if rest.num_rows > max(4 * kept_groups, _UNMERGED):
-            rest = self.merge([rest])
-        kept = window_state_to_bytes(rest, done) if rest.num_rows or done < FOREVER else None
-        return Advanced([("output", result) for result in results], kept, self._due(rest, done))
+            results, rest = self._fire_sessions(self.merge(log), time)
+            kept = [rest] if rest.num_rows else []
+            return Advanced(results, _State(done).to_bytes() if kept else None, self._due(kept, done), log=kept)
+        memory = {} if memory is None else memory
+        if memory.get("state") is not state:
+            memory.clear()
+        results = self._fire(log, known.done, time, memory)
+        rows = sum(part.num_rows for part in log)
+        rest = [part for part in (self._unspent(part, time) for part in log) if part.num_rows]
+        left = sum(part.num_rows for part in rest)
+        if left == rows or _UNMERGED < rows < min(2 * left, max(4 * known.rows, 2 * _UNMERGED)):
+            written = memory["state"] = _State(done, known.rows).to_bytes()
+            return Advanced(results, written, self._due(rest, done), log=None)
+        if left > max(2 * known.rows, _UNMERGED):
+            rest = [self.merge(rest)]
+            left = rest[0].num_rows
+        kept_state = _State(done, left).to_bytes() if left or done < FOREVER else None
+        memory["state"] = kept_state
+        return Advanced(results, kept_state, self._due(rest, done), log=rest)
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """The first time at which a batch of partial results completes a window."""
-        return self._due(batch, -FOREVER)
+        return self._due([batch], -FOREVER)
 
     def _together(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """Partial results side by side, with the offsets of all of them."""
         offsets = merge_offsets([offsets_of(partial) for partial in partials])
-        metadata = (partials[0].schema.metadata or {}).get(_GROUPS)
         batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
-        return _with_merged(with_offsets(batch, offsets), int(metadata or 0))
+        return with_offsets(batch, offsets)
 
     def merge(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """Partial results of the same panes and keys made one."""
@@ -137,7 +155,7 @@ class Windower:
         offsets = offsets_of(batch)
         starts, ends, accepted, on_time = (batch.column(i).to_numpy() for i in range(4))
         ids, first = self._groups(starts, ends, accepted, on_time, [batch.column(name) for name in self.step.by])
-        return _with_merged(with_offsets(self._combine(batch, ids, first), offsets), len(first))
+        return with_offsets(self._combine(batch, ids, first), offsets)
 
     def _groups(self, starts: Int64s, ends: Int64s, accepted: Int64s, on_time: Int64s, by: list[Any]) -> tuple[Int64s, Int64s]:
         """Which rows or partial results make one partial result: those of a session, or of a pane, its windows and a key."""
@@ -154,16 +172,16 @@ class Windower:
         arrays = self.measures.merge(batch, ids, len(first))
         return pa.RecordBatch.from_arrays([pa.array(starts), pa.array(ends), *flags, *by, *arrays], schema=self.shard_schema)
 
-    def _due(self, block: pa.RecordBatch, done: int) -> int | None:
-        """The next time after `done` at which `fire` has something to do, or None."""
-        if not block.num_rows:
+    def _due(self, log: list[pa.RecordBatch], done: int) -> int | None:
+        """The next time after `done` at which a window is complete, or None."""
+        if not any(part.num_rows for part in log):
             return None
-        starts, ends = block.column(_START).to_numpy(), block.column(_END).to_numpy()
         if isinstance(self.windows, Session):
-            return int(max((ends + self.lateness).min(), done + 1))
+            ends = min(int(part.column(_END).to_numpy().min()) for part in log if part.num_rows)
+            return max(ends + self.lateness, done + 1)
+        bounds = [_range(part) for part in log if part.num_rows]
+        first, last = self.windows.bounds(min(low for low, _ in bounds), max(high for _, high in bounds))
         size, every, offset = self.windows.size, self.windows.every, self.windows.offset
-        first = int(self.windows.first_window(starts).min())
-        last = int(self.windows.last_window(starts).max())
         moments = []
         for delay in {0, self.lateness}:
             # The first window whose end + delay is after `done`, of windows that hold a pane.
@@ -173,19 +191,99 @@ class Windower:
                 moments.append(start + size + delay)
         return min(moments, default=None)
 
-    def fire(self, block: pa.RecordBatch, done: int, time: int) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
-        """Results of the windows that became complete after `done` and by `time`, and the block without what is spent."""
-        if isinstance(self.windows, Session):
-            return self._fire_sessions(block, time)
-        starts = block.column(_START).to_numpy()
+    def _fire(self, log: list[pa.RecordBatch], done: int, time: int, memory: Memory) -> list[tuple[str, pa.RecordBatch]]:
+        """Results of the windows that became complete after `done` and by `time`."""
+        assert isinstance(self.windows, Sliding)
+        parts = []
+        for part in log:
+            first, last = self.windows.bounds(*_range(part))
+            if first + self.windows.size <= time and last + self.windows.size + self.lateness > done:
+                parts.append(part)
+        if not parts:
+            return []
+        block = self._together(parts)
         accepted, on_time = block.column(_ACCEPTED).to_numpy(), block.column(_ON_TIME).to_numpy()
         offsets = offsets_of(block)
-        results = self._windows(block, on_time, done, time, 0, offsets)
+        if self._is_dear(block, on_time, done, time):
+            results = self._overlapping(block, done, time, memory, offsets)
+        else:
+            results = self._windows(block, on_time, done, time, 0, offsets)
         if self.lateness and (on_time > accepted).any():
-            results += self._windows(block, accepted, done - self.lateness, time - self.lateness, 1, offsets)
-        kept = self.windows.last_window(starts) + self.windows.size + self.lateness > time
-        remaining = block if kept.all() else block.filter(pa.array(kept))
-        return results, with_offsets(remaining, offsets if remaining.num_rows else {})
+            revised = self._keys_of(block, on_time > accepted)
+            opens = revised.column(_ACCEPTED).to_numpy()
+            results += self._windows(revised, opens, done - self.lateness, time - self.lateness, 1, offsets)
+        return [("output", result) for result in results]
+
+    def _is_dear(self, block: pa.RecordBatch, opens: Int64s, done: int, time: int) -> bool:
+        """Whether so many rows are in each of the windows that are complete that they had better not be merged for each."""
+        assert isinstance(self.windows, Sliding)
+        size, every = self.windows.size, self.windows.every
+        first = np.maximum(opens, done + 1 - size)
+        last = np.minimum(self.windows.last_window(block.column(_START).to_numpy()), time - size)
+        pairs = int(np.maximum((last - first) // every + 1, 0).sum())
+        complete = max((int(last.max()) - int(first.min())) // every + 1, 1)
+        return size > _OVERLAPPING * every and pairs > _ROWS_A_WINDOW * complete
+
+    def _unspent(self, part: pa.RecordBatch, time: int) -> pa.RecordBatch:
+        """The rows that are in a window which may still be given."""
+        assert isinstance(self.windows, Sliding)
+        lowest, highest = (int(self.windows.last_window(np.array([at]))[0]) for at in _range(part))
+        if lowest + self.windows.size + self.lateness > time:
+            return part
+        if highest + self.windows.size + self.lateness <= time:
+            return part.slice(0, 0)
+        kept = self.windows.last_window(part.column(_START).to_numpy()) + self.windows.size + self.lateness > time
+        return part.filter(pa.array(kept))
+
+    def _keys_of(self, block: pa.RecordBatch, rows: Any) -> pa.RecordBatch:
+        """All rows of the keys of some rows."""
+        if not self.step.by:
+            return block
+        ids, first = group_ids([block.column(name) for name in self.step.by])
+        wanted = np.zeros(len(first), bool)
+        wanted[ids[rows]] = True
+        return block if wanted.all() else with_offsets(block.filter(pa.array(wanted[ids])), offsets_of(block))
+
+    def _overlapping(self, block: pa.RecordBatch, done: int, time: int, memory: Memory, offsets: Offsets) -> list[pa.RecordBatch]:
+        """Revision 0 of windows that overlap: rows that are in all windows of their pane go by `Overlap`, the few others
+        window by window.
+        """
+        assert isinstance(self.windows, Sliding)
+        size, every, offset = self.windows.size, self.windows.every, self.windows.offset
+        starts, on_time = block.column(_START).to_numpy(), block.column(_ON_TIME).to_numpy()
+        in_all = on_time == self.windows.first_window(starts)
+        regular, others = block.filter(pa.array(in_all)), block.filter(pa.array(~in_all))
+        begins = regular.column(_START).to_numpy()
+        order = np.argsort(begins, kind="stable")
+        regular, begins = regular.take(pa.array(order)), begins[order]
+
+        def panes(low: int, high: int) -> pa.RecordBatch:
+            at, to = np.searchsorted(begins, (low, high))
+            return regular.slice(at, to - at)
+
+        overlap = memory.setdefault("overlap", Overlap(size, every, self._merged_keys))
+        lowest = ((done - size - offset) // every + 1) * every + offset
+        highest = (time - size - offset) // every * every + offset
+        results = []
+        for start in self.windows.starts_that_hold(np.unique(starts), lowest, highest):
+            whole = overlap.window(start, panes)
+            if others.num_rows:
+                opens, last = others.column(_ON_TIME).to_numpy(), self.windows.last_window(others.column(_START).to_numpy())
+                added = others.filter(pa.array((opens <= start) & (last >= start)))
+                whole = self._merged_keys([part for part in (whole, added) if part.num_rows] or [whole])
+            if whole.num_rows:
+                begin = np.full(whole.num_rows, start, np.int64)
+                results.append(self._finished(whole, begin, begin + size, 0, offsets))
+        return results
+
+    def _merged_keys(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
+        """One partial result a key, whatever its pane."""
+        batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
+        if self.step.by:
+            ids, first = group_ids([batch.column(name) for name in self.step.by])
+        else:
+            ids, first = np.zeros(batch.num_rows, np.int64), np.zeros(min(batch.num_rows, 1), np.int64)
+        return self._combine(batch, ids, first) if len(first) < batch.num_rows else batch
 
     def _windows(
         self, block: pa.RecordBatch, opens: Int64s, after: int, until: int, revision: int, offsets: Offsets
@@ -236,14 +334,15 @@ class Windower:
         begins = starts[first]
         return [self._finished(whole, begins, begins + self.windows.size, revision, offsets)]
 
-    def _fire_sessions(self, block: pa.RecordBatch, time: int) -> tuple[list[pa.RecordBatch], pa.RecordBatch]:
+    def _fire_sessions(self, block: pa.RecordBatch, time: int) -> tuple[list[tuple[str, pa.RecordBatch]], pa.RecordBatch]:
         ends = block.column(_END).to_numpy()
         complete = ends + self.lateness <= time
         ready, rest = block.filter(pa.array(complete)), block.filter(pa.array(~complete))
         if not ready.num_rows:
             return [], block
         starts, ends = ready.column(_START).to_numpy(), ready.column(_END).to_numpy()
-        return [self._finished(ready, starts, ends, 0, offsets_of(block))], with_offsets(rest, offsets_of(block))
+        result = self._finished(ready, starts, ends, 0, offsets_of(block))
+        return [("output", result)], with_offsets(rest, offsets_of(block))
 
     def _finished(self, partial: pa.RecordBatch, starts: Int64s, ends: Int64s, revision: int, offsets: Offsets) -> pa.RecordBatch:
         """One row a key, in the order of the keys' columns, so that the same window is the same rows on every run."""
@@ -264,12 +363,10 @@ class Windower:
         return with_offsets(batch, offsets)
 
 
-def _merged(batch: pa.RecordBatch) -> int:
-    return int((batch.schema.metadata or {}).get(_GROUPS, 0))
-
-
-def _with_merged(batch: pa.RecordBatch, groups: int) -> pa.RecordBatch:
-    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), _GROUPS: str(groups).encode()})
+def _range(part: pa.RecordBatch) -> tuple[int, int]:
+    """The first and the last pane of partial results."""
+    found = pc.min_max(part.column(_START))
+    return found["min"].as_py(), found["max"].as_py()
 
 
 def _bounds(ids: Int64s, starts: Int64s, ends: Int64s, groups: int) -> tuple[Int64s, Int64s]:
@@ -279,15 +376,20 @@ def _bounds(ids: Int64s, starts: Int64s, ends: Int64s, groups: int) -> tuple[Int
     return first, last
 
 
-def window_state_to_bytes(block: pa.RecordBatch, done: int) -> bytes:
-    """State of a shard: its partial results and the time up to which windows were given out."""
-    metadata = {**(block.schema.metadata or {}), b"tocsin.done": json.dumps({"version": 1, "done": done}).encode()}
-    return to_ipc(block.replace_schema_metadata(metadata))
+@dataclass(frozen=True)
+class _State:
+    """done: time up to which windows were given out. rows: how many the log had when it was last written anew."""
 
+    done: int = -FOREVER
+    rows: int = 0
 
-def window_state_from_bytes(data: bytes) -> tuple[pa.RecordBatch, int]:
-    """What `window_state_to_bytes` wrote."""
-    block = from_ipc(data)
-    metadata = dict(block.schema.metadata)
-    state = json.loads(metadata.pop(b"tocsin.done"))
-    return block.replace_schema_metadata(metadata), int(state["done"])
+    def to_bytes(self) -> bytes:
+        return json.dumps({"version": _VERSION, "done": self.done, "rows": self.rows}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> _State:
+        """Raises ValueError for another version's."""
+        known = json.loads(data)
+        if known["version"] != _VERSION:
+            raise ValueError(f"window state of version {known['version']}, this program reads version {_VERSION}")
+        return cls(known["done"], known["rows"])
