@@ -57,8 +57,8 @@ jobs: $(READY) ## check all jobs and run the tests inside them
 	$(BIN)/tocsin check jobs/*.yaml
 	$(BIN)/tocsin test jobs/*.yaml
 
-bench: $(READY) ## records a second on a real Kafka, beside per-record Beam (needs Java and Maven)
-	benchmarks/run.sh
+bench: $(READY) ## every contender on the same messages (Java and Maven needed, an hour)
+	$(BIN)/python -m benchmarks
 
 lock: $(READY) ## write requirements.lock anew
 	$(BIN)/python -m pip install --quiet uv

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import resource
@@ -78,8 +77,6 @@ def measured(
             break
         if is_done is not None and new and is_done():
             break
-        if is_done is not None and new and is_done():
-            break
         if time.monotonic() > deadline:
             raise RuntimeError(f"no end within {limit:.0f} s: {new}")
         time.sleep(0.2 if is_done is None else 1)
@@ -123,7 +120,12 @@ def program(arguments: list[str], environment: Mapping[str, str], log: Path) -> 
         raise RuntimeError(f"{' '.join(arguments[:4])} … ended with {found.returncode}: {log.read_text()[-2000:]}")
 
 
-def checkpoints(cluster: Cluster, job: str) -> dict[str, Any]:
-    """How many there were, how long they took and how large they were."""
-    found: dict[str, Any] = json.loads(json.dumps(rest(cluster, f"/jobs/{job}/checkpoints")))
-    return found
+def checkpoint_summary(cluster: Cluster, job: str) -> dict[str, Any]:
+    """How many there were, how long they took on average (seconds) and how large the largest was (MiB)."""
+    told = rest(cluster, f"/jobs/{job}/checkpoints")
+    summary = told["summary"]
+    return {
+        "completed": told["counts"]["completed"],
+        "seconds": summary["end_to_end_duration"]["avg"] / 1000,
+        "size": summary["state_size"]["max"] / 2**20,
+    }

@@ -109,5 +109,5 @@ def _wait(process: subprocess.Popen[bytes], limit: float) -> float:
             process.returncode = os.waitstatus_to_exitcode(status)
             return usage.ru_utime + usage.ru_stime
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{process.args} did not end within {limit:.0f} s")
+            raise RuntimeError(f"{process.args!r} did not end within {limit:.0f} s")
         time.sleep(0.05)

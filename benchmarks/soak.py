@@ -106,10 +106,11 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
     for future in admin.create_topics([NewTopic(name, 2, 1) for name in (TOPIC, f"{TOPIC}.alarms", f"{TOPIC}.rejects")]).values():
         future.result(30)
     lake = cluster.folder / "lake"
-    job = json.loads(command(cluster, lake, "submit", "benchmarks/soak.yaml", "--json"))["id"]
+    job = json.loads(command(cluster, lake, "submit", "benchmarks/jobs/soak.yaml", "--json"))["id"]
     load = Load(cluster.at("kafka"), rate, int(minutes * 60))
     load.start()
-    began, series = time.time(), []
+    began = time.time()
+    series: list[dict[str, Any]] = []
     while load.is_alive():
         time.sleep(10)
         if not load.is_alive():
@@ -168,7 +169,7 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
     return f"""# Soak
 
 Written by `make soak`: {rate} records/s, one reading a second from each of {rate} series, for {report["minutes"]:g} minutes
-({report["sent"]:,} readings) through [benchmarks/soak.yaml](../../benchmarks/soak.yaml) at parallelism 1, state backend
+({report["sent"]:,} readings) through [benchmarks/jobs/soak.yaml](../../benchmarks/jobs/soak.yaml) at parallelism 1, state backend
 {cluster.state_backend}, checkpoints each second, on {os.cpu_count()} cores that also held the broker and the load.
 Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]}, Beam's runner {known["BEAM_RUNNER_VERSION"]} with the class
 of infra/runner.
