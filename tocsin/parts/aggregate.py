@@ -26,7 +26,7 @@ class Aggregate(Part):
     offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
     by: list[str] = Param([], help="columns that identify a group, such as the sensor")
     measures: dict[str, str | dict[str, Any]] = Param(help="output columns, such as {mean: mean(value)}", min_length=1)
-    shards: int = Param(16, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
+    shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
     @model_validator(mode="after")
     def _windows(self) -> Aggregate:

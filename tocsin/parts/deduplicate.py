@@ -26,7 +26,7 @@ class Deduplicate(Part):
 
     by: list[str] = Param(help="columns that, with the event time, identify a reading", min_length=1)
     within: Duration | None = Param(None, help="how long a reading is remembered; by default the allowed lateness")
-    shards: int = Param(16, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
+    shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The input's schema. Raises Fault."""

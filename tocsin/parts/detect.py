@@ -58,7 +58,7 @@ class Detect(Part):
     alarm: AlarmRule = Param(AlarmRule(), help="when scores become an alarm")
     score: str = Param("score", help="name of the score column")
     rule: str = Param("", help="name of the rule in alarms and their ids; by default the job's and the step's")
-    shards: int = Param(16, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
+    shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
     @model_validator(mode="after")
     def _one_detector(self) -> Detect:
