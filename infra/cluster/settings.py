@@ -28,7 +28,7 @@ PORTS = {
     "job_server": 8099,
     "artifacts": 8098,
     "expansion": 8097,
-    "worker_pool": 50000,
+    "worker_pool": 8100,
 }
 
 

@@ -12,7 +12,7 @@ from tocsin.cli.console import DONE, note
 from tocsin.parts.failure import Failure
 
 
-def workers(*, port: int = 50000, host: str = "127.0.0.1", folder: Path | None = None) -> int:
+def workers(*, port: int = 8100, host: str = "127.0.0.1", folder: Path | None = None) -> int:
     """Start Python workers for Flink's TaskManagers on this machine, until interrupted.
 
     Each job's workers run the code that the job was submitted with. The pool runs what it is sent: keep it on loopback, or

@@ -25,5 +25,5 @@ class Address:
         return cls(
             flink=(flink or os.environ.get(FLINK_VARIABLE) or "http://127.0.0.1:8081").rstrip("/"),
             job_server=job_server or os.environ.get(JOB_SERVER_VARIABLE) or "127.0.0.1:8099",
-            worker_pool=worker_pool or os.environ.get(WORKER_POOL_VARIABLE) or "127.0.0.1:50000",
+            worker_pool=worker_pool or os.environ.get(WORKER_POOL_VARIABLE) or "127.0.0.1:8100",
         )
