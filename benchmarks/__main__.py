@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.contenders.contender import Contender, Run
+from benchmarks.contenders.flink_programs import FLINK_PROGRAMS
 from benchmarks.contenders.flink_sql import FlinkSql
-from benchmarks.contenders.programs import BARE_LOOP, TocsinLocal
+from benchmarks.contenders.programs import PROGRAMS
 from benchmarks.contenders.tocsin_on_flink import TocsinOnFlink
 from benchmarks.report import write
 from benchmarks.topics import BROKER, broker, fill
@@ -19,8 +20,8 @@ from benchmarks.work import WORKS, Work
 CONTENDERS: dict[str, Contender] = {
     "tocsin": TocsinOnFlink(),
     "sql": FlinkSql(),
-    "local": TocsinLocal(),
-    "bare": BARE_LOOP,
+    **FLINK_PROGRAMS,
+    **PROGRAMS,
 }
 
 
@@ -36,6 +37,8 @@ def main() -> None:
         for _ in range(options.repeat):
             for key in options.contenders:
                 contender = CONTENDERS[key]
+                if not contender.can(work):
+                    continue
                 for backend in options.backends if contender.has_cold_runs else ["memory"]:
                     found += _turn(contender, work, backend, brokers, options, verdicts)
     write(options.report, " ".join(["python -m benchmarks", *sys.argv[1:]]), found, verdicts, CONTENDERS)
@@ -64,8 +67,8 @@ def _turn(
 
 def _line(run: Run) -> str:
     way = " ".join(filter(None, [run.work, run.contender, run.detail, run.backend, "cold" if run.is_cold else "warm"]))
-    wall = run.messages / run.cost.wall
-    return f"{way}: {run.rate:,.0f} messages a CPU-second, {wall:,.0f} a second, {run.cost.memory:,.0f} MiB"
+    wall = run.readings / run.cost.wall
+    return f"{way}: {run.rate:,.0f} readings a CPU-second, {wall:,.0f} a second, {run.cost.memory:,.0f} MiB"
 
 
 def _key(contender: str, work: str, backend: str) -> str:
@@ -74,7 +77,7 @@ def _key(contender: str, work: str, backend: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--work", nargs="+", choices=WORKS, default=["a3", "a12", "dense"])
+    parser.add_argument("--work", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--backends", nargs="+", choices=["hashmap", "rocksdb"], default=["hashmap", "rocksdb"])
     parser.add_argument("--repeat", type=int, default=3, help="times that every contender has its turn")

@@ -20,6 +20,8 @@ METRICS = ("pm25", "pm10", "temp", "humi")
 # Milliseconds: 2026-01-01T00:00Z.
 START = 1_767_225_600_000
 PIECE = 500_000
+# Edge computers, where messages hold many readings.
+EDGES = 40
 # A sensor that is not there.
 CLOSER = 9_999_999
 
@@ -27,6 +29,8 @@ CLOSER = 9_999_999
 @dataclass(frozen=True)
 class Readings:
     """A city's readings in the order of time: in each period every sensor measures every metric once, in a random order.
+
+    Where a message holds several, it is of one of 40 edge computers, which sends the readings of its own sensors.
 
     messages: how many in all. sensors: of four metrics each. period: milliseconds between two readings of a sensor and
     metric. disorder: readings are up to so many milliseconds out of order. each: readings in a message.
@@ -50,9 +54,12 @@ class Readings:
 
         Values are multiples of 1/8, so that their sums are exact and the same in any order.
         """
-        series = self.sensors * len(METRICS)
-        at = np.arange(start, stop, dtype=np.int64)
-        cycle, place = at // series, at % series
+        series, edge = self.sensors * len(METRICS), None
+        at = place = np.arange(start, stop, dtype=np.int64)
+        if self.each > 1:
+            message, edge = at // self.each, at // self.each % EDGES
+            series, place = series // EDGES, message // EDGES * self.each + at % self.each
+        cycle, place = place // series, place % series
         # A permutation of the series that differs from cycle to cycle: stride and offset of each.
         strides = np.array([s for s in range(series // 3 | 1, series // 3 + 400, 2) if np.gcd(s, series) == 1], np.int64)
         noise = _mixed(at + self.seed)
@@ -60,7 +67,8 @@ class Readings:
         times = START + cycle * self.period + place * self.period // series
         times = np.maximum(times - (noise % np.uint64(self.disorder + 1)).astype(np.int64), START)
         values = ((noise >> np.uint64(20)) % np.uint64(800)).astype(np.float64) / 8
-        return one // len(METRICS), one % len(METRICS), times, values
+        sensors = one // len(METRICS) if edge is None else one // len(METRICS) * EDGES + edge
+        return sensors, one % len(METRICS), times, values
 
     def pieces(self, size: int = PIECE) -> Iterator[tuple[Int64s, list[bytes]]]:
         """Partition and bytes of each message, some at a time."""
@@ -71,9 +79,8 @@ class Readings:
                 sensors, metrics, times, values = self.columns(first, last)
                 yield sensors % self.partitions, _rows(encoded(sensors, metrics, times, values))
             else:
-                # An edge computer sends what comes in a row; it writes to one partition.
                 block = encoded(*self.columns(first * self.each, last * self.each)).reshape(last - first, -1)
-                edges = np.arange(first, last) % 64
+                edges = np.arange(first, last) % EDGES
                 yield edges % self.partitions, _rows(_framed(edges, block, self.each))
 
     def closing(self) -> tuple[Int64s, list[bytes]]:

@@ -77,6 +77,9 @@ def measured(
             break
         if is_done is not None and new and is_done():
             break
+        failure = rest(cluster, f"/jobs/{new[0]['jid']}/exceptions")["root-exception"] if new else None
+        if failure:
+            raise RuntimeError(f"{new[0]['name']} started again: {failure[:2000]}")
         if time.monotonic() > deadline:
             raise RuntimeError(f"no end within {limit:.0f} s: {new}")
         time.sleep(0.2 if is_done is None else 1)

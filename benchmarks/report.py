@@ -31,7 +31,7 @@ def table(runs: Sequence[Run], verdicts: Mapping[str, str], lines: Mapping[str, 
     body = []
     for (contender, detail, backend, is_cold), found in rows:
         rates = [run.rate for run in found]
-        walls = [run.messages / run.cost.wall for run in found]
+        walls = [run.readings / run.cost.wall for run in found]
         memory = max(run.cost.memory for run in found)
         size = max((run.checkpoints.get("size", 0.0) for run in found), default=0.0)
         verdict = verdicts.get(f"{contender} · {found[0].work} · {backend}", "not compared")
@@ -53,7 +53,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 _COLUMNS = (
-    "| contender | way | state | runs | messages per CPU-second (median, spread) | messages per second | peak memory MiB "
+    "| contender | way | state | runs | readings per CPU-second (median, spread) | readings per second | peak memory MiB "
     "| largest checkpoint MiB | lines of the user | answer |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +13,47 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.data import CLOSER, METRICS, Readings, answer
+from infra.cluster.settings import ROOT
 
 
 @dataclass(frozen=True)
 class Work:
-    """A job over a topic: count, sum, min and max of each sensor and metric, a minute at a time.
+    """A job over a topic: count, sum, min and max of each sensor and metric.
 
-    topic: its name tells what is in it, so that it is filled once. schema: of its messages.
+    kind: "tumbling": of each minute; "edge": the same, of messages that hold many readings; "sliding": of each hour, every
+    minute. topic: its name tells what is in it, so that it is filled once. schema: of its messages.
     """
 
     name: str
     title: str
     readings: Readings
+    kind: str = "tumbling"
 
     @property
     def topic(self) -> str:
         r = self.readings
-        return f"bench-{r.messages}-{r.sensors}-{r.period}-{r.each}"
+        return f"bench-{r.messages}-{r.sensors}-{r.period}-{r.each}{'-edges' if r.each > 1 else ''}"
+
+    @property
+    def schema(self) -> str:
+        return "benchmarks/reading.avsc" if self.readings.each == 1 else "benchmarks/edge.avsc"
 
     def windows(self) -> int:
         """How many results the right answer has."""
-        return len(answer(self.readings)["window"])
+        return right(self).num_rows
 
 
+_DENSE = Readings(3_000_000, sensors=600, period=600)
 WORKS = {
     work.name: work
     for work in (
         Work("a3", "(a) 3 million messages of one reading, 5.8 readings a window and series", Readings(3_000_000)),
         Work("a12", "(a) 12 million messages of one reading, 5.8 readings a window and series", Readings(12_000_000)),
-        Work("dense", "(a) 3 million messages of one reading, 100 readings a window and series",
-             Readings(3_000_000, sensors=600, period=600)),
+        Work("dense", "(a) 3 million messages of one reading, 100 readings a window and series", _DENSE),
+        Work("a03", "(a) 300,000 messages of one reading, for those that are too slow for more", Readings(300_000)),
+        Work("b", "(b) 24,000 messages of 500 readings, 5.8 readings a window and series",
+             Readings(24_000, each=500), "edge"),
+        Work("c", "(c) sliding windows of 1 h every 1 min over the messages of the denser (a)", _DENSE, "sliding"),
     )
 }  # fmt: skip
 
@@ -56,11 +69,12 @@ class Verdict:
         return "right" if not self.lost and not self.wrong else f"{self.lost:,} readings lost, {self.wrong:,} results wrong"
 
 
-def right(readings: Readings) -> pa.Table:
+@cache
+def right(work: Work) -> pa.Table:
     """The right answer as a table: minute (milliseconds), sensor_id, metric, readings, total, least, most."""
-    found = answer(readings)
+    found = answer(work.readings)
     series = found["series"]
-    return pa.table(
+    minutes = pa.table(
         {
             "minute": found["window"],
             "sensor_id": np.char.add("urn:city:sensor:", np.char.zfill((series // len(METRICS)).astype(str), 7)),
@@ -68,25 +82,59 @@ def right(readings: Readings) -> pa.Table:
             **{name: found[name] for name in ("readings", "total", "least", "most")},
         }
     )
+    if work.kind != "sliding":
+        return minutes
+    connection = duckdb.connect()
+    connection.register("minutes", minutes)
+    return connection.sql(
+        "select minute - back * 60000 as minute, sensor_id, metric, sum(readings)::bigint as readings, sum(total) as total, "
+        "min(least) as least, max(most) as most from minutes, range(60) as backs(back) group by 1, 2, 3"
+    ).to_arrow_table()
 
 
-def verdict(readings: Readings, found: str) -> Verdict:
+def verdict(work: Work, found: str) -> Verdict:
     """found: a query for the columns of `right`."""
     connection = duckdb.connect()
-    connection.register("expected", right(readings))
+    connection.register("expected", right(work))
     connection.execute(f"create table found as select * from ({found}) where sensor_id not like '%{CLOSER}'")
     expected = int(_one(connection, "select sum(readings) from expected"))
     counted = int(_one(connection, "select coalesce(sum(readings), 0) from found"))
     same = "minute, sensor_id, metric, readings, total, least, most"
     wrong = _one(connection, f"select count(*) from (select {same} from found except all select {same} from expected)")
     missing = _one(connection, f"select count(*) from (select {same} from expected except all select {same} from found)")
-    return Verdict(expected - counted, max(int(wrong), int(missing)))
+    # A reading counts once in each of its windows.
+    times = expected / work.readings.count
+    return Verdict(round((expected - counted) / times), max(int(wrong), int(missing)))
 
 
 def _one(connection: Any, query: str) -> Any:
     found = connection.execute(query).fetchone()
     assert found is not None
     return found[0]
+
+
+_LAKE = """
+  extra_transforms:
+    - {type: WriteToLake, input: Aggregate, config: {lake: "${LAKE}", dataset: minutes, span: 10 min}}
+"""
+
+
+def job_of(work: Work, lake: bool = False) -> str:
+    """Tocsin's job for a work; with `lake`, one that writes its results where LAKE says, to be compared."""
+    job = f"benchmarks/jobs/{work.kind}.yaml"
+    if not lake:
+        return job
+    with_lake = ROOT / ".bench" / f"{work.kind}_lake.yaml"
+    with_lake.write_text((ROOT / job).read_text() + _LAKE)
+    return str(with_lake)
+
+
+def cleared(path: Path) -> Path:
+    """The path, with nothing there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    return path
 
 
 def lake_query(lake: Path) -> str:

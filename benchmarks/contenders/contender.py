@@ -21,14 +21,14 @@ class Run:
     detail: str
     backend: str
     is_cold: bool
-    messages: int
+    readings: int
     cost: Cost
     checkpoints: dict[str, Any] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
-        """Messages per processor second of the processes that do the work."""
-        return self.messages / self.cost.engine
+        """Readings per processor second of the processes that do the work."""
+        return self.readings / self.cost.engine
 
 
 class Session(Protocol):
@@ -52,6 +52,9 @@ class Contender(Protocol):
 
     @property
     def has_cold_runs(self) -> bool: ...
+
+    def can(self, work: Work) -> bool:
+        """Whether it knows this kind of work, and can do so much of it."""
 
     def details(self) -> Iterator[str]:
         """Its ways to do the work, of which the best counts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +13,11 @@ from benchmarks.contenders.contender import Run
 from benchmarks.flink import checkpoint_summary, flink_cluster, measured, program, running
 from benchmarks.measuring import Cost
 from benchmarks.topics import BROKER
-from benchmarks.work import Verdict, Work, verdict
+from benchmarks.work import Verdict, Work, cleared, verdict
 from infra.cluster.download import fetch_sql
 from infra.cluster.processes import JAVA_17
 from infra.cluster.settings import ROOT, Cluster
 
-STATEMENTS = "benchmarks/contenders/flink_sql.sql"
 _MINI_BATCH = {
     "table.exec.mini-batch.enabled": "true",
     "table.exec.mini-batch.allow-latency": "1 s",
@@ -39,18 +37,15 @@ class _Session:
 
     def run(self, is_cold: bool) -> Run:
         cost, job = self._job("'connector' = 'blackhole'")
-        return Run(
-            self.contender.name, self.work.name, self.detail, self.backend, is_cold, self.work.readings.messages, cost, job
-        )
+        return Run(self.contender.name, self.work.name, self.detail, self.backend, is_cold, self.work.readings.count, cost, job)
 
     def check(self, folder: Path) -> Verdict:
-        output = folder / "sql"
-        shutil.rmtree(output, ignore_errors=True)
+        output = cleared(folder / "answer")
         self._job(f"'connector' = 'filesystem', 'path' = 'file://{output}', 'format' = 'csv'")
         columns = "column0 as start, column1 as sensor_id, column2 as metric, column3 as readings, column4 as total, "
         columns += "column5 as least, column6 as most"
         return verdict(
-            self.work.readings,
+            self.work,
             f"select epoch_ms(start::timestamp) as minute, * exclude start from (select {columns} "
             f"from read_csv('{output}/**/part-*', header=false))",
         )
@@ -61,7 +56,7 @@ class _Session:
             "table.local-time-zone": "UTC", **options(self.detail),
         }  # fmt: skip
         text = "".join(f"SET '{name}' = '{value}';\n" for name, value in settings.items())
-        statements = string.Template((ROOT / STATEMENTS).read_text())
+        statements = string.Template((ROOT / f"benchmarks/programs/{self.work.kind}.sql").read_text())
         script = self.cluster.folder / "job.sql"
         script.write_text(text + statements.substitute(topic=self.work.topic, brokers=self.brokers, sink=sink))
         jars = f"{self.cluster.jars_flink}/lib/*:{self.cluster.jars_flink}/opt/*:{self.libraries}/*"
@@ -87,8 +82,11 @@ class FlinkSql:
 
     parallelisms: tuple[int, ...] = (1, 2)
     name: str = "Flink SQL"
-    user_files: tuple[str, ...] = (STATEMENTS,)
+    user_files: tuple[str, ...] = ("benchmarks/programs/tumbling.sql",)
     has_cold_runs: bool = True
+
+    def can(self, work: Work) -> bool:
+        return work.readings.count >= 1_000_000
 
     def details(self) -> Iterator[str]:
         for parallelism in self.parallelisms:

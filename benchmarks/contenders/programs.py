@@ -1,8 +1,7 @@
-"""Contenders that are one process: Tocsin on the local runner, and the bare loop."""
+"""Contenders that are one process: Tocsin on the local runner, other libraries of Python, and the bare loop."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,90 +9,86 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.contenders.contender import Run
+from benchmarks.contenders.environments import PEERS
 from benchmarks.measuring import Cost, command
 from benchmarks.topics import BROKER
-from benchmarks.work import Verdict, Work, lake_query, verdict
+from benchmarks.work import Verdict, Work, cleared, job_of, lake_query, verdict
 
-LOCAL_JOB = "benchmarks/jobs/tumbling.yaml"
+# What a program says.
+LOG = BROKER.folder / "program.log"
 
 
 @dataclass
-class _Local:
-    contender: TocsinLocal
+class _Session:
+    contender: Program
     work: Work
     brokers: str
 
     def run(self, is_cold: bool) -> Run:
-        cost = self._job(LOCAL_JOB, BROKER.folder / "lake")
-        return Run(self.contender.name, self.work.name, "", "memory", is_cold, self.work.readings.messages, cost)
+        cost = self.contender.start(self.work, self.brokers, None)
+        return Run(self.contender.name, self.work.name, "", "memory", is_cold, self.work.readings.count, cost)
 
     def check(self, folder: Path) -> Verdict:
-        shutil.rmtree(folder / "lake", ignore_errors=True)
-        self._job("benchmarks/jobs/tumbling_lake.yaml", folder / "lake")
-        return verdict(self.work.readings, lake_query(folder / "lake"))
-
-    def _job(self, job: str, lake: Path) -> Cost:
-        environment = {"TOCSIN_BROKERS": self.brokers, "BENCH_TOPIC": self.work.topic, "LAKE": str(lake)}
-        return command([sys.executable, "-m", "tocsin", "run", job], environment, BROKER.folder / "local.log")
+        answer = cleared(folder / "answer")
+        answer.mkdir()
+        self.contender.start(self.work, self.brokers, answer)
+        return verdict(self.work, self.contender.query(answer))
 
 
 @dataclass(frozen=True)
-class TocsinLocal:
-    """`tocsin run`."""
+class Program:
+    """A Python program that a user writes whole. It gets brokers, topic, partitions, messages, schema and where to answer.
 
-    name: str = "Tocsin on the local runner"
-    user_files: tuple[str, ...] = (LOCAL_JOB,)
-    has_cold_runs: bool = False
-
-    def details(self) -> Iterator[str]:
-        yield ""
-
-    @contextmanager
-    def up(self, work: Work, detail: str, backend: str, brokers: str) -> Iterator[_Local]:
-        yield _Local(self, work, brokers)
-
-
-@dataclass
-class _Script:
-    contender: Script
-    work: Work
-    brokers: str
-
-    def run(self, is_cold: bool) -> Run:
-        cost = self._job("")
-        return Run(self.contender.name, self.work.name, "", "memory", is_cold, self.work.readings.messages, cost)
-
-    def check(self, folder: Path) -> Verdict:
-        output = folder / "answer.parquet"
-        output.unlink(missing_ok=True)
-        self._job(str(output))
-        columns = "value_count_sum as readings, value_sum_sum as total, value_min_min as least, value_max_max as most"
-        return verdict(
-            self.work.readings, f"select epoch_ms(minute) as minute, sensor_id, metric, {columns} from read_parquet('{output}')"
-        )
-
-    def _job(self, answer: str) -> Cost:
-        readings = self.work.readings
-        arguments = [self.brokers, self.work.topic, str(readings.partitions), str(readings.messages + readings.partitions)]
-        program = [self.contender.python, self.contender.user_files[0], *arguments, "benchmarks/reading.avsc", answer]
-        return command(program, {}, BROKER.folder / "script.log")
-
-
-@dataclass(frozen=True)
-class Script:
-    """A Python program that a user writes whole. It gets brokers, topic, partitions, messages, schema and where to answer."""
+    most: readings that it is given; more would take too long. kinds: of work that it knows.
+    """
 
     name: str
     user_files: tuple[str, ...]
-    python: str = sys.executable
+    python: Path = Path(sys.executable)
+    most: int = 12_000_000
+    kinds: tuple[str, ...] = ("tumbling",)
     has_cold_runs: bool = False
+
+    def can(self, work: Work) -> bool:
+        return work.kind in self.kinds and work.readings.count <= self.most
 
     def details(self) -> Iterator[str]:
         yield ""
 
     @contextmanager
-    def up(self, work: Work, detail: str, backend: str, brokers: str) -> Iterator[_Script]:
-        yield _Script(self, work, brokers)
+    def up(self, work: Work, detail: str, backend: str, brokers: str) -> Iterator[_Session]:
+        if PEERS.python == self.python:
+            PEERS.fetch()
+        yield _Session(self, work, brokers)
+
+    def start(self, work: Work, brokers: str, answer: Path | None) -> Cost:
+        readings = work.readings
+        arguments = [brokers, work.topic, str(readings.partitions), str(readings.messages + readings.partitions), work.schema]
+        output = str(answer / "answer.parquet") if answer else ""
+        return command([str(self.python), self.user_files[0], *arguments, output], {}, LOG)
+
+    def query(self, answer: Path) -> str:
+        return f"select * from read_parquet('{answer}/answer.parquet')"
 
 
-BARE_LOOP = Script("Bare loop, no framework", ("benchmarks/contenders/bare_loop.py",))
+@dataclass(frozen=True)
+class TocsinLocal(Program):
+    """`tocsin run`: to the end of what there is."""
+
+    def start(self, work: Work, brokers: str, answer: Path | None) -> Cost:
+        environment = {"TOCSIN_BROKERS": brokers, "BENCH_TOPIC": work.topic, "LAKE": str(answer or BROKER.folder / "lake")}
+        return command([sys.executable, "-m", "tocsin", "run", job_of(work, lake=answer is not None)], environment, LOG)
+
+    def query(self, answer: Path) -> str:
+        return lake_query(answer)
+
+
+PROGRAMS = {
+    "local": TocsinLocal("Tocsin on the local runner", ("benchmarks/jobs/tumbling.yaml",), kinds=("tumbling", "sliding", "edge")),
+    "bare": Program("Bare loop, no framework", ("benchmarks/programs/bare_loop.py",), kinds=("tumbling", "edge")),
+    "bytewax": Program(
+        "Bytewax, a message at a time", ("benchmarks/programs/bytewax_per_record.py",), PEERS.python, most=300_000
+    ),
+    "bytewax-batches": Program("Bytewax, batches written by hand", ("benchmarks/programs/bytewax_batches.py",), PEERS.python),
+    "quix": Program("Quix Streams", ("benchmarks/programs/quix_streams.py",), PEERS.python, most=300_000),
+}

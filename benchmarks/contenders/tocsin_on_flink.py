@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -14,10 +13,8 @@ from typing import Any
 from benchmarks.contenders.contender import Run
 from benchmarks.flink import checkpoint_summary, flink_cluster, given, measured, program, running
 from benchmarks.measuring import Cost
-from benchmarks.work import Verdict, Work, lake_query, verdict
+from benchmarks.work import Verdict, Work, cleared, job_of, lake_query, verdict
 from infra.cluster.settings import Cluster
-
-JOB = "benchmarks/jobs/tumbling.yaml"
 
 
 @dataclass
@@ -30,28 +27,26 @@ class _Session:
     brokers: str
 
     def run(self, is_cold: bool) -> Run:
-        cost, job = self._job(JOB, self.cluster.folder / "lake")
-        return Run(
-            self.contender.name, self.work.name, self.detail, self.backend, is_cold, self.work.readings.messages, cost, job
-        )
+        cost, job = self._job(False, self.cluster.folder / "lake")
+        return Run(self.contender.name, self.work.name, self.detail, self.backend, is_cold, self.work.readings.count, cost, job)
 
     def check(self, folder: Path) -> Verdict:
-        shutil.rmtree(folder / "lake", ignore_errors=True)
-        self._job("benchmarks/jobs/tumbling_lake.yaml", folder / "lake", settle=True)
-        return verdict(self.work.readings, lake_query(folder / "lake"))
+        lake = cleared(folder / "answer")
+        self._job(True, lake)
+        return verdict(self.work, lake_query(lake))
 
-    def _job(self, job: str, lake: Path, settle: bool = False) -> tuple[Cost, dict[str, Any]]:
+    def _job(self, is_checked: bool, lake: Path) -> tuple[Cost, dict[str, Any]]:
         parallelism = self.detail.removeprefix("parallelism ")
         expected = self.work.windows()
         environment = {
             **self.cluster.environment(), "TOCSIN_BROKERS": self.brokers, "BENCH_TOPIC": self.work.topic, "LAKE": str(lake),
         }  # fmt: skip
-        command = [sys.executable, "-m", "tocsin", "submit", job, "--parallelism", parallelism]
+        command = [sys.executable, "-m", "tocsin", "submit", job_of(self.work, is_checked), "--parallelism", parallelism]
 
         def is_done() -> bool:
             if given(self.cluster, "Aggregate") < expected:
                 return False
-            if settle:
+            if is_checked:
                 # The files follow the results.
                 time.sleep(20)
             return True
@@ -66,8 +61,11 @@ class TocsinOnFlink:
 
     parallelisms: tuple[int, ...] = (1, 2)
     name: str = "Tocsin on Flink"
-    user_files: tuple[str, ...] = (JOB,)
+    user_files: tuple[str, ...] = ("benchmarks/jobs/tumbling.yaml",)
     has_cold_runs: bool = True
+
+    def can(self, work: Work) -> bool:
+        return True
 
     def details(self) -> Iterator[str]:
         yield from (f"parallelism {count}" for count in self.parallelisms)

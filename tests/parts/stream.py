@@ -93,7 +93,7 @@ class Shards:
 
     def __init__(self, step: Any, random: np.random.Generator) -> None:
         self.step, self.random = step, random
-        self.states: dict[int, bytes | None] = {}
+        self.states: dict[int, list[bytes]] = {}
         self.logs: dict[int, list[pa.RecordBatch]] = {}
         self.memories: dict[int, dict[str, Any]] = {}
 
@@ -107,10 +107,9 @@ class Shards:
         if self.random.random() < 0.2:
             self.memories.pop(shard, None)
             # A worker that starts anew has equal bytes, not the same.
-            state = self.states.get(shard)
-            self.states[shard] = bytes(bytearray(state)) if state is not None else None
+            self.states[shard] = [bytes(bytearray(piece)) for piece in self.states.get(shard, [])]
         memory = self.memories.setdefault(shard, {})
-        advanced = self.step.advance(self.states.get(shard), self.logs.get(shard, []), time, end, memory)
+        advanced = self.step.advance(self.states.get(shard, []), self.logs.get(shard, []), time, end, memory)
         self.states[shard] = advanced.state
         if advanced.log is not None:
             self.logs[shard] = list(advanced.log)

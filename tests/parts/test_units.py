@@ -64,5 +64,5 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
 def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
     made = Units(Files(), SCHEMA)
     ((_shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
-    ((_, batch),) = made.advance(None, [part], FOREVER, None).outputs
+    ((_, batch),) = made.advance([], [part], FOREVER, None).outputs
     assert offsets_of(batch) == {"0": (0, 1)}

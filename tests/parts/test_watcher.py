@@ -105,7 +105,7 @@ def test_the_end_of_a_bounded_input_is_not_silence() -> None:
 def test_a_silent_sensor_raises_without_a_new_row_of_it_while_the_input_goes_on() -> None:
     watcher = Watcher(SILENT, SCHEMA, "rule")
     ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 1.0)]])[0])).by_shard
-    first = watcher.advance(None, [part], START + SECOND, None)
+    first = watcher.advance([], [part], START + SECOND, None)
     assert first.due is not None
     assert first.due > START + 12 * SECOND
     later = watcher.advance(first.state, [], first.due, None)
@@ -118,7 +118,7 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
     step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}})
     watcher = Watcher(step, SCHEMA, "air/Limit")
     ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 75.0)]])[0])).by_shard
-    alarm = dict(watcher.advance(None, [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
+    alarm = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
     assert alarm["message"] == "value of sensor=a was 75, expected below 50 (score 1.5, alarm from 1)"
     assert (alarm["rule"], alarm["detector"], alarm["observed"], alarm["labels"]) == (
         "air/Limit",

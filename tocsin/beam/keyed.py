@@ -131,8 +131,9 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             return
         wanted: int | None
         if self.keyed.eager:
-            advanced = self.keyed.advance(cells.state.read(), [batch], -FOREVER, None)
-            yield from self._give(shard, advanced, cells.state)
+            known = list(cells.state.read())
+            advanced = self.keyed.advance(known, [batch], -FOREVER, None)
+            yield from self._give(shard, advanced, cells.state, known)
             wanted = advanced.due
         else:
             cells.rows.add(self.coder.encode(batch))
@@ -153,7 +154,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         log = held.decoded(list(cells.rows.read()), self.coder)
         cells.due.clear()
         end = self._end(cells.ends) if ended else None
-        state = cells.state.read()
+        state = list(cells.state.read())
         with self.counter.at_work():
             advanced = self.keyed.advance(state, log, time, end, held.memory)
         if advanced.log is not None:
@@ -162,7 +163,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
                 cells.rows.add(encoded)
         if ended:
             _HELD.pop((self.identity, shard), None)
-        yield from self._give(shard, advanced, cells.state)
+        yield from self._give(shard, advanced, cells.state, state)
         self._wait(advanced.due if not ended else None, cells)
         if ended:
             cells.ends.clear()
@@ -170,13 +171,13 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             for tag, schema in self.keyed.outputs.items():
                 yield _tagged(tag, end_marker(schema, marker))
 
-    def _give(self, shard: int, advanced: Advanced, state: Any) -> Iterator[Any]:
-        known = state.read()
-        if advanced.state is None:
-            if known is not None:
-                state.clear()
-        elif advanced.state is not known:
-            state.write(advanced.state)
+    def _give(self, shard: int, advanced: Advanced, state: Any, known: list[bytes]) -> Iterator[Any]:
+        pieces = advanced.state
+        kept = len(known) <= len(pieces) and all(a is b for a, b in zip(known, pieces, strict=False))
+        if not kept:
+            state.clear()
+        for piece in pieces[len(known) :] if kept else pieces:
+            state.add(piece)
         given = {name: sum(batch.num_rows for tag, batch in advanced.outputs if tag == name) for name in ("output", "alarms")}
         self.counter.add(**advanced.counts, given=given["output"], alarms=given["alarms"])
         for tag, batch in advanced.outputs:
@@ -226,7 +227,7 @@ def _advance(step: str) -> type[_Shards]:
     steps with one name would lose each other's timers.
     """
     rows_spec = BagStateSpec("rows", BytesCoder())
-    state_spec = ReadModifyWriteStateSpec("state", BytesCoder())
+    state_spec = BagStateSpec("state", BytesCoder())
     due_spec = ReadModifyWriteStateSpec("due", VarIntCoder())
     ends_spec = ReadModifyWriteStateSpec("ends", StrUtf8Coder())
     release_spec = TimerSpec(f"release-{step}", TimeDomain.WATERMARK)

@@ -1,4 +1,4 @@
-"""Keyed state of one shard: a row a sensor, as columns. Read and written once a bundle."""
+"""Keyed state of one shard: a row a sensor, as columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.columns.contract import Floats, Int64s, no_rows
-from tocsin.columns.groups import group_ids
+from tocsin.columns.groups import group_hashes, group_ids
+from tocsin.columns.key_index import KeyIndex
 
 VERSION = 1
 
@@ -21,31 +22,66 @@ class Block:
 
     def __init__(self, keys: pa.RecordBatch, values: Floats) -> None:
         self.keys = keys
-        self.values = values
+        # Grows by doubling, so that a key more is not a copy of all.
+        self._room = values
+        self._index: KeyIndex | None = None
+        self._collides = False
 
     @classmethod
     def empty(cls, key_schema: pa.Schema, width: int) -> Block:
         """A block without keys."""
         return cls(no_rows(key_schema.remove_metadata()), np.empty((0, width)))
 
+    @property
+    def values(self) -> Floats:
+        return self._room[: self.keys.num_rows]
+
     def slots(self, keys: pa.RecordBatch, start: Floats) -> Int64s:
         """The row of each key, which need not be distinct; keys seen for the first time get the row `start`."""
-        known = len(self.values)
-        columns: list[Any] = [
-            pa.concat_arrays([ours, theirs.cast(ours.type)]) for ours, theirs in zip(self.keys.columns, keys.columns, strict=True)
-        ]
-        ids, first = group_ids(columns)
-        new = first[known:]
+        theirs = [column.cast(field.type) for field, column in zip(self.keys.schema, keys.columns, strict=True)]
+        ids, first = group_ids(theirs)
+        distinct = [column.take(pa.array(first)) for column in theirs]
+        slots = self._find(distinct)
+        new = np.flatnonzero(slots < 0)
         if len(new):
-            added = pa.RecordBatch.from_arrays([c.take(pa.array(new)) for c in columns], schema=self.keys.schema)
-            self.keys = pa.concat_batches([self.keys, added])
-            self.values = np.vstack([self.values, np.tile(start, (len(new), 1))])
-        return ids[known:]
+            slots[new] = self.keys.num_rows + np.arange(len(new))
+            self.add(pa.RecordBatch.from_arrays([c.take(pa.array(new)) for c in distinct], schema=self.keys.schema), start)
+        return slots[ids]
+
+    def _find(self, distinct: list[Any]) -> Int64s:
+        """The row of each of some distinct keys, -1 for new ones."""
+        if not self._collides:
+            if self._index is None:
+                self._index = KeyIndex()
+                self._index.add(group_hashes(self.keys.columns))
+            slots = self._index.find(group_hashes(distinct))
+            here = pa.array(np.flatnonzero(slots >= 0))
+            rows = pa.array(slots[slots >= 0])
+            if all(ours.take(rows).equals(theirs.take(here)) for ours, theirs in zip(self.keys.columns, distinct, strict=True)):
+                return slots
+            # Two keys with one hash (or a NaN among the keys, which Arrow tells from itself).
+            self._collides, self._index = True, None
+        known = self.keys.num_rows
+        ids, first = group_ids([pa.concat_arrays(both) for both in zip(self.keys.columns, distinct, strict=True)])
+        return np.where(first[ids[known:]] < known, first[ids[known:]], -1)
+
+    def add(self, keys: pa.RecordBatch, values: Floats) -> None:
+        """New keys, which are distinct and not yet here, with their rows (or one row for all)."""
+        known, count = self.keys.num_rows, self.keys.num_rows + keys.num_rows
+        if count > len(self._room):
+            room = np.empty((max(2 * known, count), self._room.shape[1]))
+            room[:known] = self.values
+            self._room = room
+        self._room[known:count] = values
+        if self._index is not None:
+            self._index.add(group_hashes(keys.columns))
+        self.keys = pa.concat_batches([self.keys, keys])
 
     def keep(self, rows: Any) -> None:
         """Forget the keys whose row is False in `rows`."""
+        self._room = self.values[rows]
         self.keys = self.keys.filter(pa.array(rows))
-        self.values = self.values[rows]
+        self._index = None
 
     def to_bytes(self) -> bytes:
         """Versioned Arrow IPC."""
@@ -69,10 +105,10 @@ class Block:
         return cls(keys, values)
 
 
-def to_ipc(batch: pa.RecordBatch) -> bytes:
+def to_ipc(batch: pa.RecordBatch, compression: str | None = None) -> bytes:
     """One batch as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
         writer.write_batch(batch)
     return bytes(sink.getvalue())
 

@@ -21,9 +21,7 @@ def group_ids(columns: list[Any]) -> tuple[Int64s, Int64s]:
     """
     parts = [_words(column) for column in columns]
     count = len(columns[0])
-    hashes = np.zeros(count, np.uint64)
-    for words, ends, nulls in parts:
-        _mix_in(hashes, words, ends, nulls)
+    hashes = _hashes_of(parts, count)
     ids, first = np.empty(count, np.int64), np.empty(count, np.int64)
     first = first[: _number(hashes, ids, first, np.full(_table_size(count), -1, np.int64))]
     for words, ends, nulls in parts:
@@ -31,6 +29,18 @@ def group_ids(columns: list[Any]) -> tuple[Int64s, Int64s]:
             # Two keys with one hash: by dictionaries, then.
             return _by_dictionaries(columns)
     return ids, first
+
+
+def group_hashes(columns: list[Any]) -> Hashes:
+    """A 64-bit hash of each row of such columns, by which `group_ids` groups them. Equal keys have equal hashes."""
+    return _hashes_of([_words(column) for column in columns], len(columns[0]))
+
+
+def _hashes_of(parts: list[tuple[Any, Int64s, Any]], count: int) -> Hashes:
+    hashes = np.zeros(count, np.uint64)
+    for words, ends, nulls in parts:
+        _mix_in(hashes, words, ends, nulls)
+    return hashes
 
 
 def _table_size(rows: int) -> int:

@@ -57,10 +57,10 @@ class Deduplicator:
         return int(micros(batch.column(EVENT_TIME)).min()) + self.within + 1 if batch.num_rows else None
 
     def advance(
-        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+        self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
         """Pass on what is new; forget what is older than `within` at `time` (arrivals come with the earliest time)."""
-        block = Block.from_bytes(state) if state is not None else Block.empty(_KEYS, 1)
+        block = Block.from_bytes(state[0]) if state else Block.empty(_KEYS, 1)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         counts = {"kept": 0, "filtered": 0}
         for batch in log:
@@ -70,13 +70,13 @@ class Deduplicator:
             if kept.num_rows:
                 outputs.append(("output", kept))
         if time >= FOREVER:
-            return Advanced(outputs, None, None, counts)
+            return Advanced(outputs, [], None, counts)
         times = block.values[:, 0]
         if time > -FOREVER and len(times):
             block.keep(times + self.within >= time)
         # Forgetting is put off until half of the span has passed, so that it is not done for each reading.
         due = int(block.values[:, 0].min()) + self.within + max(self.within // 2, 1_000_000) if len(block.values) else None
-        return Advanced(outputs, block.to_bytes(), due, counts)
+        return Advanced(outputs, [block.to_bytes()], due, counts)
 
     def _new(self, block: Block, batch: pa.RecordBatch) -> pa.RecordBatch:
         order = np.lexsort(tuple(reversed(arrival(batch)))) if arrival(batch) else np.arange(batch.num_rows)

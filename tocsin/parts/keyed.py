@@ -31,11 +31,12 @@ Memory = dict[str, Any]
 class Advanced:
     """What a shard gave at a time. due: the next time at which it wants to be advanced, or None.
 
+    state: pieces in an order of their own; those that it was given, with more behind them, cost only what is more.
     log: the rows that the shard keeps in place of those that it was given; None: it keeps what it was given.
     """
 
     outputs: list[tuple[str, pa.RecordBatch]]
-    state: bytes | None
+    state: list[bytes]
     due: int | None
     counts: dict[str, int] = field(default_factory=dict)
     log: list[pa.RecordBatch] | None = field(default_factory=list)
@@ -57,7 +58,7 @@ class KeyedStep(Protocol):
         """When a shard that just got this batch wants to be advanced."""
 
     def advance(
-        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+        self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
         """Give what is complete at `time`. log: rows that were kept, and those that have come since.
 

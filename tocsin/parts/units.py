@@ -79,10 +79,10 @@ class Units:
         return int(self._moments(batch)[2].min()) if batch.num_rows else None
 
     def advance(
-        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+        self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
         """Give the units that are complete at `time`."""
-        kept = [from_ipc(state)] if state is not None else []
+        kept = [from_ipc(state[0])] if state else []
         done = json.loads((kept[0].schema.metadata or {}).get(_DONE, b"{}")) if kept else {}
         parts = [part for part in (*kept, *log) if part.num_rows]
         if not parts:
@@ -104,11 +104,11 @@ class Units:
         rest = rows.filter(pa.array(waiting))
         due = int(moments[waiting].min()) if rest.num_rows else None
         if time >= FOREVER:
-            return Advanced(outputs, None, None)
+            return Advanced(outputs, [], None)
         recent = {u: n for u, n in done.items() if int(u.split(".")[0]) + 3 * self.span + 2 * self.lateness > time}
         written = with_offsets(rest, offsets if rest.num_rows else {})
         metadata = {**(written.schema.metadata or {}), _DONE: json.dumps(recent).encode()}
-        return Advanced(outputs, to_ipc(written.replace_schema_metadata(metadata)), due)
+        return Advanced(outputs, [to_ipc(written.replace_schema_metadata(metadata))], due)
 
     def _sorted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         names = [*(name for name in self.traits.keys), EVENT_TIME]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.columns import alarms
-from tocsin.columns.blocks import Block, from_ipc, to_ipc
+from tocsin.columns.blocks import Block
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
@@ -29,11 +29,14 @@ from tocsin.columns.segments import arrival, segments
 from tocsin.columns.tallies import numbers
 from tocsin.parts.detect import ALARM_FIELDS, Detect
 from tocsin.parts.detector import width_of
+from tocsin.parts.journal import Journal
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
 from tocsin.parts.late import set_apart
 
 # Readings are released in steps of event time, so that one timer serves many of them.
 RELEASE = 1_000_000
+# Released rows that may stay in the log in any case.
+_SPENT = 4_000
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Watcher:
         self.alarm_schema = step.alarm_schema(schema)
         self.outputs = {"output": self.schema, "alarms": self.alarm_schema, "late": schema}
         self.is_aggregated = traits(schema).aggregated
+        self.key_schema = pa.schema([schema.field(key).with_metadata(None) for key in step.by])
         name = next(iter(step.detector))
         self.rule = step.rule or rule or f"{name}({step.of})"
         self.detector_name = name
@@ -91,24 +95,60 @@ class Watcher:
         return (time // RELEASE + 1) * RELEASE
 
     def advance(
-        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+        self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
-        """Release, score and follow the rows before `time`; judge silence up to `time`, or to the end of the input."""
-        block, buffered = self._read(state)
-        waiting = pa.concat_batches([buffered, *(a.replace_schema_metadata(buffered.schema.metadata) for a in log)])
-        times = micros(waiting.column(EVENT_TIME))
-        ready = times < time
-        rows, rest = waiting.filter(pa.array(ready)), waiting.filter(pa.array(~ready))
-        horizon = time if time < FOREVER else end
-        outputs = self._judge(block, rows, horizon)
-        due = self._release_after(int(times[~ready].min())) if rest.num_rows else None
-        if self.silence is not None:
-            due = self._earlier(due, self._next_silence(block))
-        return Advanced(outputs, self._write(block, rest) if time < FOREVER else None, due)
+        """Release, score and follow the rows before `time`; judge silence up to `time`, or to the end of the input.
 
-    def _judge(self, block: Block, rows: pa.RecordBatch, horizon: int | None) -> list[tuple[str, pa.RecordBatch]]:
+        A row stays in the log when it has been released: the log is written anew when more of it is spent than not.
+        """
+        memory = {} if memory is None else memory
+        # Not there while the block is being changed: were that to end half-way, nobody would know.
+        journal: Journal | None = memory.pop("journal", None)
+        if journal is None or not journal.is_of(state):
+            journal = Journal.read(state, self.key_schema, len(self.start))
+        ready, waiting = self._parted(log, journal.note, time)
+        known = journal.block.keys.num_rows
+        rows = pa.concat_batches(ready) if ready else no_rows(self.shard_schema)
+        outputs, changed = self._judge(journal.block, rows, time if time < FOREVER else end)
+        left = sum(len(at) for _, at, _ in waiting)
+        due = self._release_after(min(first for _, _, first in waiting)) if left else None
+        if self.silence is not None:
+            due = self._earlier(due, self._next_silence(journal.block))
+        if time >= FOREVER:
+            return Advanced(outputs, [], due)
+        kept = None
+        if sum(batch.num_rows for batch in log) > max(2 * left, _SPENT if left else 0):
+            kept = [batch.take(pa.array(at)) for batch, at, _ in waiting]
+        note = {"released": time, "seen": len(log if kept is None else kept)}
+        pieces = journal.write(known, changed, note)
+        memory["journal"] = journal
+        return Advanced(outputs, pieces, due, log=kept)
+
+    def _parted(
+        self, log: list[pa.RecordBatch], note: dict[str, Any], time: int
+    ) -> tuple[list[pa.RecordBatch], list[tuple[pa.RecordBatch, Int64s, int]]]:
+        """The log's rows that are released now; and of each batch those that wait, with the earliest of their times."""
+        released, seen = note.get("released", -FOREVER), note.get("seen", 0)
+        ready: list[pa.RecordBatch] = []
+        waiting: list[tuple[pa.RecordBatch, Int64s, int]] = []
+        for number, batch in enumerate(log):
+            times = micros(batch.column(EVENT_TIME))
+            now = times < time
+            later = np.flatnonzero(~now)
+            if len(later):
+                waiting.append((batch, later, int(times[later].min())))
+            if number < seen:
+                now &= times >= released
+            if now.any():
+                rows = batch if now.all() else batch.filter(pa.array(now))
+                ready.append(rows.replace_schema_metadata(self.shard_schema.metadata))
+        return ready, waiting
+
+    def _judge(self, block: Block, rows: pa.RecordBatch, horizon: int | None) -> tuple[list[tuple[str, pa.RecordBatch]], Int64s]:
+        """Outputs, and the slots of the block that are not as they were."""
         outputs: list[tuple[str, pa.RecordBatch]] = []
         found: list[_Events] = []
+        changed = [np.zeros(0, np.int64)]
         if rows.num_rows:
             keys = rows.select(self.step.by)
             slots = block.slots(keys, self.start)
@@ -118,14 +158,16 @@ class Watcher:
             states = np.ascontiguousarray(block.values[run.keys, : self.width])
             scores, expected = self.detector.score_many(x, when / 1e6, run.starts, states)
             block.values[run.keys, : self.width] = states
+            changed.append(run.keys)
             outputs.append(("output", self._scored(rows.take(pa.array(run.order)), scores)))
             found.append(self._follow(block, slot, when, x, scores, expected))
         if self.silence is not None and horizon is not None:
             found.append(self._fall_silent(block, horizon))
+            changed.append(found[-1].slots)
         events = self._alarm_rows(block, found)
         if events is not None:
             outputs.append(("alarms", events))
-        return outputs
+        return outputs, np.unique(np.concatenate(changed))
 
     def _scored(self, rows: pa.RecordBatch, scores: Floats) -> pa.RecordBatch:
         at = self.schema.get_field_index(self.step.score)
@@ -243,17 +285,6 @@ class Watcher:
             return f"{self.step.of} of {key} is normal again: {seen}{normal}"
         grade = "" if np.isnan(observed) else f" (score {score:.3g}, alarm from 1)"
         return f"{self.step.of} of {key} was {seen}{normal}{grade}"
-
-    def _read(self, state: bytes | None) -> tuple[Block, pa.RecordBatch]:
-        if state is None:
-            key_schema = pa.schema([self.shard_schema.field(name).with_metadata(None) for name in self.step.by])
-            return Block.empty(key_schema, len(self.start)), no_rows(self.shard_schema)
-        size = int.from_bytes(state[:8], "big")
-        return Block.from_bytes(state[8 : 8 + size]), from_ipc(state[8 + size :])
-
-    def _write(self, block: Block, rest: pa.RecordBatch) -> bytes:
-        head = block.to_bytes()
-        return len(head).to_bytes(8, "big") + head + to_ipc(rest)
 
 
 def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:

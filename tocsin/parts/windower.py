@@ -110,10 +110,10 @@ class Windower:
         return Routed([(shard, with_offsets(part, offsets_of(partial))) for shard, part in by_shard], outputs, counts)
 
     def advance(
-        self, state: bytes | None, log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
+        self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
         """Give the windows that are complete at `time`. The log is written anew only when half of it is spent or to merge."""
-        known = _State.from_bytes(state) if state is not None else _State()
+        known = _State.from_bytes(state[0]) if state else _State()
         log = [part for part in log if part.num_rows]
         if not log:
             return Advanced([], state, None)
@@ -121,9 +121,9 @@ class Windower:
         if isinstance(self.windows, Session):
             results, rest = self._fire_sessions(self.merge(log), time)
             kept = [rest] if rest.num_rows else []
-            return Advanced(results, _State(done).to_bytes() if kept else None, self._due(kept, done), log=kept)
+            return Advanced(results, [_State(done).to_bytes()] if kept else [], self._due(kept, done), log=kept)
         memory = {} if memory is None else memory
-        if memory.get("state") is not state:
+        if not state or memory.get("state") is not state[0]:
             memory.clear()
         results = self._fire(log, known.done, time, memory)
         rows = sum(part.num_rows for part in log)
@@ -131,12 +131,12 @@ class Windower:
         left = sum(part.num_rows for part in rest)
         if left == rows or _UNMERGED < rows < min(2 * left, max(4 * known.rows, 2 * _UNMERGED)):
             written = memory["state"] = _State(done, known.rows).to_bytes()
-            return Advanced(results, written, self._due(rest, done), log=None)
+            return Advanced(results, [written], self._due(rest, done), log=None)
         if left > max(2 * known.rows, _UNMERGED):
             rest = [self.merge(rest)]
             left = rest[0].num_rows
-        kept_state = _State(done, left).to_bytes() if left or done < FOREVER else None
-        memory["state"] = kept_state
+        kept_state = [_State(done, left).to_bytes()] if left or done < FOREVER else []
+        memory["state"] = kept_state[0] if kept_state else None
         return Advanced(results, kept_state, self._due(rest, done), log=rest)
 
     def due(self, batch: pa.RecordBatch) -> int | None:

@@ -55,12 +55,14 @@ class ReadTelemetry(Source):
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
     start: str = Param("earliest", help="earliest, latest, or an ISO 8601 time with zone; ignored after a checkpoint")
     offsets: dict[int, int] = Param({}, help="start offset by partition, over `start`")
-    batch_rows: int = Param(20_000, help="most messages a batch", ge=1, le=200_000)
+    batch_rows: int = Param(20_000, help="about so many readings make a batch", ge=1, le=200_000)
     idle_after: str = Param("1 min", help="a live partition without messages stops holding the watermark back after this")
 
     _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)
     _reading: Reading | None = PrivateAttr(None)
     _watching: Consumer | None = PrivateAttr(None)
+    # Messages that are taken at a time: as many as hold about `batch_rows` readings.
+    _most: int = PrivateAttr(0)
 
     @model_validator(mode="after")
     def _start(self) -> ReadTelemetry:
@@ -77,7 +79,8 @@ class ReadTelemetry(Source):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        return {**state, "__pydantic_private__": {"_wait": self._wait, "_consumers": {}, "_reading": None, "_watching": None}}
+        fresh = {"_wait": self._wait, "_consumers": {}, "_reading": None, "_watching": None, "_most": 0}
+        return {**state, "__pydantic_private__": fresh}
 
     def topic_name(self) -> str:
         return self.topic
@@ -198,10 +201,15 @@ class ReadTelemetry(Source):
             if split.stop is not None and position > split.stop:
                 messages, position = messages.before(split.stop), split.stop
             self._consumers[split.partition] = (consumer, position)
-            yield replace(self._decoder().decode(messages, split, position), end=consumer.end())
+            fetched = self._decoder().decode(messages, split, position)
+            if self.readings is not None and len(messages):
+                self._most = max(min(self.batch_rows * len(messages) // max(fetched.batch.num_rows, 1), self.batch_rows), 1)
+            yield replace(fetched, end=consumer.end())
 
     def _consume(self, consumer: PartitionConsumer, split: Split, position: int) -> Messages:
-        messages, faults = consumer.consume(self.batch_rows, self._wait)
+        if not self._most:
+            self._most = self.batch_rows if self.readings is None else 1
+        messages, faults = consumer.consume(self._most, self._wait)
         for code, text in faults:
             if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise Failure(

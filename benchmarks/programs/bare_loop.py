@@ -15,12 +15,15 @@ from confluent_kafka import Consumer, TopicPartition
 from pyarrow import parquet
 
 MEASURES = [("value", "count"), ("value", "sum"), ("value", "min"), ("value", "max")]
-GATHERED = 500_000
+# Messages that are put together before they are grouped.
+GATHERED = {False: 500_000, True: 1_000}
 
 
 def totals(batches: list[pa.RecordBatch]) -> pa.Table:
     """Count, sum, min and max of each minute, sensor and metric."""
     rows = pa.Table.from_batches(batches)
+    if "readings" in rows.schema.names:
+        rows = pa.Table.from_struct_array(pc.list_flatten(rows["readings"]))
     minutes = pc.floor_temporal(rows["observed_at"], unit="minute")
     return rows.append_column("minute", minutes).group_by(["minute", "sensor_id", "metric"]).aggregate(MEASURES)
 
@@ -38,13 +41,14 @@ def main(brokers: str, topic: str, partitions: int, messages: int, schema: str, 
         read += len(values)
         batches += pyruhvro.deserialize_array_threaded(values, text, 1)
         gathered += len(values)
-        if gathered >= GATHERED or read >= messages:
+        if gathered >= GATHERED["edge" in schema] or read >= messages:
             found.append(totals(batches))
             gathered, batches = 0, []
     sums = [("value_count", "sum"), ("value_sum", "sum"), ("value_min", "min"), ("value_max", "max")]
     whole = pa.concat_tables(found).group_by(["minute", "sensor_id", "metric"]).aggregate(sums)
     if answer:
-        parquet.write_table(whole, answer)
+        whole = whole.rename_columns(["minute", "sensor_id", "metric", "readings", "total", "least", "most"])
+        parquet.write_table(whole.set_column(0, "minute", whole["minute"].cast(pa.timestamp("ms", "UTC")).cast("int64")), answer)
     print(whole.num_rows)
 
 
