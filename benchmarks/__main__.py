@@ -14,7 +14,7 @@ from benchmarks.contenders.flink_sql import FlinkSql
 from benchmarks.contenders.programs import PROGRAMS
 from benchmarks.contenders.tocsin_on_flink import TocsinOnFlink
 from benchmarks.report import write
-from benchmarks.topics import BROKER, broker, fill
+from benchmarks.topics import BROKER, broker
 from benchmarks.work import WORKS, Work
 
 CONTENDERS: dict[str, Contender] = {
@@ -33,7 +33,7 @@ def main() -> None:
     verdicts: dict[str, str] = {}
     for name in options.work:
         work = WORKS[name]
-        fill(brokers, work.topic, work.readings)
+        work.fill(brokers)
         for _ in range(options.repeat):
             for key in options.contenders:
                 contender = CONTENDERS[key]

@@ -44,13 +44,13 @@ def jobs(cluster: Cluster) -> dict[str, dict[str, Any]]:
     return {job["jid"]: job for job in rest(cluster, "/jobs/overview")["jobs"]}
 
 
-def given(cluster: Cluster, step: str) -> int:
-    """Rows that a step of a Tocsin job has given, from the TaskManager itself."""
+def counted(cluster: Cluster, step: str, what: str = "given") -> int:
+    """Rows that a step of a Tocsin job has given, or read or kept, from the TaskManager itself."""
     port = cluster.port("jobmanager_metrics")
     total = 0
     for number in (port, port + 1):
         with urllib.request.urlopen(f"http://127.0.0.1:{number}/metrics", timeout=20) as answer:
-            found = re.findall(rf"^\S*_tocsin_{step}_given{{.*}} (\S+)$", answer.read().decode(), re.MULTILINE)
+            found = re.findall(rf"^\S*_tocsin_{step}_{what}{{.*}} (\S+)$", answer.read().decode(), re.MULTILINE)
         total += int(sum(float(value) for value in found))
     return total
 

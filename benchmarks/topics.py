@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
 
 from confluent_kafka import Consumer as KafkaConsumer
@@ -11,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.data import Readings
 from infra.cluster.control import up
 from infra.cluster.settings import ROOT, Cluster
+from tocsin.city.simulator import SYSTEMS
 
 BROKER = Cluster(folder=ROOT / ".bench" / "kafka", offset=7000, only=("kafka",))
 
@@ -66,3 +69,22 @@ def send(brokers: str, topic: str, partitions: int, pieces: Iterable[tuple[list[
         for partition, message in zip(numbers, messages, strict=True):
             producer.produce(topic, message, partition=partition)
         producer.flush()
+
+
+# Beside the broker, where jobs find it.
+CITY_REGISTRY = BROKER.folder / "air_sensors.csv"
+
+
+def fill_city(brokers: str, topic: str, sensors: int, readings: int) -> None:
+    """The topic with about so many simulated readings of air quality, where it has not; and the registry of the sensors."""
+    if abs(sum(ends(brokers, topic)) - readings) < readings // 50 and CITY_REGISTRY.exists():
+        return
+    create(brokers, topic, 4)
+    seconds = readings * 10 // (sensors * len(SYSTEMS["air"]))
+    subprocess.run(
+        [
+            sys.executable, "-m", "tocsin", "simulate", "--sensors", str(sensors), "--duration", f"{seconds} s", "--topic", topic,
+            "--brokers", brokers, "--registry", str(CITY_REGISTRY),
+        ],
+        check=True, stdout=subprocess.DEVNULL, cwd=ROOT,
+    )  # fmt: skip

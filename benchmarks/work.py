@@ -13,15 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.data import CLOSER, METRICS, Readings, answer
+from benchmarks.topics import fill, fill_city
 from infra.cluster.settings import ROOT
 
 
 @dataclass(frozen=True)
 class Work:
-    """A job over a topic: count, sum, min and max of each sensor and metric.
+    """A job over a topic.
 
-    kind: "tumbling": of each minute; "edge": the same, of messages that hold many readings; "sliding": of each hour, every
-    minute. topic: its name tells what is in it, so that it is filled once. schema: of its messages.
+    kind: "tumbling": count, sum, min and max of each sensor and metric, of each minute; "edge": the same, of messages that hold
+    many readings; "sliding": the same of each hour, every minute; "detect": each reading judged against its sensor's; "city":
+    the whole air-quality job, whose readings are simulated.
     """
 
     name: str
@@ -31,16 +33,41 @@ class Work:
 
     @property
     def topic(self) -> str:
+        """Its name tells what is in it, so that it is filled once."""
         r = self.readings
+        if self.kind == "city":
+            return f"bench-city-{r.messages}"
         return f"bench-{r.messages}-{r.sensors}-{r.period}-{r.each}{'-edges' if r.each > 1 else ''}"
 
     @property
     def schema(self) -> str:
+        """Of its messages."""
         return "benchmarks/reading.avsc" if self.readings.each == 1 else "benchmarks/edge.avsc"
 
-    def windows(self) -> int:
-        """How many results the right answer has."""
-        return right(self).num_rows
+    @property
+    def job(self) -> str:
+        """Tocsin's."""
+        return "jobs/air_quality.yaml" if self.kind == "city" else f"benchmarks/jobs/{self.kind}.yaml"
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether results are compared with the right ones, and not only counted."""
+        return self.kind not in ("detect", "city")
+
+    def fill(self, brokers: str) -> None:
+        """The topic, where it is not there."""
+        if self.kind == "city":
+            fill_city(brokers, self.topic, self.readings.sensors, self.readings.messages)
+        else:
+            fill(brokers, self.topic, self.readings)
+
+    def results(self) -> tuple[str, int]:
+        """The step whose results end the job, and how many it gives; 0: until no more come."""
+        if self.kind == "city":
+            return "Aggregate", 0
+        if self.kind == "detect":
+            return "Detect", self.readings.messages
+        return "Aggregate", right(self).num_rows
 
 
 _DENSE = Readings(3_000_000, sensors=600, period=600)
@@ -51,9 +78,17 @@ WORKS = {
         Work("a12", "(a) 12 million messages of one reading, 5.8 readings a window and series", Readings(12_000_000)),
         Work("dense", "(a) 3 million messages of one reading, 100 readings a window and series", _DENSE),
         Work("a03", "(a) 300,000 messages of one reading, for those that are too slow for more", Readings(300_000)),
-        Work("b", "(b) 24,000 messages of 500 readings, 5.8 readings a window and series",
+        Work("b", "(b) 24,000 messages of 500 readings of one edge computer, 5.8 readings a window and series",
              Readings(24_000, each=500), "edge"),
         Work("c", "(c) sliding windows of 1 h every 1 min over the messages of the denser (a)", _DENSE, "sliding"),
+        Work("d10k", "(d) detection with state, 6 million readings of 10,000 series",
+             Readings(6_000_000, sensors=2_500, period=1_000, disorder=500), "detect"),
+        Work("d100k", "(d) detection with state, 6 million readings of 100,000 series",
+             Readings(6_000_000, sensors=25_000, disorder=500), "detect"),
+        Work("d1m", "(d) detection with state, 6 million readings of 1,000,000 series",
+             Readings(6_000_000, sensors=250_000, period=100_000, disorder=500), "detect"),
+        Work("e", "(e) the whole air-quality job to lake and alarms, 3 million readings of 1,000 sensors",
+             Readings(3_000_000, sensors=1_000), "city"),
     )
 }  # fmt: skip
 
@@ -121,11 +156,10 @@ _LAKE = """
 
 def job_of(work: Work, lake: bool = False) -> str:
     """Tocsin's job for a work; with `lake`, one that writes its results where LAKE says, to be compared."""
-    job = f"benchmarks/jobs/{work.kind}.yaml"
     if not lake:
-        return job
+        return work.job
     with_lake = ROOT / ".bench" / f"{work.kind}_lake.yaml"
-    with_lake.write_text((ROOT / job).read_text() + _LAKE)
+    with_lake.write_text((ROOT / work.job).read_text() + _LAKE)
     return str(with_lake)
 
 

@@ -60,7 +60,7 @@ class _Session:
             # PyFlink would run the functions in the client, which has gone.
             "_python_worker_execution_mode": "process",
         }  # fmt: skip
-        expected = self.work.windows()
+        _, expected = self.work.results()
 
         def is_done() -> bool:
             lines = Path(answer).read_bytes().count(b"\n") if Path(answer).exists() else 0

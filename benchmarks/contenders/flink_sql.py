@@ -86,7 +86,7 @@ class FlinkSql:
     has_cold_runs: bool = True
 
     def can(self, work: Work) -> bool:
-        return work.readings.count >= 1_000_000
+        return work.has_answer and work.readings.count >= 1_000_000
 
     def details(self) -> Iterator[str]:
         for parallelism in self.parallelisms:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tocsin.columns.blocks import Block
 from tocsin.parts import journal
 from tocsin.parts.journal import Journal
+from tocsin.parts.keyed import same_pieces
 
 KEYS = pa.schema([pa.field("sensor", pa.string())])
 
@@ -38,10 +39,10 @@ def test_pieces_say_what_the_block_says(writes: list[list[str]], seed: int) -> N
             pieces = _write(kept, names, float(number))
             _write(whole, names, float(number))
             assert len(pieces) == 1 or all(a is b for a, b in zip(before, pieces, strict=False))
-            assert kept.is_of(pieces)
+            assert same_pieces(kept.pieces, pieces)
             if random.random() < 0.5:
                 kept = Journal.read([bytes(bytearray(piece)) for piece in pieces], KEYS, 2)
-                assert not kept.is_of(pieces)
+                assert not same_pieces(kept.pieces, pieces)
             assert kept.note == {"released": number}
             assert kept.block.keys.equals(whole.block.keys)
             assert np.array_equal(kept.block.values, whole.block.values)

@@ -19,6 +19,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from tocsin.beam.batches import BatchCoder, BatchType, schema_of
 from tocsin.beam.counting import StepCounter
+from tocsin.beam.pace import set_timer
 from tocsin.beam.spans import clipped
 from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, offsets_of, traits, with_offsets
 from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Memory, Routed
@@ -87,6 +88,8 @@ class _Held:
 
     def __init__(self) -> None:
         self.memory: Memory = {}
+        # When the timer fires, where that is later than the shard wants.
+        self.fires: int | None = None
         self._batches: dict[int, tuple[bytes, pa.RecordBatch]] = {}
 
     def decoded(self, log: list[bytes], coder: BatchCoder) -> list[pa.RecordBatch]:
@@ -130,21 +133,32 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
                 cells.release.set(timestamp)
             return
         wanted: int | None
+        held = _HELD.setdefault((self.identity, shard), _Held())
         if self.keyed.eager:
             known = list(cells.state.read())
-            advanced = self.keyed.advance(known, [batch], -FOREVER, None)
+            with self.counter.at_work():
+                advanced = self.keyed.advance(known, [batch], -FOREVER, None, held.memory)
             yield from self._give(shard, advanced, cells.state, known)
             wanted = advanced.due
         else:
             cells.rows.add(self.coder.encode(batch))
             wanted = self.keyed.due(batch)
-        self._wait(wanted, cells)
+        self._wait(wanted, cells, held)
 
-    def _wait(self, wanted: int | None, cells: _Cells) -> None:
+    def _wait(self, wanted: int | None, cells: _Cells, held: _Held) -> None:
+        """Rows have come, of which the first may be released at a time."""
         known = cells.due.read()
-        if wanted is not None and (known is None or wanted < known):
+        if wanted is None:
+            return
+        if known is None or wanted < known:
             cells.due.write(wanted)
-            cells.release.set(clipped(_milliseconds_up(wanted) + self.hold))
+            self._set(cells, held, wanted, wanted)
+        elif held.fires is not None and wanted < held.fires:
+            self._set(cells, held, wanted, known)
+
+    def _set(self, cells: _Cells, held: _Held, fires: int, hold: int) -> None:
+        held.fires = fires if fires > hold else None
+        set_timer(cells.release, *(clipped(_milliseconds_up(time) + self.hold) for time in (fires, hold)))
 
     def advance(self, shard: int, cells: _Cells, timestamp: Any) -> Iterator[Any]:
         """The watermark has passed what the shard waits for."""
@@ -164,7 +178,9 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         if ended:
             _HELD.pop((self.identity, shard), None)
         yield from self._give(shard, advanced, cells.state, state)
-        self._wait(advanced.due if not ended else None, cells)
+        if advanced.due is not None and not ended:
+            cells.due.write(advanced.due)
+            self._set(cells, held, max(advanced.due, advanced.reached), advanced.due)
         if ended:
             cells.ends.clear()
             marker = EndOfInput(f"{self.step}:{shard}", self.keyed.shards, end)

@@ -40,10 +40,6 @@ class Journal:
         found.pieces, found._changed = list(pieces), sum(rows[1:])
         return found
 
-    def is_of(self, pieces: list[bytes]) -> bool:
-        """Whether these very pieces are what this is kept as."""
-        return len(pieces) == len(self.pieces) and all(a is b for a, b in zip(pieces, self.pieces, strict=True))
-
     def write(self, known: int, changed: Int64s, note: dict[str, Any]) -> list[bytes]:
         """The pieces from now on. known: keys there were at the last write. changed: distinct slots, new ones included."""
         self.note = note

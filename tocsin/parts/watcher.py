@@ -16,6 +16,7 @@ from tocsin.columns.blocks import Block
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
+    PARTITION,
     SYSTEM_FIELDS,
     WATERMARK,
     Floats,
@@ -30,7 +31,7 @@ from tocsin.columns.tallies import numbers
 from tocsin.parts.detect import ALARM_FIELDS, Detect
 from tocsin.parts.detector import width_of
 from tocsin.parts.journal import Journal
-from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces, split_by_key
 from tocsin.parts.late import set_apart
 
 # Readings are released in steps of event time, so that one timer serves many of them.
@@ -104,7 +105,7 @@ class Watcher:
         memory = {} if memory is None else memory
         # Not there while the block is being changed: were that to end half-way, nobody would know.
         journal: Journal | None = memory.pop("journal", None)
-        if journal is None or not journal.is_of(state):
+        if journal is None or not same_pieces(journal.pieces, state):
             journal = Journal.read(state, self.key_schema, len(self.start))
         ready, waiting = self._parted(log, journal.note, time)
         known = journal.block.keys.num_rows
@@ -122,7 +123,20 @@ class Watcher:
         note = {"released": time, "seen": len(log if kept is None else kept)}
         pieces = journal.write(known, changed, note)
         memory["journal"] = journal
-        return Advanced(outputs, pieces, due, log=kept)
+        return Advanced(outputs, pieces, due, log=kept, reached=self._reached(log, waiting, memory))
+
+    @staticmethod
+    def _reached(log: list[pa.RecordBatch], waiting: list[tuple[pa.RecordBatch, Int64s, int]], memory: Memory) -> int:
+        """The least of the partitions' watermarks, as the rows tell; the start of its step of event time."""
+        known: dict[int, int] = memory.setdefault("watermarks", {})
+        told = memory.get("told")
+        after = next((at + 1 for at, batch in enumerate(log) if batch is told), 0)
+        for batch in log[after:]:
+            partitions, watermarks = batch.column(PARTITION).fill_null(-1).to_numpy(), micros(batch.column(WATERMARK))
+            for partition in np.unique(partitions).tolist():
+                known[partition] = max(known.get(partition, BEGINNING), int(watermarks[partitions == partition].max()))
+        memory["told"] = log[-1] if log else None
+        return min(known.values()) // RELEASE * RELEASE if waiting and known else -FOREVER
 
     def _parted(
         self, log: list[pa.RecordBatch], note: dict[str, Any], time: int
