@@ -23,12 +23,13 @@ from tocsin.beam.pace import set_timer
 from tocsin.beam.spans import clipped
 from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, offsets_of, traits, with_offsets
 from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Memory, Routed
+from tocsin.parts.reached import reached, reached_by, with_reached
 from tocsin.parts.sink import Sink
 from tocsin.parts.units import UNIT
 
 # Rows that a worker gathers before it folds and routes them: larger batches make fewer, larger messages.
 GATHERED = 100_000
-MILLISECOND = 1_000
+MILLISECOND, SECOND = 1_000, 1_000_000
 
 
 class _Route(beam.DoFn):  # type: ignore[misc]
@@ -78,7 +79,9 @@ class _Route(beam.DoFn):  # type: ignore[misc]
         with self.counter.at_work():
             routed: Routed = self.keyed.route(with_offsets(rows, offsets) if offsets else rows)
         self.counter.add(read=rows.num_rows, **routed.counts)
-        yield from routed.by_shard
+        known = reached(rows)
+        for shard, part in routed.by_shard:
+            yield shard, with_reached(part, known)
         for tag, batch in routed.outputs.items():
             yield beam.pvalue.TaggedOutput(tag, batch)
 
@@ -90,7 +93,17 @@ class _Held:
         self.memory: Memory = {}
         # When the timer fires, where that is later than the shard wants.
         self.fires: int | None = None
+        self._reached: dict[str, int] = {}
         self._batches: dict[int, tuple[bytes, pa.RecordBatch]] = {}
+
+    def note(self, batch: pa.RecordBatch) -> None:
+        """How far the partitions of its rows have come."""
+        for partition, watermark in reached_by(batch).items():
+            self._reached[partition] = max(self._reached.get(partition, watermark), watermark)
+
+    def soon(self, due: int) -> int:
+        """When a shard that wants to be advanced at `due` had better be: once, at the whole second that all have reached."""
+        return max(due, min(self._reached.values(), default=due) // SECOND * SECOND)
 
     def decoded(self, log: list[bytes], coder: BatchCoder) -> list[pa.RecordBatch]:
         """The log's batches. The runner's cache gives the same objects again, so that most are known."""
@@ -134,6 +147,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             return
         wanted: int | None
         held = _HELD.setdefault((self.identity, shard), _Held())
+        held.note(batch)
         if self.keyed.eager:
             known = list(cells.state.read())
             with self.counter.at_work():
@@ -180,7 +194,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         yield from self._give(shard, advanced, cells.state, state)
         if advanced.due is not None and not ended:
             cells.due.write(advanced.due)
-            self._set(cells, held, max(advanced.due, advanced.reached), advanced.due)
+            self._set(cells, held, held.soon(advanced.due), advanced.due)
         if ended:
             cells.ends.clear()
             marker = EndOfInput(f"{self.step}:{shard}", self.keyed.shards, end)

@@ -31,9 +31,6 @@ Memory = dict[str, Any]
 class Advanced:
     """What a shard gave at a time. due: the next time at which it wants to be advanced, or None.
 
-    reached: a time that the watermark will soon pass, as far as the shard's rows tell. Where it is after `due`, the shard is
-    behind, and is advanced once at that time and not many times before it.
-
     state: pieces in an order of their own; those that it was given, with more behind them, cost only what is more.
     log: the rows that the shard keeps in place of those that it was given; None: it keeps what it was given.
     """
@@ -43,7 +40,6 @@ class Advanced:
     due: int | None
     counts: dict[str, int] = field(default_factory=dict)
     log: list[pa.RecordBatch] | None = field(default_factory=list)
-    reached: int = -FOREVER
 
 
 def same_pieces(one: list[bytes], other: list[bytes]) -> bool:

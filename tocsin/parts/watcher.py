@@ -16,7 +16,6 @@ from tocsin.columns.blocks import Block
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
-    PARTITION,
     SYSTEM_FIELDS,
     WATERMARK,
     Floats,
@@ -123,20 +122,7 @@ class Watcher:
         note = {"released": time, "seen": len(log if kept is None else kept)}
         pieces = journal.write(known, changed, note)
         memory["journal"] = journal
-        return Advanced(outputs, pieces, due, log=kept, reached=self._reached(log, waiting, memory))
-
-    @staticmethod
-    def _reached(log: list[pa.RecordBatch], waiting: list[tuple[pa.RecordBatch, Int64s, int]], memory: Memory) -> int:
-        """The least of the partitions' watermarks, as the rows tell; the start of its step of event time."""
-        known: dict[int, int] = memory.setdefault("watermarks", {})
-        told = memory.get("told")
-        after = next((at + 1 for at, batch in enumerate(log) if batch is told), 0)
-        for batch in log[after:]:
-            partitions, watermarks = batch.column(PARTITION).fill_null(-1).to_numpy(), micros(batch.column(WATERMARK))
-            for partition in np.unique(partitions).tolist():
-                known[partition] = max(known.get(partition, BEGINNING), int(watermarks[partitions == partition].max()))
-        memory["told"] = log[-1] if log else None
-        return min(known.values()) // RELEASE * RELEASE if waiting and known else -FOREVER
+        return Advanced(outputs, pieces, due, log=kept)
 
     def _parted(
         self, log: list[pa.RecordBatch], note: dict[str, Any], time: int

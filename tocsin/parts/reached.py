@@ -1,0 +1,37 @@
+"""How far partitions had come when a batch was made: what tells a shard that is behind from one that keeps up."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.columns.contract import EVENT_TIME, PARTITION, WATERMARK, micros
+
+_REACHED = b"tocsin.reached"
+# Results of windows are of no partition; a step behind them has come as far as they have.
+_RESULTS = "-"
+
+
+def reached(batch: pa.RecordBatch) -> dict[str, int]:
+    """The greatest watermark of each partition that has rows here, microseconds; of results, their greatest event time."""
+    if not batch.num_rows:
+        return {}
+    if batch.column(PARTITION).null_count:
+        return {_RESULTS: int(micros(batch.column(EVENT_TIME)).max()) + 1}
+    # The first rows of a partition come before it has a watermark.
+    known = batch.column(WATERMARK).is_valid().to_numpy(zero_copy_only=False)
+    partitions, watermarks = batch.column(PARTITION).to_numpy()[known], micros(batch.column(WATERMARK))[known]
+    return {str(one): int(watermarks[partitions == one].max()) for one in np.unique(partitions).tolist()}
+
+
+def with_reached(batch: pa.RecordBatch, known: dict[str, int]) -> pa.RecordBatch:
+    """The same rows with it."""
+    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), _REACHED: json.dumps(known).encode()})
+
+
+def reached_by(batch: pa.RecordBatch) -> dict[str, int]:
+    """What `with_reached` noted."""
+    found: dict[str, int] = json.loads((batch.schema.metadata or {}).get(_REACHED, b"{}"))
+    return found
