@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.measuring import children
 from infra.cluster.control import down, rest, state, up
 from infra.cluster.processes import forget
 from infra.cluster.settings import ROOT, Cluster, versions
@@ -63,9 +64,6 @@ def measures(cluster: Cluster, job: str) -> dict[str, float]:
     heap = "Status.JVM.Memory.Heap.Used"
     manager = rest(cluster, "/taskmanagers")["taskmanagers"][0]["id"]
     known = state(cluster)["processes"]
-    workers = subprocess.run(
-        ["pgrep", "-P", str(known["workers"]["pid"]), "-f", "tocsin.beam.worker"], capture_output=True, text=True, check=False
-    )
     return {
         "checkpoint": last["state_size"] / 2**20,
         "checkpoint_seconds": last["end_to_end_duration"] / 1000,
@@ -74,7 +72,7 @@ def measures(cluster: Cluster, job: str) -> dict[str, float]:
         "jobmanager_heap": float(rest(cluster, f"/jobmanager/metrics?get={heap}")[0]["value"]) / 2**20,
         "taskmanager_rss": resident(known["taskmanager"]["pid"]),
         "jobmanager_rss": resident(known["jobmanager"]["pid"]),
-        "workers_rss": sum(resident(int(pid)) for pid in workers.stdout.split()),
+        "workers_rss": sum(resident(pid) for pid in children(known["workers"]["pid"])[1:]),
     }
 
 

@@ -136,7 +136,7 @@ class Stage:
 
     def worker_pids(self) -> list[int]:
         """Python workers of this cluster, also those that have outlived their pool."""
-        found = subprocess.run(["pgrep", "-f", "tocsin.beam.worker "], capture_output=True, text=True, check=False)
+        found = subprocess.run(["pgrep", "-x", "tocsin-worker"], capture_output=True, text=True, check=False)
         return [pid for pid in map(int, found.stdout.split()) if self._is_ours(pid)]
 
     def _is_ours(self, pid: int) -> bool:

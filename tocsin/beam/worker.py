@@ -1,9 +1,8 @@
-"""A worker process of a job on Flink: `python -m tocsin.beam.worker ID CONTROL LOGGING`."""
+"""What a worker process of a job on Flink does."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
 from apache_beam.portability.api import endpoints_pb2
@@ -29,16 +28,11 @@ def weigh(*values: Any) -> int:
     return total
 
 
-def main() -> None:
-    """Work until the runner hangs up."""
-    identity, control, logs = sys.argv[1:4]
+def work(name: str, control: str, logs: str) -> None:
+    """Work until the runner hangs up. control, logs: addresses of its services."""
     logging.getLogger().setLevel(logging.WARNING)
     if logs:
         handler = FnApiLogRecordHandler(endpoints_pb2.ApiServiceDescriptor(url=logs))
         logging.getLogger().addHandler(handler)
     statecache.get_deep_size = weigh
-    SdkHarness(control, worker_id=identity, state_cache_size=STATE_CACHE).run()
-
-
-if __name__ == "__main__":
-    main()
+    SdkHarness(control, worker_id=name, state_cache_size=STATE_CACHE).run()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import traceback
@@ -25,6 +23,7 @@ from apache_beam.portability.api import (
 from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
 from apache_beam.utils import thread_pool_executor
 
+from tocsin.beam.seeds import ForkedWorker, SeedOfCode, Seeds
 from tocsin.flink.code import unpack
 from tocsin.parts.failure import Failure
 
@@ -46,7 +45,8 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._seeds = Seeds({**_MEMORY, **os.environ})
+        self._workers: dict[str, tuple[SeedOfCode, ForkedWorker]] = {}
         self._lock = threading.Lock()
 
     def serve(self, host: str, port: int) -> Any:
@@ -67,15 +67,11 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         """Fetch the job's code and start a worker with it; what is wrong goes back to the cluster as a sentence."""
         try:
             code = unpack(self._archive(request), self.folder)
-            command = [sys.executable, "-m", "tocsin.beam.worker", request.worker_id]
-            command += [request.control_endpoint.url, request.logging_endpoint.url]
-            path = os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH", "")]))
-            # Not in the folder that the pool was started in: its modules are not the job's.
-            environment = {**_MEMORY, **os.environ, "PYTHONPATH": path}
-            worker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, cwd=code)
+            seed = self._seeds.of(code)
+            worker = seed.start(request.worker_id, request.control_endpoint.url, request.logging_endpoint.url)
             with self._lock:
-                self._workers[request.worker_id] = worker
-            threading.Thread(target=self._reap, args=(request.worker_id, worker), daemon=True).start()
+                self._workers = {name: found for name, found in self._workers.items() if not found[1].ended.is_set()}
+                self._workers[request.worker_id] = seed, worker
             _LOG.warning("worker %s: pid %d, code %s", request.worker_id, worker.pid, code.name)
             return beam_fn_api_pb2.StartWorkerResponse()
         except Failure as failure:
@@ -86,24 +82,15 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
     def StopWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802
         """End a worker."""
         with self._lock:
-            worker = self._workers.pop(request.worker_id, None)
-        if worker is not None:
-            end(worker)
+            found = self._workers.pop(request.worker_id, None)
+        if found is not None:
+            seed, worker = found
+            seed.stop(worker)
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def end(self) -> None:
         """End all workers."""
-        with self._lock:
-            workers, self._workers = list(self._workers.values()), {}
-        for worker in workers:
-            end(worker)
-
-    def _reap(self, name: str, worker: subprocess.Popen[bytes]) -> None:
-        code = worker.wait()
-        with self._lock:
-            if self._workers.get(name) is worker:
-                del self._workers[name]
-        _LOG.warning("worker %s (pid %d) ended with %d", name, worker.pid, code)
+        self._seeds.end()
 
     @staticmethod
     def _archive(request: Any) -> bytes:
@@ -126,16 +113,6 @@ def _name_of(artifact: Any) -> str:
         return ""
     payload = beam_runner_api_pb2.ArtifactStagingToRolePayload.FromString(artifact.role_payload)
     return str(payload.staged_name)
-
-
-def end(worker: subprocess.Popen[bytes]) -> None:
-    """End a worker, by force where it does not listen."""
-    worker.terminate()
-    try:
-        worker.wait(timeout=3)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        worker.wait()
 
 
 def default_folder() -> Path:
