@@ -38,6 +38,16 @@ def test_the_first_open_window_is_the_first_that_the_watermark_has_not_passed(
     assert list(range(first, last + 1, window.every)) == expected
 
 
+@given(windows, st.lists(st.tuples(moments, st.integers(-300, 300) | st.just(-(2**62))), max_size=20), st.integers(0, 50))
+def test_rows_are_placed_in_one_go_as_step_by_step(window: Sliding, rows: list[tuple[int, int]], lateness: int) -> None:
+    times, watermarks = np.array(rows, np.int64).reshape(-1, 2).T
+    starts, accepted, on_time, last = window.place(times.copy(), watermarks.copy(), lateness)
+    assert starts.tolist() == window.panes(times).tolist()
+    assert accepted.tolist() == window.first_open(starts, watermarks, lateness).tolist()
+    assert on_time.tolist() == window.first_open(starts, watermarks, 0).tolist()
+    assert last.tolist() == window.last_window(starts).tolist()
+
+
 @given(windows, st.lists(moments, min_size=1, max_size=8), st.integers(-200, 300))
 def test_windows_that_hold_a_reading_and_end_by_a_time(window: Sliding, times: list[int], until: int) -> None:
     panes = window.panes(np.array(times))

@@ -41,6 +41,7 @@ class _Route(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         self.counter = StepCounter(self.step)
+        self.coder = BatchCoder(self.keyed.shard_schema)
 
     def start_bundle(self) -> None:
         self.gathered: list[pa.RecordBatch] = []
@@ -50,7 +51,7 @@ class _Route(beam.DoFn):  # type: ignore[misc]
         end = end_of_input(batch)
         if end is not None:
             yield from self._send()
-            marker = end_marker(self.keyed.shard_schema, end)
+            marker = self.coder.encode(end_marker(self.keyed.shard_schema, end))
             for shard in range(self.keyed.shards):
                 yield shard, marker
             return
@@ -81,7 +82,7 @@ class _Route(beam.DoFn):  # type: ignore[misc]
         self.counter.add(read=rows.num_rows, **routed.counts)
         known = reached(rows)
         for shard, part in routed.by_shard:
-            yield shard, with_reached(part, known)
+            yield shard, self.coder.encode(with_reached(part, known))
         for tag, batch in routed.outputs.items():
             yield beam.pvalue.TaggedOutput(tag, batch)
 
@@ -105,6 +106,10 @@ class _Held:
         """When a shard that wants to be advanced at `due` had better be: once, at the whole second that all have reached."""
         return max(due, min(self._reached.values(), default=due) // SECOND * SECOND)
 
+    def known(self, encoded: bytes, batch: pa.RecordBatch) -> None:
+        """These bytes will be in the log."""
+        self._batches[id(encoded)] = encoded, batch
+
     def decoded(self, log: list[bytes], coder: BatchCoder) -> list[pa.RecordBatch]:
         """The log's batches. The runner's cache gives the same objects again, so that most are known."""
         known, self._batches = self._batches, {}
@@ -115,7 +120,9 @@ class _Held:
     def encoded(self, log: list[pa.RecordBatch], coder: BatchCoder) -> list[bytes]:
         """The log's batches as bytes."""
         known = {id(batch): encoded for encoded, batch in self._batches.values()}
-        return [known.get(id(batch)) or coder.encode(batch) for batch in log]
+        pieces = [known.get(id(batch)) or coder.encode(batch) for batch in log]
+        self._batches = {id(encoded): (encoded, batch) for encoded, batch in zip(pieces, log, strict=True)}
+        return pieces
 
 
 # By step and shard, for all instances of a step in this process: a runner makes several and uses them in turn.
@@ -137,8 +144,9 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self.counter = StepCounter(self.step)
 
-    def take(self, shard: int, batch: pa.RecordBatch, cells: _Cells, timestamp: Any) -> Iterator[Any]:
+    def take(self, shard: int, encoded: bytes, cells: _Cells, timestamp: Any) -> Iterator[Any]:
         """Rows have come, or the marker of an end."""
+        batch = self.coder.decode(encoded)
         end = end_of_input(batch)
         if end is not None:
             self._note_end(end, cells.ends)
@@ -155,7 +163,8 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             yield from self._give(shard, advanced, cells.state, known)
             wanted = advanced.due
         else:
-            cells.rows.add(self.coder.encode(batch))
+            cells.rows.add(encoded)
+            held.known(encoded, batch)
             wanted = self.keyed.due(batch)
         self._wait(wanted, cells, held)
 
@@ -267,7 +276,7 @@ def _advance(step: str) -> type[_Shards]:
 
         def process(
             self,
-            element: tuple[int, pa.RecordBatch],
+            element: tuple[int, bytes],
             rows: Any = beam.DoFn.StateParam(rows_spec),
             state: Any = beam.DoFn.StateParam(state_spec),
             due: Any = beam.DoFn.StateParam(due_spec),
@@ -315,7 +324,8 @@ class Keyed(beam.PTransform):  # type: ignore[misc]
         schema_of(collection)
         tags = [tag for tag in self.keyed.outputs if tag != "output"]
         routed = collection | "Route" >> beam.ParDo(_Route(self.keyed, self.step)).with_outputs(*tags, main="shards")
-        routed.shards.element_type = typehints.Tuple[int, BatchType(self.keyed.shard_schema)]
+        # Bytes of batches, which a shard keeps as they are.
+        routed.shards.element_type = typehints.Tuple[int, bytes]
         advanced = routed.shards | "Advance" >> beam.ParDo(_advance(self.step)(self.keyed, self.step, self.sink)).with_outputs(
             *tags, main="output"
         )

@@ -7,6 +7,7 @@ forked from here sees it at once, which counts when a job starts again after a f
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -141,6 +142,8 @@ def main() -> None:
     # Ctrl-C reaches a whole group of processes; the pool says what is to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     load()
+    # What is loaded stays: workers need not look through it for garbage, which would copy its pages, too.
+    gc.freeze()
     Seed(asked).serve()
 
 

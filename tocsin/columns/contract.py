@@ -140,8 +140,15 @@ def offsets_of(batch: pa.RecordBatch) -> Offsets:
     partition, offset = batch.column(PARTITION), batch.column(OFFSET)
     if partition.null_count or offset.null_count:
         return {}
-    partitions, offsets = partition.to_numpy(), offset.to_numpy()
-    return {str(p): (int(offsets[partitions == p].min()), int(offsets[partitions == p].max())) for p in np.unique(partitions)}
+    offsets = offset.to_numpy()
+    return {str(p): (int(offsets[rows].min()), int(offsets[rows].max())) for p, rows in by_partition(partition.to_numpy())}
+
+
+def by_partition(partitions: Any) -> list[tuple[int, Any]]:
+    """Each partition and its rows, as an index. Most batches are of one."""
+    if (partitions == partitions[0]).all():
+        return [(int(partitions[0]), slice(None))]
+    return [(int(one), partitions == one) for one in np.unique(partitions)]
 
 
 def with_offsets(batch: pa.RecordBatch, offsets: Offsets) -> pa.RecordBatch:
@@ -163,10 +170,12 @@ def merge_offsets(spans: list[Offsets]) -> Offsets:
 def micros(column: Any) -> Int64s:
     """A timestamp column as microseconds since 1970; null becomes BEGINNING."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    result: Int64s = array.cast(TIMESTAMP).view(pa.int64()).fill_null(BEGINNING).to_numpy(zero_copy_only=False)
+    numbers = array.cast(TIMESTAMP).view(pa.int64())
+    result: Int64s = (numbers.fill_null(BEGINNING) if numbers.null_count else numbers).to_numpy()
     return result
 
 
 def timestamps(values: Int64s) -> pa.Array:
     """Microseconds since 1970 as a timestamp column; BEGINNING and earlier become null."""
-    return pa.array(values, pa.int64(), mask=values <= BEGINNING).view(TIMESTAMP)
+    missing = values <= BEGINNING
+    return pa.array(values, pa.int64(), mask=missing if missing.any() else None).view(TIMESTAMP)

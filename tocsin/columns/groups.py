@@ -19,7 +19,7 @@ def group_ids(columns: list[Any]) -> tuple[Int64s, Int64s]:
 
     columns: Arrow arrays or int64 NumPy arrays of one length; null is a key of its own, NaN equals NaN.
     """
-    parts = [_words(column) for column in columns]
+    parts = [_words(column) for column in _telling(columns)]
     count = len(columns[0])
     hashes = _hashes_of(parts, count)
     ids, first = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -29,6 +29,22 @@ def group_ids(columns: list[Any]) -> tuple[Int64s, Int64s]:
             # Two keys with one hash: by dictionaries, then.
             return _by_dictionaries(columns)
     return ids, first
+
+
+def _telling(columns: list[Any]) -> list[Any]:
+    """The columns that tell rows apart: of NumPy's, not those with one value, nor those that an earlier one equals.
+
+    Windows of most batches are such: a look at a column is far cheaper than its hashes.
+    """
+    kept: list[Any] = []
+    for column in columns:
+        if not isinstance(column, np.ndarray):
+            kept.append(column)
+        elif len(column) and (column == column[0]).all():
+            continue
+        elif not any(isinstance(one, np.ndarray) and (one is column or np.array_equal(one, column)) for one in kept):
+            kept.append(column)
+    return kept or columns[:1]
 
 
 def group_hashes(columns: list[Any]) -> Hashes:

@@ -38,7 +38,8 @@ def numbers(values: Any) -> Floats:
     """A numeric or boolean column as doubles, null as NaN."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
-    floats: Floats = values.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    values = values.cast(pa.float64(), safe=False)
+    floats: Floats = (values.fill_null(np.nan) if values.null_count else values).to_numpy()
     return floats
 
 

@@ -7,6 +7,7 @@ from math import gcd
 
 import numpy as np
 
+from tocsin.columns.compiled import compiled
 from tocsin.columns.contract import Int64s
 
 
@@ -56,6 +57,12 @@ class Sliding:
         first: Int64s = np.maximum(self.first_window(panes), opens)
         return first
 
+    def place(self, times: Int64s, watermarks: Int64s, lateness: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+        """`panes`, their `first_open` with the lateness and without, and their `last_window`, in one go over the rows."""
+        placed = np.empty((4, len(times)), np.int64)
+        _place(times, watermarks, self.size, self.every, self.pane, self.offset, lateness, placed)
+        return placed[0], placed[1], placed[2] if lateness else placed[1], placed[3]
+
     def bounds(self, low: int, high: int) -> tuple[int, int]:
         """Start of the first window that holds the pane `low`, and of the last that holds the pane `high`."""
         return int(self.first_window(np.array([low]))[0]), int(self.last_window(np.array([high]))[0])
@@ -70,6 +77,30 @@ class Sliding:
             found.update(range(max(low, reached + self.every), high + 1, self.every))
             reached = max(reached, high)
         return sorted(found)
+
+
+@compiled
+def _place(times, watermarks, size, every, pane, offset, lateness, placed):  # type: ignore[no-untyped-def]
+    """Rows come in about the order of time: most are in the pane of the row before, so that little is divided."""
+    start, first, last = 0, 0, 0
+    bounds, delays = np.zeros(2, np.int64), np.array([lateness, 0])
+    is_begun = False
+    for row in range(len(times)):
+        time = times[row]
+        if not is_begun or time < start or time >= start + pane:
+            start = (time - offset) // pane * pane + offset
+            latest = (start - offset) // every * every + offset
+            first = latest - max((size - pane - (start - latest)) // every, -1) * every
+            last = latest if start - latest + pane <= size else latest - every
+        placed[0, row] = start
+        placed[3, row] = last
+        for which in range(2 if lateness else 1):
+            # The start of the last window that is closed at the watermark.
+            bound = max(watermarks[row], -(2**61)) - delays[which] - size
+            if not is_begun or bound < bounds[which] or bound >= bounds[which] + every:
+                bounds[which] = (bound - offset) // every * every + offset
+            placed[1 + which, row] = max(first, bounds[which] + every)
+        is_begun = True
 
 
 @dataclass(frozen=True)

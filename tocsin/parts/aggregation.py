@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -38,6 +39,7 @@ class Aggregation(Part):
     result: ClassVar[Any] = pa.float64()
 
     @classmethod
+    @cache
     def tallies(cls) -> dict[str, Tally]:
         """The tallies by name, in order of declaration."""
         found: dict[str, Tally] = {}
@@ -46,6 +48,7 @@ class Aggregation(Part):
         return found
 
     @classmethod
+    @cache
     def window_arguments(cls) -> set[str]:
         """Which bounds of the window `finish` asks for."""
         return {"window_start", "window_end"} & set(inspect.signature(cls.finish).parameters)

@@ -78,7 +78,8 @@ def split_by_key(batch: pa.RecordBatch, by: list[str], count: int) -> list[tuple
     if not by:
         return [(0, batch)]
     owner = shards([batch.column(name) for name in by], count)
-    order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(count + 1))
+    # NumPy sorts numbers of 16 bits by radix.
+    order = np.argsort(owner.astype(np.uint16) if count < 2**16 else owner, kind="stable")
+    bounds = np.r_[0, np.cumsum(np.bincount(owner, minlength=count))]
     ordered = batch.take(pa.array(order))
     return [(s, ordered.slice(bounds[s], bounds[s + 1] - bounds[s])) for s in np.unique(owner).tolist()]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pyarrow as pa
 
-from tocsin.columns.contract import EVENT_TIME, PARTITION, WATERMARK, micros
+from tocsin.columns.contract import BEGINNING, EVENT_TIME, PARTITION, WATERMARK, by_partition, micros
 
 _REACHED = b"tocsin.reached"
 # Results of windows are of no partition; a step behind them has come as far as they have.
@@ -21,9 +20,9 @@ def reached(batch: pa.RecordBatch) -> dict[str, int]:
     if batch.column(PARTITION).null_count:
         return {_RESULTS: int(micros(batch.column(EVENT_TIME)).max()) + 1}
     # The first rows of a partition come before it has a watermark.
-    known = batch.column(WATERMARK).is_valid().to_numpy(zero_copy_only=False)
-    partitions, watermarks = batch.column(PARTITION).to_numpy()[known], micros(batch.column(WATERMARK))[known]
-    return {str(one): int(watermarks[partitions == one].max()) for one in np.unique(partitions).tolist()}
+    watermarks = micros(batch.column(WATERMARK))
+    greatest = {one: int(watermarks[rows].max()) for one, rows in by_partition(batch.column(PARTITION).to_numpy())}
+    return {str(one): time for one, time in greatest.items() if time > BEGINNING}
 
 
 def with_reached(batch: pa.RecordBatch, known: dict[str, int]) -> pa.RecordBatch:

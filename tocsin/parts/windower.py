@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tocsin.columns.contract import (
     EVENT_TIME,
@@ -30,8 +29,9 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, split_by_key
 from tocsin.parts.late import re_timed
 from tocsin.parts.overlap import Overlap
+from tocsin.parts.ranged import START, Ranged, ranged
 
-_START, _END, _ACCEPTED, _ON_TIME = "_start", "_end", "_accepted", "_on_time"
+_START, _END, _ACCEPTED, _ON_TIME = START, "_end", "_accepted", "_on_time"
 _VERSION = 2
 # Rows that wait unmerged in any case. How many windows of a pane, and how many rows of a window, are merged one by one.
 _UNMERGED = 4_000
@@ -76,11 +76,9 @@ class Windower:
             # passed their end and the allowed lateness, and rows that join them come before their end.
             late = times + self.lateness < watermarks
         else:
-            starts = self.windows.panes(times)
+            starts, accepted, on_time, last = self.windows.place(times, watermarks, self.lateness)
             ends = starts + self.windows.pane
-            accepted = self.windows.first_open(starts, watermarks, self.lateness)
-            on_time = self.windows.first_open(starts, watermarks, 0) if self.lateness else accepted
-            late = accepted > self.windows.last_window(starts)
+            late = accepted > last
         late_rows = batch.slice(0, 0)
         if late.any():
             late_rows, kept = batch.filter(pa.array(late)), ~late
@@ -125,13 +123,16 @@ class Windower:
         memory = {} if memory is None else memory
         if not state or memory.get("state") is not state[0]:
             memory.clear()
-        results = self._fire(log, known.done, time, memory)
+        spans = memory["log"] = ranged(log, memory.get("log", []))
+        results = self._fire(spans, known.done, time, memory)
         rows = sum(part.num_rows for part in log)
-        rest = [part for part in (self._unspent(part, time) for part in log) if part.num_rows]
-        left = sum(part.num_rows for part in rest)
+        unspent = [self._unspent(one, time) for one in spans]
+        left = sum(int(kept.sum()) for kept in unspent)
         if left == rows or _UNMERGED < rows < min(2 * left, max(4 * known.rows, 2 * _UNMERGED)):
             written = memory["state"] = _State(done, known.rows).to_bytes()
-            return Advanced(results, [written], self._due(rest, done), log=None)
+            return Advanced(results, [written], self._next(spans, done), log=None)
+        several = zip(log, unspent, strict=True)
+        rest = [part if kept.all() else part.filter(pa.array(kept)) for part, kept in several if kept.any()]
         if left > max(2 * known.rows, _UNMERGED):
             rest = [self.merge(rest)]
             left = rest[0].num_rows
@@ -179,8 +180,12 @@ class Windower:
         if isinstance(self.windows, Session):
             ends = min(int(part.column(_END).to_numpy().min()) for part in log if part.num_rows)
             return max(ends + self.lateness, done + 1)
-        bounds = [_range(part) for part in log if part.num_rows]
-        first, last = self.windows.bounds(min(low for low, _ in bounds), max(high for _, high in bounds))
+        return self._next(ranged([part for part in log if part.num_rows], []), done)
+
+    def _next(self, log: list[Ranged], done: int) -> int | None:
+        """The same of a log that is known, for windows that are not sessions."""
+        assert isinstance(self.windows, Sliding)
+        first, last = self.windows.bounds(min(one.low for one in log), max(one.high for one in log))
         size, every, offset = self.windows.size, self.windows.every, self.windows.offset
         moments = []
         for delay in {0, self.lateness}:
@@ -191,14 +196,14 @@ class Windower:
                 moments.append(start + size + delay)
         return min(moments, default=None)
 
-    def _fire(self, log: list[pa.RecordBatch], done: int, time: int, memory: Memory) -> list[tuple[str, pa.RecordBatch]]:
+    def _fire(self, log: list[Ranged], done: int, time: int, memory: Memory) -> list[tuple[str, pa.RecordBatch]]:
         """Results of the windows that became complete after `done` and by `time`."""
         assert isinstance(self.windows, Sliding)
         parts = []
-        for part in log:
-            first, last = self.windows.bounds(*_range(part))
+        for one in log:
+            first, last = self.windows.bounds(one.low, one.high)
             if first + self.windows.size <= time and last + self.windows.size + self.lateness > done:
-                parts.append(part)
+                parts.append(one.part)
         if not parts:
             return []
         block = self._together(parts)
@@ -224,16 +229,15 @@ class Windower:
         complete = max((int(last.max()) - int(first.min())) // every + 1, 1)
         return size > _OVERLAPPING * every and pairs > _ROWS_A_WINDOW * complete
 
-    def _unspent(self, part: pa.RecordBatch, time: int) -> pa.RecordBatch:
-        """The rows that are in a window which may still be given."""
+    def _unspent(self, one: Ranged, time: int) -> Any:
+        """Which rows are in a window that may still be given."""
         assert isinstance(self.windows, Sliding)
-        lowest, highest = (int(self.windows.last_window(np.array([at]))[0]) for at in _range(part))
+        lowest, highest = (int(self.windows.last_window(np.array([at]))[0]) for at in (one.low, one.high))
         if lowest + self.windows.size + self.lateness > time:
-            return part
+            return np.ones(one.part.num_rows, bool)
         if highest + self.windows.size + self.lateness <= time:
-            return part.slice(0, 0)
-        kept = self.windows.last_window(part.column(_START).to_numpy()) + self.windows.size + self.lateness > time
-        return part.filter(pa.array(kept))
+            return np.zeros(one.part.num_rows, bool)
+        return self.windows.last_window(one.part.column(_START).to_numpy()) + self.windows.size + self.lateness > time
 
     def _keys_of(self, block: pa.RecordBatch, rows: Any) -> pa.RecordBatch:
         """All rows of the keys of some rows."""
@@ -361,12 +365,6 @@ class Windower:
         if size > 1:
             batch = batch.sort_by([(name, "ascending") for name in ("window_start", *self.step.by)])
         return with_offsets(batch, offsets)
-
-
-def _range(part: pa.RecordBatch) -> tuple[int, int]:
-    """The first and the last pane of partial results."""
-    found = pc.min_max(part.column(_START))
-    return found["min"].as_py(), found["max"].as_py()
 
 
 def _bounds(ids: Int64s, starts: Int64s, ends: Int64s, groups: int) -> tuple[Int64s, Int64s]:

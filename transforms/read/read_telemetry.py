@@ -165,7 +165,8 @@ class ReadTelemetry(Source):
                 "fetch.message.max.bytes": 4 * 2**20,
                 "queued.max.messages.kbytes": 65536,
                 # What is fetched ahead is bounded by bytes; by messages, small ones would run out while the client rests.
-                "queued.min.messages": 150_000,
+                # More than this would fall out of the processor's caches before it is read, at half as much time again.
+                "queued.min.messages": 40_000,
                 "fetch.queue.backoff.ms": 20,
                 "log_level": 3,
             }
