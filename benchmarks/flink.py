@@ -96,11 +96,12 @@ def measured(
     cost = Cost(job["duration"] / 1000, engine, sum(parts.values()) - engine, memory.stop(), parts)
     told = rest(cluster, f"/jobs/{job['jid']}")
     if is_done is not None:
-        _cancel(cluster, job["jid"])
+        cancelled(cluster, job["jid"])
     return cost, told
 
 
-def _cancel(cluster: Cluster, job: str) -> None:
+def cancelled(cluster: Cluster, job: str) -> None:
+    """End a job and wait until it has ended."""
     request = urllib.request.Request(f"http://{cluster.at('flink_rest')}/jobs/{job}?mode=cancel", method="PATCH")
     urllib.request.urlopen(request, timeout=20).close()
     while jobs(cluster)[job]["state"] not in _ENDED:

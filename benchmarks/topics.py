@@ -15,7 +15,7 @@ from infra.cluster.control import up
 from infra.cluster.settings import ROOT, Cluster
 from tocsin.city.simulator import SYSTEMS
 
-BROKER = Cluster(folder=ROOT / ".bench" / "kafka", offset=7000, only=("kafka",))
+BROKER = Cluster(folder=ROOT / ".bench" / "kafka", offset=7000, only=("kafka",), proxied=True)
 
 
 def broker() -> str:

@@ -5,14 +5,17 @@ from tocsin.columns.avro.types import arrow_fields, leaves, parse_schema
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
+    SYSTEM_FIELDS,
     TIMESTAMP,
     WATERMARK,
     Floats,
     Int64s,
+    like,
     micros,
     offsets_of,
     traits,
     user_columns,
+    with_traits,
 )
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
 from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
@@ -28,6 +31,7 @@ from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, tally
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.consumer import PartitionConsumer, partition_consumer
+from tocsin.parts.detect import ALARM_FIELDS, alarm_id
 from tocsin.parts.detector import Detector, State
 from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
@@ -41,9 +45,11 @@ from tocsin.parts.transactions import Transactions
 from tocsin.parts.transform import Outcome, Transform
 
 __all__ = [
+    "ALARM_FIELDS",
     "BEGINNING",
     "EVENT_TIME",
     "REJECTS",
+    "SYSTEM_FIELDS",
     "TIMESTAMP",
     "WATERMARK",
     "Aggregation",
@@ -77,6 +83,7 @@ __all__ = [
     "TextFile",
     "Transactions",
     "Transform",
+    "alarm_id",
     "arrow_fields",
     "check_file",
     "check_lake",
@@ -89,6 +96,7 @@ __all__ = [
     "group_ids",
     "kind_of",
     "leaves",
+    "like",
     "micros",
     "need_columns",
     "offsets_of",
@@ -108,4 +116,5 @@ __all__ = [
     "unknown_column",
     "user_columns",
     "variance",
+    "with_traits",
 ]

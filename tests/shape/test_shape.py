@@ -21,8 +21,9 @@ ALLOWED = {
     "city": {"columns", "parts", "city"},
     "lake": {"parts", "lake"},
     "flink": {"parts", "flink"},
+    "profile": {"parts", "profile"},
     "beam": {"columns", "parts", "spec", "flink", "beam"},
-    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "beam", "cli"},
+    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "profile", "beam", "cli"},
     "transforms": {"api"},
     "api": {"columns", "parts"},
 }

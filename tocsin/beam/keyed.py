@@ -21,15 +21,17 @@ from tocsin.beam.batches import BatchCoder, BatchType, schema_of
 from tocsin.beam.counting import StepCounter
 from tocsin.beam.pace import set_timer
 from tocsin.beam.spans import clipped
-from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, offsets_of, traits, with_offsets
+from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, no_rows, offsets_of, traits, with_offsets
 from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Memory, Routed
-from tocsin.parts.reached import reached, reached_by, with_reached
+from tocsin.parts.reached import reached_by, reached_of, with_reached
 from tocsin.parts.sink import Sink
 from tocsin.parts.units import UNIT
 
 # Rows that a worker gathers before it folds and routes them: larger batches make fewer, larger messages.
 GATHERED = 100_000
 MILLISECOND, SECOND = 1_000, 1_000_000
+# A partition that has come so much further in one batch has jumped.
+FAR = 60 * SECOND
 
 
 class _Route(beam.DoFn):  # type: ignore[misc]
@@ -42,6 +44,7 @@ class _Route(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self.counter = StepCounter(self.step)
         self.coder = BatchCoder(self.keyed.shard_schema)
+        self.told: dict[str, int] = {}
 
     def start_bundle(self) -> None:
         self.gathered: list[pa.RecordBatch] = []
@@ -74,15 +77,21 @@ class _Route(beam.DoFn):  # type: ignore[misc]
         if not self.gathered:
             return
         schema = self.gathered[0].schema
+        known = reached_of(self.gathered)
         offsets = merge_offsets([offsets_of(batch) for batch in self.gathered])
         rows = pa.concat_batches([batch.replace_schema_metadata(schema.metadata) for batch in self.gathered])
         self.gathered, self.earliest = [], None
         with self.counter.at_work():
             routed: Routed = self.keyed.route(with_offsets(rows, offsets) if offsets else rows)
         self.counter.add(read=rows.num_rows, **routed.counts)
-        known = reached(rows)
         for shard, part in routed.by_shard:
             yield shard, self.coder.encode(with_reached(part, known))
+        if any(time >= self.told.get(partition, time) + FAR for partition, time in known.items()):
+            # Shards without rows here would else take a jump in time window by window.
+            nothing = self.coder.encode(with_reached(no_rows(self.keyed.shard_schema), known))
+            for shard in set(range(self.keyed.shards)) - {shard for shard, _ in routed.by_shard}:
+                yield shard, nothing
+        self.told |= known
         for tag, batch in routed.outputs.items():
             yield beam.pvalue.TaggedOutput(tag, batch)
 
@@ -156,6 +165,8 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         wanted: int | None
         held = _HELD.setdefault((self.identity, shard), _Held())
         held.note(batch)
+        if not batch.num_rows:
+            return
         if self.keyed.eager:
             known = list(cells.state.read())
             with self.counter.at_work():

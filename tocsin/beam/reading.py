@@ -22,11 +22,14 @@ from tocsin.beam.spans import Part, Span, SpanTracker, clipped
 from tocsin.columns.contract import BEGINNING, INDEX, OFFSET, PARTITION, EndOfInput, Int64s, end_marker, timestamps, user_columns
 from tocsin.columns.lateness import from_the_future, running_watermarks
 from tocsin.columns.quantities import parse_duration
+from tocsin.parts.reached import with_reached
 from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
 
-# Seconds of reading before a live split lets its checkpoint be taken; and of rest when there is nothing to read.
-# Each such pause costs state on Flink, and of a rest its runner takes the whole seconds only.
+# Seconds of reading before live splits that are behind let a checkpoint be taken. Those that keep up do it after the source's
+# `linger`, so that a reading does not wait for others.
 SLICE = 0.5
+# Seconds without a reading after which a live split rests, and of rest, of which Flink's runner takes the whole seconds only.
+QUIET = 10.0
 REST = 1.2
 
 
@@ -64,6 +67,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self.counter = StepCounter(self.step)
         self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
         self._heard: dict[int, tuple[float, int]] = {}
+        self._keeps_up: set[int] = set()
         self._gauges: dict[int, SplitGauges] = {}
 
     def process(
@@ -78,15 +82,17 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         split = part.split
         position, greatest = span.start, span.greatest
         # The splits of an instance take turns.
-        share = SLICE / (len(self._heard) or 1)
+        turn = self.source.linger / 1e6 if split.partition in self._keeps_up else SLICE
+        share = turn / (len(self._heard) or 1)
         if self.live:
             self.source._wait = share
         until = time.monotonic() + share
         for fetched in self._reader(split, position):
             if fetched is None:
                 if self.live:
-                    self._advance_idle(split.partition, greatest, watermark)
-                    tracker.defer_remainder(Duration.of(REST))
+                    self._keeps_up.add(split.partition)
+                    quiet = self._advance_idle(split.partition, greatest, watermark)
+                    tracker.defer_remainder(Duration.of(REST if quiet > QUIET else 0))
                     return
                 continue
             before = watermark.current_watermark() or timestamp
@@ -98,7 +104,11 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 return
             self._iterators[split.partition] = (position, self._iterators[split.partition][1])
             self._heard[split.partition] = (time.monotonic(), greatest)
+            is_behind = fetched.end is None or fetched.end > position
+            (self._keeps_up.discard if is_behind else self._keeps_up.add)(split.partition)
             if rows.num_rows:
+                if greatest > BEGINNING:
+                    rows = with_reached(rows, {str(split.partition): greatest - self.source.out_of_orderness})
                 yield beam.transforms.window.TimestampedValue(rows, before)
             if rejects is not None:
                 yield beam.pvalue.TaggedOutput("rejects", beam.transforms.window.TimestampedValue(rejects, before))
@@ -142,8 +152,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         if watermark.current_watermark() is None or moment > watermark.current_watermark():
             watermark.set_watermark(moment)
 
-    def _advance_idle(self, partition: int, greatest: int, watermark: Any) -> None:
-        """A live partition that has nothing to say moves on with the clock after `idle_after`."""
+    def _advance_idle(self, partition: int, greatest: int, watermark: Any) -> float:
+        """A live partition that has nothing to say moves on with the clock after `idle_after`. Gives the seconds of quiet."""
         now = time.monotonic()
         since, _ = self._heard.setdefault(partition, (now, greatest))
         quiet = int((now - since) * 1_000_000)
@@ -152,6 +162,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 self._set(watermark, greatest - self.source.out_of_orderness + quiet)
             else:
                 self._set(watermark, int(time.time() * 1_000_000) - self.source.out_of_orderness - self.idle_after)
+        return now - since
 
     def _judge(
         self, fetched: Fetched, split: Split, greatest: int, reported: int

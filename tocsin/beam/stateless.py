@@ -12,6 +12,7 @@ from tocsin.beam.batches import BatchType, schema_of
 from tocsin.beam.counting import StepCounter
 from tocsin.beam.reading import rejects_batch, row_as_json
 from tocsin.columns.contract import EVENT_TIME, INDEX, OFFSET, PARTITION, end_marker, end_of_input, micros, traits
+from tocsin.parts.reached import reached_by, with_reached
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS_SCHEMA
 from tocsin.parts.transform import Outcome, Transform
@@ -39,7 +40,9 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
         rejected = 0 if outcome.rejected is None else outcome.rejected.num_rows
         self.counter.add(read=batch.num_rows, kept=outcome.kept.num_rows, rejected=rejected, filtered=outcome.filtered)
         if outcome.kept.num_rows:
-            yield pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
+            known = reached_by(batch)
+            kept = pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
+            yield with_reached(kept, known) if known else kept
         if rejected:
             yield beam.pvalue.TaggedOutput("rejects", self._rejects(outcome))
 

@@ -27,20 +27,20 @@ from tocsin.spec.lower import lower
 
 # The upper limit of parallelism is part of a savepoint: it is the same for every job, for ever.
 MAX_PARALLELISM = 128
-# Milliseconds after which a bundle ends.
-BUNDLE_TIME = 100
 
 
 @dataclass(frozen=True)
 class Settings:
     """parallelism: subtasks of each step. workers: Python processes of a TaskManager; one a subtask where not given.
-    live: read on; else to the end of what is there now. checkpoint_interval, checkpoint_timeout: milliseconds.
+    live: read on; else to the end of what is there now. checkpoint_interval, checkpoint_timeout: milliseconds. bundle_time:
+    milliseconds after which a bundle ends.
     savepoint: what to start from."""
 
     parallelism: int = 1
     workers: int | None = None
     live: bool = True
     checkpoint_interval: int = 1000
+    bundle_time: int = 100
     checkpoint_timeout: int = 60_000
     savepoint: str | None = None
 
@@ -151,7 +151,7 @@ def switches(job: Job, address: Address, settings: Settings, code: Path, state: 
         # A worker that hangs holds its checkpoint up: the job restarts without it.
         f"--checkpoint_timeout_millis={settings.checkpoint_timeout}",
         # Watermarks go on when a bundle ends: with Beam's 1000 ms, a job of five stages took 18 s where this takes 4.5 s.
-        f"--max_bundle_time_mills={BUNDLE_TIME}",
+        f"--max_bundle_time_mills={settings.bundle_time}",
         # Without this the output of a bundle waits in a buffer, and watermarks stall.
         "--finish_bundle_before_checkpointing",
         # (a switch that is on by default, so this turns it off) Flink names the state of the start of a source after what it is

@@ -33,6 +33,8 @@ class Deployment:
         Python processes of a TaskManager; by default one a subtask.
     checkpoint_interval
         Milliseconds between checkpoints, which is also part of the latency.
+    bundle_time
+        Milliseconds after which what was computed is passed on, which is also part of the latency.
     checkpoint_timeout
         Seconds after which a checkpoint has failed and the job restarts; what hangs is found by it.
     patience
@@ -52,6 +54,7 @@ class Deployment:
     parallelism: int | None = None
     workers: int | None = None
     checkpoint_interval: int = 1000
+    bundle_time: int = 100
     checkpoint_timeout: int = 60
     patience: float = 120
     brokers: str | None = None
@@ -95,6 +98,7 @@ class Deployment:
             workers=self.workers,
             live=live,
             checkpoint_interval=self.checkpoint_interval,
+            bundle_time=self.bundle_time,
             checkpoint_timeout=self.checkpoint_timeout * 1000,
             savepoint=savepoint,
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
@@ -20,6 +23,7 @@ def run(
     live: bool = False,
     brokers: str | None = None,
     trusted: bool = False,
+    profile: Path | None = None,
     json: bool = False,
 ) -> int:
     """Run a job on this machine and print its ledger.
@@ -38,6 +42,9 @@ def run(
         Kafka brokers for steps that name none [env: TOCSIN_BROKERS].
     trusted
         Allow the job to bring code.
+    profile
+        Folder for a flame graph (flame.svg) and a table of what each part of the work cost (parts.json), which is also
+        printed. Needs py-spy.
     json
         Print the ledger as JSON.
     """
@@ -60,7 +67,8 @@ def run(
         return WRONG
     started = time.monotonic()
     note(f"{checked.name}: reading {'until interrupted' if live else 'to the end of its inputs'}")
-    ledger = run_live(checked, prism) if prism is not None else run_bounded(checked)
+    with _profiled(profile, checked.name):
+        ledger = run_live(checked, prism) if prism is not None else run_bounded(checked)
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
     if json:
         show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
@@ -70,6 +78,23 @@ def run(
         complain("the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin")
         return FAILED
     return DONE
+
+
+@contextmanager
+def _profiled(folder: Path | None, name: str) -> Iterator[None]:
+    if folder is None:
+        yield
+        return
+    from tocsin.profile.own import profiled
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with profiled(name) as found:
+        yield
+    (folder / "flame.svg").write_text(found.flame, "utf-8")
+    (folder / "parts.json").write_text(dumps({"total": found.total, "parts": found.parts}, indent=1) + "\n", "utf-8")
+    rows = [[part, f"{seconds:.2f}", f"{100 * seconds / (found.total or 1):.1f} %"] for part, seconds in found.parts.items()]
+    note(table(["part", "processor seconds", "share"], [*rows, ["all", f"{found.total:.2f}", "100.0 %"]], right=(1, 2)))
+    note(f"{folder / 'flame.svg'}: the flame graph")
 
 
 def ledger_table(ledger: Ledger) -> str:

@@ -21,13 +21,13 @@ def _fates(outcome: Outcome) -> tuple[int, int, int]:
 
 
 def examples_hold(part: Any) -> None:
-    """Readings in the column `value`; the values of the kept rows come out."""
+    """Readings in the column `value`; the values of the kept rows come out, in the column that the part shows."""
     for config, given, expected in part.examples:
         rows = batch(np.array([np.nan if v is None else v for v in given], np.float64))
         nulls = pa.array([v is None for v in given])
         column = pa.array(list(given), pa.float64())
         rows = rows.set_column(1, rows.schema.field(1), column)
-        came = part(**config).apply(rows).kept.column("value").to_pylist()
+        came = part(**config).apply(rows).kept.column(part.shows).to_pylist()
         demand(came == expected, f"{config} over {given} keeps {came}, the example says {expected} ({nulls.true_count} null)")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -32,6 +34,12 @@ ALARM_FIELDS = (
 )
 """Columns of an alarm event. `event`: raise, update or clear; `time`: event time of the reading that caused it;
 `started_at`: of the first reading of the alarm; `key`: the key columns as text; `score` 1 is the alarm line."""
+
+
+def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:
+    """The same for the same rule, key and start, wherever and whenever it is computed."""
+    text = json.dumps([rule, labels, started], default=str, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class AlarmRule(Part):

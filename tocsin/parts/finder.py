@@ -26,6 +26,7 @@ FOLDERS: dict[str, type[Part]] = {
     "read": Source,
     "clean": Transform,
     "enrich": Transform,
+    "alert": Transform,
     "aggregate": Aggregation,
     "detect": Detector,
     "write": Sink,
@@ -89,7 +90,7 @@ def find(folder: str, name: str) -> type[Any]:
     return load(location)
 
 
-STEP_FOLDERS = ("read", "clean", "enrich", "write")
+STEP_FOLDERS = ("read", "clean", "enrich", "alert", "write")
 
 
 def step_types() -> dict[str, Location]:

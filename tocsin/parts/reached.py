@@ -25,6 +25,15 @@ def reached(batch: pa.RecordBatch) -> dict[str, int]:
     return {str(one): time for one, time in greatest.items() if time > BEGINNING}
 
 
+def reached_of(batches: list[pa.RecordBatch]) -> dict[str, int]:
+    """How far the partitions of some batches have come: as their source has noted, or as their rows tell."""
+    found: dict[str, int] = {}
+    for batch in batches:
+        for partition, time in (reached_by(batch) or reached(batch)).items():
+            found[partition] = max(time, found.get(partition, time))
+    return found
+
+
 def with_reached(batch: pa.RecordBatch, known: dict[str, int]) -> pa.RecordBatch:
     """The same rows with it."""
     return batch.replace_schema_metadata({**(batch.schema.metadata or {}), _REACHED: json.dumps(known).encode()})

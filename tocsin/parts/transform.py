@@ -26,6 +26,8 @@ class Transform(Part):
     """
 
     rejects: ClassVar[bool] = False
+    # The column of the kept rows that the examples show.
+    shows: ClassVar[str] = "value"
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the kept rows. Raises Fault where the input lacks what the configuration names."""

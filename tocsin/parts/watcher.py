@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +25,7 @@ from tocsin.columns.contract import (
 )
 from tocsin.columns.segments import arrival, segments
 from tocsin.columns.tallies import numbers
-from tocsin.parts.detect import ALARM_FIELDS, Detect
+from tocsin.parts.detect import ALARM_FIELDS, Detect, alarm_id
 from tocsin.parts.detector import width_of
 from tocsin.parts.journal import Journal
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces, split_by_key
@@ -285,9 +283,3 @@ class Watcher:
             return f"{self.step.of} of {key} is normal again: {seen}{normal}"
         grade = "" if np.isnan(observed) else f" (score {score:.3g}, alarm from 1)"
         return f"{self.step.of} of {key} was {seen}{normal}{grade}"
-
-
-def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:
-    """The same for the same rule, key and start, wherever and whenever it is computed."""
-    text = json.dumps([rule, labels, started], default=str, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

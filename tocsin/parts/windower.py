@@ -36,7 +36,7 @@ _VERSION = 2
 # Rows that wait unmerged in any case. How many windows of a pane, and how many rows of a window, are merged one by one.
 _UNMERGED = 4_000
 _OVERLAPPING = 2
-_ROWS_A_WINDOW = 20_000
+_ROWS_A_WINDOW = 2_000
 # Most (row, window) pairs that are held at once.
 _PAIRS = 2_000_000
 
@@ -147,8 +147,12 @@ class Windower:
     def _together(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """Partial results side by side, with the offsets of all of them."""
         offsets = merge_offsets([offsets_of(partial) for partial in partials])
-        batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
-        return with_offsets(batch, offsets)
+        return with_offsets(self._concatenated(partials), offsets)
+
+    def _concatenated(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
+        plain = [partial.replace_schema_metadata(None) for partial in partials]
+        same = self.shard_schema.equals
+        return pa.concat_batches([one if same(one.schema) else one.cast(self.shard_schema) for one in plain])
 
     def merge(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """Partial results of the same panes and keys made one."""
@@ -282,7 +286,7 @@ class Windower:
 
     def _merged_keys(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """One partial result a key, whatever its pane."""
-        batch = pa.concat_batches([p.replace_schema_metadata(None).cast(self.shard_schema) for p in partials])
+        batch = self._concatenated(partials)
         if self.step.by:
             ids, first = group_ids([batch.column(name) for name in self.step.by])
         else:

@@ -1,0 +1,225 @@
+"""`python -m benchmarks.latency`: from a reading in Kafka to its alarm in Kafka, on Flink, while readings keep coming.
+
+Readings hold the time at which they are sent. One in a thousand is over the limit of a rule that needs no window; and in each
+window of five seconds one series in twenty is over the limit of a rule on its mean. A reading's alarm is timed from the
+reading; a window's from the moment at which the window may close, its end and `out_of_orderness`. The clock stops when a
+consumer has the alarm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from benchmarks.data import METRICS, encoded
+from benchmarks.flink import cancelled, flink_cluster, jobs, program, running
+from benchmarks.topics import broker, create
+from infra.cluster.settings import Cluster
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+TOPIC, PARTITIONS = "bench.latency", 4
+ALARMS = {"readings": "bench.latency.readings", "windows": "bench.latency.windows"}
+SENSORS = 1_000
+WINDOW, OUT_OF_ORDERNESS = 5.0, 0.2
+RARE, OFTEN = 1_000, 20
+TICK = 0.005
+# Seconds at the start that do not count: the job's first windows, and code that is loaded when it is first used.
+WARM_UP = 20.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """rate: readings a second. linger, bundle, checkpoint: milliseconds."""
+
+    rate: int
+    linger: int = 100
+    bundle: int = 100
+    checkpoint: int = 1_000
+
+
+@dataclass
+class Found:
+    """Milliseconds of each alarm, by kind. sent, expected: readings, and alarms of single ones."""
+
+    setting: Setting
+    seconds: int
+    sent: int
+    expected: int
+    delays: dict[str, list[float]] = field(default_factory=dict)
+
+    def percentile(self, kind: str, of: float) -> float:
+        return float(np.percentile(self.delays[kind], of)) if self.delays[kind] else float("nan")
+
+
+def send(brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tuple[int, int]]) -> None:
+    """Readings at an even rate. Tells how many, and how many of them are over the limit, after the warm-up."""
+    producer = Producer({"bootstrap.servers": brokers, "linger.ms": 2, "compression.type": "lz4", "log_level": 0})
+    began, sent, high = time.time(), 0, 0
+    while (now := time.time()) < began + seconds:
+        count = int((now - began) * rate) - sent
+        numbers = np.arange(sent, sent + count, dtype=np.int64)
+        series = numbers % (SENSORS * len(METRICS))
+        sensors, metrics = series // len(METRICS), series % len(METRICS)
+        windows = int(now / WINDOW)
+        values = np.where((series + windows) % OFTEN == 0, 100.0, 50.0)
+        rare = numbers % RARE == 7
+        values[rare] = 600.0
+        times = np.full(count, int(now * 1000), np.int64)
+        block, width = encoded(sensors, metrics, times, values), 0
+        data, width = block.tobytes(), block.shape[1]
+        for at, partition in enumerate((sensors % PARTITIONS).tolist()):
+            producer.produce(TOPIC, data[at * width : (at + 1) * width], partition=partition)
+        producer.poll(0)
+        sent += count
+        high += int(rare.sum()) if now > began + WARM_UP else 0
+        time.sleep(max(TICK - (time.time() - now), 0))
+    producer.flush()
+    told.put((sent, high))
+
+
+def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
+    """Kind, event time and arrival (seconds since 1970) of each alarm that is raised."""
+    settings = {"bootstrap.servers": brokers, "group.id": "bench.latency", "fetch.wait.max.ms": 5, "log_level": 0}
+    consumer = Consumer({**settings, "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0) for topic in ALARMS.values()])
+    kinds = {topic: kind for kind, topic in ALARMS.items()}
+    try:
+        while time.time() < until:
+            message = consumer.poll(0.05)
+            if message is None or message.error() is not None:
+                continue
+            arrived = time.time()
+            headers = dict(message.headers())
+            if headers["ce_type"].endswith(b"raise"):
+                moment = datetime.fromisoformat(headers["ce_time"].decode().replace("Z", "+00:00")).timestamp()
+                yield kinds[message.topic()], moment, arrived
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def job(cluster: Cluster, brokers: str, setting: Setting) -> Iterator[None]:
+    """Submitted, and cancelled at the end."""
+    environment = {**cluster.environment(), "TOCSIN_BROKERS": brokers, "BENCH_TOPIC": TOPIC, "LINGER": f"{setting.linger} ms"}
+    command = [sys.executable, "-m", "tocsin", "submit", "benchmarks/jobs/latency.yaml", "--bundle-time", str(setting.bundle)]
+    known = set(jobs(cluster))
+    program([*command, "--checkpoint-interval", str(setting.checkpoint)], environment, cluster.folder / "submit.log")
+    (identity,) = set(jobs(cluster)) - known
+    try:
+        yield
+    finally:
+        cancelled(cluster, identity)
+
+
+def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> Found:
+    """One run. Raises RuntimeError where an alarm is missing."""
+    create(brokers, TOPIC, PARTITIONS)
+    for topic in ALARMS.values():
+        create(brokers, topic, 1)
+    with job(cluster, brokers, setting):
+        told: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
+        began = time.time()
+        sender = multiprocessing.Process(target=send, args=(brokers, setting.rate, WARM_UP + seconds, told))
+        sender.start()
+        delays: dict[str, list[float]] = {kind: [] for kind in ALARMS}
+        for kind, moment, arrived in listen(brokers, began + WARM_UP + seconds + 8):
+            closes = moment + (OUT_OF_ORDERNESS if kind == "windows" else 0)
+            if closes > began + WARM_UP:
+                delays[kind].append((arrived - closes) * 1000)
+        sent, expected = told.get()
+        sender.join()
+    return Found(setting, seconds, sent, expected, delays)
+
+
+def main() -> None:
+    """All settings, a page and a plot."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
+    parser.add_argument("--rates", nargs="+", type=int, default=[5_000, 50_000])
+    parser.add_argument("--seconds", type=int, default=120, help="of each rate")
+    parser.add_argument("--trade", type=int, default=30, help="seconds of each setting of the trade-off; 0: none")
+    parser.add_argument("--report", type=Path, default=Path("docs/reports/latency.md"))
+    options = parser.parse_args()
+    brokers = broker()
+    wanted = [(Setting(rate), options.seconds) for rate in options.rates]
+    if options.trade:
+        rate = options.rates[0]
+        others = [Setting(rate, linger=20), Setting(rate, linger=500), Setting(rate, bundle=20), Setting(rate, bundle=500)]
+        others += [Setting(rate, checkpoint=200), Setting(rate, checkpoint=5_000), Setting(rate, linger=20, bundle=20)]
+        wanted += [(setting, options.trade) for setting in others]
+    found = []
+    with running(flink_cluster("latency")) as cluster:
+        for setting, seconds in wanted:
+            one = measure(cluster, brokers, setting, seconds)
+            found.append(one)
+            print(_row(one), flush=True)
+    command = " ".join(["python -m benchmarks.latency", *sys.argv[1:]])
+    options.report.write_text(_PAGE.format(command=command, plot=options.report.with_suffix(".svg").name) + _table(found))
+    raw = [{**asdict(one), "delays": {k: [round(d, 1) for d in v] for k, v in one.delays.items()}} for one in found]
+    options.report.with_suffix(".json").write_text(json.dumps(raw))
+    plot(found, options.report.with_suffix(".svg"))
+
+
+def _row(one: Found) -> str:
+    s = one.setting
+    cells = [f"{s.rate:,}", str(one.seconds), str(s.linger), str(s.bundle), str(s.checkpoint)]
+    for kind in ALARMS:
+        cells += [f"{one.percentile(kind, of):,.0f}" for of in (50, 95, 99)] + [f"{len(one.delays[kind]):,}"]
+    cells.append(f"{one.expected:,}")
+    return f"| {' | '.join(cells)} |"
+
+
+def _table(found: list[Found]) -> str:
+    head = ["readings/s", "seconds", "linger ms", "bundle ms", "checkpoint ms"]
+    for kind in ALARMS:
+        head += [f"{kind}: p50 ms", "p95", "p99", "alarms"]
+    head.append("alarms of single readings that were due")
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *map(_row, found)]) + "\n"
+
+
+def plot(found: list[Found], file: Path) -> None:
+    """Percentiles of each setting side by side."""
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.5))
+    names = [f"{f.setting.rate // 1000}k/s\nl{f.setting.linger}\nb{f.setting.bundle}\nc{f.setting.checkpoint}" for f in found]
+    for axis, kind in zip(axes, ALARMS, strict=True):
+        at = np.arange(len(found))
+        for shift, of in ((-0.27, 50), (0.0, 95), (0.27, 99)):
+            axis.bar(at + shift, [one.percentile(kind, of) for one in found], 0.25, label=f"p{of}")
+        axis.set_xticks(at, names, fontsize=7)
+        axis.set_title(
+            {"readings": "alarm of a reading, from the reading", "windows": "alarm of a window, from its closing"}[kind]
+        )
+        axis.set_ylabel("milliseconds")
+        axis.legend()
+    figure.text(0.5, 0.005, "l: linger, b: bundle time, c: checkpoint interval, in milliseconds", ha="center", fontsize=8)
+    figure.tight_layout(rect=(0, 0.03, 1, 1))
+    figure.savefig(file)
+    plt.close(figure)
+
+
+_PAGE = """# Latency: from a reading in Kafka to an alarm in Kafka
+
+Made by `{command}`: readings at an even rate, sensors and Kafka and Flink and the worker on two cores. An alarm of a single
+reading (`Alert`) is timed from the sending of the reading to its arrival at a consumer; an alarm of a window (`Aggregate`, then
+`Detect`) from the moment at which the window may close: its end and the `out_of_orderness` of 200 ms. The first 20 s are left
+out.
+
+![Percentiles]({plot})
+
+"""
+
+if __name__ == "__main__":
+    main()

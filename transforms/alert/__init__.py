@@ -1,0 +1,1 @@
+"""Steps that tell of single readings."""

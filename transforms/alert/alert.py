@@ -1,0 +1,98 @@
+"""An alarm for each reading that is wrong by itself, without waiting for another."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.api import (
+    ALARM_FIELDS,
+    EVENT_TIME,
+    SYSTEM_FIELDS,
+    Collector,
+    ExpressionError,
+    Fault,
+    Outcome,
+    Param,
+    Transform,
+    alarm_id,
+    evaluate,
+    kind_of,
+    like,
+    micros,
+    need_columns,
+    parse,
+    type_of,
+    unknown_column,
+    with_traits,
+)
+
+
+class Alert(Transform):
+    """Gives an alarm event `raise` for each reading for which a condition is true; the others are filtered, and counted.
+
+    There is no state: no watermark is waited for, nothing is cleared, and a reading that comes twice gives one alarm id twice.
+    For alarms with a beginning and an end there is Detect. Output: alarm events, for WriteAlarms.
+    """
+
+    shows: ClassVar[str] = "observed"
+    when: str = Param(help="a condition on one reading", examples=["value > 100"])
+    of: str = Param("value", help="the number that the alarm tells of")
+    by: list[str] = Param(help="columns that identify a sensor", min_length=1)
+    rule: str = Param(help="name of the rule in alarms and their ids", min_length=1)
+    severity: Literal["informational", "low", "medium", "high", "critical"] = Param("medium", help="severity")
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        collector = Collector()
+        with collector:
+            try:
+                kind = type_of(parse(self.when), schema)
+            except ExpressionError as error:
+                raise Fault(str(error), "when", at=error.at) from None
+            if not pa.types.is_boolean(kind):
+                raise Fault(f"a condition is true or false; this is {kind}", "when")
+        with collector:
+            need_columns(self.by, schema, "by")
+        with collector:
+            if self.of not in schema.names:
+                raise Fault(unknown_column(self.of, schema), "of")
+            if kind_of(schema.field(self.of).type) != "number":
+                raise Fault(f"'{self.of}' is {schema.field(self.of).type}; an alarm tells of a number", "of")
+        collector.done()
+        rows = like(schema, [*ALARM_FIELDS, *SYSTEM_FIELDS])
+        return with_traits(rows, keys=("alarm_id", "event", "time"), aggregated=False)
+
+    def apply(self, batch: pa.RecordBatch) -> Outcome:
+        found = batch.filter(pc.fill_null(evaluate(parse(self.when), batch), False))
+        schema = self.output_schema(batch.schema)
+        count = found.num_rows
+        labels = list(zip(*([(name, value) for value in found.column(name).to_pylist()] for name in self.by), strict=True))
+        keys = [",".join(f"{name}={value}" for name, value in one) for one in labels]
+        times = micros(found.column(EVENT_TIME)).tolist()
+        observed = found.column(self.of).cast(pa.float64())
+        seen = ["nothing" if value is None else f"{value:.4g}" for value in observed.to_pylist()]
+        columns = {
+            "alarm_id": [alarm_id(self.rule, list(one), time) for one, time in zip(labels, times, strict=True)],
+            "event": ["raise"] * count,
+            "rule": [self.rule] * count,
+            "detector": ["alert"] * count,
+            "severity": [self.severity] * count,
+            "key": keys,
+            "labels": [[(name, str(value)) for name, value in one] for one in labels],
+            "time": times,
+            "started_at": times,
+            "of": [self.of] * count,
+            "observed": observed,
+            "expected": [""] * count,
+            "score": [1.0] * count,
+            "peak_score": [1.0] * count,
+            "message": [f"{self.of} of {key} was {value}: {self.when}" for key, value in zip(keys, seen, strict=True)],
+        }
+        kinds = {name: schema.field(name).type for name in columns}
+        made = [column if isinstance(column, pa.Array) else pa.array(column, kinds[name]) for name, column in columns.items()]
+        system = [found.column(field.name) for field in SYSTEM_FIELDS]
+        return Outcome(pa.RecordBatch.from_arrays([*made, *system], schema=schema), filtered=batch.num_rows - count)
+
+    examples = [({"when": "value > 10", "by": ["sensor_id"], "rule": "high"}, [5.0, 15.0, None], [15.0])]
