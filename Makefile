@@ -7,7 +7,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint laws jobs bench clean lock cluster cluster-down test-cluster faults faults-short soak
+.PHONY: help setup demo test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster faults faults-short soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,15 @@ jobs: $(READY) ## check all jobs and run the tests inside them
 
 bench: $(READY) ## every contender on the same messages (Java and Maven needed, an hour)
 	$(BIN)/python -m benchmarks
+
+bench-short: $(READY) ## the benchmark that every change is tested with: fails only on half of a bar
+	$(BIN)/python -m benchmarks.short
+
+bench-latency: $(READY) ## from a reading in Kafka to its alarm in Kafka, with a page and a plot
+	$(BIN)/python -m benchmarks.latency
+
+bench-pressure: $(READY) ## memory under a backlog, a fast producer and a slow sink, with a page and a plot
+	$(BIN)/python -m benchmarks.pressure
 
 lock: $(READY) ## write requirements.lock anew
 	$(BIN)/python -m pip install --quiet uv

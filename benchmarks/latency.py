@@ -24,8 +24,10 @@ import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.data import METRICS, encoded
-from benchmarks.flink import cancelled, flink_cluster, jobs, program, running
+from benchmarks.flink import ENGINE, cancelled, flink_cluster, jobs, program, running
+from benchmarks.measuring import processor_seconds
 from benchmarks.topics import broker, create
+from infra.cluster.control import state
 from infra.cluster.settings import Cluster
 
 mpl.use("agg")
@@ -46,20 +48,22 @@ class Setting:
     """rate: readings a second. linger, bundle, checkpoint: milliseconds."""
 
     rate: int
-    linger: int = 100
+    linger: int = 20
     bundle: int = 100
     checkpoint: int = 1_000
 
 
 @dataclass
 class Found:
-    """Milliseconds of each alarm, by kind. sent, expected: readings, and alarms of single ones."""
+    """Milliseconds of each alarm, by kind. sent, expected: readings, and alarms of single ones. cores: processor seconds a
+    second of TaskManager and worker; NaN where they were not looked at."""
 
     setting: Setting
     seconds: int
     sent: int
     expected: int
     delays: dict[str, list[float]] = field(default_factory=dict)
+    cores: float = float("nan")
 
     def percentile(self, kind: str, of: float) -> float:
         return float(np.percentile(self.delays[kind], of)) if self.delays[kind] else float("nan")
@@ -132,7 +136,8 @@ def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> F
         create(brokers, topic, 1)
     with job(cluster, brokers, setting):
         told: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
-        began = time.time()
+        engine = [state(cluster)["processes"][name]["pid"] for name in ENGINE]
+        began, used = time.time(), sum(map(processor_seconds, engine))
         sender = multiprocessing.Process(target=send, args=(brokers, setting.rate, WARM_UP + seconds, told))
         sender.start()
         delays: dict[str, list[float]] = {kind: [] for kind in ALARMS}
@@ -142,7 +147,8 @@ def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> F
                 delays[kind].append((arrived - closes) * 1000)
         sent, expected = told.get()
         sender.join()
-    return Found(setting, seconds, sent, expected, delays)
+        cores = (sum(map(processor_seconds, engine)) - used) / (time.time() - began)
+    return Found(setting, seconds, sent, expected, delays, cores)
 
 
 def main() -> None:
@@ -151,6 +157,7 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", type=int, default=[5_000, 50_000])
     parser.add_argument("--seconds", type=int, default=120, help="of each rate")
     parser.add_argument("--trade", type=int, default=30, help="seconds of each setting of the trade-off; 0: none")
+    parser.add_argument("--add", action="store_true", help="keep what the report has")
     parser.add_argument("--report", type=Path, default=Path("docs/reports/latency.md"))
     options = parser.parse_args()
     brokers = broker()
@@ -160,16 +167,19 @@ def main() -> None:
         others = [Setting(rate, linger=20), Setting(rate, linger=500), Setting(rate, bundle=20), Setting(rate, bundle=500)]
         others += [Setting(rate, checkpoint=200), Setting(rate, checkpoint=5_000), Setting(rate, linger=20, bundle=20)]
         wanted += [(setting, options.trade) for setting in others]
-    found = []
+    file = options.report.with_suffix(".json")
+    known = json.loads(file.read_text()) if options.add else {"commands": [], "found": []}
+    found = [Found(**{**one, "setting": Setting(**one["setting"])}) for one in known["found"]]
     with running(flink_cluster("latency")) as cluster:
         for setting, seconds in wanted:
             one = measure(cluster, brokers, setting, seconds)
             found.append(one)
             print(_row(one), flush=True)
-    command = " ".join(["python -m benchmarks.latency", *sys.argv[1:]])
-    options.report.write_text(_PAGE.format(command=command, plot=options.report.with_suffix(".svg").name) + _table(found))
+    commands = [*known["commands"], " ".join(["python -m benchmarks.latency", *sys.argv[1:]])]
+    told = "`, then `".join(commands)
+    options.report.write_text(_PAGE.format(command=told, plot=options.report.with_suffix(".svg").name) + _table(found))
     raw = [{**asdict(one), "delays": {k: [round(d, 1) for d in v] for k, v in one.delays.items()}} for one in found]
-    options.report.with_suffix(".json").write_text(json.dumps(raw))
+    file.write_text(json.dumps({"commands": commands, "found": raw}))
     plot(found, options.report.with_suffix(".svg"))
 
 
@@ -178,7 +188,7 @@ def _row(one: Found) -> str:
     cells = [f"{s.rate:,}", str(one.seconds), str(s.linger), str(s.bundle), str(s.checkpoint)]
     for kind in ALARMS:
         cells += [f"{one.percentile(kind, of):,.0f}" for of in (50, 95, 99)] + [f"{len(one.delays[kind]):,}"]
-    cells.append(f"{one.expected:,}")
+    cells += [f"{one.expected:,}", "-" if np.isnan(one.cores) else f"{one.cores:.2f}"]
     return f"| {' | '.join(cells)} |"
 
 
@@ -186,7 +196,7 @@ def _table(found: list[Found]) -> str:
     head = ["readings/s", "seconds", "linger ms", "bundle ms", "checkpoint ms"]
     for kind in ALARMS:
         head += [f"{kind}: p50 ms", "p95", "p99", "alarms"]
-    head.append("alarms of single readings that were due")
+    head += ["alarms of single readings that were due", "cores"]
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *map(_row, found)]) + "\n"
 
 

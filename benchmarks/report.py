@@ -1,42 +1,96 @@
-"""The runs as one page: a table for each work, with medians and spread."""
+"""The runs as one page: a table and a plot for each work, with medians and spread."""
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from benchmarks.contenders.contender import Contender, Run
+from benchmarks.contenders.contender import Run
+from benchmarks.measuring import Cost
 from benchmarks.work import WORKS
 from infra.cluster.settings import ROOT
 
 
-def write(
-    page: Path, command: str, runs: Sequence[Run], verdicts: Mapping[str, str], contenders: Mapping[str, Contender]
-) -> None:
-    """The page and nothing else."""
-    lines = {contender.name: lines_of(contender.user_files) for contender in contenders.values()}
-    parts = [_HEAD.format(command=command)]
-    for name in dict.fromkeys(run.work for run in runs):
-        parts.append(f"## {WORKS[name].title}\n\n{table([r for r in runs if r.work == name], verdicts, lines)}")
+@dataclass
+class Section:
+    """One work in one run of the command. verdicts: of answers, by contender and state. failures: in a sentence each."""
+
+    work: str
+    command: str
+    runs: list[Run] = field(default_factory=list)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def states(self) -> set[str]:
+        """State backends of its runs."""
+        return {run.backend for run in self.runs} - {"memory"}
+
+    @classmethod
+    def of(cls, known: dict[str, Any]) -> Section:
+        """From what `write` has kept."""
+        runs = [Run(**{**run, "cost": Cost(**run["cost"])}) for run in known["runs"]]
+        return cls(**{**known, "runs": runs})
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a contender did a work: what a row of the table tells of."""
+
+    contender: str
+    detail: str
+    backend: str
+    is_cold: bool
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, [self.contender, self.detail, self.backend, "cold" if self.is_cold else "warm"]))
+
+
+def kept(page: Path, but: Section) -> list[Section]:
+    """Sections of the page as it is, without those of the same work and of the same state."""
+    file = page.with_suffix(".json")
+    if not file.exists():
+        return []
+    known = [Section.of(one) for one in json.loads(file.read_text())]
+    return [one for one in known if one.work != but.work or (one.states and but.states and not one.states & but.states)]
+
+
+def write(page: Path, sections: Sequence[Section], user_files: Mapping[str, Sequence[str]]) -> None:
+    """The page, its plots, and the runs as JSON."""
+    order = list(WORKS)
+    sections = sorted(sections, key=lambda one: order.index(one.work))
+    parts = [_HEAD]
+    for number, section in enumerate(sections):
+        plot = page.with_name(f"{page.stem}-{section.work}-{number}.svg")
+        draw(section, plot)
+        texts = [f"## {WORKS[section.work].title}", f"`{section.command}`", table(section, user_files), *section.failures]
+        parts += [*texts, f"![Rates]({plot.name})"]
     page.write_text("\n\n".join(parts) + "\n")
+    page.with_suffix(".json").write_text(json.dumps([asdict(section) for section in sections], indent=1) + "\n")
 
 
-def table(runs: Sequence[Run], verdicts: Mapping[str, str], lines: Mapping[str, int]) -> str:
+def by_way(section: Section) -> list[tuple[Way, list[Run]]]:
+    """Runs of each way, the best first."""
+    groups: dict[Way, list[Run]] = {}
+    for run in section.runs:
+        groups.setdefault(Way(run.contender, run.detail, run.backend, run.is_cold), []).append(run)
+    return sorted(groups.items(), key=lambda item: -statistics.median(run.rate for run in item[1]))
+
+
+def table(section: Section, user_files: Mapping[str, Sequence[str]]) -> str:
     """A row for each way of each contender, best first."""
-    groups: dict[tuple[str, str, str, bool], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.contender, run.detail, run.backend, run.is_cold), []).append(run)
-    rows = sorted(groups.items(), key=lambda item: -statistics.median(run.rate for run in item[1]))
     body = []
-    for (contender, detail, backend, is_cold), found in rows:
-        rates = [run.rate for run in found]
-        walls = [run.readings / run.cost.wall for run in found]
+    for way, found in by_way(section):
         memory = max(run.cost.memory for run in found)
         size = max((run.checkpoints.get("size", 0.0) for run in found), default=0.0)
-        verdict = verdicts.get(f"{contender} · {found[0].work} · {backend}", "not compared")
-        cells = [contender, detail or "-", backend, "cold" if is_cold else "warm", _spread(rates), _spread(walls)]
-        cells += [f"{memory:,.0f}", f"{size:,.0f}" if size else "-", str(lines.get(contender, 0)), verdict]
+        verdict = section.verdicts.get(f"{way.contender} · {way.backend}", "not compared")
+        cells = [way.contender, way.detail or "-", way.backend, "cold" if way.is_cold else "warm"]
+        cells += [_spread([run.rate for run in found]), _spread([run.readings / run.cost.wall for run in found])]
+        cells += [f"{memory:,.0f}", f"{size:,.0f}" if size else "-", str(lines_of(user_files.get(way.contender, ()))), verdict]
         body.append(f"| {' | '.join(cells)} |")
     return "\n".join([_COLUMNS, *body])
 
@@ -45,6 +99,27 @@ def lines_of(files: Sequence[str]) -> int:
     """Lines that say something: neither empty nor comment."""
     texts = [(ROOT / file).read_text().splitlines() for file in files]
     return sum(bool(line.strip()) and not line.strip().startswith(("#", "--", '"""')) for text in texts for line in text)
+
+
+def draw(section: Section, file: Path) -> None:
+    """Readings per CPU-second of each way, every run as a dot."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "tocsin"
+    from matplotlib import pyplot
+
+    ways = by_way(section)[::-1]
+    figure, axis = pyplot.subplots(figsize=(9, 0.8 + 0.27 * len(ways)))
+    colours = ["tab:orange" if way.contender.startswith("Tocsin") else "tab:gray" for way, _ in ways]
+    axis.barh([str(way) for way, _ in ways], [statistics.median(run.rate for run in runs) for _, runs in ways], color=colours)
+    for at, (_, runs) in enumerate(ways):
+        axis.plot([run.rate for run in runs], [at] * len(runs), "k.", markersize=4)
+    axis.set_xlabel("readings per CPU-second")
+    axis.tick_params(axis="y", labelsize=7)
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+    pyplot.close(figure)
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -59,8 +134,10 @@ _COLUMNS = (
 
 _HEAD = """# Benchmarks
 
-Made by `{command}` in one run on one machine: a real Kafka, the topic filled once, and every contender in turn on the same
-messages. CPU-seconds are those of the processes that do the work (TaskManager and workers; or the one process), from
+Made by the commands below on one machine of two cores: a real Kafka, each topic filled once, and every contender in turn on the
+same messages. CPU-seconds are those of the processes that do the work (TaskManager and workers; or the one process), from
 submission to the last result; the broker, and what only starts a job (client, JobManager, job server), are left out. Cold: the
-first job of processes that have just begun, imports and compilation included; warm: the job after it. Checkpoints every second,
-exactly once, for all that have them. The answers are compared with the right one, which is computed without any contender."""
+first job of processes that have just begun, imports and compilation included; warm: the jobs after it. Checkpoints every second,
+exactly once, for all that have them. The answers are compared with the right one, which is computed without any contender.
+Where there is one run, there is no spread: two runs of one way have differed by up to a tenth on this machine, more where
+something else ran beside them."""

@@ -28,6 +28,8 @@ from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split,
 # Seconds of reading before live splits that are behind let a checkpoint be taken. Those that keep up do it after the source's
 # `linger`, so that a reading does not wait for others.
 SLICE = 0.5
+# Readings of a split that are there and not yet read, from which on it is behind.
+BEHIND = 20_000
 # Seconds without a reading after which a live split rests, and of rest, of which Flink's runner takes the whole seconds only.
 QUIET = 10.0
 REST = 1.2
@@ -104,8 +106,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 return
             self._iterators[split.partition] = (position, self._iterators[split.partition][1])
             self._heard[split.partition] = (time.monotonic(), greatest)
-            is_behind = fetched.end is None or fetched.end > position
-            (self._keeps_up.discard if is_behind else self._keeps_up.add)(split.partition)
+            (self._keeps_up.discard if self._is_behind(fetched) else self._keeps_up.add)(split.partition)
             if rows.num_rows:
                 if greatest > BEGINNING:
                     rows = with_reached(rows, {str(split.partition): greatest - self.source.out_of_orderness})
@@ -125,6 +126,13 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             yield beam.transforms.window.TimestampedValue(
                 end_marker(self.schema, end), watermark.current_watermark() or timestamp
             )
+
+    @staticmethod
+    def _is_behind(fetched: Fetched) -> bool:
+        """Whether so much waits that large pieces are worth more than soon ones. Some has always come in the meantime."""
+        if fetched.end is None:
+            return True
+        return (fetched.end - fetched.position) * max(fetched.batch.num_rows, 1) > BEHIND * max(fetched.messages, 1)
 
     def _reader(self, split: Split, position: int) -> Iterator[Fetched | None]:
         """The iterator that stands at `position`, or a new one."""

@@ -71,7 +71,7 @@ class Source(Part):
     max_future: Duration = Param("5 min", help="readings further ahead of their arrival are rejected", validate_default=True)
 
     linger: Duration = Param(
-        "100 ms", help="live: how long all that keep up wait for more readings before they pass them on", validate_default=True
+        "20 ms", help="live: how long all that keep up wait for more readings before they pass them on", validate_default=True
     )
 
     # Seconds that `read` may wait for readings before it says that there are none: the framework sets it.

@@ -1,0 +1,53 @@
+"""An alert is an alarm event of one reading: the same id whenever it is computed, and a message that WriteAlarms can send."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tocsin.laws.readings import batch
+from tocsin.parts.finder import find
+from tocsin.parts.part import Faults
+from transforms.write.write_alarms import body, headers
+
+ALERT = find("alert", "alert")
+
+
+def alerts(**config: object) -> pa.RecordBatch:
+    given = {"when": "value > 10", "by": ["sensor_id"], "rule": "high", **config}
+    return ALERT(**given).apply(batch(np.array([5.0, 15.0, np.nan, 40.0]))).kept
+
+
+def test_each_reading_that_is_wrong_is_one_alarm_with_its_value_and_why() -> None:
+    found = alerts()
+    assert found.column("observed").to_pylist() == [15.0, 40.0]
+    assert found.column("event").to_pylist() == ["raise", "raise"]
+    key = found.column("key")[0].as_py()
+    assert found.column("message")[0].as_py() == f"value of {key} was 15: value > 10"
+    assert found.column("time")[0] == found.column("started_at")[0] == found.column("_event_time")[0]
+
+
+def test_ids_are_of_rule_key_and_time_and_of_nothing_else() -> None:
+    assert alerts().column("alarm_id").equals(alerts(severity="critical").column("alarm_id"))
+    assert set(alerts(rule="other").column("alarm_id").to_pylist()) & set(alerts().column("alarm_id").to_pylist()) == set()
+    assert len(set(alerts().column("alarm_id").to_pylist())) == 2
+
+
+def test_it_can_be_written_as_an_alarm() -> None:
+    row = alerts(severity="high").to_pylist()[0]
+    assert dict(headers(row))["ce_type"] == b"org.tocsin.alarm.raise"
+    told = json.loads(body(row))
+    assert (told["severity"], told["data"]["observed"], told["status"]) == ("high", 15.0, "open")
+
+
+def test_all_that_is_wrong_with_its_configuration_is_told_at_once() -> None:
+    part = ALERT(when="value + 1", by=["senor_id"], of="sensor_id", rule="x")
+    with pytest.raises(Faults) as caught:
+        part.output_schema(batch(np.zeros(1)).schema)
+    text = str(caught.value)
+    assert "a condition is true or false" in text
+    assert "did you mean 'sensor_id'" in text
+    assert "an alarm tells of a number" in text
