@@ -132,7 +132,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         """Whether so much waits that large pieces are worth more than soon ones. Some has always come in the meantime."""
         if fetched.end is None:
             return True
-        return (fetched.end - fetched.position) * max(fetched.batch.num_rows, 1) > BEHIND * max(fetched.messages, 1)
+        waiting: int = (fetched.end - fetched.position) * max(fetched.batch.num_rows, 1)
+        return waiting > BEHIND * max(fetched.messages, 1)
 
     def _reader(self, split: Split, position: int) -> Iterator[Fetched | None]:
         """The iterator that stands at `position`, or a new one."""
