@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main() -> None:
     """Alternate, measure, compare the answers, report."""
     options = _options()
     brokers = broker()
-    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    command = f"python -m benchmarks {shlex.join(sys.argv[1:])}"
     for name in options.work:
         work = WORKS[name]
         work.fill(brokers)

@@ -39,7 +39,7 @@ def micros(runs: list[Run]) -> float:
 def main() -> None:
     """The page."""
     sections = [Section.of(one) for one in json.loads(REPORT.read_text())]
-    cost = {name: micros(warm(sections, name)) for name in ("a12", "b", "d10k", "d100k", "d1m", "e")}
+    cost = {name: micros(warm(sections, name)) for name in ("a12", "b", "d10k", "d1m", "e")}
     # Several detectors cost their sum; the job (e) has three, over aggregates.
     cores = {name: RATE * value / 1e6 / USED for name, value in cost.items()}
     series = WORKS["d1m"].readings.sensors * 4
@@ -62,7 +62,7 @@ def main() -> None:
             one=one, two=two, gain=two / one, share1=share[1], share2=share[2], table=table, nodes=NODES, sensors=SENSORS,
             rate=RATE, used=USED, each=EACH, partitions=-(-int(cores["e"]) // 16) * 16, cores_e=cores["e"],
             flat=cost["d1m"] / cost["d10k"],
-            cost_10k=cost["d10k"], cost_100k=cost["d100k"], cost_1m=cost["d1m"],
+            cost_10k=cost["d10k"], cost_1m=cost["d1m"],
             state=state, state_all=state * SENSORS / 1e9, windows=windows, windows_all=windows * SENSORS / 1e9,
             lake=SENSORS / 60 * LAKE_BYTES / 1e6, lake_day=SENSORS * 1440 * LAKE_BYTES / 1e9, files=86_400 // SPAN * SHARDS,
             file=SENSORS * SPAN / 60 * LAKE_BYTES / SHARDS / 1e6, memory=memory, memory_all=memory * cores["e"] / 1024,
