@@ -64,8 +64,8 @@ def write(page: Path, sections: Sequence[Section], user_files: Mapping[str, Sequ
     order = list(WORKS)
     sections = sorted(sections, key=lambda one: order.index(one.work))
     parts = [_HEAD]
-    for number, section in enumerate(sections):
-        plot = page.with_name(f"{page.stem}-{section.work}-{number}.svg")
+    for section in sections:
+        plot = page.with_name("-".join([page.stem, section.work, *sorted(section.states)]) + ".svg")
         draw(section, plot)
         texts = [f"## {WORKS[section.work].title}", f"`{section.command}`", table(section, user_files), *section.failures]
         parts += [*texts, f"![Rates]({plot.name})"]
