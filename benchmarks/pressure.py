@@ -132,13 +132,15 @@ def main() -> None:
     """Each in turn, on one cluster; a page and a plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pressure", description=__doc__)
     parser.add_argument("--seconds", type=float, default=90)
+    parser.add_argument("--under", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--report", type=Path, default=Path("docs/reports/pressure.md"))
     options = parser.parse_args()
     brokers = broker()
     found = {}
-    for name, run in {"backlog": backlog, "producer": producer, "sink": sink}.items():
+    runs = {"backlog": backlog, "producer": producer, "sink": sink}
+    for name in options.under:
         with running(flink_cluster("pressure")) as cluster:
-            found[name] = run(cluster, brokers, options.seconds)
+            found[name] = runs[name](cluster, brokers, options.seconds)
         print(_row(name, found[name]), flush=True)
     command = " ".join(["python -m benchmarks.pressure", *sys.argv[1:]])
     rows = "\n".join(_row(name, series) for name, series in found.items())
@@ -159,7 +161,7 @@ def _row(name: str, series: list[dict[str, float]]) -> str:
 
 def plot(found: dict[str, list[dict[str, float]]], file: Path) -> None:
     """Memory and backlog over time."""
-    figure, axes = plt.subplots(2, len(found), figsize=(14, 6), sharex="col")
+    figure, axes = plt.subplots(2, len(found), figsize=(14, 6), sharex="col", squeeze=False)
     for column, (name, series) in enumerate(found.items()):
         seconds = [one["seconds"] for one in series]
         for process in ("workers", "taskmanager"):
