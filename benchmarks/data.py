@@ -77,11 +77,11 @@ class Readings:
             last = min(first + size, self.messages)
             if self.each == 1:
                 sensors, metrics, times, values = self.columns(first, last)
-                yield sensors % self.partitions, _rows(encoded(sensors, metrics, times, values))
+                yield sensors % self.partitions, rows(encoded(sensors, metrics, times, values))
             else:
                 block = encoded(*self.columns(first * self.each, last * self.each)).reshape(last - first, -1)
                 edges = np.arange(first, last) % EDGES
-                yield edges % self.partitions, _rows(_framed(edges, block, self.each))
+                yield edges % self.partitions, rows(_framed(edges, block, self.each))
 
     def closing(self) -> tuple[Int64s, list[bytes]]:
         """A reading of one more sensor for each partition, two hours later: a job that reads on closes all windows by it."""
@@ -91,7 +91,7 @@ class Readings:
         block = encoded(np.full(size, CLOSER), np.zeros(size, np.int64), np.full(size, last), np.zeros(size))
         if self.each > 1:
             block = _framed(numbers, block.reshape(len(numbers), -1), self.each)
-        return numbers, _rows(block)
+        return numbers, rows(block)
 
 
 def encoded(sensors: Int64s, metrics: Int64s, times: Int64s, values: npt.NDArray[np.float64]) -> Octets:
@@ -126,7 +126,8 @@ def _framed(edges: Int64s, block: Octets, each: int) -> Octets:
     return np.hstack([size, names, head, block, end])
 
 
-def _rows(matrix: Octets) -> list[bytes]:
+def rows(matrix: Octets) -> list[bytes]:
+    """The bytes of each row."""
     width, data = matrix.shape[1], matrix.tobytes()
     return [data[at : at + width] for at in range(0, len(data), width)]
 

@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -106,6 +107,19 @@ def cancelled(cluster: Cluster, job: str) -> None:
     urllib.request.urlopen(request, timeout=20).close()
     while jobs(cluster)[job]["state"] not in _ENDED:
         time.sleep(0.2)
+
+
+@contextmanager
+def submitted(cluster: Cluster, file: str, *options: str, **environment: str) -> Iterator[None]:
+    """A Tocsin job that reads on, cancelled at the end."""
+    known = set(jobs(cluster))
+    command = [sys.executable, "-m", "tocsin", "submit", file, *options]
+    program(command, {**cluster.environment(), **environment}, cluster.folder / "submit.log")
+    (identity,) = set(jobs(cluster)) - known
+    try:
+        yield
+    finally:
+        cancelled(cluster, identity)
 
 
 def _clients() -> float:

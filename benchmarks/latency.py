@@ -14,7 +14,6 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +22,8 @@ import matplotlib as mpl
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.data import METRICS, encoded
-from benchmarks.flink import ENGINE, cancelled, flink_cluster, jobs, program, running
+from benchmarks.data import METRICS, encoded, rows
+from benchmarks.flink import ENGINE, flink_cluster, running, submitted
 from benchmarks.measuring import processor_seconds
 from benchmarks.topics import broker, create
 from infra.cluster.control import state
@@ -83,10 +82,9 @@ def send(brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tu
         rare = numbers % RARE == 7
         values[rare] = 600.0
         times = np.full(count, int(now * 1000), np.int64)
-        block, width = encoded(sensors, metrics, times, values), 0
-        data, width = block.tobytes(), block.shape[1]
-        for at, partition in enumerate((sensors % PARTITIONS).tolist()):
-            producer.produce(TOPIC, data[at * width : (at + 1) * width], partition=partition)
+        messages = rows(encoded(sensors, metrics, times, values))
+        for partition, message in zip((sensors % PARTITIONS).tolist(), messages, strict=True):
+            producer.produce(TOPIC, message, partition=partition)
         producer.poll(0)
         sent += count
         high += int(rare.sum()) if now > began + WARM_UP else 0
@@ -115,26 +113,14 @@ def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
         consumer.close()
 
 
-@contextmanager
-def job(cluster: Cluster, brokers: str, setting: Setting) -> Iterator[None]:
-    """Submitted, and cancelled at the end."""
-    environment = {**cluster.environment(), "TOCSIN_BROKERS": brokers, "BENCH_TOPIC": TOPIC, "LINGER": f"{setting.linger} ms"}
-    command = [sys.executable, "-m", "tocsin", "submit", "benchmarks/jobs/latency.yaml", "--bundle-time", str(setting.bundle)]
-    known = set(jobs(cluster))
-    program([*command, "--checkpoint-interval", str(setting.checkpoint)], environment, cluster.folder / "submit.log")
-    (identity,) = set(jobs(cluster)) - known
-    try:
-        yield
-    finally:
-        cancelled(cluster, identity)
-
-
 def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> Found:
-    """One run. Raises RuntimeError where an alarm is missing."""
+    """One run. Whether an alarm is missing is seen by how many there are."""
     create(brokers, TOPIC, PARTITIONS)
     for topic in ALARMS.values():
         create(brokers, topic, 1)
-    with job(cluster, brokers, setting):
+    options = ("--bundle-time", str(setting.bundle), "--checkpoint-interval", str(setting.checkpoint))
+    environment = {"TOCSIN_BROKERS": brokers, "BENCH_TOPIC": TOPIC, "LINGER": f"{setting.linger} ms"}
+    with submitted(cluster, "benchmarks/jobs/latency.yaml", *options, **environment):
         told: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
         engine = [state(cluster)["processes"][name]["pid"] for name in ENGINE]
         began, used = time.time(), sum(map(processor_seconds, engine))

@@ -7,8 +7,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import matplotlib as mpl
 import numpy as np
 from confluent_kafka import Producer
 
-from benchmarks.data import encoded
-from benchmarks.flink import cancelled, counted, flink_cluster, jobs, program, running
+from benchmarks.data import encoded, rows
+from benchmarks.flink import counted, flink_cluster, running, submitted
 from benchmarks.measuring import resident
 from benchmarks.topics import BROKER, broker, create
 from benchmarks.work import WORKS
@@ -44,31 +43,17 @@ def flood(brokers: str, seconds: float, sent: Any) -> None:
     while time.time() < until:
         series = np.arange(number, number + PIECE) % 40_000
         times = np.full(PIECE, int(time.time() * 1000), np.int64)
-        block = encoded(series // 4, series % 4, times, np.full(PIECE, 1.0))
-        data, width = block.tobytes(), block.shape[1]
-        for at, partition in enumerate((series // 4 % 4).tolist()):
+        messages = rows(encoded(series // 4, series % 4, times, np.full(PIECE, 1.0)))
+        for partition, message in zip((series // 4 % 4).tolist(), messages, strict=True):
             while True:
                 with suppress(BufferError):
-                    producer.produce(FAST, data[at * width : (at + 1) * width], partition=partition)
+                    producer.produce(FAST, message, partition=partition)
                     break
                 producer.poll(0.1)
         producer.poll(0)
         number += PIECE
         sent.value = number
     producer.flush()
-
-
-@contextmanager
-def job(cluster: Cluster, file: str, **environment: str) -> Iterator[None]:
-    """Submitted, and cancelled at the end."""
-    known = set(jobs(cluster))
-    log = cluster.folder / "submit.log"
-    program([sys.executable, "-m", "tocsin", "submit", file], {**cluster.environment(), **environment}, log)
-    (identity,) = set(jobs(cluster)) - known
-    try:
-        yield
-    finally:
-        cancelled(cluster, identity)
 
 
 def watch(cluster: Cluster, seconds: float, sent: Any, until_all: bool) -> list[dict[str, float]]:
@@ -96,7 +81,7 @@ def backlog(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, fl
     """All of work (a), 12 million messages."""
     work = WORKS["a12"]
     work.fill(brokers)
-    with job(cluster, work.job, TOCSIN_BROKERS=brokers, BENCH_TOPIC=work.topic):
+    with submitted(cluster, work.job, TOCSIN_BROKERS=brokers, BENCH_TOPIC=work.topic):
         return watch(cluster, max(seconds, 300), work.readings.messages, True)
 
 
@@ -104,7 +89,7 @@ def producer(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, f
     """Readings that come faster than they can be read, for half of the time."""
     create(brokers, FAST, 4)
     sent = multiprocessing.Value("q", 0)
-    with job(cluster, "benchmarks/jobs/tumbling.yaml", TOCSIN_BROKERS=brokers, BENCH_TOPIC=FAST):
+    with submitted(cluster, "benchmarks/jobs/tumbling.yaml", TOCSIN_BROKERS=brokers, BENCH_TOPIC=FAST):
         sender = multiprocessing.Process(target=flood, args=(brokers, seconds / 2, sent))
         sender.start()
         series = watch(cluster, seconds, sent, False)
@@ -121,7 +106,7 @@ def sink(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, float
     work.fill(brokers)
     proxy.mode = "slow"
     environment = {"TOCSIN_BROKERS": brokers, "BENCH_TOPIC": work.topic, "SLOW_BROKERS": slow}
-    with job(cluster, "benchmarks/jobs/slow_sink.yaml", **environment):
+    with submitted(cluster, "benchmarks/jobs/slow_sink.yaml", **environment):
         series = watch(cluster, seconds / 2, work.readings.messages, False)
         proxy.mode = "open"
         after = watch(cluster, seconds, work.readings.messages, True)

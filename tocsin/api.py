@@ -29,6 +29,7 @@ from tocsin.columns.segments import Segments, segments
 from tocsin.columns.sketches import estimate_distinct, quantile
 from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, tally
+from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.consumer import PartitionConsumer, partition_consumer
 from tocsin.parts.detect import ALARM_FIELDS, alarm_id
@@ -85,6 +86,7 @@ __all__ = [
     "Transform",
     "alarm_id",
     "arrow_fields",
+    "check_condition",
     "check_file",
     "check_lake",
     "columns_of",
@@ -107,6 +109,7 @@ __all__ = [
     "quantile",
     "raw_avro_file",
     "resolve",
+    "rows_where",
     "segments",
     "suggestion",
     "tally",

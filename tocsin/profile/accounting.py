@@ -13,7 +13,7 @@ _FRAMES = (
     ("decode", ("columns/avro/", "columns/datums.py", "columns/json_readings.py", "parts/messages.py")),
     ("event time and watermark", ("columns/lateness.py", "beam/reading.py", "parts/reached.py")),
     ("window split and partial aggregate", (
-        "Windower.fold", "Windower.route", "columns/windows.py", "columns/sessions.py", "_Route.", "keyed.py split",
+        "Windower.fold", "Windower.route", "columns/windows.py", "columns/sessions.py", "_Route.",
     )),
     ("split by key", ("split_by_key",)),
     ("windows that fire", ("parts/windower.py", "parts/overlap.py", "parts/ranged.py")),
@@ -62,23 +62,18 @@ def part_of_java(thread: Thread) -> str:
 
 def accounted(weights: Iterable[tuple[Stack, float]], total: float) -> dict[str, float]:
     """Processor seconds by part, greatest first. total: what the process has used; what no thread was seen to use is a part."""
-    found: dict[str, float] = {}
-    for stack, seconds in weights:
-        part = part_of(stack)
-        found[part] = found.get(part, 0.0) + seconds
-    return with_total(found, total)
+    return _summed(((part_of(stack), seconds) for stack, seconds in weights), total)
 
 
 def accounted_java(threads: Mapping[int, Thread], total: float) -> dict[str, float]:
     """The same for a process of Flink, by threads."""
-    found: dict[str, float] = {}
-    for thread in threads.values():
-        part = part_of_java(thread)
-        found[part] = found.get(part, 0.0) + thread.seconds
-    return with_total(found, total)
+    return _summed(((part_of_java(thread), thread.seconds) for thread in threads.values()), total)
 
 
-def with_total(found: Mapping[str, float], total: float) -> dict[str, float]:
+def _summed(parts: Iterable[tuple[str, float]], total: float) -> dict[str, float]:
     """Parts, greatest first, and what is missing to the total. A clock that ticks in hundredths may be over by a few."""
+    found: dict[str, float] = {}
+    for part, seconds in parts:
+        found[part] = found.get(part, 0.0) + seconds
     ordered = dict(sorted(found.items(), key=lambda item: -item[1]))
     return ordered | {"threads that had ended": total - sum(found.values())}

@@ -5,26 +5,23 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tocsin.api import (
     ALARM_FIELDS,
     EVENT_TIME,
     SYSTEM_FIELDS,
     Collector,
-    ExpressionError,
     Fault,
     Outcome,
     Param,
     Transform,
     alarm_id,
-    evaluate,
+    check_condition,
     kind_of,
     like,
     micros,
     need_columns,
-    parse,
-    type_of,
+    rows_where,
     unknown_column,
     with_traits,
 )
@@ -47,12 +44,7 @@ class Alert(Transform):
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         collector = Collector()
         with collector:
-            try:
-                kind = type_of(parse(self.when), schema)
-            except ExpressionError as error:
-                raise Fault(str(error), "when", at=error.at) from None
-            if not pa.types.is_boolean(kind):
-                raise Fault(f"a condition is true or false; this is {kind}", "when")
+            check_condition(self.when, schema, "when")
         with collector:
             need_columns(self.by, schema, "by")
         with collector:
@@ -65,7 +57,7 @@ class Alert(Transform):
         return with_traits(rows, keys=("alarm_id", "event", "time"), aggregated=False)
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
-        found = batch.filter(pc.fill_null(evaluate(parse(self.when), batch), False))
+        found = rows_where(self.when, batch)
         schema = self.output_schema(batch.schema)
         count = found.num_rows
         labels = list(zip(*([(name, value) for value in found.column(name).to_pylist()] for name in self.by), strict=True))
