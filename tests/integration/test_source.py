@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
-from tocsin.beam.reading import Part, ReadSplit, Span, SpanTracker
+from tocsin.beam.reading import LEAST_PIECE, Part, ReadSplit, Span, SpanTracker
 from tocsin.columns.contract import BEGINNING
 from tocsin.parts.failure import Failure
 from transforms.read.read_telemetry import ReadTelemetry
@@ -215,6 +215,23 @@ def test_an_idle_partition_goes_on_with_the_clock_after_its_time(tmp_path: Path,
         clock[0] = 1000.0 + seconds
         reader._advance_idle(0, NOW * 1000, Watermark())
     assert told == [56.0, 85.0]
+
+
+def test_steps_that_are_slow_get_smaller_pieces_and_fast_ones_larger(kafka: Any, send: Any, tmp_path: Path) -> None:
+    send("t", [(encode(V1, {"id": "a", "at": NOW + n, "v": 1.0}, 1), None, NOW, 0) for n in range(5_000)])
+    made = source(tmp_path, V1)
+    reader = ReadSplit(made, "read", live=True)
+    reader.setup()
+    (split, *_) = made.splits(live=True)
+    sizes = []
+    for seconds in (0.1, 2.0, 0.2, 0.5, 5.0, 1.0):
+        reader._suit(seconds)
+        fetched = next(batch for batch in made.read(split, split.start) if batch is not None)
+        sizes.append(fetched.batch.num_rows)
+    assert sizes == [2_000, 1_000, 2_000, 4_000, 800, 800]
+    for _ in range(20):
+        reader._suit(5.0)
+    assert made._piece == LEAST_PIECE
 
 
 def test_a_checkpoint_splits_a_span_into_what_is_done_and_what_is_left() -> None:

@@ -30,6 +30,9 @@ from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split,
 SLICE = 0.5
 # Readings of a split that are there and not yet read, from which on it is behind.
 BEHIND = 20_000
+# Readings of a live piece, to begin with; then as many as the following steps are done with in a second, by how long they took
+# for the last, at most twice as many as that one. A sink that is slow so holds the reading back, and no checkpoint up.
+FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 1_000, 50, 1 << 20
 # Seconds without a reading after which a live split rests, and of rest, of which Flink's runner takes the whole seconds only.
 QUIET = 10.0
 REST = 1.2
@@ -71,6 +74,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self._heard: dict[int, tuple[float, int]] = {}
         self._keeps_up: set[int] = set()
         self._gauges: dict[int, SplitGauges] = {}
+        self._piece = FIRST_PIECE
 
     def process(
         self,
@@ -88,6 +92,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         share = turn / (len(self._heard) or 1)
         if self.live:
             self.source._wait = share
+            self.source._piece = self._piece
         until = time.monotonic() + share
         for fetched in self._reader(split, position):
             if fetched is None:
@@ -110,7 +115,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             if rows.num_rows:
                 if greatest > BEGINNING:
                     rows = with_reached(rows, {str(split.partition): greatest - self.source.out_of_orderness})
+                given = time.monotonic()
                 yield beam.transforms.window.TimestampedValue(rows, before)
+                self._suit(time.monotonic() - given)
             if rejects is not None:
                 yield beam.pvalue.TaggedOutput("rejects", beam.transforms.window.TimestampedValue(rejects, before))
             self._report(watermark, greatest)
@@ -126,6 +133,12 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             yield beam.transforms.window.TimestampedValue(
                 end_marker(self.schema, end), watermark.current_watermark() or timestamp
             )
+
+    def _suit(self, seconds: float) -> None:
+        """Suit the next piece to how long the steps that follow took for this one."""
+        self._piece = min(max(int(self._piece * min(1.0 / max(seconds, 0.1), 2.0)), LEAST_PIECE), MOST_PIECE)
+        if self.live:
+            self.source._piece = self._piece
 
     @staticmethod
     def _is_behind(fetched: Fetched) -> bool:

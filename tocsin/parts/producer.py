@@ -23,6 +23,8 @@ class Producer:
             **{
                 "enable.idempotence": True,
                 "linger.ms": 20,
+                # What waits is bounded by bytes: `send` holds its step back, and `flush` has that much to wait for.
+                "queue.buffering.max.kbytes": 1024 + 2 * int(kafka.settings.get("message.max.bytes", 2**20)) // 1024,
                 "compression.type": "zstd",
                 "message.timeout.ms": 60_000,
                 "log_level": 3,

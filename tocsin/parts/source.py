@@ -76,6 +76,9 @@ class Source(Part):
 
     # Seconds that `read` may wait for readings before it says that there are none: the framework sets it.
     _wait: float = PrivateAttr(0.1)
+    # Readings that `read` may give at once, or None for as many as the source likes: the framework sets it, so that what
+    # follows is done with a piece in time.
+    _piece: int | None = PrivateAttr(None)
 
     def fields(self) -> list[pa.Field]:
         """The user's columns. Raises Fault or ValueError."""

@@ -79,7 +79,7 @@ class ReadTelemetry(Source):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        fresh = {"_wait": self._wait, "_consumers": {}, "_reading": None, "_watching": None, "_most": 0}
+        fresh = {"_wait": self._wait, "_piece": self._piece, "_consumers": {}, "_reading": None, "_watching": None, "_most": 0}
         return {**state, "__pydantic_private__": fresh}
 
     def topic_name(self) -> str:
@@ -210,7 +210,8 @@ class ReadTelemetry(Source):
     def _consume(self, consumer: PartitionConsumer, split: Split, position: int) -> Messages:
         if not self._most:
             self._most = self.batch_rows if self.readings is None else 1
-        messages, faults = consumer.consume(self._most, self._wait)
+        most = self._most if self._piece is None else max(self._most * self._piece // self.batch_rows, 1)
+        messages, faults = consumer.consume(min(most, self._most), self._wait)
         for code, text in faults:
             if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise Failure(
