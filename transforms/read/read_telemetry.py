@@ -79,7 +79,8 @@ class ReadTelemetry(Source):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        fresh: dict[str, Any] = {"_wait": self._wait, "_piece": self._piece, "_consumers": {}, "_reading": None, "_watching": None, "_most": 0}
+        fresh: dict[str, Any] = {"_wait": self._wait, "_piece": self._piece, "_consumers": {}}
+        fresh |= {"_reading": None, "_watching": None, "_most": 0}
         return {**state, "__pydantic_private__": fresh}
 
     def topic_name(self) -> str:
