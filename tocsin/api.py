@@ -2,6 +2,7 @@
 
 from tocsin.columns.avro.decode import raw_avro_file
 from tocsin.columns.avro.types import arrow_fields, leaves, parse_schema
+from tocsin.columns.compiled import kernel
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
@@ -17,6 +18,9 @@ from tocsin.columns.contract import (
     user_columns,
     with_traits,
 )
+from tocsin.columns.detection.least_squares import learn, predict
+from tocsin.columns.detection.profiles import learn_profile, profile_at
+from tocsin.columns.detection.tails import TAIL, tail_surprise
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
 from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
 from tocsin.columns.groups import group_ids
@@ -51,6 +55,7 @@ __all__ = [
     "EVENT_TIME",
     "REJECTS",
     "SYSTEM_FIELDS",
+    "TAIL",
     "TIMESTAMP",
     "WATERMARK",
     "Aggregation",
@@ -96,7 +101,10 @@ __all__ = [
     "failpoint",
     "format_duration",
     "group_ids",
+    "kernel",
     "kind_of",
+    "learn",
+    "learn_profile",
     "leaves",
     "like",
     "micros",
@@ -106,12 +114,15 @@ __all__ = [
     "parse_schema",
     "partition_consumer",
     "path_part",
+    "predict",
+    "profile_at",
     "quantile",
     "raw_avro_file",
     "resolve",
     "rows_where",
     "segments",
     "suggestion",
+    "tail_surprise",
     "tally",
     "time_weighted_mean",
     "traits",

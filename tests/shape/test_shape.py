@@ -22,8 +22,9 @@ ALLOWED = {
     "lake": {"parts", "lake"},
     "flink": {"parts", "flink"},
     "profile": {"parts", "profile"},
+    "judging": {"columns", "parts", "city", "judging"},
     "beam": {"columns", "parts", "spec", "flink", "beam"},
-    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "profile", "beam", "cli"},
+    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "profile", "judging", "beam", "cli"},
     "transforms": {"api"},
     "api": {"columns", "parts"},
 }

@@ -31,7 +31,7 @@ app = App(
     help_epilogue="Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, 130 interrupted.",
 )
 for verb in (
-    "check", "plan", "schema", "run", "test", "list", "explain", "new", "laws",
+    "check", "plan", "schema", "run", "test", "list", "explain", "new", "laws", "bench",
     "simulate", "replay", "lake", "alarms", "doctor", "demo",
     "submit", "status", "savepoint", "stop", "upgrade", "logs", "workers",
 ):  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from types import FunctionType
 from typing import Any
 
 
@@ -31,3 +32,35 @@ class Compiled:
 def compiled(function: Callable[..., Any]) -> Compiled:
     """Mark a function of arrays and numbers as one that is compiled on first use."""
     return Compiled(function)
+
+
+class Kernel:
+    """A function that compiled functions call. Called from Python it is plain; `machine` gives what Numba made of it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.plain = function
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.plain(*arguments)
+
+    @cached_property
+    def machine(self) -> Callable[..., Any]:
+        """Compiled, and what it calls, too."""
+        return machine_of(self.plain)
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Mark a function of arrays and numbers as one that others, compiled with it, may call."""
+    return Kernel(function)
+
+
+def machine_of(function: Any) -> Callable[..., Any]:
+    """A function compiled with Numba, kernels that it names included."""
+    from numba import njit
+
+    names = {name: value.machine if isinstance(value, Kernel) else value for name, value in function.__globals__.items()
+             if name in function.__code__.co_names}  # fmt: skip
+    named = FunctionType(function.__code__, {**names, "__builtins__": __builtins__}, function.__name__)
+    machine: Callable[..., Any] = njit(nogil=True)(named)
+    return machine

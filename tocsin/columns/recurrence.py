@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tocsin.columns.compiled import machine_of
 from tocsin.columns.contract import Floats, Int64s
 
 Step = Callable[[float, float, Floats, Floats], tuple[float, float]]
@@ -28,7 +29,7 @@ class Recurrence:
     def _compiled(self) -> Callable[..., None]:
         from numba import njit
 
-        step = njit(nogil=True)(self.step)
+        step = machine_of(self.step)
         run: Callable[..., None] = njit(nogil=True)(_driver(step))
         return run
 

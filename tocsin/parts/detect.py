@@ -7,7 +7,7 @@ import json
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, user_columns, with_traits
 from tocsin.columns.expressions.typing import kind_of, unknown_column
@@ -47,7 +47,9 @@ class AlarmRule(Part):
 
     raise_after: int = Param(1, help="scores of at least 1 in a row that raise an alarm", ge=1)
     clear_after: int = Param(1, help="scores under `clear_below` in a row that clear it", ge=1)
-    clear_below: float = Param(1.0, help="score under which a reading is normal again; under 1 is hysteresis", gt=0, le=1)
+    clear_below: float | None = Param(
+        None, help="score under which a reading is normal again; under 1 is hysteresis; by default the detector's", gt=0, le=1
+    )
     severity: Literal["informational", "low", "medium", "high", "critical"] = Param("medium", help="severity")
 
 
@@ -67,6 +69,12 @@ class Detect(Part):
     score: str = Param("score", help="name of the score column")
     rule: str = Param("", help="name of the rule in alarms and their ids; by default the job's and the step's")
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
+
+    @field_validator("detector", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        """`with: auto` is `with: {auto: {}}`."""
+        return {value: {}} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_detector(self) -> Detect:

@@ -26,6 +26,9 @@ class Detector(Part):
     # A detector that must speak of a sensor that says nothing overrides this with a time in microseconds.
     silence: ClassVar[int | None] = None
 
+    # Score under which a reading is normal again, where the job does not say.
+    clear_below: ClassVar[float] = 1.0
+
     def start_state(self) -> State:
         """State of a sensor never seen; override where its length depends on the configuration."""
         return self.start

@@ -83,11 +83,16 @@ def find(folder: str, name: str) -> type[Any]:
     known = locations()
     location = known.get(f"{folder}/{name}")
     if location is None:
-        names = sorted(entry.name for entry in known.values() if entry.folder == folder)
+        names = names_of(folder)
         near = difflib.get_close_matches(name, names, n=1)
         hint = f", did you mean '{near[0]}'?" if near else ""
         raise UnknownPart(f"no {FOLDERS[folder].__name__.lower()} '{name}'{hint} (known: {', '.join(names)})")
     return load(location)
+
+
+def names_of(folder: str) -> list[str]:
+    """Names of all parts in a folder."""
+    return sorted(entry.name for entry in locations().values() if entry.folder == folder)
 
 
 STEP_FOLDERS = ("read", "clean", "enrich", "alert", "write")

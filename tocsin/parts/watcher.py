@@ -177,6 +177,7 @@ class Watcher:
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
         rule = self.step.alarm
         raise_after, clear_after = rule.raise_after, rule.clear_after
+        clear_below = rule.clear_below or self.detector.clear_below
         if self.silence is not None:
             raise_after = clear_after = 1
             slots, times, x, scores, expected = self._with_gaps(block, slots, times, x, scores, expected)
@@ -187,7 +188,7 @@ class Watcher:
         what = np.zeros(len(slots), np.int64)
         begun, peaks = np.zeros(len(slots)), np.zeros(len(slots))
         alarms.alarm_events(
-            scores, times.astype(np.float64), bounds, states, raise_after, clear_after, rule.clear_below, what, begun, peaks
+            scores, times.astype(np.float64), bounds, states, raise_after, clear_after, clear_below, what, begun, peaks
         )
         block.values[owners, self.width : self.width + alarms.WIDTH] = states
         at = np.flatnonzero(what)

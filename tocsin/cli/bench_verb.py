@@ -1,0 +1,157 @@
+"""`tocsin bench`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tocsin.cli.console import DONE, WRONG, complain, note, say, show_json, table
+
+if TYPE_CHECKING:
+    from tocsin.columns.contract import Floats
+    from tocsin.judging.series import Labelled
+
+
+def bench(
+    what: Literal["detectors"],
+    folder: Path | None = None,
+    *,
+    detector: list[str] | None = None,
+    series: Literal["development", "held-back", "clean"] = "development",
+    count: int = 110,
+    value: str | None = None,
+    label: str | None = None,
+    time: str | None = None,
+    windows_as_they_are: bool = False,
+    scores: Path | None = None,
+    plots: Path | None = None,
+    as_json: bool = False,
+) -> int:
+    """Judge detectors on labelled series.
+
+    Parameters
+    ----------
+    what
+        `detectors`.
+    folder
+        CSV and Parquet files, a series each; without it, the simulator's.
+    detector
+        Names, with a configuration where there is one: auto, or robust_z:window=100. All by default.
+    series
+        Of the simulator: development, held-back (for final figures: nothing is tuned on them), or clean (a week, no anomaly).
+    count
+        How many of the simulator's series.
+    value, label, time
+        Columns of the files, where they do not have their usual names.
+    windows_as_they_are
+        Labels are windows already; by default they are widened to a tenth of the series for the window score.
+    scores
+        A Parquet or CSV file for raw scores: detector, series, seq, score, calibrated.
+    plots
+        A folder for a picture a series.
+    as_json
+        For scripts.
+    """
+    from tocsin.judging.corpus import clean, development, held_back
+    from tocsin.judging.judge import judged, raises
+    from tocsin.judging.series import read_folder
+
+    made = _detectors(detector)
+    if made is None:
+        return WRONG
+    if folder is not None:
+        given = read_folder(folder, value, label, time)
+    else:
+        given = {"development": development, "held-back": held_back, "clean": clean}[series](count)
+    found, kept = [], {}
+    for name, one in made.items():
+        note(f"{name} …")
+        judgement, kept[name] = judged(name, one, given, windows_as_they_are)
+        found.append(judgement)
+    if scores is not None:
+        _write(scores, given, kept)
+    if plots is not None:
+        from tocsin.judging.plots import plot
+
+        for at, one_series in enumerate(given):
+            shown = {
+                name: (values[at], raises(values[at], one_series.t, made[name].clear_below)) for name, values in kept.items()
+            }
+            plot(plots / f"{one_series.name}.png", one_series, shown)
+    if as_json:
+        show_json([asdict(judgement) for judgement in found])
+    else:
+        _show(found)
+    return DONE
+
+
+def _detectors(names: list[str] | None) -> dict[str, Any] | None:
+    from pydantic import ValidationError
+
+    from tocsin.parts.finder import UnknownPart, find, names_of
+
+    made: dict[str, Any] = {}
+    for text in names or [name for name in names_of("detect") if name not in _NEED_SETTINGS]:
+        name, _, rest = text.partition(":")
+        settings = dict(pair.partition("=")[::2] for pair in rest.split(",") if pair)
+        try:
+            made[text] = find("detect", name)(**settings)
+        except UnknownPart as error:
+            complain(str(error))
+            return None
+        except ValidationError as error:
+            complain(f"{text}: {error.errors()[0]['loc'][-1:]} {error.errors()[0]['msg']}; write it as name:setting=value,…")
+            return None
+    return made
+
+
+# What they judge by is a limit of the user's, not of the data.
+_NEED_SETTINGS = ("threshold", "rate_of_change", "missing_data")
+
+
+def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> None:
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    from tocsin.judging.judge import calibrated
+
+    parts = []
+    for name, values in kept.items():
+        for one, score in zip(given, values, strict=True):
+            size = len(score)
+            parts.append(
+                pa.table(
+                    {
+                        "detector": pa.repeat(name, size),
+                        "series": pa.repeat(one.name, size),
+                        "seq": np.arange(size),
+                        "score": score,
+                        "calibrated": calibrated(score),
+                    }
+                )
+            )
+    table_ = pa.concat_tables(parts)
+    (csv.write_csv if file.suffix == ".csv" else parquet.write_table)(table_, file)
+
+
+def _show(found: list[Any]) -> None:
+    headers = ["detector", "VUS-PR", "VUS-ROC", "range F1", "window score", "false/day", "delay", "found", "missed"]
+    headers += ["readings/s", "state bytes"]
+    rows = [
+        [
+            one.detector, one.vus_pr, one.vus_roc, one.range_f1, one.window, one.false_a_day, one.delay,
+            sum(one.found.values()), sum(one.missed.values()), int(one.readings_a_second), one.state_bytes,
+        ]
+        for one in found
+    ]  # fmt: skip
+    say(table(headers, rows, right=tuple(range(1, len(headers)))))
+    kinds = sorted({kind for one in found for kind in (*one.found, *one.missed)} - {""})
+    if kinds:
+        say()
+        shown = [
+            [one.detector, *(f"{one.found.get(k, 0)}/{one.found.get(k, 0) + one.missed.get(k, 0)}" for k in kinds)]
+            for one in found
+        ]
+        say(table(["found, by kind", *kinds], shown, right=tuple(range(1, len(kinds) + 1))))

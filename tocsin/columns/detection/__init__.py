@@ -1,0 +1,1 @@
+"""Kernels that detectors are made of: tails, regression, profiles."""

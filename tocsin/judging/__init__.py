@@ -1,0 +1,1 @@
+"""Detectors against labelled series: scores, areas, ranges, windows, delays; a table and plots."""

@@ -1,0 +1,39 @@
+"""The simulator's labelled series: those for development, and those that are held back for the final figures."""
+
+from __future__ import annotations
+
+from tocsin.city.labelled import HELD_BACK, Simulated, simulated
+from tocsin.city.telemetry import DAY, KINDS
+from tocsin.judging.series import Labelled
+
+_WEEK = 7 * DAY
+_MOST = 60_000
+
+
+def development(count: int) -> list[Labelled]:
+    """Seeds from 0 on."""
+    return [_labelled(simulated(seed)) for seed in range(count)]
+
+
+def held_back(count: int) -> list[Labelled]:
+    """Seeds that nothing was tuned on."""
+    return [_labelled(simulated(HELD_BACK + seed)) for seed in range(count)]
+
+
+def clean(count: int) -> list[Labelled]:
+    """A week without an anomaly, of held-back seeds; at most 60,000 readings a series and at least 2,000."""
+    found = []
+    for seed in range(HELD_BACK * 2, HELD_BACK * 2 + count):
+        first = simulated(seed, clean=True)
+        readings = int(min(max(_WEEK / (first.t[1] - first.t[0]), 2_000), _MOST))
+        found.append(_labelled(simulated(seed, clean=True, readings=readings)))
+    return found
+
+
+def kinds() -> list[str]:
+    """Of series."""
+    return [kind.name for kind in KINDS]
+
+
+def _labelled(one: Simulated) -> Labelled:
+    return Labelled(one.name, one.t, one.x, one.ranges, one.kinds)
