@@ -107,7 +107,7 @@ def _detectors(names: list[str] | None) -> dict[str, Any] | None:
 
 
 # What they judge by is a limit of the user's, not of the data.
-_NEED_SETTINGS = ("threshold", "rate_of_change", "missing_data")
+_NEED_SETTINGS = ("threshold", "rate_of_change", "missing_data", "page_hinkley")
 
 
 def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> None:

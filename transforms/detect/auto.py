@@ -36,8 +36,8 @@ _COMMON = 1.8
 # Places in the state.
 _SEEN, _WHEN, _CADENCE, _CENTER, _SCALE, _MEAN, _PEAK, _RUN = range(8)
 (_ERROR, _SEASON, _SEASON_SIZE, _ENERGY, _MOVE, _LOW, _HIGH, _RISE, _FALL, _SEASON_ENERGY, _AMPLITUDE, _AMPLITUDE_MEAN,
- _USUAL, _USUAL_SPREAD) = range(8, 22)  # fmt: skip
-_READINGS = 22
+ _USUAL, _USUAL_SPREAD, _SEASONS) = range(8, 23)  # fmt: skip
+_READINGS = 23
 _COEFFICIENTS = _READINGS + _RING
 _COVARIANCE = _COEFFICIENTS + _FEATURES
 _DAY_MEANS = _COVARIANCE + _FEATURES * _FEATURES
@@ -85,9 +85,9 @@ def _begin(state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _describe(state, day, week, features):  # type: ignore[no-untyped-def]
-    """Features of the next reading: one, readings before it, their mean, what is usual at this time of day and of week.
-    Gives the mean and the two."""
+def _describe(state, day, week, a_day, a_week, features):  # type: ignore[no-untyped-def]
+    """Features of the next reading: one, readings before it, their mean, what is usual at this time of day and of week,
+    where a day or week before has told (a_day, a_week: readings of one in a bin). Gives the mean and the last."""
     seen = int(state[_SEEN])
     features[0] = 1.0
     for at in range(len(_LAGS)):
@@ -95,10 +95,10 @@ def _describe(state, day, week, features):  # type: ignore[no-untyped-def]
     mean = 0.0
     for back in range(1, 33):
         mean += state[_READINGS + (seen - back) % _RING] / 32.0
-    by_day = profile_at(state[_DAY_MEANS:_DAY_COUNTS], state[_DAY_COUNTS:_WEEK_MEANS], day, state[_MEAN])
-    by_week = profile_at(state[_WEEK_MEANS:_WEEK_COUNTS], state[_WEEK_COUNTS:_TAILS], week, by_day)
+    by_day = profile_at(state[_DAY_MEANS:_DAY_COUNTS], state[_DAY_COUNTS:_WEEK_MEANS], day, a_day + 1.0, state[_MEAN])
+    by_week = profile_at(state[_WEEK_MEANS:_WEEK_COUNTS], state[_WEEK_COUNTS:_TAILS], week, a_week + 1.0, by_day)
     features[_FEATURES - 3], features[_FEATURES - 2], features[_FEATURES - 1] = mean, by_day, by_week
-    return mean, by_day, by_week
+    return mean, by_week
 
 
 @kernel
@@ -119,15 +119,23 @@ def _level(state, z, age):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _statistics(state, z, error, usual, mean, age, found):  # type: ignore[no-untyped-def]
-    """Sizes of what could be unusual, in logarithms: `found`, in the order of _STATISTICS. Learns what each is measured by."""
+def _statistics(state, z, error, usual, is_usual, mean, age, found):  # type: ignore[no-untyped-def]
+    """Sizes of what could be unusual, in logarithms: `found`, in the order of _STATISTICS; -1 for what cannot be told, which is
+    the season's where no day before tells what is usual now. Learns what each is measured by."""
     size = max(state[_ERROR], 1e-4)
     found[0] = np.log1p(abs(error) / size)
-    residual = z - usual
-    _follow(state, _SEASON, residual, 12.0)
-    season = max(state[_SEASON_SIZE], 1e-4)
-    _follow(state, _SEASON_SIZE, min(abs(residual), 6.0 * season), min(age, _SLOW))
-    found[1] = np.log1p(2.0 * abs(state[_SEASON]) / max(state[_SEASON_SIZE], 1e-4))
+    found[1] = found[6] = -1.0
+    if is_usual:
+        residual = z - usual
+        state[_SEASONS] += 1.0
+        season = max(state[_SEASON_SIZE], 1e-4)
+        most = 6.0 * season if state[_SEASONS] > _SEVERAL else abs(residual)
+        _follow(state, _SEASON_SIZE, min(abs(residual), most), min(state[_SEASONS], _SLOW))
+        season = max(state[_SEASON_SIZE], 1e-4)
+        _follow(state, _SEASON, residual, 12.0)
+        _follow(state, _SEASON_ENERGY, min(abs(residual), 6.0 * season), 40.0)
+        found[1] = np.log1p(2.0 * abs(state[_SEASON]) / season)
+        found[6] = max(np.log((state[_SEASON_ENERGY] + 1e-3 * season + 1e-6) / (season + 1e-6)), 0.0)
     _follow(state, _ENERGY, min(abs(error), 8.0 * size), 16.0)
     found[2] = max(np.log((state[_ENERGY] + 1e-3 * size + 1e-6) / (size + 1e-6)), 0.0)
     moved = abs(z - state[_READINGS + (int(state[_SEEN]) - 1) % _RING])
@@ -144,8 +152,6 @@ def _statistics(state, z, error, usual, mean, age, found):  # type: ignore[no-un
     state[_RISE] = min(max(state[_RISE] + unit - 0.5, 0.0), 60.0)
     state[_FALL] = min(max(state[_FALL] - unit - 0.5, 0.0), 60.0)
     found[5] = np.log1p(max(state[_RISE], state[_FALL]))
-    _follow(state, _SEASON_ENERGY, min(abs(residual), 6.0 * season), 40.0)
-    found[6] = max(np.log((state[_SEASON_ENERGY] + 1e-3 * season + 1e-6) / (state[_SEASON_SIZE] + 1e-6)), 0.0)
     _follow(state, _AMPLITUDE, min(abs(z - mean), 20.0), 48.0)
     amplitude = np.log(state[_AMPLITUDE] + 1e-3)
     _follow(state, _AMPLITUDE_MEAN, amplitude, min(age, 3000.0))
@@ -194,7 +200,9 @@ def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float,
     age = seen - _WARM_UP + 1.0
     z = min(max((x - state[_CENTER]) / state[_SCALE], -60.0), 60.0)
     day, week = t % _DAY / _DAY, (t / _DAY + 3.0) % 7.0 / 7.0
-    mean, by_day, by_week = _describe(state, day, week, features)
+    cadence = max(state[_CADENCE], 1e-3)
+    a_day, a_week = max(_DAY / _DAY_BINS / cadence, 1.0), max(7.0 * _DAY / _WEEK_BINS / cadence, 1.0)
+    mean, by_week = _describe(state, day, week, a_day, a_week, features)
     coefficients = state[_COEFFICIENTS:_COVARIANCE]
     expected = min(max(predict(coefficients, features), -60.0), 60.0)
     error = z - expected
@@ -202,21 +210,20 @@ def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float,
     most = 4.0 * size if age > _SEVERAL else 3.0
     learn(coefficients, state[_COVARIANCE:_DAY_MEANS], features, min(max(error, -most), most), 0.9995, work)
     _follow(state, _ERROR, min(abs(error), 6.0 * size) if age > _SEVERAL else abs(error), min(age, _SLOW))
-    known = state[_WEEK_COUNTS + int(week * _WEEK_BINS) % _WEEK_BINS] > 3.0
-    _statistics(state, z, error, by_week if known else by_day, mean, age, found)
+    is_usual = state[_DAY_COUNTS + int(day * _DAY_BINS) % _DAY_BINS] > a_day
+    _statistics(state, z, error, by_week, is_usual, mean, age, found)
     surprise = 0.0
     for at in range(len(_STATISTICS)):
-        tail = state[_TAILS + at * TAIL : _TAILS + (at + 1) * TAIL]
-        surprise += _WEIGHTS[at] * max(tail_surprise(found[at], tail, _HORIZON, _FLOORS[at]) - _COMMON, 0.0)
+        if found[at] >= 0.0:
+            tail = state[_TAILS + at * TAIL : _TAILS + (at + 1) * TAIL]
+            rare = tail_surprise(found[at], tail, _HORIZON, _FLOORS[at])
+            surprise += parameters[2 + at] * max(rare - parameters[1], 0.0)
     score = _onset(state, _against_usual(state, surprise, age))
     # An outlier moves the profiles no further than six mean errors from what was expected.
     size = max(state[_ERROR], 1e-4)
     learnt = min(max(z, expected - 6.0 * size), expected + 6.0 * size)
-    cadence = max(state[_CADENCE], 1e-3)
-    learn_profile(state[_DAY_MEANS:_DAY_COUNTS], state[_DAY_COUNTS:_WEEK_MEANS], day, learnt,
-                  6.0 * max(_DAY / _DAY_BINS / cadence, 1.0))  # fmt: skip
-    learn_profile(state[_WEEK_MEANS:_WEEK_COUNTS], state[_WEEK_COUNTS:_TAILS], week, learnt,
-                  3.0 * max(7.0 * _DAY / _WEEK_BINS / cadence, 1.0))  # fmt: skip
+    learn_profile(state[_DAY_MEANS:_DAY_COUNTS], state[_DAY_COUNTS:_WEEK_MEANS], day, learnt, 6.0 * a_day)
+    learn_profile(state[_WEEK_MEANS:_WEEK_COUNTS], state[_WEEK_COUNTS:_TAILS], week, learnt, 3.0 * a_week)
     state[_READINGS + int(seen) % _RING] = z
     state[_SEEN] = seen + 1.0
     return parameters[0] * score / _line(cadence), expected * state[_SCALE] + state[_CENTER]
@@ -245,6 +252,6 @@ class Auto(Detector):
         return (0.0,) * _WIDTH
 
     def parameters(self) -> State:
-        return (self.sensitivity,)
+        return (self.sensitivity, _COMMON, *_WEIGHTS)
 
     examples = [({}, [1.0, 2.0, 3.0], [0.0, 0.0, 0.0])]

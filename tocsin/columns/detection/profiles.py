@@ -8,15 +8,15 @@ from tocsin.columns.compiled import kernel
 
 
 @kernel
-def profile_at(means, counts, phase, fallback):  # type: ignore[no-untyped-def]
-    """The profile at a phase from 0 to 1; a bin without readings counts as `fallback`. UTC, as the event time is."""
+def profile_at(means, counts, phase, enough, fallback):  # type: ignore[no-untyped-def]
+    """The profile at a phase from 0 to 1; a bin of fewer than `enough` values counts as `fallback`. UTC, as the event time is."""
     bins = len(means)
     place = phase * bins - 0.5
     left = int(np.floor(place))
     share = place - left
     a, b = left % bins, (left + 1) % bins
-    before = means[a] if counts[a] > 0.0 else fallback
-    after = means[b] if counts[b] > 0.0 else fallback
+    before = means[a] if counts[a] >= enough else fallback
+    after = means[b] if counts[b] >= enough else fallback
     return before * (1.0 - share) + after * share
 
 
