@@ -36,8 +36,8 @@ _COMMON = 1.8
 # Places in the state.
 _SEEN, _WHEN, _CADENCE, _CENTER, _SCALE, _MEAN, _PEAK, _RUN = range(8)
 (_ERROR, _SEASON, _SEASON_SIZE, _ENERGY, _MOVE, _LOW, _HIGH, _RISE, _FALL, _SEASON_ENERGY, _AMPLITUDE, _AMPLITUDE_MEAN,
- _USUAL, _USUAL_SPREAD, _SEASONS) = range(8, 23)  # fmt: skip
-_READINGS = 23
+ _USUAL, _USUAL_SPREAD, _SEASONS, _GRAIN) = range(8, 24)  # fmt: skip
+_READINGS = 24
 _COEFFICIENTS = _READINGS + _RING
 _COVARIANCE = _COEFFICIENTS + _FEATURES
 _DAY_MEANS = _COVARIANCE + _FEATURES * _FEATURES
@@ -122,7 +122,11 @@ def _level(state, z, age):  # type: ignore[no-untyped-def]
 def _statistics(state, z, error, usual, is_usual, mean, age, found):  # type: ignore[no-untyped-def]
     """Sizes of what could be unusual, in logarithms: `found`, in the order of _STATISTICS; -1 for what cannot be told, which is
     the season's where no day before tells what is usual now. Learns what each is measured by."""
-    size = max(state[_ERROR], 1e-4)
+    moved = abs(z - state[_READINGS + (int(state[_SEEN]) - 1) % _RING])
+    if moved > 0.0 and (state[_GRAIN] == 0.0 or moved < state[_GRAIN]):
+        state[_GRAIN] = moved
+    # An error of less than a quarter of the least step that the sensor ever makes is none.
+    size = max(state[_ERROR], 0.25 * state[_GRAIN], 1e-4)
     found[0] = np.log1p(abs(error) / size)
     found[1] = found[6] = -1.0
     if is_usual:
@@ -138,7 +142,6 @@ def _statistics(state, z, error, usual, is_usual, mean, age, found):  # type: ig
         found[6] = max(np.log((state[_SEASON_ENERGY] + 1e-3 * season + 1e-6) / (season + 1e-6)), 0.0)
     _follow(state, _ENERGY, min(abs(error), 8.0 * size), 16.0)
     found[2] = max(np.log((state[_ENERGY] + 1e-3 * size + 1e-6) / (size + 1e-6)), 0.0)
-    moved = abs(z - state[_READINGS + (int(state[_SEEN]) - 1) % _RING])
     if age > _SEVERAL:
         _follow(state, _MOVE, min(moved, 6.0 * max(state[_MOVE], 1e-4)), min(age, _SLOW))
     else:
@@ -184,7 +187,7 @@ def _onset(state, level):  # type: ignore[no-untyped-def]
 @kernel
 def _line(cadence):  # type: ignore[no-untyped-def]
     """The alarm line: what a clean series reaches less than once a month; higher where more readings come than one a minute."""
-    return min(max(1.0 + 0.3 * np.log10(60.0 / cadence), 1.0), 1.6)
+    return min(max(1.1 + 0.3 * np.log10(60.0 / cadence), 1.1), 1.7)
 
 
 def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
@@ -226,7 +229,7 @@ def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float,
     learn_profile(state[_WEEK_MEANS:_WEEK_COUNTS], state[_WEEK_COUNTS:_TAILS], week, learnt, 3.0 * a_week)
     state[_READINGS + int(seen) % _RING] = z
     state[_SEEN] = seen + 1.0
-    return parameters[0] * score / _line(cadence), expected * state[_SCALE] + state[_CENTER]
+    return parameters[0] * score * min(age / 250.0, 1.0) / _line(cadence), expected * state[_SCALE] + state[_CENTER]
 
 
 class Auto(Detector):
@@ -238,8 +241,8 @@ class Auto(Detector):
     the surprises beyond the common ones are added and set against what is usual for the series. An anomaly that goes on scores
     half of what it scored when it was new, so `clear_below: 0.5` keeps its alarm up.
 
-    No look-ahead; any cadence from 1 s to 1 day, in UTC. The first 40 readings score 0, and 30 more little. A gap is a longer
-    time between two readings and no anomaly of its own (see `missing_data`). State: 5,712 bytes a sensor.
+    No look-ahead; any cadence from 1 s to 1 day, in UTC. The first 40 readings score 0, and the next 250 less than later ones would. A gap is a longer
+    time between two readings and no anomaly of its own (see `missing_data`). State: 5,728 bytes a sensor.
     Calibrated to [0, 1): score / (1 + score), with the alarm line at 0.5.
     """
 
