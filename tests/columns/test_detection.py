@@ -77,7 +77,6 @@ def test_auto_raises_an_alarm_for_what_anyone_would_see_and_for_nothing_else(fau
     ((scores,), _) = scored(detector, [one])
     found = raises(scores, one.t, detector.clear_below)
     assert found[(found < 3000) | (found >= 3200)].tolist() == []
-    assert len(found[(found >= 3000) & (found < 3200)]) == (0 if fault == "none" else 1) or fault in ("noise", "level")
     assert (len(found) > 0) == (fault != "none")
 
 

@@ -20,7 +20,7 @@ from tocsin.api import (
 )
 
 _DAY = 86_400.0
-_WARM_UP, _RING = 40, 64
+_WARM_UP, _RING, _SHAPE = 40, 256, 12
 _LAGS = (1, 2, 3, 4, 6, 8, 12, 24)
 _FEATURES = len(_LAGS) + 4
 _DAY_BINS, _WEEK_BINS = 48, 168
@@ -28,16 +28,16 @@ _SLOW, _HORIZON = 4000.0, 6000.0
 _SEVERAL, _ENOUGH = 20.0, 30.0
 
 # Statistics, with the least mean excess of each in the logarithm, and its weight: `bench detectors` on seeds 0 to 219.
-_STATISTICS = ("innovation", "season", "energy", "stuck", "level", "sum", "season_energy", "amplitude")
-_FLOORS = (0.1, 0.1, 0.06, 0.3, 0.1, 0.16, 0.06, 0.06)
-_WEIGHTS = (0.65, 0.8, 0.4, 2.0, 0.55, 1.5, 0.5, 1.5)
+_STATISTICS = ("innovation", "season", "energy", "stuck", "level", "sum", "season_energy", "amplitude", "shape")
+_FLOORS = (0.1, 0.1, 0.06, 0.3, 0.1, 0.16, 0.06, 0.06, 0.06)
+_WEIGHTS = (0.65, 0.8, 0.4, 2.0, 0.55, 1.5, 0.5, 1.5, 1.0)
 _COMMON = 1.8
 
 # Places in the state.
 _SEEN, _WHEN, _CADENCE, _CENTER, _SCALE, _MEAN, _PEAK, _RUN = range(8)
 (_ERROR, _SEASON, _SEASON_SIZE, _ENERGY, _MOVE, _LOW, _HIGH, _RISE, _FALL, _SEASON_ENERGY, _AMPLITUDE, _AMPLITUDE_MEAN,
- _USUAL, _USUAL_SPREAD, _SEASONS, _GRAIN) = range(8, 24)  # fmt: skip
-_READINGS = 24
+ _USUAL, _USUAL_SPREAD, _SEASONS, _GRAIN, _DISTANCE) = range(8, 25)  # fmt: skip
+_READINGS = 25
 _COEFFICIENTS = _READINGS + _RING
 _COVARIANCE = _COEFFICIENTS + _FEATURES
 _DAY_MEANS = _COVARIANCE + _FEATURES * _FEATURES
@@ -102,6 +102,28 @@ def _describe(state, day, week, a_day, a_week, features):  # type: ignore[no-unt
 
 
 @kernel
+def _nearest(state, z):  # type: ignore[no-untyped-def]
+    """Root mean square distance of the last readings, without their mean, to the nearest such shape before them; NaN: too few."""
+    seen = int(state[_SEEN])
+    state[_READINGS + seen % _RING] = z
+    known = min(seen + 1, _RING)
+    if known < 3 * _SHAPE:
+        return np.nan
+    past = np.empty(known)
+    for back in range(known):
+        past[known - 1 - back] = state[_READINGS + (seen - back) % _RING]
+    nearest, last = 1e300, known - _SHAPE
+    for begin in range(last - _SHAPE + 1):
+        total = squares = 0.0
+        for at in range(_SHAPE):
+            difference = past[last + at] - past[begin + at]
+            total += difference
+            squares += difference * difference
+        nearest = min(nearest, max(squares - total * total / _SHAPE, 0.0))
+    return (nearest / _SHAPE) ** 0.5
+
+
+@kernel
 def _level(state, z, age):  # type: ignore[no-untyped-def]
     """How far outside of the range of 96 % of the readings so far, in quarters of it; learns the range."""
     if age == 1.0:
@@ -159,6 +181,12 @@ def _statistics(state, z, error, usual, is_usual, mean, age, found):  # type: ig
     amplitude = np.log(state[_AMPLITUDE] + 1e-3)
     _follow(state, _AMPLITUDE_MEAN, amplitude, min(age, 3000.0))
     found[7] = abs(amplitude - state[_AMPLITUDE_MEAN])
+    found[8] = -1.0
+    distance = _nearest(state, z)
+    if not np.isnan(distance):
+        usual = max(state[_DISTANCE], 1e-4)
+        found[8] = np.log1p(distance / max(usual, 0.1 * state[_GRAIN]))
+        _follow(state, _DISTANCE, min(distance, 6.0 * usual) if age > _SEVERAL else distance, min(age, _SLOW))
 
 
 @kernel
@@ -187,7 +215,7 @@ def _onset(state, level):  # type: ignore[no-untyped-def]
 @kernel
 def _line(cadence):  # type: ignore[no-untyped-def]
     """The alarm line: what a clean series reaches less than once a month; higher where more readings come than one a minute."""
-    return min(max(1.1 + 0.3 * np.log10(60.0 / cadence), 1.1), 1.7)
+    return min(max(1.2 + 0.3 * np.log10(60.0 / cadence), 1.2), 1.8)
 
 
 def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
@@ -233,17 +261,18 @@ def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float,
 
 
 class Auto(Detector):
-    """Anything unusual, without tuning: what is rare for this sensor, by eight statistics, each against its own past.
+    """Anything unusual, without tuning: what is rare for this sensor, by nine statistics, each against its own past.
 
     A linear prediction (recursive least squares over the last readings and the usual value of this time of day and of week)
     gives errors; of them and of the values come: innovation, a shift against the season, energy, a stuck value, a level never
-    seen, cumulative sums, energy of the season's residuals, amplitude. How rare each is, its own tail tells (`tail_surprise`);
-    the surprises beyond the common ones are added and set against what is usual for the series. An anomaly that goes on scores
-    half of what it scored when it was new, so `clear_below: 0.5` keeps its alarm up.
+    seen, cumulative sums, energy of the season's residuals, amplitude, a shape unlike those of the last 256 readings. How rare
+    each is, its own tail tells (`tail_surprise`); the surprises beyond the common ones are added and set against what is usual
+    for the series. An anomaly that goes on scores half of what it scored when it was new: with `clear_below` at 0.5, which is
+    the default here, its alarm stays up.
 
-    No look-ahead; any cadence from 1 s to 1 day, in UTC. The first 40 readings score 0, and the next 250 less than later ones would. A gap is a longer
-    time between two readings and no anomaly of its own (see `missing_data`). State: 5,728 bytes a sensor.
-    Calibrated to [0, 1): score / (1 + score), with the alarm line at 0.5.
+    No look-ahead; any cadence from 1 s to 1 day, in UTC. The first 40 readings score 0, and the next 250 less than later ones
+    would. A gap is a longer time between two readings and no anomaly of its own (see `missing_data`). State: 7,312 bytes a
+    sensor. Calibrated to [0, 1): score / (1 + score), with the alarm line at 0.5.
     """
 
     sensitivity: float = Param(1.0, help="over 1 raises more alarms, under 1 fewer", gt=0, le=100)

@@ -96,7 +96,7 @@ class HalfSpaceTrees(Detector):
                     middle = random.random()
                     reach = 2 * max(middle, 1 - middle)
                     found += [middle - reach, middle + reach]
-                found += random.integers(0, self.length, 2**self.depth - 1).astype(np.float64).tolist()
+                found += [float(at) for at in random.integers(0, self.length, 2**self.depth - 1)]
             self._parameters = tuple(found)
         return self._parameters
 
