@@ -80,7 +80,9 @@ def bench(
             }
             plot(plots / f"{one_series.name}.png", one_series, shown)
     if as_json:
-        show_json([asdict(judgement) for judgement in found])
+        # JSON has no number for what cannot be told.
+        rows = [asdict(judgement) for judgement in found]
+        show_json([{name: None if value != value else value for name, value in row.items()} for row in rows])  # noqa: PLR0124
     else:
         _show(found)
     return DONE

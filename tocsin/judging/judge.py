@@ -24,8 +24,8 @@ BUFFER, SLACK = 50, 20
 @dataclass
 class Judgement:
     """vus_pr, vus_roc: mean over the series with labels. range_f1, precision, recall: of the readings over the alarm line.
-    window: of the score that rewards early detection, with its own threshold. false_a_day: raises without cause a sensor and
-    day. delay: median readings from an anomaly's start to its raise. found, missed: anomalies by kind."""
+    window: of the score that rewards early detection, with its own threshold. false_a_day: raises without cause a day, mean
+    over the series. delay: median readings from an anomaly's start to its raise. found, missed: anomalies by kind."""
 
     detector: str
     series: int
@@ -81,9 +81,9 @@ def judged(
     found = Judgement(name, len(series), readings, readings / max(seconds, 1e-9), 8 * width_of(detector))
     labelled = [(one, _plain(given)) for one, given in zip(series, scores, strict=True) if one.ranges]
     raised = [raises(given, one.t, detector.clear_below) for one, given in zip(series, scores, strict=True)]
-    days = sum(one.days for one in series)
-    wrong = sum(false_raises(one.ranges, at, SLACK) for one, at in zip(series, raised, strict=True))
-    found.false_a_day = wrong / days if days else float("nan")
+    # Each series counts the same: those of a reading a day are thousands of days long.
+    rates = [false_raises(one.ranges, at, SLACK) / one.days for one, at in zip(series, raised, strict=True) if one.days]
+    found.false_a_day = float(np.mean(rates)) if rates else float("nan")
     if not labelled:
         return found, scores
     areas = [volumes(given, one.ranges, BUFFER) for one, given in labelled]

@@ -85,7 +85,7 @@ class HalfSpaceTrees(Detector):
     step = Recurrence(_step)
 
     def start_state(self) -> State:
-        return (0.0,) * (4 + self.length + self.trees * 2 * (2 ** (self.depth + 1) - 1))
+        return (0.0,) * (4 + self.length + self.trees * 2 * ((2 << self.depth) - 1))
 
     def parameters(self) -> State:
         if not self._parameters:
