@@ -126,3 +126,21 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
         75.0,
         [("sensor", "a")],
     )
+
+
+def test_auto_by_its_name_alone_raises_once_for_an_anomaly_that_goes_on_whatever_the_cuts() -> None:
+    step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": "auto", "shards": 2})
+    assert Watcher(step, SCHEMA, "rule").detector.clear_below == 0.5
+    values = np.sin(np.arange(600) / 8) + 0.1 * np.random.default_rng(0).normal(size=600)
+    values[500:520] += 8
+    rows = rows_of([[("a", at, float(value)) for at, value in enumerate(values)]])
+    found = []
+    for seed in (1, 2):
+        random = np.random.default_rng(seed)
+        scores, alarms, late = run(step, deliveries(rows, random), random, _end(rows))
+        assert len(scores) == 600 - late
+        found.append((scores, alarms))
+    assert found[0] == found[1]
+    raised = [round(alarm[4].timestamp() * SECOND - START) // SECOND for alarm in found[0][1] if alarm[1] == "raise"]
+    assert len(raised) == 1
+    assert 500 <= raised[0] < 505

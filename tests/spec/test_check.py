@@ -48,6 +48,12 @@ def test_every_job_meets_the_json_schema(job: Path) -> None:
     jsonschema.validate(data, job_schema())
 
 
+def test_the_json_schema_takes_a_detector_by_its_name_alone() -> None:
+    for choice in ("auto", {"auto": None}, {"robust_z": {"window": 5}}):
+        step = {"type": "Detect", "config": {"of": "x", "by": ["id"], "with": choice}}
+        jsonschema.validate({"pipeline": {"transforms": [step]}}, job_schema())
+
+
 def test_the_json_schema_refuses_an_unknown_key() -> None:
     data: Any = {"pipeline": {"transforms": [{"type": "Filter", "config": {"keap": "x"}}]}}
     with pytest.raises(jsonschema.ValidationError):

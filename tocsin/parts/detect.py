@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, user_columns, with_traits
 from tocsin.columns.expressions.typing import kind_of, unknown_column
@@ -42,6 +42,19 @@ def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _by_name(value: Any) -> Any:
+    """`with: auto` is `with: {auto: {}}`."""
+    return {value: {}} if isinstance(value, str) else value
+
+
+_CHOICE = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "object", "additionalProperties": {"anyOf": [{"type": "object"}, {"type": "null"}]}},
+    ]
+}
+
+
 class AlarmRule(Part):
     """When scores become an alarm, and when it is over. Counts are readings with a score, one after another."""
 
@@ -62,19 +75,13 @@ class Detect(Part):
 
     of: str = Param(help="the column that is judged")
     by: list[str] = Param(help="columns that identify a sensor", min_length=1)
-    detector: dict[str, dict[str, Any] | None] = Field(
-        alias="with", description="one detector and its configuration, such as {robust_z: {window: 60}}"
+    detector: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_by_name), WithJsonSchema(_CHOICE)] = Field(
+        alias="with", description="one detector: auto, or a name and its configuration, such as {robust_z: {window: 60}}"
     )
     alarm: AlarmRule = Param(AlarmRule(), help="when scores become an alarm")
     score: str = Param("score", help="name of the score column")
     rule: str = Param("", help="name of the rule in alarms and their ids; by default the job's and the step's")
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
-
-    @field_validator("detector", mode="before")
-    @classmethod
-    def _by_name(cls, value: Any) -> Any:
-        """`with: auto` is `with: {auto: {}}`."""
-        return {value: {}} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_detector(self) -> Detect:
