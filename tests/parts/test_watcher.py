@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import itertools
@@ -16,7 +18,7 @@ import itertools
 from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, Shards, batch_of, deliveries, partitions, rows_of
 
 from tocsin.columns.contract import micros
-from tocsin.parts.detect import Detect
+from tocsin.parts.detect import AlarmRule, Detect
 from tocsin.parts.keyed import FOREVER
 from tocsin.parts.watcher import Watcher
 
@@ -144,3 +146,31 @@ def test_auto_by_its_name_alone_raises_once_for_an_anomaly_that_goes_on_whatever
     raised = [round(alarm[4].timestamp() * SECOND - START) // SECOND for alarm in found[0][1] if alarm[1] == "raise"]
     assert len(raised) == 1
     assert 500 <= raised[0] < 505
+
+
+def test_an_alarm_becomes_more_severe_as_its_score_rises_and_says_so() -> None:
+    rule = {"severity": "low", "escalate": {"high": 1.4, "critical": 1.9}}
+    step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}, "alarm": rule})
+    values = (60.0, 70.0, 65.0, 75.0, 120.0, 110.0, 10.0)
+    rows = rows_of([[("a", at, value) for at, value in enumerate(values)]])
+    watcher = Watcher(step, SCHEMA, "air/Limit")
+    ((_, part),) = watcher.route(batch_of(rows[0])).by_shard
+    alarms = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
+    assert [(alarm["event"], alarm["severity"], alarm["observed"]) for alarm in alarms] == [
+        ("raise", "low", 60), ("update", "high", 70), ("update", "critical", 120), ("clear", "critical", 10)
+    ]  # fmt: skip
+    assert len({alarm["alarm_id"] for alarm in alarms}) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ({"raise_after": 3, "within": 2}, "fewer than the 3 scores"),
+        ({"severity": "high", "escalate": {"low": 2}}, "over 'high'"),
+        ({"escalate": {"critical": 2, "high": 3}}, "higher score"),
+        ({"escalate": {"critical": 0.5}}, "over 1"),
+    ],
+)
+def test_an_alarm_rule_that_contradicts_itself_is_refused(rule: Any, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        AlarmRule.model_validate(rule)

@@ -67,7 +67,7 @@ def raises(scores: Floats, t: Floats, clear_below: float) -> Int64s:
     what, begun, peaks = np.zeros(size, np.int64), np.zeros(size), np.zeros(size)
     state = np.zeros((1, alarms.WIDTH))
     bounds = np.array([0, size], np.int64)
-    alarms.alarm_events(scores, t * 1e6, bounds, state, 1, 1, clear_below, what, begun, peaks)
+    alarms.alarm_events(scores, t * 1e6, bounds, state, 1, 1, 1, clear_below, np.zeros(0), what, begun, peaks)
     found: Int64s = np.flatnonzero(what == alarms.RAISE).astype(np.int64)
     return found
 

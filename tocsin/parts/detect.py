@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
+import numpy as np
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
-from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, user_columns, with_traits
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, Floats, like, traits, user_columns, with_traits
 from tocsin.columns.expressions.typing import kind_of, unknown_column
 from tocsin.parts.detector import Detector
 from tocsin.parts.finder import UnknownPart, find
@@ -55,15 +56,42 @@ _CHOICE = {
 }
 
 
-class AlarmRule(Part):
-    """When scores become an alarm, and when it is over. Counts are readings with a score, one after another."""
+Severity = Literal["informational", "low", "medium", "high", "critical"]
 
-    raise_after: int = Param(1, help="scores of at least 1 in a row that raise an alarm", ge=1)
+
+class AlarmRule(Part):
+    """When scores become an alarm, how severe it is, and when it is over. Counts are readings with a score."""
+
+    raise_after: int = Param(1, help="scores of at least 1 that raise an alarm, one after another", ge=1)
+    within: int | None = Param(None, help="`raise_after` of so many scores are enough, whatever is between them", ge=1, le=32)
     clear_after: int = Param(1, help="scores under `clear_below` in a row that clear it", ge=1)
     clear_below: float | None = Param(
         None, help="score under which a reading is normal again; under 1 is hysteresis; by default the detector's", gt=0, le=1
     )
-    severity: Literal["informational", "low", "medium", "high", "critical"] = Param("medium", help="severity")
+    severity: Severity = Param("medium", help="severity")
+    escalate: dict[Severity, float] = Param({}, help="severities that an alarm has from a score on, such as {critical: 5}")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AlarmRule:
+        if self.within is not None and self.within < self.raise_after:
+            raise ValueError(f"`within` is {self.within}, fewer than the {self.raise_after} scores of `raise_after`")
+        names = get_args(Severity)
+        steps = sorted(self.escalate.items(), key=lambda step: step[1])
+        ranks = [names.index(name) for name in (self.severity, *(name for name, _ in steps))]
+        if any(score <= 1 for _, score in steps) or ranks != sorted(set(ranks)):
+            raise ValueError(
+                f"`escalate` names severities over '{self.severity}', each with a higher score than the one before, over 1"
+            )
+        return self
+
+    def levels(self) -> Floats:
+        """Scores at which the severity changes."""
+        return np.sort(np.array(list(self.escalate.values()), np.float64))
+
+    def severity_at(self, peak: float) -> str:
+        """The severity of an alarm whose greatest score so far is `peak`."""
+        reached = [(score, name) for name, score in self.escalate.items() if peak >= score]
+        return max(reached)[1] if reached else self.severity
 
 
 class Detect(Part):

@@ -176,10 +176,10 @@ class Watcher:
     def _follow(self, block: Block, slots: Int64s, times: Int64s, x: Floats, scores: Floats, expected: Floats) -> _Events:
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
         rule = self.step.alarm
-        raise_after, clear_after = rule.raise_after, rule.clear_after
+        raise_after, within, clear_after = rule.raise_after, rule.within or rule.raise_after, rule.clear_after
         clear_below = rule.clear_below or self.detector.clear_below
         if self.silence is not None:
-            raise_after = clear_after = 1
+            raise_after = within = clear_after = 1
             slots, times, x, scores, expected = self._with_gaps(block, slots, times, x, scores, expected)
         starts = np.flatnonzero(np.r_[np.ones(min(len(slots), 1), bool), slots[1:] != slots[:-1]])
         bounds = np.r_[starts, len(slots)].astype(np.int64)
@@ -188,8 +188,9 @@ class Watcher:
         what = np.zeros(len(slots), np.int64)
         begun, peaks = np.zeros(len(slots)), np.zeros(len(slots))
         alarms.alarm_events(
-            scores, times.astype(np.float64), bounds, states, raise_after, clear_after, clear_below, what, begun, peaks
-        )
+            scores, times.astype(np.float64), bounds, states, raise_after, within, clear_after, clear_below, rule.levels(), what,
+            begun, peaks,
+        )  # fmt: skip
         block.values[owners, self.width : self.width + alarms.WIDTH] = states
         at = np.flatnonzero(what)
         return _Events(slots[at], what[at], times[at], begun[at].astype(np.int64), peaks[at], scores[at], x[at], expected[at])
@@ -264,7 +265,7 @@ class Watcher:
             "event": event,
             "rule": self.rule,
             "detector": self.detector_name,
-            "severity": self.step.alarm.severity,
+            "severity": self.step.alarm.severity_at(float(events.peaks[at])),
             "key": key,
             "labels": [(name, str(value)) for name, value in labels],
             "time": int(events.times[at]) + shown,
