@@ -140,6 +140,8 @@ def test_series_are_read_whatever_their_columns_are_called(tmp_path: Path) -> No
     found = {one.name: one for one in read_folder(tmp_path)}
     assert found["a/one"].x.tolist() == [1, 2]
     assert np.diff(found["a/one"].t).tolist() == [300]
+    assert found["a/one"].rows is not None
+    assert found["a/one"].rows.tolist() == [1, 0]
     assert found["two"].ranges == ((1, 3),)
     assert found["three"].ranges == ((1, 2),)
     assert found["four"].ranges == ((1, 2),)

@@ -47,7 +47,7 @@ def bench(
     windows_as_they_are
         Labels are windows already; by default they are widened to a tenth of the series for the window score.
     scores
-        A Parquet or CSV file for raw scores: detector, series, seq, score, calibrated.
+        A Parquet or CSV file for raw scores: detector, series, seq (the row in its file, from 0), score, calibrated.
     plots
         A folder for a picture a series.
     as_json
@@ -128,7 +128,7 @@ def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> 
                     {
                         "detector": pa.repeat(name, size),
                         "series": pa.repeat(one.name, size),
-                        "seq": np.arange(size),
+                        "seq": np.arange(size) if one.rows is None else one.rows,
                         "score": score,
                         "calibrated": calibrated(score),
                     }

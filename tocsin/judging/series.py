@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from tocsin.columns.contract import Floats
+from tocsin.columns.contract import Floats, Int64s
 from tocsin.parts.failure import Failure
 
 VALUE_NAMES = ("value", "data", "x")
@@ -21,13 +21,15 @@ LABEL_NAMES = ("label", "is_anomaly", "anomaly", "labels")
 @dataclass(frozen=True)
 class Labelled:
     """One sensor's readings in the order of time. t: seconds; x: values, NaN where missing; ranges: of anomalous readings,
-    each from the first position to the one after the last; kinds: what each is, or ''."""
+    each from the first position to the one after the last; kinds: what each is, or ''; rows: of the readings in their file, where
+    that is not in the order of time."""
 
     name: str
     t: Floats
     x: Floats
     ranges: tuple[tuple[int, int], ...] = ()
     kinds: tuple[str, ...] = field(default=())
+    rows: Int64s | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -77,7 +79,7 @@ def _read(path: Path, name: str, value: str | None, label: str | None, time: str
     t = np.arange(len(x), dtype=np.float64) if when is None else _seconds(path, table.column(when))
     order = np.argsort(t, kind="stable")
     marked = np.zeros(len(x), bool) if labels is None else pc.cast(table.column(labels), pa.float64()).to_numpy() > 0
-    return Labelled(name, t[order], np.asarray(x, np.float64)[order], ranges_of(marked[order]))
+    return Labelled(name, t[order], np.asarray(x, np.float64)[order], ranges_of(marked[order]), rows=order.astype(np.int64))
 
 
 def _read_csv(path: Path) -> pa.Table:
