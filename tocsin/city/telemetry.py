@@ -15,8 +15,8 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of series. cadences: seconds between readings, one of which is drawn. make: values at times. unit: the size of an
-    anomaly of size 1 at each kind of series, as a function of its values."""
+    """A kind of series. cadences: seconds between readings, one of which is drawn. make: values at times. lowest,
+    highest: what its values cannot pass. rhythmic: whether it has a rhythm that could be lost."""
 
     name: str
     cadences: tuple[float, ...]
@@ -61,7 +61,7 @@ def _processor(t: Floats, random: Random) -> Floats:
     noise = _autoregressive(len(t), random.uniform(0, 0.8), random) * random.uniform(0.2, 3)
     jobs = np.zeros(len(t))
     every = int(random.choice([12, 60, 288]))
-    jobs[:: max(every, 2)] = random.uniform(0, 10)
+    jobs[::every] = random.uniform(0, 10)
     rare = random.random(len(t)) < random.uniform(0, 0.004)
     return level + noise + jobs + rare * random.uniform(3, 12, len(t))
 
@@ -115,7 +115,7 @@ def _spiky(t: Floats, random: Random) -> Floats:
 def _wander(t: Floats, random: Random) -> Floats:
     """A level that wanders: disk use, batteries, pressure."""
     steps = random.standard_t(4, len(t)) * random.uniform(0.02, 0.3)
-    return random.uniform(20, 200) + np.cumsum(steps) - 0.0
+    return random.uniform(20, 200) + np.cumsum(steps)
 
 
 def _journey(t: Floats, random: Random) -> Floats:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tocsin.columns.contract import Floats
+from tocsin.judging.series import ranges_of
 
 _THRESHOLDS = 250
 _BUFFERS = 11
@@ -57,7 +58,7 @@ def _areas(
     return roc, pr
 
 
-def faded(size: int, ranges: tuple[tuple[int, int], ...], width: int) -> tuple[Floats, list[tuple[int, int]]]:
+def faded(size: int, ranges: tuple[tuple[int, int], ...], width: int) -> tuple[Floats, tuple[tuple[int, int], ...]]:
     """Labels from 0 to 1, which fall with the root of the distance over half a buffer; and the runs that are not 0."""
     labels = np.zeros(size)
     half = width // 2
@@ -68,5 +69,4 @@ def faded(size: int, ranges: tuple[tuple[int, int], ...], width: int) -> tuple[F
         before = np.arange(max(begin - half, 0), begin)
         labels[before] += np.sqrt(1 - (begin - before) / (width + 1))
     np.minimum(labels, 1.0, out=labels)
-    edges = np.flatnonzero(np.diff(np.r_[False, labels > 0, False]))
-    return labels, list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    return labels, ranges_of(labels > 0)

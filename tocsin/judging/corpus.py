@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.city.labelled import HELD_BACK, Simulated, simulated
-from tocsin.city.telemetry import DAY, KINDS
+from tocsin.city.telemetry import DAY
 from tocsin.judging.series import Labelled
 
 _WEEK = 7 * DAY
@@ -28,11 +28,6 @@ def clean(count: int) -> list[Labelled]:
         readings = int(min(max(_WEEK / (first.t[1] - first.t[0]), 2_000), _MOST))
         found.append(_labelled(simulated(seed, clean=True, readings=readings)))
     return found
-
-
-def kinds() -> list[str]:
-    """Of series."""
-    return [kind.name for kind in KINDS]
 
 
 def _labelled(one: Simulated) -> Labelled:

@@ -32,14 +32,6 @@ class Labelled:
     rows: Int64s | None = None
 
     @property
-    def labels(self) -> np.ndarray:
-        """True at each anomalous reading."""
-        found = np.zeros(len(self.x), bool)
-        for begin, end in self.ranges:
-            found[begin:end] = True
-        return found
-
-    @property
     def days(self) -> float:
         """From the first to the last reading."""
         return float(self.t[-1] - self.t[0]) / 86_400 if len(self.t) > 1 else 0.0
@@ -68,11 +60,11 @@ def _read(path: Path, name: str, value: str | None, label: str | None, time: str
         table = parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise Failure(f"{path}: {error}") from None
-    when = _column(path, table, time, TIME_NAMES, needed=False)
-    labels = _column(path, table, label, LABEL_NAMES, needed=False)
+    when = _column(path, table, time, TIME_NAMES)
+    labels = _column(path, table, label, LABEL_NAMES)
     used = [column for column in (when, labels) if column]
     numeric = [f.name for f in table.schema if f.name not in used and _is_number(f.type)]
-    what = _column(path, table, value, VALUE_NAMES, needed=False) or (numeric[0] if numeric else None)
+    what = _column(path, table, value, VALUE_NAMES) or (numeric[0] if numeric else None)
     if what is None:
         raise Failure(f"{path}: no column of numbers (columns: {', '.join(table.schema.names)})")
     x = pc.cast(table.column(what), pa.float64()).to_numpy()
@@ -93,7 +85,7 @@ def _read_csv(path: Path) -> pa.Table:
     return csv.read_csv(path, csv.ReadOptions(column_names=names))
 
 
-def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ...], needed: bool) -> str | None:
+def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ...]) -> str | None:
     if given is not None:
         if given not in table.schema.names:
             raise Failure(f"{path}: no column '{given}' (columns: {', '.join(table.schema.names)})")

@@ -47,7 +47,7 @@ def windows_of(series: Labelled, as_they_are: bool = False) -> list[tuple[int, i
 
 def probation(size: int) -> int:
     """Readings at the start that are not judged."""
-    return int(min(_PROBATION * size, _PROBATION * 5000))
+    return int(min(_PROBATION * size, _MOST_PROBATION))
 
 
 def weights(size: int, windows: list[tuple[int, int]]) -> tuple[Floats, np.ndarray]:

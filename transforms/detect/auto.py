@@ -105,12 +105,12 @@ def _describe(state, day, week, a_day, a_week, features):  # type: ignore[no-unt
 def _nearest(state, z):  # type: ignore[no-untyped-def]
     """Root mean square distance of the last readings, without their mean, to the nearest such shape before them; NaN: too few."""
     seen = int(state[_SEEN])
-    state[_READINGS + seen % _RING] = z
     known = min(seen + 1, _RING)
     if known < 3 * _SHAPE:
         return np.nan
     past = np.empty(known)
-    for back in range(known):
+    past[known - 1] = z
+    for back in range(1, known):
         past[known - 1 - back] = state[_READINGS + (seen - back) % _RING]
     nearest, last = 1e300, known - _SHAPE
     for begin in range(last - _SHAPE + 1):
