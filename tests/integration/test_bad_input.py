@@ -178,7 +178,8 @@ def test_a_full_disk(job: Path, kafka: Any, send: Any, tocsin: Any, small_disk: 
     assert total == (20_000,)
 
 
-def test_ctrl_c_in_the_middle(kafka: Any, send: Any, tocsin: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [0.3, 0.8, 1.0], ids="{} s".format)
+def test_ctrl_c_in_the_middle(after: float, kafka: Any, send: Any, tocsin: Any, tmp_path: Path) -> None:
     job = tmp_path / "job.yaml"
     job.write_text(JOB.replace("${LAKE}", str(tmp_path / "lake")))
     values = [(message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)]
@@ -187,7 +188,7 @@ def test_ctrl_c_in_the_middle(kafka: Any, send: Any, tocsin: Any, tmp_path: Path
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     assert process.stderr is not None
     assert "reading" in process.stderr.readline()
-    time.sleep(0.3)
+    time.sleep(after)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130

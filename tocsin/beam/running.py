@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -33,8 +34,16 @@ def local_pipeline() -> beam.Pipeline:
 
 
 def run_bounded(job: Job) -> Ledger:
-    """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong."""
+    """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong.
+
+    It runs on a thread of its own, so that an interrupt ends the wait for it. On the main thread an interrupt comes up within
+    a step, and Beam raises it anew as an error of that step, or a callback from C swallows it.
+    """
     check_targets(job)
+    return ThreadPoolExecutor(1, "job").submit(_run_bounded, job).result()
+
+
+def _run_bounded(job: Job) -> Ledger:
     pipeline = local_pipeline()
     with told_in_a_sentence():
         expand(pipeline, lower(job))
