@@ -6,6 +6,8 @@ from tocsin.columns.compiled import kernel
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
+    OFFSET,
+    PARTITION,
     SYSTEM_FIELDS,
     TIMESTAMP,
     WATERMARK,
@@ -33,10 +35,10 @@ from tocsin.columns.segments import Segments, segments
 from tocsin.columns.sketches import estimate_distinct, quantile
 from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, tally
+from tocsin.parts.alarm import ALARM_FIELDS, alarm_columns, alarm_id
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.consumer import PartitionConsumer, partition_consumer
-from tocsin.parts.detect import ALARM_FIELDS, alarm_id
 from tocsin.parts.detector import Detector, State
 from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
@@ -46,6 +48,7 @@ from tocsin.parts.part import Collector, DataFile, Duration, Fault, Faults, Para
 from tocsin.parts.producer import Producer
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS, Fetched, Source, Split
+from tocsin.parts.tables import read_table
 from tocsin.parts.transactions import Transactions
 from tocsin.parts.transform import Outcome, Transform
 
@@ -53,6 +56,8 @@ __all__ = [
     "ALARM_FIELDS",
     "BEGINNING",
     "EVENT_TIME",
+    "OFFSET",
+    "PARTITION",
     "REJECTS",
     "SYSTEM_FIELDS",
     "TAIL",
@@ -89,6 +94,7 @@ __all__ = [
     "TextFile",
     "Transactions",
     "Transform",
+    "alarm_columns",
     "alarm_id",
     "arrow_fields",
     "check_condition",
@@ -118,6 +124,7 @@ __all__ = [
     "profile_at",
     "quantile",
     "raw_avro_file",
+    "read_table",
     "resolve",
     "rows_where",
     "segments",

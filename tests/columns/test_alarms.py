@@ -15,26 +15,24 @@ def events(
     plain: bool = False,
     within: int | None = None,
     levels: tuple[float, ...] = (),
+    raise_for: int = 0,
+    clear_for: int = 0,
 ) -> list[str]:
-    size = len(scores)
-    what, starts, peaks = np.zeros(size, np.int64), np.zeros(size), np.zeros(size)
-    run = alarms.alarm_events.plain if plain else alarms.alarm_events
-    bounds = np.array([0, size], np.int64)
-    run(
+    lives = alarms.follow(
         np.array(scores),
-        np.arange(size) * 1.0,
-        bounds,
+        np.arange(len(scores)) * 1.0,
+        np.array([0, len(scores)], np.int64),
         np.zeros((1, alarms.WIDTH)),
-        raise_after,
-        within or raise_after,
-        clear_after,
-        clear_below,
-        np.array(levels, np.float64),
-        what,
-        starts,
-        peaks,
+        raise_after=raise_after,
+        within=within,
+        raise_for=raise_for,
+        clear_after=clear_after,
+        clear_for=clear_for,
+        clear_below=clear_below,
+        levels=np.array(levels, np.float64),
+        plain=plain,
     )
-    return [f"{alarms.EVENTS[w]}@{int(s)}" if w else "" for w, s in zip(what, starts, strict=True)]
+    return [f"{alarms.EVENTS[w]}@{int(s)}" if w else "" for w, s in zip(lives.events, lives.starts, strict=True)]
 
 
 def test_an_alarm_starts_at_the_first_of_the_readings_that_raise_it() -> None:
@@ -62,8 +60,18 @@ def test_some_of_the_last_scores_may_be_enough() -> None:
     assert events([1.5, 0.5, 0.5, 0.5, 1.5, 1.5], raise_after=2, within=3) == ["", "", "", "", "", "raise@4"]
 
 
-def test_an_update_tells_that_a_level_of_severity_is_reached() -> None:
-    assert events([1.0, 1.6, 1.9, 2.1], levels=(1.5, 2.0)) == ["raise@0", "update@0", "", "update@0"]
+def test_an_alarm_escalates_when_a_level_of_severity_is_reached_and_steps_down_as_it_clears() -> None:
+    assert events([1.0, 1.6, 1.9, 2.1], levels=(1.5, 2.0)) == ["raise@0", "escalate@0", "", "escalate@0"]
+    assert events([5.0, 1.2, 1.6, 1.6, 1.2, 1.2], levels=(1.5, 2.0), clear_after=2) == [
+        "raise@0", "", "step_down@0", "", "", "step_down@0",
+    ]  # fmt: skip
+    assert events([2.0, 1.8, 1.5, 1.2], levels=(2.0,), clear_below=0.7) == ["raise@0", "", "", "step_down@0"]
+
+
+def test_delays_are_times_between_readings() -> None:
+    assert events([1.0, 1.0, 1.0, 0.0], raise_for=2) == ["", "", "raise@0", "clear@0"]
+    assert events([1.0, 1.0, 0.0, 1.0, 1.0], raise_for=2) == ["", "", "", "", ""]
+    assert events([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], clear_for=2) == ["raise@0", "", "", "", "", "", "clear@0"]
 
 
 def test_a_missing_score_changes_nothing() -> None:
@@ -73,13 +81,14 @@ def test_a_missing_score_changes_nothing() -> None:
 scores = st.lists(st.sampled_from([0.0, 0.5, 0.9, 1.0, 1.5, 3.0, float("nan"), float("inf")]), min_size=1, max_size=30)
 
 
-@given(scores, st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.6, 1.0]), st.integers(0, 3))
+@given(scores, st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.6, 1.0]), st.integers(0, 3), st.integers(0, 2))
 def test_compiled_equals_plain_and_raises_and_clears_alternate(
-    values: list[float], up: int, down: int, below: float, more: int
+    values: list[float], up: int, down: int, below: float, more: int, delay: int
 ) -> None:
-    found = events(values, up, down, below, within=up + more)
-    assert found == events(values, up, down, below, plain=True, within=up + more)
-    turns = [e.split("@")[0] for e in found if e and not e.startswith("update")]
+    rule = {"within": up + more, "raise_for": delay, "clear_for": delay, "levels": (1.2, 2.0)}
+    found = events(values, up, down, below, **rule)  # type: ignore[arg-type]
+    assert found == events(values, up, down, below, plain=True, **rule)  # type: ignore[arg-type]
+    turns = [e.split("@")[0] for e in found if e.startswith(("raise", "clear"))]
     assert turns == ["raise", "clear"] * (len(turns) // 2) + ["raise"] * (len(turns) % 2)
 
 

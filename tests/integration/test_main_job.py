@@ -76,6 +76,13 @@ def test_a_citys_hour_becomes_a_lake_and_alarms(kafka: Any, send: Any, receive: 
     assert set(report.offsets["city.air"]) == {"0", "1", "2", "3"}
 
     events = [json.loads(message.value()) for message in receive("city.alarms")]
+    spikes = [event for event in events if event["data"]["rule"].endswith("/Spike") and event["data"]["event"] == "raise"]
+    assert spikes
+    for event in spikes:
+        rows = connection.execute(event["data"]["lakeQuery"]).fetchall()
+        assert len(rows) == 1
+        assert event["data"]["observed"] in rows[0]
+        assert event["location"]["type"] == "Point"
     result = score(CITY.labels(), events)
     assert sum(result.found.values()) == 6
     assert result.missed == {}

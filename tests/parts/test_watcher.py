@@ -18,7 +18,8 @@ import itertools
 from stream import OUT_OF_ORDERNESS, SCHEMA, SECOND, START, Row, Shards, batch_of, deliveries, partitions, rows_of
 
 from tocsin.columns.contract import micros
-from tocsin.parts.detect import AlarmRule, Detect
+from tocsin.parts.alarm import AlarmRule
+from tocsin.parts.detect import Detect
 from tocsin.parts.keyed import FOREVER
 from tocsin.parts.watcher import Watcher
 
@@ -157,7 +158,7 @@ def test_an_alarm_becomes_more_severe_as_its_score_rises_and_says_so() -> None:
     ((_, part),) = watcher.route(batch_of(rows[0])).by_shard
     alarms = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
     assert [(alarm["event"], alarm["severity"], alarm["observed"]) for alarm in alarms] == [
-        ("raise", "low", 60), ("update", "high", 70), ("update", "critical", 120), ("clear", "critical", 10)
+        ("raise", "low", 60), ("escalate", "high", 70), ("step_down", "low", 65), ("escalate", "high", 75), ("escalate", "critical", 120), ("clear", "critical", 10)
     ]  # fmt: skip
     assert len({alarm["alarm_id"] for alarm in alarms}) == 1
 
@@ -174,3 +175,79 @@ def test_an_alarm_becomes_more_severe_as_its_score_rises_and_says_so() -> None:
 def test_an_alarm_rule_that_contradicts_itself_is_refused(rule: Any, why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         AlarmRule.model_validate(rule)
+
+
+REGISTRY = "sensor\na\nb\nghost\n"
+
+
+def _silence_of(tmp_path: Path, **config: Any) -> Detect:
+    (tmp_path / "sensors.csv").write_text(REGISTRY)
+    detector = {"missing_data": {"after": "12 s", **config}}
+    given = {"of": "value", "by": ["sensor"], "with": detector, "sensors": str(tmp_path / "sensors.csv")}
+    return Detect.model_validate(given, context={"folders": ["/"]})
+
+
+def _told(step: Detect, rows: list[list[Row]], seed: int, end: int) -> list[tuple[str, str, str, int]]:
+    """Event, key, detector and second of each alarm event."""
+    random = np.random.default_rng(seed)
+    watcher = Watcher(step, SCHEMA, "rule")
+    shards = Shards(watcher, random)
+    found = []
+    for part, watermark in deliveries(rows, random):
+        shards.take(watcher.route(batch_of(part)))
+        if random.random() < 0.5:
+            found += shards.advance(0, watermark // SECOND * SECOND, end)
+    found += shards.advance(0, FOREVER, end)
+    told = [row for tag, batch in found if tag == "alarms" for row in batch.to_pylist()]
+    return sorted(
+        (row["event"], row["key"], row["detector"], (round(row["time"].timestamp() * SECOND) - START) // SECOND) for row in told
+    )
+
+
+def test_a_sensor_that_ought_to_speak_and_never_has_is_an_alarm_of_its_own(tmp_path: Path) -> None:
+    speaking = [("a", at, 1.0) for at in range(0, 40, 2)] + [("b", at, 1.0) for at in range(0, 40, 2)]
+    rows = rows_of([sorted([*speaking, ("ghost", 35, 1.0)], key=lambda row: row[1])])
+    for seed in range(5):
+        assert _told(_silence_of(tmp_path), rows, seed, START + 40 * SECOND) == [
+            ("clear", "sensor=ghost", "never_seen", 35),
+            ("raise", "sensor=ghost", "never_seen", 12),
+        ]
+
+
+def test_silence_of_the_whole_feed_is_one_alarm_and_none_of_its_sensors(tmp_path: Path) -> None:
+    spoken = [(sensor, at, 1.0) for at in (*range(0, 20, 2), *range(60, 90, 2)) for sensor in ("a", "b", "ghost")]
+    rows = rows_of([[row for row in spoken if row[0] != "b" or row[1] < 60]])
+    expected = [
+        ("clear", "feed", "feed_silence", 60),
+        ("raise", "feed", "feed_silence", 23),
+        # The feed came back at 60 and b did not: it has had its whole time again.
+        ("raise", "sensor=b", "missing_data", 72),
+    ]
+    for seed in range(10):
+        assert _told(_silence_of(tmp_path, feed_after="5 s"), rows, seed, START + 89 * SECOND) == expected
+
+
+@given(partitions, st.integers(0, 100), st.integers(0, 100), st.booleans())
+def test_the_three_silences_do_not_depend_on_the_runner(
+    tmp_path_factory: pytest.TempPathFactory, streams: Any, one: int, other: int, has_feed: bool
+) -> None:
+    rows = rows_of(streams)
+    step = _silence_of(tmp_path_factory.mktemp("registry"), **({"feed_after": "4 s"} if has_feed else {}))
+    told = _told(step, rows, one, _end(rows))
+    assert told == _told(step, rows, other, _end(rows))
+    for key in {key for _, key, _, _ in told}:
+        turns = [event for event, _ in sorted(((e, t) for e, k, _, t in told if k == key), key=lambda x: (x[1], x[0]))]
+        assert abs(turns.count("raise") - turns.count("clear") - 0.5) == 0.5
+
+
+def test_an_alarm_has_its_evidence() -> None:
+    step = Detect.model_validate(
+        {"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}, "alarm": {"raise_after": 2}, "lake": "air"}
+    )
+    watcher = Watcher(step, SCHEMA, "air/Limit")
+    ((_, part),) = watcher.route(batch_of(rows_of([[("o'x", 0, 75.0), ("o'x", 60, 80.0)]])[0])).by_shard
+    (alarm,) = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
+    assert alarm["message"] == "value of sensor=o'x was 80, expected below 50 for 1 min (score 1.6, alarm from 1)"
+    assert (alarm["partition"], alarm["offset"], alarm["state"]) == (0, 1, "unacknowledged")
+    assert len(alarm["rule_version"]) == 8
+    assert alarm["lake_query"].startswith("select * from air where sensor = 'o''x' and _event_time = timestamptz '")

@@ -63,11 +63,8 @@ def _run(detector: Detector, x: Floats, t: Floats, starts: Int64s) -> Floats:
 
 def raises(scores: Floats, t: Floats, clear_below: float) -> Int64s:
     """Readings at which an alarm is raised: at the line, once until the score has fallen under `clear_below`."""
-    size = len(scores)
-    what, begun, peaks = np.zeros(size, np.int64), np.zeros(size), np.zeros(size)
-    state = np.zeros((1, alarms.WIDTH))
-    bounds = np.array([0, size], np.int64)
-    alarms.alarm_events(scores, t * 1e6, bounds, state, 1, 1, 1, clear_below, np.zeros(0), what, begun, peaks)
+    bounds = np.array([0, len(scores)], np.int64)
+    what = alarms.follow(scores, t * 1e6, bounds, np.zeros((1, alarms.WIDTH)), clear_below=clear_below).events
     found: Int64s = np.flatnonzero(what == alarms.RAISE).astype(np.int64)
     return found
 

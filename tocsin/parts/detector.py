@@ -41,6 +41,14 @@ class Detector(Part):
         """Microseconds without a reading after which a sensor is missing; None: silence is not judged."""
         return self.silence
 
+    def feed_silence_after(self) -> int | None:
+        """Microseconds without a reading of any sensor after which the whole feed is silent; None: that is not judged."""
+        return None
+
+    def usual(self, time: float) -> str:
+        """What `expected` is at this time (seconds since 1970), where that is more than a number: "its usual Monday level"."""
+        return ""
+
     def expectation(self, expected: float) -> str:
         """What would have been normal, in words; `expected` is the second number that `step` gave, or NaN."""
         return "" if np.isnan(expected) else f"about {expected:.4g}"

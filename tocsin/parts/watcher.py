@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,41 +13,30 @@ from tocsin.columns.blocks import Block
 from tocsin.columns.contract import (
     BEGINNING,
     EVENT_TIME,
-    SYSTEM_FIELDS,
     WATERMARK,
     Floats,
     Int64s,
     micros,
     no_rows,
-    timestamps,
     traits,
 )
 from tocsin.columns.segments import arrival, segments
 from tocsin.columns.tallies import numbers
-from tocsin.parts.detect import ALARM_FIELDS, Detect, alarm_id
+from tocsin.parts.detect import Detect
 from tocsin.parts.detector import width_of
+from tocsin.parts.evidence import Evidence, Found
 from tocsin.parts.journal import Journal
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces, split_by_key
 from tocsin.parts.late import set_apart
+from tocsin.parts.silence import FEED_SILENCE, KINDS, NEVER, NEVER_SEEN, SENSOR, Feed, Outage, Silence, raise_at
+from tocsin.parts.tables import read_table
 
 # Readings are released in steps of event time, so that one timer serves many of them.
 RELEASE = 1_000_000
+PLACE = ("latitude", "longitude")
+"""Columns that say where a sensor is."""
 # Released rows that may stay in the log in any case.
 _SPENT = 4_000
-
-
-@dataclass(frozen=True)
-class _Events:
-    """Alarm events by position: which key (slot), what, when, and the numbers that explain it."""
-
-    slots: Int64s
-    what: Int64s
-    times: Int64s
-    starts: Int64s
-    peaks: Floats
-    scores: Floats
-    observed: Floats
-    expected: Floats
 
 
 class Watcher:
@@ -58,7 +46,6 @@ class Watcher:
 
     def __init__(self, step: Detect, schema: pa.Schema, rule: str = "") -> None:
         self.step = step
-        self.shards = step.shards
         self.detector = step.made()
         self.shard_schema = schema
         self.schema = step.output_schema(schema)
@@ -70,8 +57,16 @@ class Watcher:
         self.rule = step.rule or rule or f"{name}({step.of})"
         self.detector_name = name
         self.width = width_of(self.detector)
-        self.silence = self.detector.silence_after()
-        self.start = np.r_[np.array(self.detector.start_state(), np.float64), np.zeros(alarms.WIDTH), float(BEGINNING)]
+        self.has_place = set(PLACE) <= set(schema.names)
+        after, feed_after = self.detector.silence_after(), self.detector.feed_silence_after()
+        self.silence = None if after is None else Silence(after, feed_after)
+        # Who asks for all sensors together keeps them in one place.
+        self.shards = 1 if step.sensors is not None or feed_after is not None else step.shards
+        self.evidence = Evidence(step, self.detector, schema, self.rule, self._moment)
+        place = np.full(len(PLACE) if self.has_place else 0, np.nan)
+        start = np.array(self.detector.start_state(), np.float64)
+        # Detector, alarm, place, last heard of.
+        self.start = np.r_[start, np.zeros(alarms.WIDTH), place, float(BEGINNING)]
 
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard; rows behind their partition's watermark to `late`; revisions of aggregates are not judged."""
@@ -92,6 +87,12 @@ class Watcher:
     def _release_after(time: int) -> int:
         return (time // RELEASE + 1) * RELEASE
 
+    @staticmethod
+    def _moment(times: Int64s) -> Int64s:
+        """The last moment of the step of event time in which an alarm is given out: so it is never behind a watermark."""
+        moments: Int64s = (times // RELEASE + 1) * RELEASE - 1
+        return moments
+
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
@@ -107,17 +108,20 @@ class Watcher:
         ready, waiting = self._parted(log, journal.note, time)
         known = journal.block.keys.num_rows
         rows = pa.concat_batches(ready) if ready else no_rows(self.shard_schema)
-        outputs, changed = self._judge(journal.block, rows, time if time < FOREVER else end)
+        feed = Feed(**journal.note.get("feed", {}))
+        outputs, changed = self._judge(journal.block, rows, feed, time if time < FOREVER else end)
         left = sum(len(at) for _, at, _ in waiting)
         due = self._release_after(min(first for _, _, first in waiting)) if left else None
         if self.silence is not None:
-            due = self._earlier(due, self._next_silence(journal.block))
+            due = self._earlier(due, self._next_silence(journal.block, feed))
         if time >= FOREVER:
             return Advanced(outputs, [], due)
         kept = None
         if sum(batch.num_rows for batch in log) > max(2 * left, _SPENT if left else 0):
             kept = [batch.take(pa.array(at)) for batch, at, _ in waiting]
-        note = {"released": time, "seen": len(log if kept is None else kept)}
+        note: dict[str, Any] = {"released": time, "seen": len(log if kept is None else kept)}
+        if self.silence is not None:
+            note["feed"] = feed.as_note()
         pieces = journal.write(known, changed, note)
         memory["journal"] = journal
         return Advanced(outputs, pieces, due, log=kept)
@@ -142,30 +146,73 @@ class Watcher:
                 ready.append(rows.replace_schema_metadata(self.shard_schema.metadata))
         return ready, waiting
 
-    def _judge(self, block: Block, rows: pa.RecordBatch, horizon: int | None) -> tuple[list[tuple[str, pa.RecordBatch]], Int64s]:
+    def _judge(
+        self, block: Block, rows: pa.RecordBatch, feed: Feed, horizon: int | None
+    ) -> tuple[list[tuple[str, pa.RecordBatch]], Int64s]:
         """Outputs, and the slots of the block that are not as they were."""
         outputs: list[tuple[str, pa.RecordBatch]] = []
-        found: list[_Events] = []
+        found: list[Found] = []
         changed = [np.zeros(0, np.int64)]
+        base, outages = feed.base, list[Outage]()
+        judged = rows
         if rows.num_rows:
             keys = rows.select(self.step.by)
             slots = block.slots(keys, self.start)
             times = micros(rows.column(EVENT_TIME))
             run = segments(slots, times, *arrival(rows))
+            judged = rows.take(pa.array(run.order))
             x, when, slot = numbers(rows.column(self.step.of))[run.order], times[run.order], slots[run.order]
             states = np.ascontiguousarray(block.values[run.keys, : self.width])
             scores, expected = self.detector.score_many(x, when / 1e6, run.starts, states)
             block.values[run.keys, : self.width] = states
+            self._note_places(block, judged, run.starts, run.keys)
             changed.append(run.keys)
-            outputs.append(("output", self._scored(rows.take(pa.array(run.order)), scores)))
-            found.append(self._follow(block, slot, when, x, scores, expected))
+            outputs.append(("output", self._scored(judged, scores)))
+            if self.silence is not None:
+                told = feed.raised
+                changed.append(self._enrol(block, feed, bool((~np.isnan(x)).any())))
+                outages = self.silence.outages(feed, when[~np.isnan(x)])
+                base = base if base > BEGINNING else feed.base
+                found += self._feed_events(outages, told)
+            found.append(self._follow(block, slot, when, x, scores, expected, base, outages))
         if self.silence is not None and horizon is not None:
-            found.append(self._fall_silent(block, horizon))
-            changed.append(found[-1].slots)
-        events = self._alarm_rows(block, found)
+            found += self._fall_silent(block, feed, horizon, base, outages)
+            changed += [one.slots for one in found[-2:]]
+        places = block.values[:, -3:-1] if self.has_place else None
+        events = self.evidence.rows(block.keys, places, judged, found)
         if events is not None:
             outputs.append(("alarms", events))
-        return outputs, np.unique(np.concatenate(changed))
+        touched = np.unique(np.concatenate(changed))
+        return outputs, touched[touched >= 0]
+
+    def _note_places(self, block: Block, judged: pa.RecordBatch, starts: Int64s, slots: Int64s) -> None:
+        """Where each sensor's last row says that it is."""
+        if self.has_place:
+            last = judged.take(pa.array(starts[1:] - 1))
+            for column, name in zip((-3, -2), PLACE, strict=True):
+                here = numbers(last.column(name))
+                block.values[slots, column] = np.where(np.isnan(here), block.values[slots, column], here)
+
+    def _enrol(self, block: Block, feed: Feed, speaks: bool) -> Int64s:
+        """With the first reading of all, the sensors that ought to speak and have not yet. Gives their slots."""
+        if self.step.sensors is None or feed.base > BEGINNING or not speaks:
+            return np.zeros(0, np.int64)
+        table = read_table(self.step.sensors).select(self.step.by).cast(self.key_schema).combine_chunks()
+        slots = np.unique(block.slots(table.to_batches()[0], self.start)) if table.num_rows else np.zeros(0, np.int64)
+        new: Int64s = slots[block.values[slots, -1] == BEGINNING]
+        block.values[new, -1] = NEVER
+        return new
+
+    def _feed_events(self, outages: list[Outage], told: int) -> list[Found]:
+        """The silences of the feed that have ended. told: when the last of which somebody knows began."""
+        none = np.array([-1])
+        found = []
+        for outage in outages:
+            start, end = np.array([outage.start]), np.array([outage.end])
+            if outage.start != told:
+                found.append(Found.of_silence([KINDS[FEED_SILENCE]], none, alarms.RAISE, start, start))
+            found.append(Found.of_silence([KINDS[FEED_SILENCE]], none, alarms.CLEAR, end, start))
+        return found
 
     def _scored(self, rows: pa.RecordBatch, scores: Floats) -> pa.RecordBatch:
         at = self.schema.get_field_index(self.step.score)
@@ -173,115 +220,84 @@ class Watcher:
         added = rows.add_column(at, self.schema.field(at), column)
         return pa.RecordBatch.from_arrays(added.columns, schema=self.schema)
 
-    def _follow(self, block: Block, slots: Int64s, times: Int64s, x: Floats, scores: Floats, expected: Floats) -> _Events:
+    def _follow(
+        self, block: Block, slots: Int64s, times: Int64s, x: Floats, scores: Floats, expected: Floats, base: int,
+        outages: list[Outage],
+    ) -> Found:  # fmt: skip
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
         rule = self.step.alarm
-        raise_after, within, clear_after = rule.raise_after, rule.within or rule.raise_after, rule.clear_after
-        clear_below = rule.clear_below or self.detector.clear_below
-        if self.silence is not None:
-            raise_after = within = clear_after = 1
-            slots, times, x, scores, expected = self._with_gaps(block, slots, times, x, scores, expected)
+        rows, kinds = np.arange(len(slots)), np.zeros(len(slots), np.int64)
+        if self.silence is None:
+            delays: dict[str, Any] = {
+                "raise_after": rule.raise_after, "within": rule.within, "raise_for": rule.raise_for,
+                "clear_after": rule.clear_after, "clear_for": rule.clear_for,
+                "clear_below": rule.clear_below or self.detector.clear_below, "levels": rule.levels(),
+            }  # fmt: skip
+        else:
+            delays = {}
+            here = np.flatnonzero(~np.isnan(x))
+            columns = self._with_gaps(block, self.silence, slots[here], times[here], base, outages)
+            slots, times, rows, kinds, gaps = columns
+            nan = np.full(len(rows), np.nan)
+            put = here[rows]
+            x, scores, expected = (
+                np.where(gaps, nan, x[put]),
+                np.where(gaps, 1.0, scores[put]),
+                np.where(gaps, nan, expected[put]),
+            )
+            rows = np.where(gaps, -1, put)
         starts = np.flatnonzero(np.r_[np.ones(min(len(slots), 1), bool), slots[1:] != slots[:-1]])
         bounds = np.r_[starts, len(slots)].astype(np.int64)
         owners = slots[starts]
         states = np.ascontiguousarray(block.values[owners, self.width : self.width + alarms.WIDTH])
-        what = np.zeros(len(slots), np.int64)
-        begun, peaks = np.zeros(len(slots)), np.zeros(len(slots))
-        alarms.alarm_events(
-            scores, times.astype(np.float64), bounds, states, raise_after, within, clear_after, clear_below, rule.levels(), what,
-            begun, peaks,
-        )  # fmt: skip
+        lives = alarms.follow(scores, times.astype(np.float64), bounds, states, **delays)
         block.values[owners, self.width : self.width + alarms.WIDTH] = states
-        at = np.flatnonzero(what)
-        return _Events(slots[at], what[at], times[at], begun[at].astype(np.int64), peaks[at], scores[at], x[at], expected[at])
+        at = np.flatnonzero(lives.events)
+        return Found(
+            [KINDS[kind] or self.detector_name for kind in kinds[at]], slots[at], lives.events[at], times[at],
+            lives.starts[at].astype(np.int64), lives.peaks[at], lives.levels[at], scores[at], x[at], expected[at], rows[at],
+        )  # fmt: skip
 
-    def _with_gaps(self, block: Block, slots: Any, times: Any, x: Any, scores: Any, expected: Any) -> Any:
-        """Rows that hold a value, with one row of score 1 put in at the moment at which each gap became silence."""
-        assert self.silence is not None
-        here = ~np.isnan(x)
-        slots, times, x, scores, expected = (column[here] for column in (slots, times, x, scores, expected))
+    def _with_gaps(
+        self, block: Block, silence: Silence, slots: Int64s, times: Int64s, base: int, outages: list[Outage]
+    ) -> tuple[Int64s, Int64s, Int64s, Int64s, Any]:
+        """Slots, times, row numbers and kinds of rows that hold a value, with a row put in where each gap became silence."""
+        rows = np.arange(len(slots))
         if not len(slots):
-            return slots, times, x, scores, expected
+            return slots, times, rows, rows, np.zeros(0, bool)
         first = np.r_[True, slots[1:] != slots[:-1]]
         last_seen = block.values[:, -1]
         before = np.where(first, last_seen[slots], np.r_[0, times[:-1]].astype(np.float64))
-        known = before > BEGINNING
-        gaps = np.flatnonzero(known & (times > before + self.silence))
-        moments = (before[gaps] + self.silence).astype(np.int64)
-        ends = np.r_[np.flatnonzero(first)[1:], len(slots)] - 1
-        last_seen[slots[ends]] = np.maximum(last_seen[slots[ends]], times[ends])
-        put = (np.insert(slots, gaps, slots[gaps]), np.insert(times, gaps, moments))
-        nans, ones = np.full(len(gaps), np.nan), np.ones(len(gaps))
-        return *put, np.insert(x, gaps, nans), np.insert(scores, gaps, ones), np.insert(expected, gaps, nans)
+        kinds = np.where(before == NEVER, NEVER_SEEN, SENSOR)
+        gaps, moments = silence.gaps(before, times, base, outages)
+        last_seen[slots[np.r_[np.flatnonzero(first)[1:], len(slots)] - 1]] = times[
+            np.r_[np.flatnonzero(first)[1:], len(slots)] - 1
+        ]
+        put = [np.insert(column, gaps, column[gaps]) for column in (slots, rows, kinds)]
+        is_gap = np.insert(np.zeros(len(slots), bool), gaps, True)
+        return put[0], np.insert(times, gaps, moments), put[1], put[2], is_gap
 
-    def _fall_silent(self, block: Block, horizon: int) -> _Events:
-        """Keys whose last reading is too long ago at `horizon` and that no alarm tells of yet."""
+    def _fall_silent(self, block: Block, feed: Feed, horizon: int, base: int, outages: list[Outage]) -> list[Found]:
+        """The feed, and the sensors whose last reading is too long ago at `horizon`, and that no alarm tells of yet."""
         assert self.silence is not None
-        last_seen, raised = block.values[:, -1], block.values[:, self.width + alarms.RAISED]
-        at = np.flatnonzero((last_seen > BEGINNING) & (last_seen + self.silence < horizon) & (raised == 0.0))
-        moments = (last_seen[at] + self.silence).astype(np.int64)
-        state = block.values[:, self.width :]
-        state[at, alarms.RAISED], state[at, alarms.ABOVE] = 1.0, 1.0
-        state[at, alarms.START] = state[at, alarms.FIRST_ABOVE] = moments
-        state[at, alarms.PEAK] = state[at, alarms.REPORTED] = 1.0
-        ones, nans = np.ones(len(at)), np.full(len(at), np.nan)
-        return _Events(at, np.full(len(at), alarms.RAISE), moments, moments, ones, ones, nans, nans)
+        found = []
+        start = self.silence.starts_silent(feed, horizon)
+        if start is not None:
+            moment = np.array([start])
+            found.append(Found.of_silence([KINDS[FEED_SILENCE]], np.array([-1]), alarms.RAISE, moment, moment))
+        states = block.values[:, self.width : self.width + alarms.WIDTH]
+        slots, moments = self.silence.silent(block.values[:, -1], states[:, alarms.RAISED], feed, horizon, base, outages)
+        raise_at(states, slots, moments)
+        never = block.values[slots, -1] == NEVER
+        kinds = [KINDS[NEVER_SEEN] if one else self.detector_name for one in never]
+        found.append(Found.of_silence(kinds, slots, alarms.RAISE, moments, moments))
+        return found
 
-    def _next_silence(self, block: Block) -> int | None:
+    def _next_silence(self, block: Block, feed: Feed) -> int | None:
         assert self.silence is not None
-        last_seen, raised = block.values[:, -1], block.values[:, self.width + alarms.RAISED]
-        open_ = last_seen[(last_seen > BEGINNING) & (raised == 0.0)]
-        return self._release_after(int(open_.min()) + self.silence) if len(open_) else None
+        moment = self.silence.next(block.values[:, -1], block.values[:, self.width + alarms.RAISED], feed)
+        return None if moment is None else self._release_after(moment)
 
     @staticmethod
     def _earlier(one: int | None, other: int | None) -> int | None:
         return min((time for time in (one, other) if time is not None), default=None)
-
-    def _alarm_rows(self, block: Block, found: list[_Events]) -> pa.RecordBatch | None:
-        """Alarm events as rows, in the order of (time, key). Alarms are few: each is written out on its own."""
-        rows = [self._alarm(block, events, at) for events in found for at in range(len(events.slots))]
-        if not rows:
-            return None
-        rows.sort(key=lambda row: (row["time"], row["key"], row["event"] != "raise"))
-        columns = [pa.array([row[field.name] for row in rows], field.type) for field in ALARM_FIELDS]
-        # The last moment of the step of event time in which the alarm is given out: so it is never behind a watermark.
-        moments = [self._release_after(row["time"] - int(self.is_aggregated)) - 1 for row in rows]
-        times = timestamps(np.array(moments, np.int64))
-        empty = [pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]]
-        return pa.RecordBatch.from_arrays([*columns, times, *empty], schema=self.alarm_schema)
-
-    def _alarm(self, block: Block, events: _Events, at: int) -> dict[str, Any]:
-        slot = int(events.slots[at])
-        labels = [(name, block.keys.column(i)[slot].as_py()) for i, name in enumerate(self.step.by)]
-        key = ",".join(f"{name}={value}" for name, value in labels)
-        event = alarms.EVENTS[int(events.what[at])]
-        observed, score = float(events.observed[at]), float(events.scores[at])
-        expected = self.detector.expectation(float(events.expected[at]))
-        # A window's event time is its last microsecond; its result is known, and its alarm begins, at its end.
-        shown = int(self.is_aggregated)
-        started = int(events.starts[at]) + shown
-        return {
-            "alarm_id": alarm_id(self.rule, labels, started),
-            "event": event,
-            "rule": self.rule,
-            "detector": self.detector_name,
-            "severity": self.step.alarm.severity_at(float(events.peaks[at])),
-            "key": key,
-            "labels": [(name, str(value)) for name, value in labels],
-            "time": int(events.times[at]) + shown,
-            "started_at": started,
-            "of": self.step.of,
-            "observed": None if np.isnan(observed) else observed,
-            "expected": expected,
-            "score": score,
-            "peak_score": float(events.peaks[at]),
-            "message": self._sentence(event, key, observed, expected, score),
-        }
-
-    def _sentence(self, event: str, key: str, observed: float, expected: str, score: float) -> str:
-        seen = "nothing" if np.isnan(observed) else f"{observed:.4g}"
-        normal = f", expected {expected}" if expected else ""
-        if event == "clear":
-            return f"{self.step.of} of {key} is normal again: {seen}{normal}"
-        grade = "" if np.isnan(observed) else f" (score {score:.3g}, alarm from 1)"
-        return f"{self.step.of} of {key} was {seen}{normal}{grade}"

@@ -9,12 +9,15 @@ import pyarrow as pa
 from tocsin.api import (
     ALARM_FIELDS,
     EVENT_TIME,
+    OFFSET,
+    PARTITION,
     SYSTEM_FIELDS,
     Collector,
     Fault,
     Outcome,
     Param,
     Transform,
+    alarm_columns,
     alarm_id,
     check_condition,
     kind_of,
@@ -22,6 +25,7 @@ from tocsin.api import (
     micros,
     need_columns,
     rows_where,
+    traits,
     unknown_column,
     with_traits,
 )
@@ -68,6 +72,7 @@ class Alert(Transform):
         columns = {
             "alarm_id": [alarm_id(self.rule, list(one), time) for one, time in zip(labels, times, strict=True)],
             "event": ["raise"] * count,
+            "state": ["unacknowledged"] * count,
             "rule": [self.rule] * count,
             "detector": ["alert"] * count,
             "severity": [self.severity] * count,
@@ -80,11 +85,14 @@ class Alert(Transform):
             "expected": [""] * count,
             "score": [1.0] * count,
             "peak_score": [1.0] * count,
+            "topic": [traits(batch.schema).topic or None] * count,
+            "partition": found.column(PARTITION),
+            "offset": found.column(OFFSET),
             "message": [f"{self.of} of {key} was {value}: {self.when}" for key, value in zip(keys, seen, strict=True)],
         }
-        kinds = {name: schema.field(name).type for name in columns}
-        made = [column if isinstance(column, pa.Array) else pa.array(column, kinds[name]) for name, column in columns.items()]
         system = [found.column(field.name) for field in SYSTEM_FIELDS]
-        return Outcome(pa.RecordBatch.from_arrays([*made, *system], schema=schema), filtered=batch.num_rows - count)
+        return Outcome(
+            pa.RecordBatch.from_arrays([*alarm_columns(columns, count), *system], schema=schema), filtered=batch.num_rows - count
+        )
 
     examples = [({"when": "value > 10", "by": ["sensor_id"], "rule": "high"}, [5.0, 15.0, None], [15.0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from tocsin.api import Detector, Floats, Param, Recurrence, State
@@ -62,5 +63,9 @@ class Seasonal(Detector):
             float(self.bins), period, self.offset * 3600, self.threshold, float(self.warm_up), float(self.memory),
             self.smallest_deviation,
         )  # fmt: skip
+
+    def usual(self, time: float) -> str:
+        local = datetime.fromtimestamp(time + self.offset * 3600, UTC)
+        return f"its usual {local:%A} {local:%H:%M} level" if self.period == "week" else f"its usual {local:%H:%M} level"
 
     examples = [({"bins": 1}, [5.0, 5.0, 9.0], [0.0, 0.0, 0.0])]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.api import DataFile, Fault, Outcome, Param, Transform, user_columns
+from tocsin.api import DataFile, Fault, Outcome, Param, Transform, read_table, user_columns
 
 
 class Enrich(Transform):
@@ -24,7 +23,7 @@ class Enrich(Transform):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         try:
-            table = _read(self.table)
+            table = read_table(self.table)
         except (OSError, pa.ArrowInvalid) as error:
             raise Fault(f"cannot read the table: {error}", "table") from None
         for at, name in enumerate(self.by):
@@ -49,7 +48,7 @@ class Enrich(Transform):
         return [name for name in table.schema.names if name not in schema.names]
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
-        table = _read(self.table)
+        table = read_table(self.table)
         row = self._rows(batch, table)
         kept = batch
         if self.unknown == "filter":
@@ -79,14 +78,3 @@ def _joined(columns: list[Any]) -> Any:
     texts = [column.cast(pa.string()) for column in columns]
     lengths = [pc.utf8_length(text).cast(pa.string()) for text in texts]
     return pc.binary_join_element_wise(*lengths, *texts, "|")
-
-
-@cache
-def _read(path: str) -> pa.Table:
-    if path.endswith(".parquet"):
-        from pyarrow import parquet
-
-        return parquet.read_table(path)
-    from pyarrow import csv
-
-    return csv.read_csv(path)

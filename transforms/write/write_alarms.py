@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 from tocsin.api import Kafka, Param, Producer, Sink, Transactions
 
 _SECOND = 1_000_000
-_STATUS = {"raise": "open", "update": "open", "clear": "closed"}
+_CLOSING = ("clear", "withdraw")
 
 
 class WriteAlarms(Sink):
@@ -72,21 +72,23 @@ def headers(row: dict[str, Any]) -> list[tuple[str, bytes]]:
 
 def body(row: dict[str, Any]) -> bytes:
     """The alarm event as an Alert of Smart Data Models, with what was seen, what was expected and why."""
-    alert = {
+    alert: dict[str, Any] = {
         "id": f"urn:ngsi-ld:Alert:{row['alarm_id']}",
         "type": "Alert",
         "category": "anomaly",
         "subCategory": row["detector"],
         "severity": row["severity"],
-        "status": _STATUS[row["event"]],
+        "status": "closed" if row["event"] in _CLOSING else "open",
         "description": row["message"],
         "dateIssued": _text(row["time"]),
         "validFrom": _text(row["started_at"]),
-        "validTo": _text(row["time"]) if row["event"] == "clear" else None,
+        "validTo": _text(row["time"]) if row["event"] in _CLOSING else None,
         "alertSource": f"urn:ngsi-ld:Device:{row['key']}",
         "data": {
             "event": row["event"],
+            "state": row["state"],
             "rule": row["rule"],
+            "ruleVersion": row["rule_version"],
             "labels": dict(row["labels"] or []),
             "of": row["of"],
             "observed": _finite(row["observed"]),
@@ -95,7 +97,21 @@ def body(row: dict[str, Any]) -> bytes:
             "peakScore": _finite(row["peak_score"]),
         },
     }
+    if row["latitude"] is not None and row["longitude"] is not None:
+        alert["location"] = {"type": "Point", "coordinates": [row["longitude"], row["latitude"]]}
+    alert["data"] |= {name: value for name, value in _evidence(row).items() if value is not None}
     return json.dumps({name: value for name, value in alert.items() if value is not None}, ensure_ascii=False).encode()
+
+
+def _evidence(row: dict[str, Any]) -> dict[str, Any]:
+    """Where the rows behind the event are, as far as it is known."""
+    window = None
+    if row["window_start"] is not None:
+        window = {"start": _text(row["window_start"]), "end": _text(row["window_end"])}
+    source = None
+    if row["offset"] is not None:
+        source = {"topic": row["topic"], "partition": row["partition"], "offset": row["offset"]}
+    return {"window": window, "source": source, "lakeQuery": row["lake_query"], "reason": row["reason"]}
 
 
 def _finite(value: float | None) -> float | str | None:
