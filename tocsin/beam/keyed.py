@@ -149,6 +149,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         self.coder = BatchCoder(keyed.shard_schema)
         # Each stateful step upstream holds its output back by up to a millisecond more.
         self.hold = traits(keyed.shard_schema).stage * MILLISECOND
+        self.inputs = traits(keyed.shard_schema).inputs
 
     def setup(self) -> None:
         self.counter = StepCounter(self.step)
@@ -242,22 +243,21 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
 
     @staticmethod
     def _note_end(end: EndOfInput, ends: Any) -> None:
-        known = json.loads(ends.read() or '{"of": 0, "parts": {}}')
-        known["of"] = end.of
-        known["parts"][end.part] = end.watermark
+        known = json.loads(ends.read() or "{}")
+        group = known.setdefault(end.group, {"of": end.of, "parts": {}})
+        group["parts"][end.part] = end.watermark
         ends.write(json.dumps(known))
 
-    @staticmethod
-    def _ended(ends: Any) -> bool:
+    def _ended(self, ends: Any) -> bool:
         text = ends.read()
         if not text:
             return False
-        known = json.loads(text)
-        return len(known["parts"]) >= int(known["of"])
+        groups = json.loads(text).values()
+        return len(groups) >= self.inputs and all(len(group["parts"]) >= int(group["of"]) for group in groups)
 
     @staticmethod
     def _end(ends: Any) -> int | None:
-        reached = [w for w in json.loads(ends.read())["parts"].values() if w is not None]
+        reached = [w for group in json.loads(ends.read()).values() for w in group["parts"].values() if w is not None]
         return min(reached) if reached else None
 
 

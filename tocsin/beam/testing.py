@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from tocsin.beam.reading import Read
 from tocsin.beam.running import local_pipeline, told_in_a_sentence
+from tocsin.beam.uniting import Unite
 from tocsin.beam.yaml_adapter import Outputs, step_of
 from tocsin.columns.contract import BEGINNING
 from tocsin.parts.part import Param
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Fetched, Source, Split
 from tocsin.spec.job import Job
-from tocsin.spec.lower import lower
+from tocsin.spec.lower import INPUTS, lower
 from tocsin.spec.tables import Mismatch, compare, rows_of
 
 # Beam's local runner keeps the worker in this process, so what a test collects is here.
@@ -99,12 +100,14 @@ def _expand(pipeline: Any, job: Job, test: dict[str, Any], watched: list[str]) -
         if isinstance(step.part, Sink):
             continue
         if isinstance(step.part, Source):
-            given = _given(step.part, rows_of(test["given"].get(step.name, [])))
-            outputs[step.name] = Outputs(pipeline | step.name >> Read(given, step.name), step.aliases)
+            rows = _given(step.part, rows_of(test["given"].get(step.name, [])))
+            outputs[step.name] = Outputs(pipeline | step.name >> Read(rows, step.name), step.aliases)
             continue
-        assert step.input is not None
-        source, output = step.input
-        collection = outputs[source][output]
+        given = [outputs[source][output] for _, (source, output) in step.sources()]
+        collection = given[0]
+        if step.is_united:
+            sides = [side for side, _ in step.sources()]
+            collection = dict(enumerate(given)) | f"{step.name}{INPUTS}" >> Unite(sides)
         outputs[step.name] = collection | step.name >> step_of(step.type, lowered[step.name]["config"])
     for name in watched:
         step_name, _, output = name.partition(".")

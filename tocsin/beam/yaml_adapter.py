@@ -19,10 +19,13 @@ from tocsin.beam.keyed import Keyed
 from tocsin.beam.reading import Read
 from tocsin.beam.rows import ToBatches, ToRows
 from tocsin.beam.stateless import Apply, Write
+from tocsin.beam.uniting import Unite
 from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.annunciator import Annunciator
 from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
 from tocsin.parts.finder import load, step_types
+from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
 from tocsin.parts.units import Units
@@ -86,6 +89,8 @@ class _Step(beam.PTransform):  # type: ignore[misc]
             return Outputs(collection | Keyed(Windower(part, schema), self.step), self._aliases)
         if isinstance(part, Detect):
             return Outputs(collection | Keyed(Watcher(part, schema, self.rule), self.step), self._aliases)
+        if isinstance(part, ManageAlarms):
+            return Outputs(collection | Keyed(Annunciator(part, schema), self.step), self._aliases)
         if isinstance(part, Deduplicate):
             return Outputs(collection | Keyed(Deduplicator(part, schema), self.step), self._aliases)
         return Outputs(collection | Apply(part, self.step), self._aliases)
@@ -135,7 +140,7 @@ class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
         sources = [name for name, location in step_types().items() if location.folder == "read"]
         rows = {"ToRows": ToRows, "ToBatches": ToBatches}
         ours = {f"{OURS}{name}": factory for name, factory in factories().items() if name not in rows}
-        super().__init__({**ours, **rows}, no_input_transforms=[f"{OURS}{name}" for name in sources])
+        super().__init__({**ours, **rows, f"{OURS}Unite": Unite}, no_input_transforms=[f"{OURS}{name}" for name in sources])
 
 
 def expand(pipeline: Any, specification: dict[str, Any]) -> Any:

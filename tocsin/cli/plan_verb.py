@@ -11,7 +11,8 @@ from tocsin.columns.contract import user_columns
 from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
-from tocsin.parts.detector import width_of
+from tocsin.parts.manage_alarms import ManageAlarms
+from tocsin.parts.watcher import Watcher
 from tocsin.spec.check import check_file
 from tocsin.spec.job import Job, Step
 from tocsin.spec.state import changes, state_of
@@ -79,11 +80,16 @@ def _running_state(job: Job, flink: str | None) -> dict[str, dict[str, Any]]:
     return state
 
 
+def _input(name: str, one: tuple[str, str]) -> str:
+    text = ".".join(one).removesuffix(".output")
+    return f"{name}: {text}" if name else text
+
+
 def _described(step: Step) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": step.name,
         "type": step.type,
-        "input": ".".join(step.input).removesuffix(".output") if step.input else None,
+        "input": ", ".join(_input(name, one) for name, one in step.sources()) or None,
         "outputs": {
             name: {} if schema is None else {c: str(schema.field(c).type) for c in user_columns(schema)}
             for name, schema in step.outputs.items()
@@ -93,8 +99,10 @@ def _described(step: Step) -> dict[str, Any]:
     if isinstance(part, Aggregate):
         found |= {"keys": ", ".join(part.by) or "none", "shards": part.shards, "state": "partial results of open windows"}
     if isinstance(part, Detect):
-        size = 8 * (width_of(part.made()) + 8)
+        size = 8 * len(Watcher(part, step.schema).start) if step.schema is not None else 0
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": f"{size} bytes a key, and rows not yet in order"}
+    if isinstance(part, ManageAlarms):
+        found |= {"keys": "rule, key", "shards": 1, "state": "alarms that stand, are kept quiet or wait for an acknowledgement"}
     if isinstance(part, Deduplicate):
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "16 bytes a reading remembered"}
     return found

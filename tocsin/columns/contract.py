@@ -63,6 +63,7 @@ class Traits:
     stage: int = 0
     keys: tuple[str, ...] = ()
     aggregated: bool = False
+    inputs: int = 1
 
 
 def traits(schema: pa.Schema) -> Traits:
@@ -98,6 +99,7 @@ def readings_schema(fields: list[pa.Field], *, topic: str, allowed_lateness: int
 @dataclass(frozen=True)
 class EndOfInput:
     """A bounded input has ended: one marker from each of `of` parts, with the watermark that part reached.
+    Where inputs were united, `group` says which of them.
 
     The end of a bounded input is not silence: nothing after the smallest watermark may be called missing.
     watermark: microseconds, or None for a part without rows.
@@ -106,6 +108,7 @@ class EndOfInput:
     part: str
     of: int
     watermark: int | None
+    group: str = ""
 
 
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:

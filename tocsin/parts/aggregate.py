@@ -77,4 +77,4 @@ class Aggregate(Part):
             *SYSTEM_FIELDS,
         ]
         stage = traits(schema).stage + 1
-        return with_traits(like(schema, fields), stage=stage, keys=tuple(self.by), aggregated=True)
+        return with_traits(like(schema, fields), stage=stage, keys=tuple(self.by), aggregated=True, inputs=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.columns.blocks import from_ipc, to_ipc
-from tocsin.columns.contract import EVENT_TIME, WATERMARK, Int64s, micros, traits
+from tocsin.columns.contract import EVENT_TIME, WATERMARK, Int64s, micros, traits, with_traits
 from tocsin.columns.groups import Hashes, group_ids, hash_rows
 from tocsin.columns.key_index import KeyIndex
 from tocsin.columns.segments import arrival
@@ -35,7 +35,7 @@ class Deduplicate(Part):
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The input's schema. Raises Fault."""
         need_columns(self.by, schema, "by")
-        return schema
+        return with_traits(schema, inputs=1)
 
 
 class Deduplicator:

@@ -85,7 +85,7 @@ class Detect(Part):
         collector.done()
         fields = list(schema)
         fields.insert(len(user_columns(schema)), pa.field(self.score, pa.float64()))
-        return with_traits(like(schema, fields), stage=traits(schema).stage + 1)
+        return with_traits(like(schema, fields), stage=traits(schema).stage + 1, inputs=1)
 
     def _check_sensors(self) -> None:
         if self.sensors is None:
@@ -103,4 +103,4 @@ class Detect(Part):
     def alarm_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the alarm events."""
         rows = like(schema, [*ALARM_FIELDS, *SYSTEM_FIELDS])
-        return with_traits(rows, stage=traits(schema).stage + 1, keys=("alarm_id", "event", "time"), aggregated=False)
+        return with_traits(rows, stage=traits(schema).stage + 1, keys=("alarm_id", "event", "time"), aggregated=False, inputs=1)

@@ -13,16 +13,23 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.finder import UnknownPart, load, step_types
+from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Fault, Faults, Part
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS_SCHEMA, Source
 from tocsin.parts.transform import Transform
+from tocsin.parts.union import united_schema
 from tocsin.spec.document import Document, read_document
 from tocsin.spec.grammar import Written, near, options_of, steps_of
 from tocsin.spec.job import Job, Step
 from tocsin.spec.problems import JobError, Problem
 
-FRAMEWORK_PARTS: dict[str, type[Part]] = {"Aggregate": Aggregate, "Detect": Detect, "Deduplicate": Deduplicate}
+FRAMEWORK_PARTS: dict[str, type[Part]] = {
+    "Aggregate": Aggregate,
+    "Detect": Detect,
+    "Deduplicate": Deduplicate,
+    "ManageAlarms": ManageAlarms,
+}
 
 _PASS_THROUGH = ("Validate", "Filter", "Deduplicate")
 
@@ -99,21 +106,61 @@ class _Checker:
         part, aliases = self._part(written)
         location = step_types().get(written.type)
         if location is not None and location.folder == "read":
-            if written.input is not None:
+            if written.inputs:
                 self.document.problem(f"{written.type} is a source and takes no input", (*written.path, "input"))
-            return self._finish(written, part, None, None, aliases)
-        if written.input is None:
+            return self._finish(written, part, {}, None, aliases)
+        if not written.inputs:
             self.document.problem(f"{written.type} needs an `input`: the name of a step", written.path)
             return None
-        found = self._input(written)
+        found = self._inputs(written)
         if found is None:
             return None
-        name, output, schema = found
-        return self._finish(written, part, (name, output), schema, aliases)
+        sources, schema = found
+        return self._finish(written, part, sources, schema, aliases)
 
-    def _input(self, written: Written) -> tuple[str, str, pa.Schema | None] | None:
-        assert written.input is not None
-        name, _, output = written.input.partition(".")
+    def _inputs(self, written: Written) -> tuple[dict[str, list[tuple[str, str]]], pa.Schema | None] | None:
+        """Where all inputs come from, and the schema of them together."""
+        path = (*written.path, "input")
+        sides = self._sides(written)
+        for name in written.inputs:
+            if sides is not None and name not in sides:
+                self.document.problem(_sides_wanted(written.type, sides), path)
+                return None
+        found = {name: [self._input(written, one) for one in listed] for name, listed in written.inputs.items()}
+        sources: dict[str, list[tuple[str, str]]] = {}
+        schemas: list[tuple[str, pa.Schema]] = []
+        for name, ones in found.items():
+            for one in ones:
+                if one is None:
+                    return None
+                sources.setdefault(name, []).append((one[0], one[1]))
+                if one[2] is not None:
+                    schemas.append((name, one[2]))
+        count = sum(map(len, sources.values()))
+        if count == 1 and "" in sources:
+            return sources, schemas[0][1] if schemas else None
+        if len(schemas) < count:
+            self.document.problem("several inputs need known columns; put them before stock Beam transforms", path)
+            return None
+        try:
+            return sources, united_schema(schemas)
+        except ValueError as error:
+            self.document.problem(str(error), path)
+            return None
+
+    def _sides(self, written: Written) -> dict[str, bool] | None:
+        """The names of a step's inputs and whether it needs them; None where nothing is known of it."""
+        kind = FRAMEWORK_PARTS.get(written.type)
+        if kind is None and written.type not in step_types():
+            return None
+        sides: dict[str, bool] = getattr(kind, "sides", {}) or {"": True}
+        missing = [name for name, needed in sides.items() if needed and name not in written.inputs]
+        if missing and "" not in written.inputs:
+            self.document.problem(_sides_wanted(written.type, sides), (*written.path, "input"))
+        return sides
+
+    def _input(self, written: Written, text: str) -> tuple[str, str, pa.Schema | None] | None:
+        name, _, output = text.partition(".")
         path = (*written.path, "input")
         if name not in self.written:
             names = [n for n in self.written if n != written.name]
@@ -187,7 +234,7 @@ class _Checker:
         self,
         written: Written,
         part: Part | None,
-        source: tuple[str, str] | None,
+        sources: dict[str, list[tuple[str, str]]],
         schema: pa.Schema | None,
         aliases: dict[str, str],
     ) -> Step | None:
@@ -195,7 +242,7 @@ class _Checker:
         try:
             if part is not None or not known:
                 outputs = self._outputs(written, part, schema)
-                return Step(written.name, written.type, written.path, written.config, part, source, outputs, aliases)
+                return Step(written.name, written.type, written.path, written.config, part, sources, schema, outputs, aliases)
         except Faults as faults:
             for fault in faults.faults:
                 self._fault(written, fault)
@@ -207,7 +254,7 @@ class _Checker:
             return None
         # The job is refused; its columns are still known, so that what follows can be checked in the same pass.
         passed: dict[str, pa.Schema | None] = {"output": schema, "late": schema, "rejects": REJECTS_SCHEMA}
-        return Step(written.name, written.type, written.path, written.config, None, source, passed, aliases)
+        return Step(written.name, written.type, written.path, written.config, None, sources, schema, passed, aliases)
 
     def _fault(self, written: Written, fault: Fault) -> None:
         self.document.problem(str(fault), (*written.path, "config", *fault.path), at=fault.at)
@@ -229,6 +276,8 @@ class _Checker:
             return {"output": part.output_schema(schema), "alarms": part.alarm_schema(schema), "late": schema}
         if isinstance(part, Deduplicate):
             return {"output": part.output_schema(schema), "late": schema}
+        if isinstance(part, ManageAlarms):
+            return dict(part.output_schemas(schema))
         assert isinstance(part, Transform)
         outputs: dict[str, pa.Schema | None] = {"output": part.output_schema(schema)}
         return {**outputs, "rejects": REJECTS_SCHEMA} if part.rejects else outputs
@@ -239,12 +288,19 @@ class _Checker:
 
     def _warn_of_unused(self) -> None:
         """Rejected and late rows that go nowhere are counted, but cannot be looked at."""
-        used = {step.input for step in self.done.values()}
+        used = {one for step in self.done.values() for _, one in step.sources()}
         for step in self.done.values():
             if isinstance(step.part, Sink) or step.part is None:
                 continue
             if "rejects" in step.outputs and (step.name, "rejects") not in used:
                 self._warn(f"{step.name}.rejects goes nowhere: rejected rows are counted, not kept", self.written[step.name])
+
+
+def _sides_wanted(kind: str, sides: dict[str, bool]) -> str:
+    if list(sides) == [""]:
+        return f"{kind} takes one input, or a list of inputs with the same columns"
+    needed = ", ".join(f"`{name}`" + ("" if must else " (optional)") for name, must in sides.items())
+    return f"{kind} takes inputs by name: {needed}"
 
 
 def _is_tag(step: object) -> bool:

@@ -10,7 +10,7 @@ from tocsin.spec.document import Document, Path
 
 # Stock Beam YAML transforms that may stand behind ToRows in a job that is not trusted: they run no code of the job's.
 STOCK = ("MapToFields", "Explode", "Combine", "LogForTesting", "AssertEqual")
-FRAMEWORK = ("Aggregate", "Detect", "Deduplicate", "ToRows", "ToBatches")
+FRAMEWORK = ("Aggregate", "Detect", "Deduplicate", "ManageAlarms", "ToRows", "ToBatches")
 _CODE_KEYS = ("callable", "python", "javascript", "path", "fn")
 _TOP = ("pipeline", "options", "tests")
 _PIPELINE = ("type", "name", "transforms", "extra_transforms")
@@ -25,7 +25,7 @@ class Written:
     name: str
     type: str
     path: Path
-    input: str | None
+    inputs: dict[str, list[str]]
     config: dict[str, Any]
 
 
@@ -75,9 +75,10 @@ def steps_of(document: Document, known_types: dict[str, str], trusted: bool) -> 
             if step is None:
                 continue
             if kind == "chain" and group == "transforms":
-                if step.input is not None:
+                if step.inputs:
                     document.problem("a step of a chain takes its input from the step before", (*path, "input"))
-                step = Written(step.name, step.type, path, written[-1].name if written else None, step.config)
+                before = {"": [written[-1].name]} if written else {}
+                step = Written(step.name, step.type, path, before, step.config)
             written.append(step)
     if not written and not document.problems:
         document.problem("the pipeline has no steps", ("pipeline",))
@@ -112,15 +113,25 @@ def _step(document: Document, item: Any, path: Path, known: dict[str, str], trus
         config = {}
     if kind in STOCK and not trusted:
         _refuse_code(document, config, (*path, "config"))
-    source = step.get("input")
-    if source is not None and not isinstance(source, str):
-        document.problem("`input` is the name of one step, or step.output", (*path, "input"))
-        source = None
+    inputs = _inputs(document, step.get("input"), (*path, "input"))
     name = step.get("name", step["type"])
     if not isinstance(name, str) or not name or "/" in name or "." in name:
         document.problem("a step's name is text without '.' and '/'", (*path, "name"))
         name = kind
-    return Written(name, kind, path, source, config)
+    return Written(name, kind, path, inputs, config)
+
+
+def _inputs(document: Document, value: Any, path: Path) -> dict[str, list[str]]:
+    """The inputs by their names; one without a name is ''."""
+    named = value if isinstance(value, dict) else {} if value is None else {"": value}
+    found = {}
+    for name, one in named.items():
+        listed = one if isinstance(one, list) else [one]
+        if not listed or not all(isinstance(item, str) for item in listed):
+            document.problem("`input` is a step, or step.output; several are a list, and named ones a mapping", path)
+            return {}
+        found[str(name)] = listed
+    return found
 
 
 def _refuse_code(document: Document, value: Any, path: Path) -> None:

@@ -14,8 +14,9 @@ from tocsin.parts.part import Part
 class Step:
     """One step: its place in the file, what it is, where its input comes from, and the schemas of its outputs.
 
-    part: None for a stock Beam transform. input: (step name, output name), or None for a source.
-    outputs: Arrow schemas by output name; None where they are not known before Beam expands the step.
+    part: None for a stock Beam transform. inputs: (step name, output name) of each, by the input's name, which is '' for one
+    that needs none; a source has none. schema: of all inputs together. outputs: Arrow schemas by output name; None where they
+    are not known before Beam expands the step.
     """
 
     name: str
@@ -23,14 +24,24 @@ class Step:
     path: tuple[str | int, ...]
     config: dict[str, Any]
     part: Part | None
-    input: tuple[str, str] | None
+    inputs: dict[str, list[tuple[str, str]]]
+    schema: pa.Schema | None
     outputs: dict[str, pa.Schema | None] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_source(self) -> bool:
         """Whether it reads from outside."""
-        return self.input is None
+        return not self.inputs
+
+    @property
+    def is_united(self) -> bool:
+        """Whether its input has to be put together first."""
+        return (bool(self.inputs) and list(map(len, self.inputs.values())) != [1]) or any(self.inputs)
+
+    def sources(self) -> list[tuple[str, tuple[str, str]]]:
+        """Every input: its name, and the step and output that it comes from."""
+        return [(name, one) for name, ones in self.inputs.items() for one in ones]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def job_schema() -> dict[str, Any]:
         "properties": {
             "type": {"enum": [*sorted(parts), "ToRows", "ToBatches", *STOCK], "description": "what the step does"},
             "name": {"type": "string", "pattern": "^[^./]+$", "description": "by default the type"},
-            "input": {"type": "string", "description": "a step, or step.output such as Aggregate.late"},
+            "input": {"description": "a step, or step.output such as Aggregate.late; several as a list, named ones as a mapping"},
             "config": {"type": "object"},
         },
         "allOf": branches,

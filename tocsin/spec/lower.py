@@ -8,19 +8,22 @@ from tocsin.parts.detect import Detect
 from tocsin.parts.sink import Sink
 from tocsin.spec.job import Job, Step
 
+INPUTS = " (inputs)"
+"""What the name of the step that puts several inputs together ends with."""
 OURS = "Tocsin:"
 """What the types of our own steps begin with in a lowered job."""
 
 
 def lower(job: Job, *, live: bool = False) -> dict[str, Any]:
     """The pipeline as a composite."""
+    transforms = [lowered for step in job.steps for lowered in _lowered(job, step, live)]
     return {
-        "pipeline": {"type": "composite", "transforms": [_lowered(job, step, live) for step in job.steps]},
+        "pipeline": {"type": "composite", "transforms": transforms},
         **({"providers": job.providers} if job.providers else {}),
     }
 
 
-def _lowered(job: Job, step: Step, live: bool) -> dict[str, Any]:
+def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
     config = dict(step.config)
     if step.part is not None:
         config["tocsin_step"] = step.name
@@ -34,15 +37,23 @@ def _lowered(job: Job, step: Step, live: bool) -> dict[str, Any]:
     kind = step.type if step.part is None else f"{OURS}{step.type}"
     lowered: dict[str, Any] = {"type": kind, "name": step.name, "config": config}
     config.pop("error_handling", None)
-    if step.input is not None:
-        name, output = step.input
-        lowered["input"] = name if output == "output" else f"{name}.{output}"
-    return lowered
+    sources = step.sources()
+    texts = [name if output == "output" else f"{name}.{output}" for _, (name, output) in sources]
+    if not step.is_united:
+        return [{**lowered, "input": texts[0]} if texts else lowered]
+    united = f"{step.name}{INPUTS}"
+    together = {
+        "type": f"{OURS}Unite",
+        "name": united,
+        "input": {str(at): text for at, text in enumerate(texts)},
+        "config": {"sides": [side for side, _ in sources]},
+    }
+    return [together, {**lowered, "input": united}]
 
 
 def _dataset_of(job: Job, step: Step) -> str:
     """The lake dataset that the input of a step is written to as well, or nothing."""
-    beside = [one for one in job.steps if one.type == "WriteToLake" and one.input == step.input]
+    beside = [one for one in job.steps if one.type == "WriteToLake" and one.inputs == step.inputs]
     return str(beside[0].config["dataset"]) if beside else ""
 
 

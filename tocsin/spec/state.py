@@ -11,6 +11,7 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import width_of
+from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
 from tocsin.parts.units import Units
@@ -49,9 +50,7 @@ def _described(job: Job, step: Step) -> dict[str, Any] | None:
     part = step.part
     if isinstance(part, Source):
         return {"topic": part.topic_name()}
-    if step.input is None:
-        return None
-    schema = job.step(step.input[0]).outputs.get(step.input[1])
+    schema = step.schema
     if schema is None:
         return None
     if isinstance(part, Aggregate):
@@ -64,6 +63,8 @@ def _described(job: Job, step: Step) -> dict[str, Any] | None:
             "of": part.of, "by": part.by, "detector": watcher.detector_name, "numbers": width_of(watcher.detector),
             "shards": part.shards, "columns": _columns(schema),
         }  # fmt: skip
+    if isinstance(part, ManageAlarms):
+        return {"inhibit": part.inhibit is not None, "commands": "commands" in step.inputs}
     if isinstance(part, Deduplicate):
         return {"by": part.by, "shards": Deduplicator(part, schema).shards}
     if isinstance(part, Sink) and part.file_span() is not None:
