@@ -66,7 +66,7 @@ def annunciate(  # type: ignore[no-untyped-def]  # noqa: PLR0915 - one loop, in 
         else:
             wake = heap[0][0]
             has_event = at < len(times)
-            is_wake = wake <= times[at] if has_event else wake < horizon
+            is_wake = wake < times[at] if has_event else wake < horizon
             following = wake if is_wake else times[at] if has_event else horizon
             if look <= following and (is_wake or has_event or look < horizon):
                 if looked == len(looks):

@@ -11,18 +11,11 @@ from tocsin.columns import annunciation as a
 from tocsin.columns.contract import SYSTEM_FIELDS, Floats, Int64s, no_rows, timestamps
 from tocsin.parts.alarm import ALARM_FIELDS
 from tocsin.parts.manage_alarms import COMMAND_FIELDS
+from tocsin.parts.release import moments
 from tocsin.parts.source import event_micros
 
-RELEASE = 1_000_000
-"""Alarm events are given out in steps of event time, microseconds, so that one timer serves many of them."""
 # ISA-18.2: as many alarms an operator in as many minutes are a flood.
 _FLOOD, _FLOOD_MINUTES = 10, 10
-
-
-def moments(times: Int64s) -> Int64s:
-    """The last moment of the step of event time in which something is given out: so it is never behind a watermark."""
-    last: Int64s = (times // RELEASE + 1) * RELEASE - 1
-    return last
 
 
 def _stamped(columns: list[Any], times: Int64s, schema: pa.Schema) -> pa.RecordBatch:

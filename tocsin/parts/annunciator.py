@@ -14,10 +14,11 @@ from tocsin.columns import annunciation as a
 from tocsin.columns.blocks import Block, from_ipc, to_ipc
 from tocsin.columns.contract import BEGINNING, EVENT_TIME, WATERMARK, Floats, Int64s, micros, no_rows, user_columns
 from tocsin.parts.alarm import ALARM_FIELDS, Severity
-from tocsin.parts.announcement import RELEASE, command_rows, health_rows, told_rows
+from tocsin.parts.announcement import command_rows, health_rows, told_rows
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces
 from tocsin.parts.late import set_apart
 from tocsin.parts.manage_alarms import COMMANDS, ManageAlarms
+from tocsin.parts.release import RELEASE, release_after
 from tocsin.parts.topology import Topology
 from tocsin.parts.union import rows_of_side
 
@@ -90,7 +91,7 @@ class Annunciator:
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be released."""
-        return _release_after(int(micros(batch.column(EVENT_TIME)).min())) if batch.num_rows else None
+        return release_after(int(micros(batch.column(EVENT_TIME)).min())) if batch.num_rows else None
 
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
@@ -116,7 +117,7 @@ class Annunciator:
         due += [int(micros(waiting.column(EVENT_TIME)).min())] if waiting.num_rows else []
         memory["desk"] = desk
         left = [waiting] if waiting.num_rows else []
-        return Advanced(outputs, desk.pieces, _release_after(min(due)) if due else None, log=left)
+        return Advanced(outputs, desk.pieces, release_after(min(due)) if due else None, log=left)
 
     def _follow(self, desk: _Desk, rows: pa.RecordBatch, horizon: float) -> tuple[list[tuple[str, pa.RecordBatch]], bool]:
         """Outputs, and whether anything is not as it was."""
@@ -180,8 +181,9 @@ class Annunciator:
         kinds += [_COMMANDS[name] for name in names[good]]
         code = targets.column("code").to_numpy(zero_copy_only=False)
         values = np.r_[worse, np.where(names == "shelve", until, code)[chosen]].astype(np.float64)
-        times = np.r_[micros(alarms.column("time")), at[chosen]]
         steps = np.r_[micros(alarms.column(EVENT_TIME)), at[chosen]] // RELEASE
+        # A revision tells of what was before: people are told when it comes.
+        times = np.r_[np.maximum(micros(alarms.column("time")), steps[: alarms.num_rows] * RELEASE), at[chosen]]
         is_command = np.r_[np.zeros(alarms.num_rows, bool), np.ones(len(chosen), bool)]
         order_table = pa.table({
             "step": steps, "time": times, "command": is_command, "rule": keys.column(0), "key": keys.column(1),
@@ -293,7 +295,3 @@ class Annunciator:
             "things": desk.things.tolist() if len(self.topology.above) else [],
         }
         return [desk.block.to_bytes(), to_ipc(desk.rows.replace_schema_metadata({_NOTE: json.dumps(note)}), "lz4")]
-
-
-def _release_after(time: int) -> int:
-    return (time // RELEASE + 1) * RELEASE

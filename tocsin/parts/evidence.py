@@ -18,6 +18,7 @@ from tocsin.columns.quantities import format_duration
 from tocsin.parts.alarm import ACTIVE, NORMAL, alarm_columns, alarm_id
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import Detector
+from tocsin.parts.release import moments
 
 FEED = "feed"
 """The key of an alarm about all sensors together."""
@@ -53,15 +54,13 @@ class Found:
 class Evidence:
     """Makes alarm events of what a Detect step found. Columns in, columns out; only texts are made one by one."""
 
-    def __init__(self, step: Detect, detector: Detector, schema: pa.Schema, rule: str, shown: Any) -> None:
-        """shown: the moment, after which nothing is behind a watermark, of an array of times."""
+    def __init__(self, step: Detect, detector: Detector, schema: pa.Schema, rule: str) -> None:
         self.step = step
         self.detector = detector
         self.rule = rule
         self.topic = traits(schema).topic
         self.is_aggregated = traits(schema).aggregated
         self.schema = step.alarm_schema(schema)
-        self.shown = shown
 
     @cached_property
     def version(self) -> str:
@@ -111,9 +110,9 @@ class Evidence:
         }
         columns["lake_query"] = self._lake_queries([labels[one] for one in owner], columns["window_start"], columns["time"])
         columns["message"] = self._sentences(columns, detectors, times, starts, expected)
-        moments = timestamps(self.shown(times - late))
+        shown = timestamps(moments(times - late))
         empty = [pa.nulls(len(what), field.type) for field in SYSTEM_FIELDS[1:]]
-        made = pa.RecordBatch.from_arrays([*alarm_columns(columns, len(what)), moments, *empty], schema=self.schema)
+        made = pa.RecordBatch.from_arrays([*alarm_columns(columns, len(what)), shown, *empty], schema=self.schema)
         is_raise = pa.array([event != "raise" for event in events])
         order = pc.sort_indices(
             pa.table({"time": pa.array(times), "key": pa.array(subjects), "later": is_raise}),

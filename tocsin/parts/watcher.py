@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,27 @@ from tocsin.parts.evidence import Evidence, Found
 from tocsin.parts.journal import Journal
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces, split_by_key
 from tocsin.parts.late import set_apart
+from tocsin.parts.release import release_after
 from tocsin.parts.silence import FEED_SILENCE, KINDS, NEVER, NEVER_SEEN, SENSOR, Feed, Outage, Silence, raise_at
 from tocsin.parts.tables import read_table
 
-# Readings are released in steps of event time, so that one timer serves many of them.
-RELEASE = 1_000_000
 PLACE = ("latitude", "longitude")
 """Columns that say where a sensor is."""
 # Released rows that may stay in the log in any case.
 _SPENT = 4_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows in order of (key, event time), and by row: slot, time, value, score and what was expected. keys: slots with rows."""
+
+    rows: pa.RecordBatch
+    slots: Int64s
+    times: Int64s
+    x: Floats
+    scores: Floats
+    expected: Floats
+    keys: Int64s
 
 
 class Watcher:
@@ -62,7 +75,7 @@ class Watcher:
         self.silence = None if after is None else Silence(after, feed_after)
         # Who asks for all sensors together keeps them in one place.
         self.shards = 1 if step.sensors is not None or feed_after is not None else step.shards
-        self.evidence = Evidence(step, self.detector, schema, self.rule, self._moment)
+        self.evidence = Evidence(step, self.detector, schema, self.rule)
         place = np.full(len(PLACE) if self.has_place else 0, np.nan)
         start = np.array(self.detector.start_state(), np.float64)
         # Detector, alarm, place, last heard of.
@@ -81,17 +94,7 @@ class Watcher:
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be released."""
-        return self._release_after(int(micros(batch.column(EVENT_TIME)).min())) if batch.num_rows else None
-
-    @staticmethod
-    def _release_after(time: int) -> int:
-        return (time // RELEASE + 1) * RELEASE
-
-    @staticmethod
-    def _moment(times: Int64s) -> Int64s:
-        """The last moment of the step of event time in which an alarm is given out: so it is never behind a watermark."""
-        moments: Int64s = (times // RELEASE + 1) * RELEASE - 1
-        return moments
+        return release_after(int(micros(batch.column(EVENT_TIME)).min())) if batch.num_rows else None
 
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
@@ -111,7 +114,7 @@ class Watcher:
         feed = Feed(**journal.note.get("feed", {}))
         outputs, changed = self._judge(journal.block, rows, feed, time if time < FOREVER else end)
         left = sum(len(at) for _, at, _ in waiting)
-        due = self._release_after(min(first for _, _, first in waiting)) if left else None
+        due = release_after(min(first for _, _, first in waiting)) if left else None
         if self.silence is not None:
             due = self._earlier(due, self._next_silence(journal.block, feed))
         if time >= FOREVER:
@@ -156,34 +159,43 @@ class Watcher:
         base, outages = feed.base, list[Outage]()
         judged = rows
         if rows.num_rows:
-            keys = rows.select(self.step.by)
-            slots = block.slots(keys, self.start)
-            times = micros(rows.column(EVENT_TIME))
-            run = segments(slots, times, *arrival(rows))
-            judged = rows.take(pa.array(run.order))
-            x, when, slot = numbers(rows.column(self.step.of))[run.order], times[run.order], slots[run.order]
-            states = np.ascontiguousarray(block.values[run.keys, : self.width])
-            scores, expected = self.detector.score_many(x, when / 1e6, run.starts, states)
-            block.values[run.keys, : self.width] = states
-            self._note_places(block, judged, run.starts, run.keys)
+            run = self.judge(block, rows)
+            judged = run.rows
             changed.append(run.keys)
-            outputs.append(("output", self._scored(judged, scores)))
+            outputs.append(("output", self.scored(judged, run.scores)))
             if self.silence is not None:
-                told = feed.raised
-                changed.append(self._enrol(block, feed, bool((~np.isnan(x)).any())))
-                outages = self.silence.outages(feed, when[~np.isnan(x)])
+                told, speaks = feed.raised, ~np.isnan(run.x)
+                changed.append(self._enrol(block, feed, bool(speaks.any())))
+                outages = self.silence.outages(feed, run.times[speaks])
                 base = base if base > BEGINNING else feed.base
                 found += self._feed_events(outages, told)
-            found.append(self._follow(block, slot, when, x, scores, expected, base, outages))
+            found.append(self.follow(block, run, base, outages))
         if self.silence is not None and horizon is not None:
             found += self._fall_silent(block, feed, horizon, base, outages)
             changed += [one.slots for one in found[-2:]]
-        places = block.values[:, -3:-1] if self.has_place else None
-        events = self.evidence.rows(block.keys, places, judged, found)
+        events = self.events(block, judged, found)
         if events is not None:
             outputs.append(("alarms", events))
         touched = np.unique(np.concatenate(changed))
         return outputs, touched[touched >= 0]
+
+    def judge(self, block: Block, rows: pa.RecordBatch) -> Run:
+        """Score rows, of which there is one at least, in order of (key, event time); the block is changed."""
+        slots = block.slots(rows.select(self.step.by), self.start)
+        times = micros(rows.column(EVENT_TIME))
+        run = segments(slots, times, *arrival(rows))
+        ordered = rows.take(pa.array(run.order))
+        x, when = numbers(rows.column(self.step.of))[run.order], times[run.order]
+        states = np.ascontiguousarray(block.values[run.keys, : self.width])
+        scores, expected = self.detector.score_many(x, when / 1e6, run.starts, states)
+        block.values[run.keys, : self.width] = states
+        self._note_places(block, ordered, run.starts, run.keys)
+        return Run(ordered, slots[run.order], when, x, scores, expected, run.keys)
+
+    def events(self, block: Block, judged: pa.RecordBatch, found: list[Found]) -> pa.RecordBatch | None:
+        """Alarm events as rows. judged: the rows that `found` counts."""
+        places = block.values[:, -3:-1] if self.has_place else None
+        return self.evidence.rows(block.keys, places, judged, found)
 
     def _note_places(self, block: Block, judged: pa.RecordBatch, starts: Int64s, slots: Int64s) -> None:
         """Where each sensor's last row says that it is."""
@@ -214,17 +226,16 @@ class Watcher:
             found.append(Found.of_silence([KINDS[FEED_SILENCE]], none, alarms.CLEAR, end, start))
         return found
 
-    def _scored(self, rows: pa.RecordBatch, scores: Floats) -> pa.RecordBatch:
+    def scored(self, rows: pa.RecordBatch, scores: Floats) -> pa.RecordBatch:
+        """The rows with their score."""
         at = self.schema.get_field_index(self.step.score)
         column = pa.array(scores, mask=np.isnan(scores))
         added = rows.add_column(at, self.schema.field(at), column)
         return pa.RecordBatch.from_arrays(added.columns, schema=self.schema)
 
-    def _follow(
-        self, block: Block, slots: Int64s, times: Int64s, x: Floats, scores: Floats, expected: Floats, base: int,
-        outages: list[Outage],
-    ) -> Found:  # fmt: skip
+    def follow(self, block: Block, run: Run, base: int, outages: list[Outage]) -> Found:
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
+        slots, times, x, scores, expected = run.slots, run.times, run.x, run.scores, run.expected
         rule = self.step.alarm
         rows, kinds = np.arange(len(slots)), np.zeros(len(slots), np.int64)
         if self.silence is None:
@@ -296,7 +307,7 @@ class Watcher:
     def _next_silence(self, block: Block, feed: Feed) -> int | None:
         assert self.silence is not None
         moment = self.silence.next(block.values[:, -1], block.values[:, self.width + alarms.RAISED], feed)
-        return None if moment is None else self._release_after(moment)
+        return None if moment is None else release_after(moment)
 
     @staticmethod
     def _earlier(one: int | None, other: int | None) -> int | None:

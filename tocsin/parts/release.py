@@ -1,0 +1,19 @@
+"""Readings are judged, and alarms given out, in steps of event time, so that one timer serves many of them."""
+
+from __future__ import annotations
+
+from tocsin.columns.contract import Int64s
+
+RELEASE = 1_000_000
+"""Microseconds."""
+
+
+def release_after(time: int) -> int:
+    """The end of the step in which a time is."""
+    return (time // RELEASE + 1) * RELEASE
+
+
+def moments(times: Int64s) -> Int64s:
+    """The last moment of the step of each time: what is given out then is never behind a watermark."""
+    last: Int64s = (times // RELEASE + 1) * RELEASE - 1
+    return last
