@@ -170,3 +170,45 @@ tests:
           - [raise, sensor_id=a, "2026-03-02T10:01:05Z"]
           - [clear, sensor_id=a, "2026-03-02T10:02:05Z"]
 """
+
+
+def test_a_late_reading_withdraws_the_alarm_that_it_shows_to_be_wrong(folder: Path) -> None:
+    job, _ = check_text(str(folder / "job.yaml"), REVISED)
+    outcome = run_test(job, job.tests[0])
+    assert outcome.passed, outcome.mismatches
+
+
+REVISED = """
+pipeline:
+  type: chain
+  transforms:
+    - type: ReadTelemetry
+      config: {topic: a, schema: schemas/air_reading.avsc, event_time: observed_at, allowed_lateness: 5 min}
+    - type: Aggregate
+      config: {every: 1 min, by: [sensor_id], measures: {m: mean(value)}}
+    - {type: Detect, config: {of: m, by: [sensor_id], with: {threshold: {above: 10}}, revise: true}}
+tests:
+  - name: revised
+    given:
+      ReadTelemetry:
+        columns: [sensor_id, metric, observed_at, value, quality]
+        rows:
+          - [a, pm25, "2026-03-02T10:00:05Z", 15.0, 1]
+          - [a, pm25, "2026-03-02T10:02:05Z", 5.0, 1]
+          - [a, pm25, "2026-03-02T10:00:15Z", 1.0, 1]
+          - [a, pm25, "2026-03-02T10:20:05Z", 5.0, 1]
+    expect:
+      Detect.alarms:
+        columns: [event, time, reason]
+        rows:
+          - [raise, "2026-03-02T10:01:00Z", null]
+          - [clear, "2026-03-02T10:03:00Z", null]
+          - [withdraw, "2026-03-02T10:05:59.999999Z", revised]
+      Detect:
+        columns: [window_start, m, score, revision]
+        rows:
+          - ["2026-03-02T10:00:00Z", 15.0, 1.5, 0]
+          - ["2026-03-02T10:02:00Z", 5.0, 0.5, 0]
+          - ["2026-03-02T10:20:00Z", 5.0, 0.5, 0]
+          - ["2026-03-02T10:00:00Z", 8.0, 0.8, 1]
+"""

@@ -26,6 +26,7 @@ from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
 from tocsin.parts.finder import load, step_types
 from tocsin.parts.manage_alarms import ManageAlarms
+from tocsin.parts.reviser import Reviser
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
 from tocsin.parts.units import Units
@@ -88,7 +89,8 @@ class _Step(beam.PTransform):  # type: ignore[misc]
         if isinstance(part, Aggregate):
             return Outputs(collection | Keyed(Windower(part, schema), self.step), self._aliases)
         if isinstance(part, Detect):
-            return Outputs(collection | Keyed(Watcher(part, schema, self.rule), self.step), self._aliases)
+            watcher = Watcher(part, schema, self.rule)
+            return Outputs(collection | Keyed(Reviser(watcher) if part.revise else watcher, self.step), self._aliases)
         if isinstance(part, ManageAlarms):
             return Outputs(collection | Keyed(Annunciator(part, schema), self.step), self._aliases)
         if isinstance(part, Deduplicate):

@@ -33,7 +33,11 @@ class Detect(Part):
     """Scores each reading of a sensor (1 is the alarm line) and gives alarms.
 
     Output: the input with the score column; output `alarms`: raise, update and clear events; output `late`: readings
-    behind their partition's watermark, which come too late to be put in order. Of aggregates, only revision 0 is judged.
+    behind their partition's watermark, which come too late to be put in order.
+
+    Of aggregates, revision 0 is judged. With `revise`, their revisions correct the alarms: an alarm that should not have been is
+    withdrawn, one that should have been is raised with the time at which it should, one that was not over is resumed; the
+    `reason` of these events is "revised". In the end the alarms are those of a job to which nothing came late.
     """
 
     of: str = Param(help="the column that is judged")
@@ -44,6 +48,7 @@ class Detect(Part):
     alarm: AlarmRule = Param(AlarmRule(), help="when scores become an alarm")
     score: str = Param("score", help="name of the score column")
     rule: str = Param("", help="name of the rule in alarms and their ids; by default the job's and the step's")
+    revise: bool = Param(False, help="judge aggregates again when late rows revise them, and correct the alarms")
     sensors: DataFile | None = Param(None, help="CSV or Parquet table of the sensors that ought to speak, for missing_data")
     lake: str = Param("", help="lake dataset that an alarm points to; by default the one that the same input is written to")
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
@@ -82,10 +87,20 @@ class Detect(Part):
                 raise Fault(f"its input already has a column '{self.score}'; name another", "score")
         with collector:
             self._check_sensors()
+        with collector:
+            self._check_revise(schema)
         collector.done()
         fields = list(schema)
         fields.insert(len(user_columns(schema)), pa.field(self.score, pa.float64()))
         return with_traits(like(schema, fields), stage=traits(schema).stage + 1, inputs=1)
+
+    def _check_revise(self, schema: pa.Schema) -> None:
+        if not self.revise:
+            return
+        if not traits(schema).aggregated:
+            raise Fault("only aggregates are revised; readings that come late go to the output `late`", "revise")
+        if self.made().silence_after() is not None:
+            raise Fault("silence is judged by what has come on time", "revise")
 
     def _check_sensors(self) -> None:
         if self.sensors is None:

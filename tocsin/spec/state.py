@@ -61,7 +61,7 @@ def _described(job: Job, step: Step) -> dict[str, Any] | None:
         watcher = Watcher(part, schema)
         return {
             "of": part.of, "by": part.by, "detector": watcher.detector_name, "numbers": width_of(watcher.detector),
-            "shards": part.shards, "columns": _columns(schema),
+            "shards": part.shards, "columns": _columns(schema), **({"revise": True} if part.revise else {}),
         }  # fmt: skip
     if isinstance(part, ManageAlarms):
         return {"inhibit": part.inhibit is not None, "commands": "commands" in step.inputs}
