@@ -21,6 +21,7 @@ from tocsin.columns.contract import (
     with_traits,
 )
 from tocsin.columns.detection.least_squares import learn, predict
+from tocsin.columns.detection.medians import in_order, median_deviation
 from tocsin.columns.detection.profiles import learn_profile, profile_at
 from tocsin.columns.detection.tails import TAIL, tail_surprise
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
@@ -107,12 +108,14 @@ __all__ = [
     "failpoint",
     "format_duration",
     "group_ids",
+    "in_order",
     "kernel",
     "kind_of",
     "learn",
     "learn_profile",
     "leaves",
     "like",
+    "median_deviation",
     "micros",
     "need_columns",
     "offsets_of",

@@ -23,8 +23,9 @@ ALLOWED = {
     "flink": {"parts", "flink"},
     "profile": {"parts", "profile"},
     "judging": {"columns", "parts", "city", "judging"},
+    "backtest": {"columns", "parts", "spec", "backtest"},
     "beam": {"columns", "parts", "spec", "flink", "beam"},
-    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "profile", "judging", "beam", "cli"},
+    "cli": {"columns", "parts", "spec", "laws", "city", "lake", "flink", "profile", "judging", "backtest", "beam", "cli"},
     "transforms": {"api"},
     "api": {"columns", "parts"},
 }

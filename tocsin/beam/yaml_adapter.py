@@ -20,18 +20,11 @@ from tocsin.beam.reading import Read
 from tocsin.beam.rows import ToBatches, ToRows
 from tocsin.beam.stateless import Apply, Write
 from tocsin.beam.uniting import Unite
-from tocsin.parts.aggregate import Aggregate
-from tocsin.parts.annunciator import Annunciator
-from tocsin.parts.deduplicate import Deduplicate, Deduplicator
-from tocsin.parts.detect import Detect
 from tocsin.parts.finder import load, step_types
-from tocsin.parts.manage_alarms import ManageAlarms
-from tocsin.parts.reviser import Reviser
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
+from tocsin.parts.stateful import keyed_step
 from tocsin.parts.units import Units
-from tocsin.parts.watcher import Watcher
-from tocsin.parts.windower import Windower
 from tocsin.spec.check import FRAMEWORK_PARTS
 from tocsin.spec.lower import OURS
 
@@ -86,15 +79,9 @@ class _Step(beam.PTransform):  # type: ignore[misc]
                 collection | Write(part, self.step)
                 return Outputs({}, {})
             return Outputs(collection | Keyed(Units(part, schema), self.step, part), self._aliases)
-        if isinstance(part, Aggregate):
-            return Outputs(collection | Keyed(Windower(part, schema), self.step), self._aliases)
-        if isinstance(part, Detect):
-            watcher = Watcher(part, schema, self.rule)
-            return Outputs(collection | Keyed(Reviser(watcher) if part.revise else watcher, self.step), self._aliases)
-        if isinstance(part, ManageAlarms):
-            return Outputs(collection | Keyed(Annunciator(part, schema), self.step), self._aliases)
-        if isinstance(part, Deduplicate):
-            return Outputs(collection | Keyed(Deduplicator(part, schema), self.step), self._aliases)
+        keyed = keyed_step(part, schema, self.rule)
+        if keyed is not None:
+            return Outputs(collection | Keyed(keyed, self.step), self._aliases)
         return Outputs(collection | Apply(part, self.step), self._aliases)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tocsin.cli.backtest import backtest
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
 from tocsin.columns.contract import user_columns
 from tocsin.parts.aggregate import Aggregate
@@ -20,7 +21,16 @@ from tocsin.spec.state import changes, state_of
 RUNNING = "running"
 
 
-def plan(job: Path, *, diff: str | None = None, flink: str | None = None, trusted: bool = False, json: bool = False) -> int:
+def plan(
+    job: Path,
+    *,
+    diff: str | None = None,
+    against: str | None = None,
+    plots: Path | None = None,
+    flink: str | None = None,
+    trusted: bool = False,
+    json: bool = False,
+) -> int:
     """Show what a job does: its steps, the columns on each edge, keys, shards and state.
 
     Parameters
@@ -30,6 +40,11 @@ def plan(job: Path, *, diff: str | None = None, flink: str | None = None, truste
     diff
         Show instead what a change of the job does to its state. The version before: a file, or `running` for the one on the
         cluster. Exit code 2 where state would be lost, which `tocsin upgrade` refuses.
+    against
+        Show instead the alarms that the job would have raised on a recording: Parquet or CSV, a file or a folder, with the
+        columns of the job's source. With --diff FILE: beside those of the version before.
+    plots
+        Folder for a plot of each sensor of which the alarms differ.
     flink
         URL of the JobManager, for `--diff running` [env: TOCSIN_FLINK].
     trusted
@@ -38,6 +53,9 @@ def plan(job: Path, *, diff: str | None = None, flink: str | None = None, truste
         Print the plan as JSON.
     """
     checked, warnings = check_file(str(job), trusted=trusted)
+    if against is not None:
+        before = None if diff is None else check_file(diff, trusted=trusted)[0]
+        return backtest(before, checked, against, plots, json)
     if diff is not None:
         return _difference(diff, checked, flink, trusted, json)
     steps = [_described(step) for step in checked.steps]

@@ -135,7 +135,7 @@ class Reviser:
     def _judged(self, block: Block, rows: pa.RecordBatch) -> list[tuple[str, pa.RecordBatch]]:
         run = self.watcher.judge(block, rows)
         events = self.watcher.events(block, run.rows, [self.watcher.follow(block, run, 0, [])])
-        outputs = [("output", self.watcher.scored(run.rows, run.scores))]
+        outputs = [("output", self.watcher.scored(run))]
         return outputs if events is None else [*outputs, ("alarms", events)]
 
     def _newest(self, rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -41,9 +41,10 @@ _SPENT = 4_000
 
 @dataclass(frozen=True)
 class Run:
-    """Rows in order of (key, event time), and by row: slot, time, value, score and what was expected. keys: slots with rows."""
+    """Rows, and in their order by (key, event time) slot, time, value, score and what was expected. keys: slots with rows."""
 
     rows: pa.RecordBatch
+    order: Int64s
     slots: Int64s
     times: Int64s
     x: Floats
@@ -56,6 +57,8 @@ class Watcher:
     """Puts rows in order of (key, event time), scores them and follows each key's alarm. Times are microseconds."""
 
     eager = False
+    # Whether anyone takes the scored rows.
+    gives_rows = True
 
     def __init__(self, step: Detect, schema: pa.Schema, rule: str = "") -> None:
         self.step = step
@@ -162,7 +165,8 @@ class Watcher:
             run = self.judge(block, rows)
             judged = run.rows
             changed.append(run.keys)
-            outputs.append(("output", self.scored(judged, run.scores)))
+            if self.gives_rows:
+                outputs.append(("output", self.scored(run)))
             if self.silence is not None:
                 told, speaks = feed.raised, ~np.isnan(run.x)
                 changed.append(self._enrol(block, feed, bool(speaks.any())))
@@ -184,23 +188,21 @@ class Watcher:
         slots = block.slots(rows.select(self.step.by), self.start)
         times = micros(rows.column(EVENT_TIME))
         run = segments(slots, times, *arrival(rows))
-        ordered = rows.take(pa.array(run.order))
         x, when = numbers(rows.column(self.step.of))[run.order], times[run.order]
         states = np.ascontiguousarray(block.values[run.keys, : self.width])
         scores, expected = self.detector.score_many(x, when / 1e6, run.starts, states)
         block.values[run.keys, : self.width] = states
-        self._note_places(block, ordered, run.starts, run.keys)
-        return Run(ordered, slots[run.order], when, x, scores, expected, run.keys)
+        self._note_places(block, rows.take(pa.array(run.order[run.starts[1:] - 1])), run.keys)
+        return Run(rows, run.order, slots[run.order], when, x, scores, expected, run.keys)
 
     def events(self, block: Block, judged: pa.RecordBatch, found: list[Found]) -> pa.RecordBatch | None:
         """Alarm events as rows. judged: the rows that `found` counts."""
         places = block.values[:, -3:-1] if self.has_place else None
         return self.evidence.rows(block.keys, places, judged, found)
 
-    def _note_places(self, block: Block, judged: pa.RecordBatch, starts: Int64s, slots: Int64s) -> None:
+    def _note_places(self, block: Block, last: pa.RecordBatch, slots: Int64s) -> None:
         """Where each sensor's last row says that it is."""
         if self.has_place:
-            last = judged.take(pa.array(starts[1:] - 1))
             for column, name in zip((-3, -2), PLACE, strict=True):
                 here = numbers(last.column(name))
                 block.values[slots, column] = np.where(np.isnan(here), block.values[slots, column], here)
@@ -226,8 +228,9 @@ class Watcher:
             found.append(Found.of_silence([KINDS[FEED_SILENCE]], none, alarms.CLEAR, end, start))
         return found
 
-    def scored(self, rows: pa.RecordBatch, scores: Floats) -> pa.RecordBatch:
+    def scored(self, run: Run) -> pa.RecordBatch:
         """The rows with their score."""
+        rows, scores = run.rows.take(pa.array(run.order)), run.scores
         at = self.schema.get_field_index(self.step.score)
         column = pa.array(scores, mask=np.isnan(scores))
         added = rows.add_column(at, self.schema.field(at), column)
@@ -237,7 +240,7 @@ class Watcher:
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
         slots, times, x, scores, expected = run.slots, run.times, run.x, run.scores, run.expected
         rule = self.step.alarm
-        rows, kinds = np.arange(len(slots)), np.zeros(len(slots), np.int64)
+        rows, kinds = run.order, np.zeros(len(slots), np.int64)
         if self.silence is None:
             delays: dict[str, Any] = {
                 "raise_after": rule.raise_after, "within": rule.within, "raise_for": rule.raise_for,
@@ -256,7 +259,7 @@ class Watcher:
                 np.where(gaps, 1.0, scores[put]),
                 np.where(gaps, nan, expected[put]),
             )
-            rows = np.where(gaps, -1, put)
+            rows = np.where(gaps, -1, run.order[put])
         starts = np.flatnonzero(np.r_[np.ones(min(len(slots), 1), bool), slots[1:] != slots[:-1]])
         bounds = np.r_[starts, len(slots)].astype(np.int64)
         owners = slots[starts]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from tocsin.api import Detector, Floats, Param, Recurrence, State
+from tocsin.api import Detector, Floats, Param, Recurrence, State, in_order, median_deviation
 
 
 def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
@@ -13,10 +11,9 @@ def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float,
     count, place = int(state[0]), int(state[1])
     score, median = 0.0, x
     if count >= warm_up:
-        ordered = np.sort(state[2 : 2 + count])
+        ordered = in_order(state[2 : 2 + count])
         median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2.0
-        deviations = np.sort(np.abs(ordered - median))
-        mad = (deviations[(count - 1) // 2] + deviations[count // 2]) / 2.0
+        mad = median_deviation(ordered, median)
         score = abs(x - median) / max(1.4826 * mad, smallest) / threshold
     state[2 + place] = x
     state[0], state[1] = min(count + 1, window), (place + 1) % window

@@ -1,0 +1,1 @@
+"""What a job would have done on recorded readings."""

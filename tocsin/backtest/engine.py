@@ -1,0 +1,197 @@
+"""A job's steps on batches in order, in this process and without a runner: the same objects that a runner calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+
+from tocsin.backtest.recording import Recording
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.detect import Detect
+from tocsin.parts.failure import Failure
+from tocsin.parts.keyed import FOREVER, KeyedStep, Memory
+from tocsin.parts.part import Part
+from tocsin.parts.release import RELEASE
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import Source
+from tocsin.parts.stateful import keyed_step
+from tocsin.parts.transform import Transform
+from tocsin.parts.union import united
+from tocsin.parts.watcher import PLACE, Watcher
+from tocsin.spec.job import Job, Step
+
+Outputs = dict[tuple[str, str], list[pa.RecordBatch]]
+
+_THREADS, _AHEAD = 4, 3
+"""Threads that work, and batches that are on their way at a time."""
+
+
+class _Shard:
+    """State of one shard, as a runner keeps it."""
+
+    def __init__(self) -> None:
+        self.state: list[bytes] = []
+        self.log: list[pa.RecordBatch] = []
+        self.memory: Memory = {}
+        self.due: int | None = None
+
+
+class _Keyed:
+    def __init__(self, keyed: KeyedStep) -> None:
+        self.keyed = keyed
+        self.shards: dict[int, _Shard] = defaultdict(_Shard)
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        for number, part in self.keyed.route(batch).by_shard:
+            shard, due = self.shards[number], self.keyed.due(part)
+            shard.log.append(part)
+            if due is not None:
+                shard.due = due if shard.due is None else min(due, shard.due)
+
+    def advance(self, time: int, end: int | None) -> list[tuple[str, pa.RecordBatch]]:
+        found: list[tuple[str, pa.RecordBatch]] = []
+        for _, shard in sorted(self.shards.items()):
+            is_due = shard.due is not None and shard.due <= time
+            if not (is_due or time >= FOREVER or (self.keyed.eager and shard.log)):
+                continue
+            advanced = self.keyed.advance(shard.state, shard.log, time, end, shard.memory)
+            shard.state, shard.due = advanced.state, advanced.due
+            shard.log = shard.log if advanced.log is None else list(advanced.log)
+            found += advanced.outputs
+        return found
+
+
+class Engine:
+    """Runs a job on a recording, as far as some outputs need it; sinks write nothing."""
+
+    def __init__(self, job: Job, wanted: set[tuple[str, str]]) -> None:
+        self.job = job
+        self.wanted = wanted
+        names = {name for name, _ in wanted}
+        for step in reversed(job.steps):
+            if step.name in names:
+                names |= {source for _, (source, _) in step.sources()}
+        self.steps = [step for step in job.steps if step.name in names]
+        self._keyed: dict[str, _Keyed] = {}
+        for step in self.steps:
+            if step.part is None:
+                raise Failure(f"'{step.name}' is a stock Beam transform, which only a runner can run")
+            if step.schema is None:
+                continue
+            keyed = keyed_step(self._part(step), self._schema(step), f"{job.name}/{step.name}")
+            if isinstance(keyed, Watcher):
+                keyed.gives_rows = self._takes((step.name, "output"))
+            if keyed is not None:
+                self._keyed[step.name] = _Keyed(keyed)
+
+    def _schema(self, step: Step) -> Any:
+        """Of what the step takes: an aggregation may give less than the job says."""
+        sources = step.sources()
+        before = None if step.is_united or not sources else self._keyed.get(sources[0][1][0])
+        return before.keyed.outputs[sources[0][1][1]] if before is not None else step.schema
+
+    def _takes(self, output: tuple[str, str]) -> bool:
+        """Whether anything takes an output."""
+        return output in self.wanted or any(output == source for step in self.steps for _, source in step.sources())
+
+    def _part(self, step: Step) -> Part:
+        """The part in one piece, as there is one process; of an aggregation that is only judged, what is judged."""
+        part = step.part
+        assert part is not None
+        if isinstance(part, Aggregate):
+            takers = [one.part for one in self.steps if (step.name, "output") in [source for _, source in one.sources()]]
+            judged = {one.of for one in takers if isinstance(one, Detect)}
+            if (step.name, "output") not in self.wanted and all(isinstance(one, Detect) for one in takers):
+                kept = {name: text for name, text in part.measures.items() if name in judged or name in PLACE}
+                # A judged column may be a key, of which there is at least one window's row whatever is measured.
+                part = part.model_copy(update={"measures": kept or part.measures})
+        return part.model_copy(update={"shards": 1}) if hasattr(part, "shards") else part
+
+    def source_for(self, path: str) -> tuple[str, Recording]:
+        """The first source of which the recording has the columns. Raises Failure."""
+        sources = [step for step in self.steps if isinstance(step.part, Source)]
+        failures = [Failure("the job reads nothing that leads to an alarm")]
+        for step in sources:
+            assert isinstance(step.part, Source)
+            try:
+                return step.name, Recording(path, step.part)
+            except Failure as failure:
+                failures.append(failure)
+        raise failures[-1]
+
+    def run(self, path: str) -> Outputs:
+        """The rows of the wanted outputs, by step and output."""
+        source, recording = self.source_for(path)
+        found: Outputs = {one: [] for one in self.wanted}
+        passes: list[dict[str, Future[Outputs]]] = []
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for batch, time in recording.batches():
+                self._pass(passes, threads, {(source, "output"): [batch]}, time // RELEASE * RELEASE, None)
+                self._gather(passes, found, _AHEAD)
+            if len(recording.times):
+                self._pass(passes, threads, {}, FOREVER, int(recording.times[-1]))
+            self._gather(passes, found, 0)
+        return found
+
+    def _pass(
+        self, passes: list[dict[str, Future[Outputs]]], threads: ThreadPoolExecutor, given: Outputs, time: int, end: int | None
+    ) -> None:
+        """One batch through all steps. A step works when those before it have, and when it has done with the batch before.
+
+        Each waits only for what was submitted before it, so that some of the threads always work.
+        """
+        before = passes[-1] if passes else {}
+        now: dict[str, Future[Outputs]] = {}
+        for step in self.steps:
+            if not isinstance(step.part, Source | Sink):
+                awaited = [now[name] for _, (name, _) in step.sources() if name in now]
+                awaited += [before[step.name]] if step.name in before else []
+                now[step.name] = threads.submit(self._work, step, given, awaited, time, end)
+        passes.append(now)
+
+    def _gather(self, passes: list[dict[str, Future[Outputs]]], found: Outputs, ahead: int) -> None:
+        """Take what the passes gave of what is wanted, except for the last ones, which are on their way."""
+        while len(passes) > ahead:
+            for future in passes.pop(0).values():
+                for one, batches in future.result().items():
+                    if one in found:
+                        found[one] += batches
+
+    def _work(self, step: Step, given: Outputs, awaited: list[Future[Outputs]], time: int, end: int | None) -> Outputs:
+        """One step on what there is for it now."""
+        here = dict(given)
+        for future in awaited:
+            here |= {one: rows for one, rows in future.result().items() if one[0] != step.name}
+        keyed = self._keyed.get(step.name)
+        outputs: Outputs = defaultdict(list)
+        if keyed is not None:
+            for rows in self._given(step, here):
+                keyed.take(rows)
+            for name, rows in keyed.advance(time, end):
+                outputs[step.name, name].append(rows)
+            return outputs
+        assert isinstance(step.part, Transform)
+        for rows in self._given(step, here):
+            kept = step.part.apply(rows).kept
+            if kept.num_rows:
+                outputs[step.name, "output"].append(pa.RecordBatch.from_arrays(kept.columns, schema=step.outputs["output"]))
+        return outputs
+
+    def _given(self, step: Step, here: Outputs) -> list[pa.RecordBatch]:
+        """What the step takes now, as one batch where there is any."""
+        batches = [(side, batch) for side, source in step.sources() for batch in here.get(source, []) if batch.num_rows]
+        if step.is_united:
+            batches = [(side, united(batch, side, step.schema)) for side, batch in batches]
+        if not batches:
+            return []
+        schema = self._schema(step)
+        return [pa.concat_batches([batch.replace_schema_metadata(schema.metadata) for _, batch in batches])]
+
+
+def alarm_outputs(job: Job) -> set[tuple[str, str]]:
+    """Where the alarms are that people would have been told of: what is written to topics, else all that there are."""
+    written = {source for step in job.steps if step.type == "WriteAlarms" for _, source in step.sources()}
+    return written or {(step.name, "alarms") for step in job.steps if "alarms" in step.outputs}

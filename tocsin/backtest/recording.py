@@ -1,0 +1,69 @@
+"""A recording as the batches that a source would have given: in order of event time, and nothing late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from tocsin.columns.contract import INDEX, OFFSET, PARTITION, WATERMARK, Int64s, timestamps
+from tocsin.parts.failure import Failure
+from tocsin.parts.source import Source, event_micros
+
+ROWS = 500_000
+"""Rows of a batch."""
+
+
+class Recording:
+    """Parquet or CSV, a file or a folder of them, with the columns of a source. Raises Failure."""
+
+    def __init__(self, path: str, source: Source) -> None:
+        if not Path(path).exists():
+            raise Failure(f"no recording at '{path}'")
+        kind = "csv" if path.endswith(".csv") or list(Path(path).glob("*.csv")) else "parquet"
+        self.schema = source.schema_of_rows()
+        fields = source.fields()
+        try:
+            found = ds.dataset(path, format=kind)
+            missing = [field.name for field in fields if field.name not in found.schema.names]
+            if missing:
+                raise Failure(
+                    f"the recording '{path}' has no column {', '.join(missing)} (it has {', '.join(found.schema.names)})"
+                )
+            table = found.to_table(columns=[field.name for field in fields]).cast(pa.schema(fields))
+        except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise Failure(f"cannot read the recording '{path}': {error}") from None
+        times = event_micros(table.column(source.event_time).combine_chunks())
+        if (np.diff(times) < 0).any():
+            order = np.argsort(times, kind="stable")
+            table, times = table.take(pa.array(order)), times[order]
+        self.table, self.times = table, times
+
+    def batches(self) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Batches, and up to when all is there with each, microseconds."""
+        for first in range(0, len(self.times), ROWS):
+            times = self.times[first : first + ROWS]
+            last = first + len(times)
+            following = self.times[last] if last < len(self.times) else self.times[-1]
+            yield self._batch(first, times), int(following)
+
+    def _batch(self, first: int, times: Int64s) -> pa.RecordBatch:
+        part = self.table.slice(first, len(times)).combine_chunks()
+        system = {
+            WATERMARK: pa.nulls(len(times), self.schema.field(WATERMARK).type),
+            PARTITION: pa.array(np.zeros(len(times), np.int32)),
+            OFFSET: pa.array(np.arange(first, first + len(times))),
+            INDEX: pa.array(np.zeros(len(times), np.int32)),
+        }
+        columns = [
+            system[field.name]
+            if field.name in system
+            else timestamps(times)
+            if field.name not in part.schema.names
+            else part.column(field.name).chunk(0)
+            for field in self.schema
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)

@@ -1,0 +1,30 @@
+"""Parts with keyed state, as the objects that keep it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.annunciator import Annunciator
+from tocsin.parts.deduplicate import Deduplicate, Deduplicator
+from tocsin.parts.detect import Detect
+from tocsin.parts.keyed import KeyedStep
+from tocsin.parts.manage_alarms import ManageAlarms
+from tocsin.parts.part import Part
+from tocsin.parts.reviser import Reviser
+from tocsin.parts.watcher import Watcher
+from tocsin.parts.windower import Windower
+
+
+def keyed_step(part: Part, schema: pa.Schema, rule: str) -> KeyedStep | None:
+    """The keyed step of a part that has state, else None. rule: what its alarms are called where it does not say."""
+    if isinstance(part, Aggregate):
+        return Windower(part, schema)
+    if isinstance(part, Detect):
+        watcher = Watcher(part, schema, rule)
+        return Reviser(watcher) if part.revise else watcher
+    if isinstance(part, Deduplicate):
+        return Deduplicator(part, schema)
+    if isinstance(part, ManageAlarms):
+        return Annunciator(part, schema)
+    return None
