@@ -20,6 +20,7 @@ from tocsin.columns.contract import (
     user_columns,
     with_traits,
 )
+from tocsin.columns.detection.components import components, standing_out
 from tocsin.columns.detection.least_squares import learn, predict
 from tocsin.columns.detection.medians import in_order, median_deviation
 from tocsin.columns.detection.profiles import learn_profile, profile_at
@@ -44,6 +45,7 @@ from tocsin.parts.detector import Detector, State
 from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
 from tocsin.parts.fence import check_file, check_lake
+from tocsin.parts.finder import find as find_part
 from tocsin.parts.messages import Messages, Reading, Registry
 from tocsin.parts.part import Collector, DataFile, Duration, Fault, Faults, Param, TextFile, need_columns
 from tocsin.parts.producer import Producer
@@ -102,10 +104,12 @@ __all__ = [
     "check_file",
     "check_lake",
     "columns_of",
+    "components",
     "counter_rate",
     "estimate_distinct",
     "evaluate",
     "failpoint",
+    "find_part",
     "format_duration",
     "group_ids",
     "in_order",
@@ -131,6 +135,7 @@ __all__ = [
     "resolve",
     "rows_where",
     "segments",
+    "standing_out",
     "suggestion",
     "tail_surprise",
     "tally",

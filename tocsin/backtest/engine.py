@@ -103,7 +103,7 @@ class Engine:
         assert part is not None
         if isinstance(part, Aggregate):
             takers = [one.part for one in self.steps if (step.name, "output") in [source for _, source in one.sources()]]
-            judged = {one.of for one in takers if isinstance(one, Detect)}
+            judged = {name for one in takers if isinstance(one, Detect) for name in one.columns()}
             if (step.name, "output") not in self.wanted and all(isinstance(one, Detect) for one in takers):
                 kept = {name: text for name, text in part.measures.items() if name in judged or name in PLACE}
                 # A judged column may be a key, of which there is at least one window's row whatever is measured.

@@ -60,7 +60,7 @@ def _of_sensor(scored: tuple[Detect, pa.Table] | None, key: str) -> tuple[Int64s
     part, rows = scored
     texts = [pc.binary_join_element_wise(f"{name}=", rows.column(name).cast(pa.string()), "") for name in part.by]
     chosen = rows.filter(pc.equal(pc.binary_join_element_wise(*texts, ","), key)) if rows.num_rows else rows
-    columns = [numbers(chosen.column(name).combine_chunks()) for name in (part.of, part.score)]
+    columns = [numbers(chosen.column(name).combine_chunks()) for name in (part.columns()[0], part.score)]
     times = micros(chosen.column(EVENT_TIME))
     order = np.argsort(times, kind="stable")
     return times[order], columns[0][order], columns[1][order]

@@ -21,13 +21,25 @@ def _times(size: int) -> Floats:
     return np.asarray(1_772_409_600.0 + np.arange(size) * 10.0, np.float64)
 
 
+def _made(part: Any) -> list[Any]:
+    """The detector in its configurations; of several columns where it judges several."""
+    return [made.of_columns(2) if made.several else made for made in instances(part)]
+
+
+def _seen(made: Any, values: Floats) -> Floats:
+    """The values as the detector sees them: beside a second column where it judges several."""
+    if not made.several:
+        return values
+    return np.column_stack([values, np.round(np.cumsum(np.nan_to_num(values) - 20.0), 1)])
+
+
 def _run(made: Any, values: Floats, at: list[int]) -> Floats:
     """Scores of one sensor in pieces, the state carried over."""
     state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
     scores, times = [], _times(len(values))
     for a, b in itertools.pairwise(at):
         starts = np.array([0, b - a], np.int64)
-        found, _ = made.score_many(values[a:b].copy(), times[a:b].copy(), starts, state)
+        found, _ = made.score_many(_seen(made, values)[a:b].copy(), times[a:b].copy(), starts, state)
         scores.append(found)
     return np.concatenate(scores)
 
@@ -40,9 +52,9 @@ def examples_hold(part: Any) -> None:
     """Readings ten seconds apart … or a second, where an example is about rates."""
     demand(bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, scores)")
     for config, given, expected in part.examples:
-        made = part(**config)
-        state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
         values, starts = np.array(given, np.float64), np.array([0, len(given)], np.int64)
+        made = part(**config) if values.ndim == 1 else part(**config).of_columns(values.shape[1])
+        state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
         scores, _ = made.score_many(values, 1_772_409_600.0 + np.arange(len(given)), starts, state)
         near = np.allclose(scores, np.array(expected, np.float64), rtol=1e-6, atol=_HALF_UNIT, equal_nan=True)
         demand(near, f"{config} over {given} scores {scores.tolist()}, the example says {expected}")
@@ -50,7 +62,7 @@ def examples_hold(part: Any) -> None:
 
 def cutting_the_series_changes_nothing(part: Any) -> None:
     """The state carries all that matters."""
-    for made in instances(part):
+    for made in _made(part):
         for seed in range(_CASES):
             values = series(seed, missing=False)
             at = cuts(seed, len(values))
@@ -60,35 +72,35 @@ def cutting_the_series_changes_nothing(part: Any) -> None:
 
 def vector_equals_scalar(part: Any) -> None:
     """The compiled form over many sensors gives what the plain form gives for each."""
-    for made in instances(part):
+    for made in _made(part):
         for seed in range(_CASES):
             values = [series(seed * 10 + i, 20 + i, missing=False) for i in range(3)]
             starts = np.cumsum([0, *(len(v) for v in values)]).astype(np.int64)
             times = np.concatenate([_times(len(v)) for v in values])
             states = np.tile(np.array(made.start_state(), np.float64), (3, 1)).reshape(3, width_of(made))
-            together, _ = made.score_many(np.concatenate(values), times, starts, states)
-            alone = np.concatenate([made.score(v, _times(len(v)), made.start_state())[0] for v in values])
+            together, _ = made.score_many(np.concatenate([_seen(made, v) for v in values]), times, starts, states)
+            alone = np.concatenate([made.score(_seen(made, v), _times(len(v)), made.start_state())[0] for v in values])
             near = np.allclose(together, alone, rtol=1e-12, atol=1e-12, equal_nan=True)
             demand(near, f"{made!r}, seed {seed}: {_first_difference(together, alone)}")
 
 
 def sensors_do_not_meet(part: Any) -> None:
     """The scores of one sensor are the same whatever the others say."""
-    for made in instances(part):
+    for made in _made(part):
         for seed in range(_CASES):
             mine, other = series(seed, missing=False), series(seed + 100, missing=False) * 7
             starts = np.array([0, len(other), len(other) + len(mine)], np.int64)
             states = np.tile(np.array(made.start_state(), np.float64), (2, 1)).reshape(2, width_of(made))
             times = np.concatenate([_times(len(other)), _times(len(mine))])
-            both, _ = made.score_many(np.concatenate([other, mine]), times, starts, states)
+            both, _ = made.score_many(np.concatenate([_seen(made, other), _seen(made, mine)]), times, starts, states)
             alone = _run(made, mine, [0, len(mine)])
             demand(_equal(both[len(other) :], alone), f"{made!r}, seed {seed}: {_first_difference(both[len(other) :], alone)}")
 
 
 def readings_are_not_changed(part: Any) -> None:
     """Scores are given; readings stay."""
-    for made in instances(part):
-        values = series(1, missing=False)
+    for made in _made(part):
+        values = _seen(made, series(1, missing=False))
         before, state = values.copy(), np.array([made.start_state()], np.float64).reshape(1, width_of(made))
         made.score_many(values, _times(len(values)), np.array([0, len(values)], np.int64), state)
         demand(_equal(values, before), f"{made!r} changes the readings that it is given")
@@ -98,10 +110,10 @@ def readings_are_not_changed(part: Any) -> None:
 
 def missing_readings_change_nothing(part: Any) -> None:
     """A missing reading scores NaN, and the scores of the others are as if it were not there."""
-    for made in instances(part):
+    for made in _made(part):
         for seed in range(_CASES):
-            values = series(seed)
-            present = ~np.isnan(values)
+            values = _seen(made, series(seed))
+            present = ~np.isnan(values) if values.ndim == 1 else ~np.isnan(values).any(axis=1)
             state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
             times, starts = _times(len(values)), np.array([0, len(values)], np.int64)
             scores, _ = made.score_many(values.copy(), times, starts, state)
@@ -114,11 +126,11 @@ def missing_readings_change_nothing(part: Any) -> None:
 
 def state_is_bounded(part: Any) -> None:
     """In absolute bytes, after many readings: a state that grows with the readings is caught."""
-    for made in instances(part):
+    for made in _made(part):
         demand(8 * width_of(made) <= _LARGEST_STATE, f"{made!r} keeps {8 * width_of(made)} bytes a sensor")
         state = made.start_state()
         for chunk in range(8):
-            values = series(chunk, 512, missing=False)
+            values = _seen(made, series(chunk, 512, missing=False))
             _, state = made.score(values, _times(512), state)
             demand(len(state) == width_of(made), f"{made!r}: the state grew from {width_of(made)} to {len(state)} numbers")
 

@@ -40,7 +40,7 @@ class Detect(Part):
     `reason` of these events is "revised". In the end the alarms are those of a job to which nothing came late.
     """
 
-    of: str = Param(help="the column that is judged")
+    of: str | list[str] = Param(help="the column that is judged; several for a detector that judges them together")
     by: list[str] = Param(help="columns that identify a sensor", min_length=1)
     detector: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_by_name), WithJsonSchema(_CHOICE)] = Field(
         alias="with", description="one detector: auto, or a name and its configuration, such as {robust_z: {window: 60}}"
@@ -68,7 +68,15 @@ class Detect(Part):
             raise Fault(str(error), "with", name) from None
         except ValidationError as error:
             raise configuration_faults(name, find("detect", name), error, ("with", name)) from None
-        return detector
+        if isinstance(self.of, list) and not detector.several:
+            raise Fault(f"{name} judges one column; `of` names {len(self.of)}", "of")
+        if detector.several and (isinstance(self.of, str) or len(self.of) < 2):
+            raise Fault(f"{name} judges several columns together; `of` is a list of them", "of")
+        return detector.of_columns(len(self.columns()))
+
+    def columns(self) -> list[str]:
+        """What is judged."""
+        return [self.of] if isinstance(self.of, str) else self.of
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the scored readings. Raises Fault."""
@@ -77,11 +85,13 @@ class Detect(Part):
             self.made()
         with collector:
             need_columns(self.by, schema, "by")
-        with collector:
-            if self.of not in schema.names:
-                raise Fault(unknown_column(self.of, schema), "of")
-            if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
-                raise Fault(f"'{self.of}' is {schema.field(self.of).type}; a detector judges numbers", "of")
+        for at, name in enumerate(self.columns()):
+            path = ("of",) if isinstance(self.of, str) else ("of", at)
+            with collector:
+                if name not in schema.names:
+                    raise Fault(unknown_column(name, schema), *path)
+                if kind_of(schema.field(name).type) not in ("number", "boolean"):
+                    raise Fault(f"'{name}' is {schema.field(name).type}; a detector judges numbers", *path)
         with collector:
             if self.score in schema.names:
                 raise Fault(f"its input already has a column '{self.score}'; name another", "score")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from tocsin.columns.contract import Floats, Int64s
 from tocsin.columns.recurrence import Recurrence
@@ -26,8 +27,18 @@ class Detector(Part):
     # A detector that must speak of a sensor that says nothing overrides this with a time in microseconds.
     silence: ClassVar[int | None] = None
 
+    # Whether it judges several columns together: `x` is then a row a reading, and a missing column is a missing reading.
+    several: ClassVar[bool] = False
+    _columns: int = PrivateAttr(1)
+
     # Score under which a reading is normal again, where the job does not say.
     clear_below: ClassVar[float] = 1.0
+
+    def of_columns(self, count: int) -> Self:
+        """The same for so many columns."""
+        copy = self.model_copy()
+        copy._columns = count
+        return copy
 
     def start_state(self) -> State:
         """State of a sensor never seen; override where its length depends on the configuration."""
@@ -65,10 +76,13 @@ class Detector(Part):
         """Scores and expected values of many sensors' readings; `starts` bounds each run; `states` is changed."""
         if self.step is not None:
             return self.step.run(x, t, starts, states, np.array(self.parameters(), np.float64))
-        scores = np.where(np.isinf(x), np.inf, np.nan)
+        columns = x if x.ndim == 2 else x.reshape(-1, 1)
+        finite = np.asarray(np.isfinite(columns).all(axis=1))
+        infinite = ~finite & ~np.isnan(columns).any(axis=1)
+        scores = np.where(infinite, np.inf, np.nan)
         for segment in range(len(starts) - 1):
             rows = np.arange(starts[segment], starts[segment + 1])
-            rows = rows[np.isfinite(x[rows])]
+            rows = rows[finite[rows]]
             if len(rows):
                 scores[rows], state = self.score(x[rows], t[rows], tuple(states[segment]))
                 states[segment] = state

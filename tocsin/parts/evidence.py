@@ -42,6 +42,8 @@ class Found:
     observed: Floats
     expected: Floats
     rows: Int64s
+    # Of several columns, the one that stands out.
+    which: Int64s | None = None
 
     @staticmethod
     def of_silence(detectors: list[str], slots: Int64s, what: int, times: Int64s, starts: Int64s) -> Found:
@@ -89,6 +91,8 @@ class Evidence:
         events = [alarms.EVENTS[one] for one in what]
         subjects = [texts[one] for one in owner]
         severities = self.step.alarm.severities()
+        names = self.step.columns()
+        named = [names[at] for one in found for at in (np.zeros(len(one.slots), int) if one.which is None else one.which)]
         columns: dict[str, Any] = {
             "alarm_id": [alarm_id(self.rule, labels[one], start) for one, start in zip(owner, starts.tolist(), strict=True)],
             "event": events,
@@ -101,7 +105,7 @@ class Evidence:
             "labels": [[(name, str(value)) for name, value in labels[one]] for one in owner],
             "time": timestamps(times),
             "started_at": timestamps(starts),
-            "of": [self.step.of] * len(what),
+            "of": named,
             "observed": pa.array(observed, mask=np.isnan(observed)),
             "expected": [self.detector.expectation(value) for value in expected.tolist()],
             "score": scores,
@@ -157,19 +161,20 @@ class Evidence:
         self, columns: dict[str, Any], detectors: list[str], times: Int64s, starts: Int64s, expected: Floats
     ) -> list[str]:
         told = zip(
-            columns["event"], detectors, columns["key"], columns["observed"].to_pylist(), columns["expected"], expected.tolist(),
+            columns["event"], detectors, columns["of"], columns["key"],
+            columns["observed"].to_pylist(), columns["expected"], expected.tolist(),
             columns["score"].tolist(), times.tolist(), starts.tolist(), strict=True,
         )  # fmt: skip
         return [self._sentence(*one) for one in told]
 
     def _sentence(
-        self, event: str, detector: str, key: str, observed: float | None, words: str, expected: float, score: float,
+        self, event: str, detector: str, of: str, key: str, observed: float | None, words: str, expected: float, score: float,
         time: int, start: int,
     ) -> str:  # fmt: skip
         if detector == "feed_silence":
-            return f"no sensor has sent {self.step.of}" if event != "clear" else f"sensors send {self.step.of} again"
+            return f"no sensor has sent {of}" if event != "clear" else f"sensors send {of} again"
         if detector == "never_seen" and event != "clear":
-            return f"{self.step.of} of {key} has never come, expected {words}"
+            return f"{of} of {key} has never come, expected {words}"
         seen = "nothing" if observed is None else f"{observed:.4g}"
         usual = self.detector.usual(time / 1e6)
         if usual and observed is not None and expected > 0 and observed > 0:
@@ -177,10 +182,10 @@ class Evidence:
         else:
             normal = f", expected {words}" if words else ""
         if event == "clear":
-            return f"{self.step.of} of {key} is normal again: {seen}{normal}"
+            return f"{of} of {key} is normal again: {seen}{normal}"
         lasting = f" for {format_duration(time - start)}" if time > start and event == "raise" else ""
         grade = "" if observed is None else f" (score {score:.3g}, alarm from 1)"
-        return f"{self.step.of} of {key} was {seen}{normal}{lasting}{grade}"
+        return f"{of} of {key} was {seen}{normal}{lasting}{grade}"
 
 
 def _name(name: str) -> str:

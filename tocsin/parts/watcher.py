@@ -51,6 +51,7 @@ class Run:
     scores: Floats
     expected: Floats
     keys: Int64s
+    which: Int64s | None = None
 
 
 class Watcher:
@@ -70,7 +71,7 @@ class Watcher:
         self.is_aggregated = traits(schema).aggregated
         self.key_schema = pa.schema([schema.field(key).with_metadata(None) for key in step.by])
         name = next(iter(step.detector))
-        self.rule = step.rule or rule or f"{name}({step.of})"
+        self.rule = step.rule or rule or f"{name}({', '.join(step.columns())})"
         self.detector_name = name
         self.width = width_of(self.detector)
         self.has_place = set(PLACE) <= set(schema.names)
@@ -188,12 +189,21 @@ class Watcher:
         slots = block.slots(rows.select(self.step.by), self.start)
         times = micros(rows.column(EVENT_TIME))
         run = segments(slots, times, *arrival(rows))
-        x, when = numbers(rows.column(self.step.of))[run.order], times[run.order]
+        x, when = self._judged(rows)[run.order], times[run.order]
         states = np.ascontiguousarray(block.values[run.keys, : self.width])
         scores, expected = self.detector.score_many(x, when / 1e6, run.starts, states)
         block.values[run.keys, : self.width] = states
         self._note_places(block, rows.take(pa.array(run.order[run.starts[1:] - 1])), run.keys)
-        return Run(rows, run.order, slots[run.order], when, x, scores, expected, run.keys)
+        if x.ndim == 1:
+            return Run(rows, run.order, slots[run.order], when, x, scores, expected, run.keys)
+        # Of several columns, `expected` is the number of the one that stands out.
+        which = np.nan_to_num(expected, nan=0.0).astype(np.int64)
+        shown = x[np.arange(len(x)), which]
+        return Run(rows, run.order, slots[run.order], when, shown, scores, np.full(len(x), np.nan), run.keys, which)
+
+    def _judged(self, rows: pa.RecordBatch) -> Floats:
+        columns = [numbers(rows.column(name)) for name in self.step.columns()]
+        return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
     def events(self, block: Block, judged: pa.RecordBatch, found: list[Found]) -> pa.RecordBatch | None:
         """Alarm events as rows. judged: the rows that `found` counts."""
@@ -270,6 +280,7 @@ class Watcher:
         return Found(
             [KINDS[kind] or self.detector_name for kind in kinds[at]], slots[at], lives.events[at], times[at],
             lives.starts[at].astype(np.int64), lives.peaks[at], lives.levels[at], scores[at], x[at], expected[at], rows[at],
+            None if run.which is None else run.which[at],
         )  # fmt: skip
 
     def _with_gaps(
