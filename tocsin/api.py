@@ -47,6 +47,7 @@ from tocsin.parts.failure import Failure
 from tocsin.parts.fence import check_file, check_lake
 from tocsin.parts.finder import find as find_part
 from tocsin.parts.messages import Messages, Reading, Registry
+from tocsin.parts.object_detector import ObjectDetector, class_of
 from tocsin.parts.part import Collector, DataFile, Duration, Fault, Faults, Param, TextFile, need_columns
 from tocsin.parts.producer import Producer
 from tocsin.parts.sink import Sink
@@ -82,6 +83,7 @@ __all__ = [
     "JsonDecoder",
     "Kafka",
     "Messages",
+    "ObjectDetector",
     "Outcome",
     "Param",
     "PartitionConsumer",
@@ -103,6 +105,7 @@ __all__ = [
     "check_condition",
     "check_file",
     "check_lake",
+    "class_of",
     "columns_of",
     "components",
     "counter_rate",
