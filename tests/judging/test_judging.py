@@ -183,3 +183,25 @@ def test_the_command_judges_writes_raw_scores_and_draws(tmp_path: Path, capsys: 
     with pytest.raises(SystemExit) as wrong:
         main(["bench", "detectors", "--detector", "auto:window=3"])
     assert wrong.value.code == 2
+
+
+def test_sensors_of_one_file_are_series_and_anomalies_of_known_kinds_are_put_in(tmp_path: Path) -> None:
+    from tocsin.judging.corpus import INJECTED, injected
+
+    random = np.random.default_rng(0)
+    rows = [(f"s{n}", at, float(20 + random.normal())) for n in range(3) for at in range(400 if n else 50)]
+    sensors, times, values = zip(*rows, strict=True)
+    parquet.write_table(pa.table({"sensor": sensors, "time": times, "value": values}), tmp_path / "city.parquet")
+    series = read_folder(tmp_path, by=("sensor",))
+    assert [one.name for one in series] == ["city/s1", "city/s2"]
+    changed = injected(series, 7)
+    for before, after in zip(series, changed, strict=True):
+        assert set(after.kinds) <= set(INJECTED)
+        marked = np.zeros(400, bool)
+        for begin, end in after.ranges:
+            marked[begin:end] = True
+        assert (before.x[~marked] == after.x[~marked]).all() or "level" in after.kinds
+        assert (before.x[marked] != after.x[marked]).any()
+    assert [one.ranges for one in injected(series, 7)] == [one.ranges for one in changed]
+    with pytest.raises(Failure, match="no column 'nothing'"):
+        read_folder(tmp_path, by=("nothing",))

@@ -37,10 +37,17 @@ def simulated(seed: int, clean: bool = False, readings: int | None = None, kind:
     cadence = float(random.choice(kind.cadences))
     t: Floats = np.asarray(_START + np.arange(size) * cadence, np.float64)
     x = kind.make(t, random)
+    ranges, kinds = inject(x, random, [] if clean else _possible(kind))
+    return Simulated(f"{kind.name}-{seed}", t, np.clip(x, kind.lowest, kind.highest), ranges, kinds)
+
+
+def inject(x: Floats, random: np.random.Generator, possible: list[str]) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+    """Put one to three anomalies of the possible kinds into values, in place. Their ranges and kinds, in the order of time."""
+    size = len(x)
     ranges: list[tuple[int, int]] = []
     kinds: list[str] = []
-    for _ in range(0 if clean else int(random.choice([1, 1, 2, 3]))):
-        what = str(random.choice(_possible(kind)))
+    for _ in range(int(random.choice([1, 1, 2, 3])) if possible else 0):
+        what = str(random.choice(possible))
         length = _length(what, size, random)
         begin = int(random.integers(size // 5, size - length - 2))
         if any(begin < end + size // 20 and begin + length > first - size // 20 for first, end in ranges):
@@ -50,9 +57,8 @@ def simulated(seed: int, clean: bool = False, readings: int | None = None, kind:
         kinds.append(what)
         if lasting:
             break
-    x = np.clip(x, kind.lowest, kind.highest)
     order = sorted(range(len(ranges)), key=lambda at: ranges[at])
-    return Simulated(f"{kind.name}-{seed}", t, x, tuple(ranges[at] for at in order), tuple(kinds[at] for at in order))
+    return tuple(ranges[at] for at in order), tuple(kinds[at] for at in order)
 
 
 def _possible(kind: Kind) -> list[str]:

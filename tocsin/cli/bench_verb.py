@@ -23,6 +23,8 @@ def bench(
     value: str | None = None,
     label: str | None = None,
     time: str | None = None,
+    by: str | None = None,
+    inject: int | None = None,
     windows_as_they_are: bool = False,
     scores: Path | None = None,
     plots: Path | None = None,
@@ -44,6 +46,10 @@ def bench(
         How many of the simulator's series.
     value, label, time
         Columns of the files, where they do not have their usual names.
+    by
+        Columns that tell the sensors of one file apart: sensor_id,metric.
+    inject
+        A seed: put anomalies of known kinds into the series of the folder.
     windows_as_they_are
         Labels are windows already; by default they are widened to a tenth of the series for the window score.
     scores
@@ -53,7 +59,7 @@ def bench(
     as_json
         For scripts.
     """
-    from tocsin.judging.corpus import clean, development, held_back
+    from tocsin.judging.corpus import clean, development, held_back, injected
     from tocsin.judging.judge import judged, raises
     from tocsin.judging.series import read_folder
 
@@ -61,7 +67,8 @@ def bench(
     if made is None:
         return WRONG
     if folder is not None:
-        given = read_folder(folder, value, label, time)
+        given = read_folder(folder, value, label, time, tuple(by.split(",")) if by else ())
+        given = given if inject is None else injected(given, inject)
     else:
         given = {"development": development, "held-back": held_back, "clean": clean}[series](count)
     found, kept = [], {}
@@ -99,6 +106,9 @@ def _detectors(names: list[str] | None) -> dict[str, Any] | None:
         settings = dict(pair.partition("=")[::2] for pair in rest.split(",") if pair)
         try:
             made[text] = find("detect", name)(**settings)
+            if made[text].several:
+                complain(f"{name} judges several columns together; these series have one")
+                return None
         except UnknownPart as error:
             complain(str(error))
             return None
@@ -109,7 +119,10 @@ def _detectors(names: list[str] | None) -> dict[str, Any] | None:
 
 
 # What they judge by is a limit of the user's, not of the data.
-_NEED_SETTINGS = ("threshold", "rate_of_change", "missing_data", "page_hinkley")
+_NEED_SETTINGS = (
+    "threshold", "rate_of_change", "missing_data", "page_hinkley", "ensemble", "beam_anomaly", "river_model", "pyod_model",
+    "principal_components", "contextual",
+)  # fmt: skip
 
 
 def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> None:

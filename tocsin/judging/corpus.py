@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tocsin.city.labelled import HELD_BACK, Simulated, simulated
+import numpy as np
+
+from tocsin.city.labelled import HELD_BACK, Simulated, inject, simulated
 from tocsin.city.telemetry import DAY
 from tocsin.judging.series import Labelled
 
@@ -27,6 +29,23 @@ def clean(count: int) -> list[Labelled]:
         first = simulated(seed, clean=True)
         readings = int(min(max(_WEEK / (first.t[1] - first.t[0]), 2_000), _MOST))
         found.append(_labelled(simulated(seed, clean=True, readings=readings)))
+    return found
+
+
+INJECTED = ["spike", "dip", "level", "noise", "stuck", "cluster"]
+"""What can be told to be wrong in a recording of anything."""
+
+
+def injected(series: list[Labelled], seed: int) -> list[Labelled]:
+    """The same series with anomalies of known kinds put in; what was labelled or missing in them is left out."""
+    found = []
+    for at, one in enumerate(series):
+        kept = ~np.isnan(one.x)
+        for begin, end in one.ranges:
+            kept[begin:end] = False
+        x = one.x[kept].copy()
+        ranges, kinds = inject(x, np.random.default_rng([seed, at]), INJECTED)
+        found.append(Labelled(one.name, one.t[kept], x, ranges, kinds))
     return found
 
 

@@ -15,6 +15,8 @@ from tocsin.parts.failure import Failure
 
 VALUE_NAMES = ("value", "data", "x")
 TIME_NAMES = ("timestamp", "time", "observed_at", "datetime", "date", "ts", "ds")
+FEWEST = 300
+"""Readings of a sensor of a file of many that make a series."""
 LABEL_NAMES = ("label", "is_anomaly", "anomaly", "labels")
 
 
@@ -43,30 +45,46 @@ def ranges_of(labels: np.ndarray) -> tuple[tuple[int, int], ...]:
     return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
-def read_folder(folder: Path, value: str | None = None, label: str | None = None, time: str | None = None) -> list[Labelled]:
+def read_folder(
+    folder: Path, value: str | None = None, label: str | None = None, time: str | None = None, by: tuple[str, ...] = ()
+) -> list[Labelled]:
     """Every CSV and Parquet file under a folder as a series, named by its path. Raises Failure.
 
     Columns are found by their usual names where they are not given: value, data; timestamp, time; label, is_anomaly, anomaly.
-    Without a time, readings are a second apart; without labels, a series has none.
+    Without a time, readings are a second apart; without labels, a series has none. by: columns that tell the sensors of one file
+    apart, each of which is a series if it has a few hundred readings.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".parquet", ".out"))
     if not files:
         raise Failure(f"no .csv or .parquet file under {folder}")
-    return [_read(path, str(path.relative_to(folder).with_suffix("")), value, label, time) for path in files]
+    named = [(path, str(path.relative_to(folder).with_suffix(""))) for path in files]
+    return [one for path, name in named for one in _read(path, name, value, label, time, by)]
 
 
-def _read(path: Path, name: str, value: str | None, label: str | None, time: str | None) -> Labelled:
+def _read(path: Path, name: str, value: str | None, label: str | None, time: str | None, by: tuple[str, ...]) -> list[Labelled]:
     try:
         table = parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise Failure(f"{path}: {error}") from None
     when = _column(path, table, time, TIME_NAMES)
     labels = _column(path, table, label, LABEL_NAMES)
-    used = [column for column in (when, labels) if column]
+    used = [*(column for column in (when, labels) if column), *(str(_column(path, table, column, ())) for column in by)]
     numeric = [f.name for f in table.schema if f.name not in used and _is_number(f.type)]
     what = _column(path, table, value, VALUE_NAMES) or (numeric[0] if numeric else None)
     if what is None:
         raise Failure(f"{path}: no column of numbers (columns: {', '.join(table.schema.names)})")
+    if not by:
+        return [_series(path, name, table, what, when, labels)]
+    keys = pc.binary_join_element_wise(*(table.column(column).cast(pa.string()) for column in by), " ")
+    found = []
+    for key in sorted(pc.unique(keys).to_pylist(), key=str):
+        mine = table.filter(pc.equal(keys, key))
+        if mine.num_rows >= FEWEST:
+            found.append(_series(path, f"{name}/{key}", mine, what, when, labels))
+    return found
+
+
+def _series(path: Path, name: str, table: pa.Table, what: str, when: str | None, labels: str | None) -> Labelled:
     x = pc.cast(table.column(what), pa.float64()).to_numpy()
     t = np.arange(len(x), dtype=np.float64) if when is None else _seconds(path, table.column(when))
     order = np.argsort(t, kind="stable")
