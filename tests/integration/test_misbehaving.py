@@ -1,0 +1,105 @@
+"""Sensors that misbehave, feeds that stop: the alarms that should come, and none that should not; the ledger balances."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from tocsin.beam.running import run_bounded
+from tocsin.city.misbehaving import CLEAN, DAY, FAULT, MINUTE, MISBEHAVIOURS, START, day
+from tocsin.cli.sending import Sending
+from tocsin.parts.connection import Kafka
+from tocsin.spec.check import check_text
+
+ROOT = Path(__file__).parents[2]
+JOB = """
+pipeline:
+  transforms:
+    - type: ReadTelemetry
+      config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at, out_of_orderness: 60 s, allowed_lateness: 5 min}
+    - {type: Deduplicate, input: ReadTelemetry, config: {by: [sensor_id]}}
+    - type: Detect
+      name: Stuck
+      input: Deduplicate
+      config: {of: value, by: [sensor_id], with: {flat_line: {longest: 30}}}
+    - type: Detect
+      name: Shift
+      input: Deduplicate
+      config: {of: value, by: [sensor_id], with: {cusum: {slack: 1.5, limit: 12}}, alarm: {clear_after: 30}}
+    - type: Detect
+      name: Alternating
+      input: Deduplicate
+      config: {of: value, by: [sensor_id], with: {rate_of_change: {per_second: 0.1}}, alarm: {clear_after: 30}}
+    - type: Detect
+      name: Silent
+      input: Deduplicate
+      config: {of: value, by: [sensor_id], with: {missing_data: {after: 10 min, feed_after: 5 min}}}
+    - type: Detect
+      name: Anything
+      input: Deduplicate
+      config: {of: value, by: [sensor_id], with: auto}
+    - type: ManageAlarms
+      input: {alarms: [Stuck.alarms, Shift.alarms, Alternating.alarms, Silent.alarms, Anything.alarms]}
+    - {type: WriteAlarms, input: ManageAlarms, config: {topic: city.alarms}}
+    - {type: WriteRejects, input: ReadTelemetry.rejects, config: {topic: city.rejects}}
+"""
+
+
+def run(batch: pa.RecordBatch, receive: Any, kafka: Any) -> tuple[Any, list[tuple[str, str, int]]]:
+    """The ledger, and rule, key and minute of each alarm that was raised."""
+    kafka.create("city.alarms")
+    kafka.create("city.rejects")
+    sending = Sending(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
+    sending.send(batch)
+    sending.flush()
+    ledger = run_bounded(check_text(str(ROOT / "jobs/day.yaml"), JOB)[0])
+    events = [json.loads(message.value()) for message in receive("city.alarms")]
+    raised = []
+    for event in events:
+        if event["data"]["event"] == "raise":
+            at = pa.scalar(event["validFrom"]).cast(pa.timestamp("us", "UTC")).value
+            raised.append(
+                (event["data"]["rule"].removeprefix("day/"), event["alertSource"].rpartition(":")[2], (at - START) // MINUTE)
+            )
+    return ledger, sorted(raised)
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_each_misbehaviour_raises_what_it_should_and_nobody_else_anything(kafka: Any, receive: Any) -> None:
+    batch = day(held_up=(840, 1200))
+    ledger, raised = run(batch, receive, kafka)
+    assert ledger.balances
+    for one in MISBEHAVIOURS:
+        mine = [(rule, minute) for rule, key, minute in raised if key == f"sensor_id={one.sensor}"]
+        if not one.rules:
+            assert mine == [], one
+            continue
+        assert any(rule in one.rules for rule, _ in mine), one
+        assert all(minute >= FAULT - 1 for _, minute in mine), (one, mine)
+        assert mine[0][1] <= FAULT + 400, (one, mine)
+    # Six hours of readings came at once, and no clean sensor has an alarm of it, nor has the feed.
+    assert [alarm for alarm in raised if "clean" in alarm[1] or alarm[1] == "feed"] == []
+    counts = ledger.steps
+    assert counts["Deduplicate"].filtered == 2 * DAY
+    assert counts["ReadTelemetry"].rejected == 20
+    assert len(receive("city.rejects")) == 20
+    assert sum(counts[name].late for name in counts) == 30
+
+
+def test_a_feed_that_was_silent_is_one_alarm(kafka: Any, receive: Any) -> None:
+    clean = day(1, lost=(600, 660))
+    clean = clean.filter(pc.starts_with(clean.column("sensor_id"), "clean"))
+    ledger, raised = run(clean, receive, kafka)
+    assert ledger.balances
+    assert [(rule, key) for rule, key, _ in raised] == [("Silent", "feed")]
+    assert 600 <= raised[0][2] <= 606
+    assert CLEAN == 12
