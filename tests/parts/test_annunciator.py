@@ -320,3 +320,31 @@ def test_a_topology_with_a_circle_is_refused(tmp_path: Path) -> None:
         step.output_schemas(SCHEMA)
     with pytest.raises(Faults, match="takes alarm events"):
         step_of().output_schemas(united_schema([("alarms", COMMANDS)]))
+
+
+def test_a_flood_of_a_hundred_thousand_alarms_is_told_once_each_and_called_a_flood() -> None:
+    count = 100_000
+    started = np.arange(count, dtype=np.int64) % 1000 + START
+    ids = pa.array([f"{n:032x}" for n in range(count)])
+    known = {
+        "alarm_id": ids,
+        "event": pa.repeat("raise", count),
+        "rule": pa.repeat("rule", count),
+        "severity": pa.repeat("high", count),
+        "key": pa.array([f"id=t{n}" for n in range(count)]),
+        "time": timestamps(started),
+        "started_at": timestamps(started),
+    }
+    columns = [known[f.name] if f.name in known else pa.nulls(count, f.type) for f in ALARM_FIELDS]
+    moment = timestamps(np.full(count, START + SECOND - 1, np.int64))
+    empty = [pa.nulls(count, field.type) for field in SYSTEM_FIELDS[1:]]
+    batch = united(pa.RecordBatch.from_arrays([*columns, moment, *empty], schema=ALARMS), "alarms", SCHEMA)
+    annunciator = Annunciator(step_of(), SCHEMA)
+    first = annunciator.advance([], [batch], START + 2 * SECOND, None)
+    told = dict(first.outputs)["output"]
+    assert sorted(told.column("alarm_id").to_pylist()) == sorted(ids.to_pylist())
+    # The same events again, as after a restart: nobody is told twice.
+    again = annunciator.advance([bytes(bytearray(piece)) for piece in first.state], [batch], START + 3 * SECOND, None)
+    assert [name for name, _ in again.outputs] == []
+    (health,) = dict(annunciator.advance(again.state, [], START + 700 * SECOND, None).outputs)["health"].to_pylist()
+    assert (health["raised"], health["flood"], health["standing"]) == (count, True, count)
