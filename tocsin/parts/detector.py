@@ -17,9 +17,9 @@ State = tuple[float, ...]
 class Detector(Part):
     """One sensor's readings in time order and its state, to scores and the new state.
 
-    Write either `score` (NumPy over one sensor's readings) or `step` (a `Recurrence` over one reading, which is compiled
-    and run over all sensors at once). State is a fixed number of floats a sensor. Missing readings (null, NaN) score NaN
-    and leave the state as it was; infinite ones score infinity and leave it too. `score` never sees either.
+    Write `score` (NumPy over one sensor's readings), `step` (a `Recurrence` over one reading, which is compiled and run over all
+    sensors at once), or `score_many` where neither will do. State is a fixed number of floats a sensor. Missing readings (null,
+    NaN) score NaN and leave the state as it was; infinite ones score infinity and leave it too. `score` never sees either.
     """
 
     start: ClassVar[State] = ()
@@ -67,7 +67,10 @@ class Detector(Part):
     def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
         """Scores of one sensor's finite readings `x` at event times `t` (seconds), and its new state."""
         if self.step is None:
-            raise NotImplementedError
+            if type(self).score_many is Detector.score_many:
+                raise NotImplementedError
+            states = np.array([s], np.float64)
+            return self.score_many(x, t, np.array([0, len(x)], np.int64), states)[0], tuple(states[0].tolist())
         state = np.array(s, np.float64)
         scores, _ = self.step.run_plain(x, t, state, np.array(self.parameters(), np.float64))
         return scores, tuple(state)

@@ -37,11 +37,6 @@ class Ensemble(Detector):
     def start_state(self) -> State:
         return tuple(number for member in self._members for number in member.start_state())
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        states = np.array([s], np.float64)
-        scores, _ = self.score_many(x, t, np.array([0, len(x)], np.int64), states)
-        return scores, tuple(states[0].tolist())
-
     def score_many(self, x: Floats, t: Floats, starts: Int64s, states: Floats) -> tuple[Floats, Floats]:
         votes, at = np.empty((len(self._members), len(x))), 0
         for number, member in enumerate(self._members):

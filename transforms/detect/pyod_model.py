@@ -41,11 +41,6 @@ class PyodModel(Detector):
         # Readings seen; the last ones, the latest last; those that the model is fitted to.
         return (0.0,) * (1 + 2 * self.window)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        states = np.array([s], np.float64)
-        scores, _ = self.score_many(x, t, np.array([0, len(x)], np.int64), states)
-        return scores, tuple(states[0].tolist())
-
     def score_many(self, x: Floats, t: Floats, starts: Int64s, states: Floats) -> tuple[Floats, Floats]:
         scores = np.where(np.isinf(x), np.inf, np.nan)
         for segment in range(len(starts) - 1):
