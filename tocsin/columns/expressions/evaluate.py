@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.columns.domains import air_quality, climate
 from tocsin.columns.expressions.syntax import Column, Expression, Literal
 from tocsin.columns.expressions.typing import kind_of, type_of
 
@@ -79,6 +81,23 @@ def _number(value: Any) -> Any:
     return value.cast(pa.int8()).cast(pa.float64()) if pa.types.is_boolean(value.type) else _double(value)
 
 
+def _formula(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """A formula over NumPy columns as one over Arrow's: null is NaN, and what it cannot tell is null."""
+
+    def run(*arguments: Any) -> Any:
+        given = [one.as_py() if pa.types.is_string(one.type) else _numbers(one) for one in arguments]
+        found = np.asarray(formula(*given), np.float64)
+        return pa.array(found, mask=np.isnan(found)) if found.ndim else pa.scalar(float(found))
+
+    return run
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, pa.Scalar):
+        return np.nan if value.as_py() is None else float(value.as_py())
+    return _double(value).fill_null(np.nan).to_numpy(zero_copy_only=False)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "+": pc.add,
     "-": pc.subtract,
@@ -124,5 +143,15 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hour": pc.hour,
     "weekday": pc.day_of_week,
     "number": _number,
+    "dew_point": _formula(climate.dew_point),
+    "vapour_pressure": _formula(climate.vapour_pressure),
+    "relative_humidity": _formula(climate.relative_humidity),
+    "heat_index": _formula(climate.heat_index),
+    "humidex": _formula(climate.humidex),
+    "wind_chill": _formula(climate.wind_chill),
+    "air_quality_index": _formula(air_quality.air_quality_index),
+    "aqhi": _formula(air_quality.aqhi),
+    "purpleair_pm25": _formula(air_quality.purpleair_pm25),
+    "micrograms_of_ppb": _formula(air_quality.micrograms_of_ppb),
     "text": lambda value: value.cast(pa.string()),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from tocsin.columns.contract import user_columns
+from tocsin.columns.domains.air_quality import molar_mass, table_of
 from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal
 
 # name: (kinds of the arguments, kind of the result). A last argument with * may be repeated.
@@ -56,6 +57,16 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "hour": (("time",), "integer"),
     "weekday": (("time",), "integer"),
     "number": (("any",), "double"),
+    "dew_point": (("number", "number"), "double"),
+    "vapour_pressure": (("number", "number"), "double"),
+    "relative_humidity": (("number", "number"), "double"),
+    "heat_index": (("number", "number"), "double"),
+    "humidex": (("number", "number"), "double"),
+    "wind_chill": (("number", "number"), "double"),
+    "air_quality_index": (("text", "text", "number"), "double"),
+    "aqhi": (("number", "number", "number"), "double"),
+    "purpleair_pm25": (("number", "number"), "double"),
+    "micrograms_of_ppb": (("text", "number", "number", "number"), "double"),
     "text": (("any",), "text"),
 }
 _RESULTS = {"double": pa.float64(), "boolean": pa.bool_(), "text": pa.string(), "integer": pa.int64()}
@@ -133,6 +144,7 @@ def _call_type(call: Call, types: list[Any]) -> Any:
                 shared = _wider(shared, type_)
         elif want != "any" and kind not in (want, "null"):
             raise ExpressionError(f"'{call.function}' takes a {want}, found a {kind}", call.at)
+    _check_literals(call)
     if result == "same":
         return shared
     if result == "number":
@@ -141,6 +153,24 @@ def _call_type(call: Call, types: list[Any]) -> Any:
             wide = _wider(wide, type_)
         return wide
     return _RESULTS[result]
+
+
+def _check_literals(call: Call) -> None:
+    """What a function of the city's systems is told in words must be written out, and must exist."""
+    count = {"air_quality_index": 2, "micrograms_of_ppb": 1}.get(call.function, 0)
+    if not count:
+        return
+    words = call.arguments[:count]
+    texts = [word.value for word in words if isinstance(word, Literal) and isinstance(word.value, str)]
+    if len(texts) < count:
+        raise ExpressionError(f"'{call.function}' takes words that are written out, such as 'us-2024'", call.at)
+    try:
+        if call.function == "air_quality_index":
+            table_of(texts[0], texts[1])
+        else:
+            molar_mass(texts[0])
+    except ValueError as error:
+        raise ExpressionError(str(error), words[0].at) from None
 
 
 def _wider(one: Any, other: Any) -> Any:
