@@ -25,12 +25,13 @@ from tocsin.columns.detection.least_squares import learn, predict
 from tocsin.columns.detection.medians import in_order, median_deviation
 from tocsin.columns.detection.profiles import learn_profile, profile_at
 from tocsin.columns.detection.tails import TAIL, tail_surprise
+from tocsin.columns.domains.air_quality import nowcast
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
 from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
 from tocsin.columns.groups import group_ids
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.columns.names import path_part
-from tocsin.columns.points import counter_rate, time_weighted_mean
+from tocsin.columns.points import counter_rate, hourly, time_weighted_mean
 from tocsin.columns.quantities import format_duration
 from tocsin.columns.recurrence import Recurrence
 from tocsin.columns.segments import Segments, segments
@@ -115,6 +116,7 @@ __all__ = [
     "find_part",
     "format_duration",
     "group_ids",
+    "hourly",
     "in_order",
     "kernel",
     "kind_of",
@@ -125,6 +127,7 @@ __all__ = [
     "median_deviation",
     "micros",
     "need_columns",
+    "nowcast",
     "offsets_of",
     "parse",
     "parse_schema",

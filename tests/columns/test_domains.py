@@ -147,3 +147,21 @@ def test_formulas_are_functions_of_expressions(text: str, expected: list[Any]) -
 def test_a_wrong_formula_is_told_at_its_place(text: str, why: str) -> None:
     with pytest.raises(ExpressionError, match=why):
         type_of(parse(text), BATCH.schema)
+
+
+def test_nowcast_over_a_window_is_that_of_its_hours() -> None:
+    from tocsin.columns.contract import timestamps
+    from tocsin.columns.points import hourly
+    from tocsin.parts.finder import find
+
+    end, hour = 1_772_452_800_000_000, 3_600_000_000
+    # The oldest hour twice, around its mean; the newest ends with the window.
+    rows = [(end - 12 * hour, 30.9), (end - 12 * hour + 5, 38.9)]
+    rows += [(end - (12 - at) * hour + hour - 1, value) for at, value in enumerate(HOURS) if at and not np.isnan(value)]
+    kind = pa.list_(pa.struct([pa.field("time", pa.int64()), pa.field("value", pa.float64())]))
+    points = pa.array([[{"time": t, "value": v} for t, v in rows], []], kind)
+    ends = timestamps(np.array([end, end]))
+    means = hourly(points, ends, 12)
+    np.testing.assert_allclose(means[0], HOURS[::-1])
+    found = find("aggregate", "nowcast")().finish(points, ends)
+    assert found.to_pylist() == [pytest.approx(28.409801, abs=1e-6), None]

@@ -43,3 +43,16 @@ def counter_rate(points: Any) -> pa.Array:
     elapsed = np.bincount(owners[1:][same], (times[1:] - times[:-1])[same].astype(np.float64), len(lengths)) / 1e6
     with np.errstate(invalid="ignore", divide="ignore"):
         return pa.array(grown / elapsed, pa.float64(), mask=elapsed == 0)
+
+
+def hourly(points: Any, ends: Any, hours: int) -> Floats:
+    """The mean of each of the last hours before `ends`, the newest first: a row a group, NaN where an hour has no point."""
+    times, values, owners, lengths = _flat(points)
+    back = (micros(ends)[owners] - 1 - times) // 3_600_000_000
+    here = (back >= 0) & (back < hours)
+    cells = owners[here] * hours + back[here]
+    count = np.bincount(cells, minlength=len(lengths) * hours)
+    total = np.bincount(cells, values[here], len(lengths) * hours)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Floats = (total / count).reshape(len(lengths), hours)
+    return means
