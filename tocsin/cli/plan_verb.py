@@ -14,6 +14,7 @@ from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.watcher import Watcher
+from tocsin.parts.window_join import WindowJoin
 from tocsin.spec.check import check_file
 from tocsin.spec.job import Job, Step
 from tocsin.spec.state import changes, state_of
@@ -119,6 +120,8 @@ def _described(step: Step) -> dict[str, Any]:
     if isinstance(part, Detect):
         size = 8 * len(Watcher(part, step.schema).start) if step.schema is not None else 0
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": f"{size} bytes a key, and rows not yet in order"}
+    if isinstance(part, WindowJoin):
+        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "rows of windows that may be revised"}
     if isinstance(part, ManageAlarms):
         found |= {"keys": "rule, key", "shards": 1, "state": "alarms that stand, are kept quiet or wait for an acknowledgement"}
     if isinstance(part, Deduplicate):

@@ -8,11 +8,13 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.annunciator import Annunciator
 from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
+from tocsin.parts.joiner import Joiner
 from tocsin.parts.keyed import KeyedStep
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Part
 from tocsin.parts.reviser import Reviser
 from tocsin.parts.watcher import Watcher
+from tocsin.parts.window_join import WindowJoin
 from tocsin.parts.windower import Windower
 
 
@@ -25,6 +27,8 @@ def keyed_step(part: Part, schema: pa.Schema, rule: str) -> KeyedStep | None:
         return Reviser(watcher) if part.revise else watcher
     if isinstance(part, Deduplicate):
         return Deduplicator(part, schema)
+    if isinstance(part, WindowJoin):
+        return Joiner(part, schema)
     if isinstance(part, ManageAlarms):
         return Annunciator(part, schema)
     return None

@@ -36,13 +36,20 @@ def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
     known_traits = [traits(schema) for _, schema in inputs]
     topics = {one.topic for one in known_traits}
     sided = [pa.field(SIDE, pa.string())] if any(first) else []
+    same = known_traits[0].keys if len({one.keys for one in known_traits}) == 1 else ()
+    each = [side_column(side, key) for (side, _), one in zip(inputs, known_traits, strict=True) for key in one.keys]
+    keys = each if sided else same
     schema = pa.schema([*fields.values(), *sided, *SYSTEM_FIELDS])
     return with_traits(
         schema,
         topic=topics.pop() if len(topics) == 1 else "",
         allowed_lateness=max(one.allowed_lateness for one in known_traits),
         stage=max(one.stage for one in known_traits),
-        keys=known_traits[0].keys if len({one.keys for one in known_traits}) == 1 and not sided else (),
+        keys=tuple(dict.fromkeys(keys))
+        if sided
+        else known_traits[0].keys
+        if len({one.keys for one in known_traits}) == 1
+        else (),
         aggregated=all(one.aggregated for one in known_traits) and not sided,
         inputs=sum(one.inputs for one in known_traits),
     )

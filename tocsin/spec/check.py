@@ -19,6 +19,7 @@ from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS_SCHEMA, Source
 from tocsin.parts.transform import Transform
 from tocsin.parts.union import united_schema
+from tocsin.parts.window_join import WindowJoin
 from tocsin.spec.document import Document, read_document
 from tocsin.spec.grammar import Written, near, options_of, steps_of
 from tocsin.spec.job import Job, Step
@@ -28,6 +29,7 @@ FRAMEWORK_PARTS: dict[str, type[Part]] = {
     "Aggregate": Aggregate,
     "Detect": Detect,
     "Deduplicate": Deduplicate,
+    "WindowJoin": WindowJoin,
     "ManageAlarms": ManageAlarms,
 }
 
@@ -276,6 +278,8 @@ class _Checker:
             return {"output": part.output_schema(schema), "alarms": part.alarm_schema(schema), "late": schema}
         if isinstance(part, Deduplicate):
             return {"output": part.output_schema(schema), "late": schema}
+        if isinstance(part, WindowJoin):
+            return {"output": part.output_schema(schema)}
         if isinstance(part, ManageAlarms):
             return dict(part.output_schemas(schema))
         assert isinstance(part, Transform)

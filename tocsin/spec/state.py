@@ -16,6 +16,7 @@ from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
 from tocsin.parts.units import Units
 from tocsin.parts.watcher import Watcher
+from tocsin.parts.window_join import WindowJoin
 from tocsin.parts.windower import Windower
 from tocsin.spec.job import Job, Step
 
@@ -63,6 +64,8 @@ def _described(job: Job, step: Step) -> dict[str, Any] | None:
             "of": part.of, "by": part.by, "detector": watcher.detector_name, "numbers": width_of(watcher.detector),
             "shards": part.shards, "columns": _columns(schema), **({"revise": True} if part.revise else {}),
         }  # fmt: skip
+    if isinstance(part, WindowJoin):
+        return {"by": part.by, "shards": part.shards, "columns": _columns(schema)}
     if isinstance(part, ManageAlarms):
         return {"inhibit": part.inhibit is not None, "commands": "commands" in step.inputs}
     if isinstance(part, Deduplicate):
