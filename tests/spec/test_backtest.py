@@ -32,6 +32,8 @@ pipeline:
     - type: ManageAlarms
       input: {alarms: [High.alarms, Silent.alarms]}
     - {type: WriteToLake, input: ManageAlarms, config: {lake: FOLDER/lake, dataset: alarms}}
+    - {type: ManageAlarms, name: Few, input: {alarms: Silent.alarms}}
+    - {type: WriteToLake, name: FewToLake, input: Few, config: {lake: FOLDER/lake, dataset: few}}
     - {type: WriteAlarms, input: ManageAlarms, config: {topic: nowhere}}
 """
 
@@ -68,6 +70,9 @@ def test_the_alarms_are_those_of_a_run_whatever_the_order_and_the_format_of_the_
     for name in ("recording.parquet", "shuffled.parquet", "recording.csv"):
         found = episodes(job_of(folder), str(folder / name))
         assert sorted((one.rule, one.key, one.start) for one in found) == raised
+    few = parquet.read_table(folder / "lake/few").to_pylist()
+    silent = {row["alarm_id"] for row in rows if row["detector"] == "missing_data"}
+    assert {row["alarm_id"] for row in few} == silent != set()
     clears = {row["alarm_id"]: row["time"] for row in rows if row["event"] == "clear"}
     assert sorted(one.end for one in found if one.end) == sorted(clears.values())
 

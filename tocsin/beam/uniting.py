@@ -37,8 +37,9 @@ class Unite(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         self.sides = sides
 
-    def expand(self, collections: dict[Any, Any]) -> Any:
-        """One collection."""
+    def expand(self, collections: Any) -> Any:
+        """One collection. Beam YAML gives a mapping of one input as that input."""
+        collections = collections if isinstance(collections, dict) else {0: collections}
         given = [collections[key] for key in sorted(collections, key=int)]
         schema = united_schema([(side, schema_of(one)) for side, one in zip(self.sides, given, strict=True)])
         parts = []
