@@ -10,6 +10,9 @@ from tocsin.backtest.engine import Engine, alarm_outputs
 from tocsin.spec.job import Job
 
 
+_TOLD = ["alarm_id", "event", "rule", "key", "time", "started_at", "severity", "peak_score", "message"]
+
+
 @dataclass(frozen=True)
 class Episode:
     """An alarm from its raise to its clear. end: None where it still stood."""
@@ -55,7 +58,7 @@ def _without(ones: list[Episode], others: list[Episode]) -> list[Episode]:
 def episodes(job: Job, recording: str) -> list[Episode]:
     """The alarms that the job would have raised. A rule is called by its step, so that two files compare. Raises Failure."""
     found = Engine(job, alarm_outputs(job)).run(recording)
-    rows = [row for batches in found.values() for batch in batches for row in batch.to_pylist()]
+    rows = [row for batches in found.values() for batch in batches for row in batch.select(_TOLD).to_pylist()]
     rows.sort(key=lambda row: (row["time"], row["event"] != "raise"))
     known: dict[str, dict[str, Any]] = {}
     for row in rows:
