@@ -171,7 +171,7 @@ def test_the_command_judges_writes_raw_scores_and_draws(tmp_path: Path, capsys: 
     scores, plots = tmp_path / "scores.parquet", tmp_path / "plots"
     arguments = ["bench", "detectors", "--count", "3", "--detector", "auto", "--detector", "robust_z:window=50"]
     with pytest.raises(SystemExit) as left:
-        main([*arguments, "--scores", str(scores), "--plots", str(plots), "--as-json"])
+        main([*arguments, "--scores", str(scores), "--plots", str(plots), "--json"])
     assert left.value.code == 0
     shown: list[Any] = json.loads(capsys.readouterr().out)
     assert [one["detector"] for one in shown] == ["auto", "robust_z:window=50"]

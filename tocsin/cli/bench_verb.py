@@ -28,7 +28,7 @@ def bench(
     windows_as_they_are: bool = False,
     scores: Path | None = None,
     plots: Path | None = None,
-    as_json: bool = False,
+    json: bool = False,
 ) -> int:
     """Judge detectors on labelled series.
 
@@ -56,7 +56,7 @@ def bench(
         A Parquet or CSV file for raw scores: detector, series, seq (the row in its file, from 0), score, calibrated.
     plots
         A folder for a picture a series.
-    as_json
+    json
         For scripts.
     """
     from tocsin.judging.corpus import clean, development, held_back, injected
@@ -86,7 +86,7 @@ def bench(
                 name: (values[at], raises(values[at], one_series.t, made[name].clear_below)) for name, values in kept.items()
             }
             plot(plots / f"{one_series.name}.png", one_series, shown)
-    if as_json:
+    if json:
         # JSON has no number for what cannot be told.
         rows = [asdict(judgement) for judgement in found]
         show_json([{name: None if value != value else value for name, value in row.items()} for row in rows])  # noqa: PLR0124
