@@ -9,7 +9,6 @@ from typing import Any
 from tocsin.backtest.engine import Engine, alarm_outputs
 from tocsin.spec.job import Job
 
-
 _TOLD = ["alarm_id", "event", "rule", "key", "time", "started_at", "severity", "peak_score", "message"]
 
 
