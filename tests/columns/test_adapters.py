@@ -83,6 +83,7 @@ def test_pyod_models_find_what_is_far_away_and_do_not_depend_on_the_cuts(name: s
             {"model": "HalfSpaceTrees", "threshold": 1, "parameters": {"trees": 3}},
             "HalfSpaceTrees: .*unexpected keyword",
         ),
+        ("pyod_model", {"model": "iforest.IsolationForest"}, "pyod.models has no 'iforest.IsolationForest'"),
         ("pyod_model", {"model": "no.Such"}, "pyod.models has no 'no.Such'"),
         ("beam_anomaly", {"model": "ZScore", "state_bytes": 256}, "more than `state_bytes`"),
     ],

@@ -22,9 +22,11 @@ def class_of(package: str, module: str, name: str, install: str) -> Any:
         found = getattr(importlib.import_module(f"{package}.{module}" if module else package), name, None)
     except ModuleNotFoundError as error:
         if error.name == package.partition(".")[0]:
-            raise ValueError(f"{package.partition('.')[0]} is not installed: pip install {install}") from None
+            raise ValueError(f"{error.name} is not installed: pip install {install}") from None
         found = None
-    if not isinstance(found, type):
+    # A job is data: what a module of the library has imported from elsewhere is not for it to name.
+    root = package.partition(".")[0]
+    if not isinstance(found, type) or found.__module__.partition(".")[0] != root:
         raise ValueError(f"{package} has no '{f'{module}.{name}' if module else name}'")
     return found
 
