@@ -1,5 +1,6 @@
 """Everything that a part may import."""
 
+from tocsin.columns.as_of import Dated, dated
 from tocsin.columns.avro.decode import raw_avro_file
 from tocsin.columns.avro.types import arrow_fields, leaves, parse_schema
 from tocsin.columns.compiled import kernel
@@ -72,6 +73,7 @@ __all__ = [
     "Collector",
     "Column",
     "DataFile",
+    "Dated",
     "Detector",
     "Duration",
     "ExpressionError",
@@ -110,6 +112,7 @@ __all__ = [
     "columns_of",
     "components",
     "counter_rate",
+    "dated",
     "estimate_distinct",
     "evaluate",
     "failpoint",

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.api import DataFile, Fault, Outcome, Param, Transform, read_table, user_columns
+from tocsin.api import (
+    EVENT_TIME,
+    DataFile,
+    Dated,
+    Fault,
+    Outcome,
+    Param,
+    Transform,
+    dated,
+    micros,
+    read_table,
+    user_columns,
+)
 
 
 class Enrich(Transform):
     """Adds columns of a static table by key; a key that the table lacks gets nulls, or is filtered.
 
-    The table is a CSV or Parquet file with one row a key; two rows of one key are a mistake.
+    The table is a CSV or Parquet file with one row a key; two rows of one key are a mistake. With `valid_from` a key may have
+    several rows: a reading gets the one that holds at its event time, late or replayed as it may be. That is how a sensor's
+    calibration, place or owner is dated.
     """
 
     table: DataFile = Param(help="CSV or Parquet file, from the job's folder or the project's")
     by: list[str] = Param(help="key columns, named alike in both", min_length=1)
     add: list[str] | None = Param(None, help="columns to add; by default all that the input lacks")
+    valid_from: str | None = Param(
+        None, help="column of the table: the time from which on a row holds, until the next of its key"
+    )
+    valid_to: str | None = Param(None, help="column of the table: the time from which on it does not hold any more")
     unknown: Literal["null", "filter"] = Param("null", help="what happens to readings whose key the table lacks")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -30,8 +49,11 @@ class Enrich(Transform):
             if name not in schema.names or name not in table.schema.names:
                 where = "input" if name not in schema.names else f"table {self.table}"
                 raise Fault(f"no column '{name}' in the {where}", "by", at)
-        if table.num_rows != len(set(zip(*(table.column(name).to_pylist() for name in self.by), strict=True))):
-            raise Fault(f"the table has several rows for one key of {', '.join(self.by)}", "table")
+        self._check_dates(table)
+        if self.valid_from is None and table.num_rows != len(
+            set(zip(*(table.column(name).to_pylist() for name in self.by), strict=True))
+        ):
+            raise Fault(f"the table has several rows for one key of {', '.join(self.by)}; `valid_from` would date them", "table")
         at = len(user_columns(schema))
         for place, name in enumerate(self._added(schema, table)):
             if name not in table.schema.names:
@@ -42,10 +64,27 @@ class Enrich(Transform):
             at += 1
         return schema
 
+    def _check_dates(self, table: pa.Table) -> None:
+        if self.valid_to is not None and self.valid_from is None:
+            raise Fault("`valid_to` needs `valid_from`", "valid_to")
+        for key, name in (("valid_from", self.valid_from), ("valid_to", self.valid_to)):
+            if name is not None and name not in table.schema.names:
+                raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", key)
+        if self.valid_from is None:
+            return
+        try:
+            at = _dated(self.table, tuple(self.by), self.valid_from, self.valid_to).twice()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise Fault(f"the table's dates cannot be read: {error}", "valid_from") from None
+        if at is not None:
+            of = ", ".join(f"{name}={table.column(name)[at]}" for name in (*self.by, self.valid_from))
+            raise Fault(f"the table has two rows of {of}", "table")
+
     def _added(self, schema: pa.Schema, table: pa.Table) -> list[str]:
         if self.add is not None:
             return self.add
-        return [name for name in table.schema.names if name not in schema.names]
+        dates = (self.valid_from, self.valid_to)
+        return [name for name in table.schema.names if name not in schema.names and name not in dates]
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         table = read_table(self.table)
@@ -63,6 +102,9 @@ class Enrich(Transform):
 
     def _rows(self, batch: pa.RecordBatch, table: pa.Table) -> Any:
         """The table's row of each reading, or null."""
+        if self.valid_from is not None:
+            known = _dated(self.table, tuple(self.by), self.valid_from, self.valid_to)
+            return known.rows_at([batch.column(name) for name in self.by], micros(batch.column(EVENT_TIME)))
         if len(self.by) == 1:
             name = self.by[0]
             keys = table.column(name).combine_chunks()
@@ -71,6 +113,13 @@ class Enrich(Transform):
         return pc.index_in(_joined([batch.column(name) for name in self.by]), value_set=keys)
 
     examples: ClassVar[list[object]] = []
+
+
+@cache
+def _dated(path: str, by: tuple[str, ...], start: str, end: str | None) -> Dated:
+    table = read_table(path)
+    keys = [table.column(name).combine_chunks() for name in by]
+    return dated(keys, table.column(start), None if end is None else table.column(end))
 
 
 def _joined(columns: list[Any]) -> Any:
