@@ -185,7 +185,11 @@ def test_ctrl_c_in_the_middle(after: float, kafka: Any, send: Any, tocsin: Any, 
     values = [(message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)]
     send("city.air", values)
     command = [sys.executable, "-m", "tocsin", "run", str(job)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    # A shell that runs the tests in the background ignores Ctrl-C, and what it starts would, too.
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     assert process.stderr is not None
     assert "reading" in process.stderr.readline()
     time.sleep(after)
