@@ -184,12 +184,10 @@ def test_ctrl_c_in_the_middle(after: float, kafka: Any, send: Any, tocsin: Any, 
     job.write_text(JOB.replace("${LAKE}", str(tmp_path / "lake")))
     values = [(message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)]
     send("city.air", values)
-    command = [sys.executable, "-m", "tocsin", "run", str(job)]
     # A shell that runs the tests in the background ignores Ctrl-C, and what it starts would, too.
-    process = subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    heeds = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('tocsin', run_name='__main__')"
+    command = [sys.executable, "-c", heeds, "run", str(job)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     assert process.stderr is not None
     assert "reading" in process.stderr.readline()
     time.sleep(after)
