@@ -39,7 +39,7 @@ from tocsin.columns.segments import Segments, segments
 from tocsin.columns.sketches import estimate_distinct, quantile
 from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, tally
-from tocsin.parts.alarm import ALARM_FIELDS, alarm_columns, alarm_id
+from tocsin.parts.alarm import ACTIVE, ALARM_FIELDS, alarm_columns, alarm_id, key_text
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.consumer import PartitionConsumer, partition_consumer
@@ -59,6 +59,7 @@ from tocsin.parts.transactions import Transactions
 from tocsin.parts.transform import Outcome, Transform
 
 __all__ = [
+    "ACTIVE",
     "ALARM_FIELDS",
     "BEGINNING",
     "EVENT_TIME",
@@ -122,6 +123,7 @@ __all__ = [
     "hourly",
     "in_order",
     "kernel",
+    "key_text",
     "kind_of",
     "learn",
     "learn_profile",

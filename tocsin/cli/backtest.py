@@ -10,7 +10,7 @@ from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.spec.job import Job
 
 if TYPE_CHECKING:
-    from tocsin.backtest.compare import Difference, Episode
+    from tocsin.backtest.compare import Episode
 
 # Alarms that are listed; the others are counted.
 _LISTED = 50
@@ -24,14 +24,16 @@ def backtest(before: Job | None, after: Job, recording: str, plots: Path | None,
     found = Difference(now if before is None else episodes(before, recording), now)
     new, gone = found.new, found.gone
     if plots is not None:
-        count = _plots(plots, before, after, recording, found if before is not None else Difference([], now))
+        from tocsin.backtest.pictures import pictures
+
+        count = pictures(plots, before, after, recording, found if before is not None else Difference([], now))
         note(f"{plots}: {count} plots")
     if json:
         listed = {"new": [asdict(one) for one in new], "gone": [asdict(one) for one in gone]} if before is not None else {}
         show_json({"job": after.name, "alarms": [asdict(one) for one in now], "before": len(found.before), **listed})
         return DONE
     if before is None:
-        say(f"{_count(now)}")
+        say(_count(now))
         _list([("", one) for one in now])
         return DONE
     same = len(now) - len(new)
@@ -61,10 +63,3 @@ def _list(alarms: list[tuple[str, Episode]]) -> None:
     say(table(["", "from", "to", "rule", "severity", "why"], rows))
     if len(alarms) > _LISTED:
         say(f"and {len(alarms) - _LISTED} more: --json lists all")
-
-
-def _plots(folder: Path, before: Job | None, after: Job, recording: str, found: Difference) -> int:
-    """A plot for each rule and sensor whose alarms differ: its values and scores, and the alarms of each version."""
-    from tocsin.backtest.pictures import pictures
-
-    return pictures(folder, before, after, recording, found)

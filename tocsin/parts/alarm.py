@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -60,6 +61,11 @@ def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:
     """The same for the same rule, key and start, wherever and whenever it is computed."""
     text = json.dumps([rule, labels, started], default=str, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def key_text(labels: Iterable[tuple[str, Any]]) -> str:
+    """The key of an alarm as text."""
+    return ",".join(f"{name}={value}" for name, value in labels)
 
 
 def alarm_columns(known: dict[str, Any], count: int) -> list[pa.Array]:

@@ -30,11 +30,10 @@ def told_rows(told: Floats, rows: pa.RecordBatch, reasons: Any, schema: pa.Schem
     began = np.where(numbers[:, a.BEGAN] >= 0, numbers[:, a.BEGAN], numbers[:, a.LATEST])
     episode = rows.take(pa.array(began))
     happened = latest.column("event").to_pylist()
-    what = [a.TOLD[one] for one in numbers[:, a.WHAT]]
-    # Before it was raised again, a shown alarm has the words of its raise.
-    events = [(event if event not in ("raise", "clear") else "update") if one == "change" else one
-              for one, event in zip(what, happened, strict=True)]  # fmt: skip
-    events = ["update" if one == "flapping" else one for one in events]
+    told_as = [a.TOLD[one] for one in numbers[:, a.WHAT]]
+    # A change is what its event says; that an alarm flaps is an update.
+    events = [event if one == "change" else "update" if one == "flapping" else one
+              for one, event in zip(told_as, happened, strict=True)]  # fmt: skip
     replaced = {
         "alarm_id": episode.column("alarm_id"),
         "started_at": episode.column("started_at"),
@@ -62,7 +61,7 @@ def health_rows(looks: Floats, every: float, operators: int, schema: pa.Schema) 
     return _stamped(made, numbers[:, a.LOOKED], schema)
 
 
-def command_rows(rows: pa.RecordBatch | None, schema: pa.Schema) -> pa.RecordBatch:
+def command_rows(rows: pa.RecordBatch | None) -> pa.RecordBatch:
     """Commands with all columns that one may have; null where the input has none."""
     fields = [*COMMAND_FIELDS, *SYSTEM_FIELDS]
     if rows is None or not rows.num_rows:

@@ -15,9 +15,9 @@ from tocsin.columns.blocks import Block, from_ipc, to_ipc
 from tocsin.columns.contract import BEGINNING, EVENT_TIME, WATERMARK, Floats, Int64s, micros, no_rows, user_columns
 from tocsin.parts.alarm import ALARM_FIELDS, Severity
 from tocsin.parts.announcement import command_rows, health_rows, told_rows
-from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, rows_of, same_pieces
 from tocsin.parts.late import set_apart
-from tocsin.parts.manage_alarms import COMMANDS, ManageAlarms
+from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.release import RELEASE, release_after
 from tocsin.parts.topology import Topology
 from tocsin.parts.union import rows_of_side
@@ -101,7 +101,7 @@ class Annunciator:
         desk: _Desk | None = memory.pop("desk", None)
         if desk is None or not same_pieces(desk.pieces, state):
             desk = self._read(state)
-        rows = pa.concat_batches(log) if log else no_rows(self.shard_schema)
+        rows = rows_of(log, self.shard_schema)
         ready = micros(rows.column(EVENT_TIME)) < time
         waiting = rows.filter(pa.array(~ready))
         horizon = time if time < FOREVER else (end if end is not None else BEGINNING)
@@ -122,7 +122,7 @@ class Annunciator:
     def _follow(self, desk: _Desk, rows: pa.RecordBatch, horizon: float) -> tuple[list[tuple[str, pa.RecordBatch]], bool]:
         """Outputs, and whether anything is not as it was."""
         alarms = rows_of_side(rows, "alarms")
-        commands = command_rows(rows_of_side(rows, "commands") if self.has_commands else None, rows.schema)
+        commands = command_rows(rows_of_side(rows, "commands") if self.has_commands else None)
         known = desk.rows.num_rows
         desk.rows = pa.concat_batches([desk.rows, alarms.select(_ALARMS.names).cast(_ALARMS)]) if alarms.num_rows else desk.rows
         events, order, refused = self._events(desk, alarms, commands, known)
@@ -161,14 +161,14 @@ class Annunciator:
     ) -> tuple[_Events, Int64s, pa.RecordBatch]:
         """Alarm events and commands in one order; by event its row among alarms and then commands; and commands refused."""
         targets = self._targets(desk.rows, commands)
-        is_known, good = targets.column("rule").is_valid().to_numpy(zero_copy_only=False), np.zeros(commands.num_rows, bool)
+        is_known = targets.column("rule").is_valid().to_numpy(zero_copy_only=False)
         until = micros(commands.column("until"))
         at = micros(commands.column(EVENT_TIME))
         names = np.array(commands.column("command").fill_null("").to_pylist(), object)
         why = np.full(len(names), "", object)
         why[(names == "shelve") & (until <= at)] = "shelve needs `until`, a time after the command"
         why[~is_known] = "it names no alarm that is known, nor a rule and a key"
-        why[~np.isin(names, COMMANDS)] = f"it is none of {', '.join(COMMANDS)}"
+        why[~np.isin(names, list(_COMMANDS))] = f"it is none of {', '.join(_COMMANDS)}"
         good = why == ""
         refused = self._refused(commands, why)
         chosen = np.flatnonzero(good)
@@ -176,8 +176,9 @@ class Annunciator:
         slots = desk.block.slots(keys, self.start)
         desk.things = np.r_[desk.things, np.full(desk.block.keys.num_rows - len(desk.things), _UNKNOWN)]
         self._find_things(desk, alarms, slots[: alarms.num_rows])
-        kinds = [_KINDS.get(event, a.CHANGE) for event in alarms.column("event").to_pylist()]
-        worse = [float(event == "escalate") for event in alarms.column("event").to_pylist()]
+        happened = alarms.column("event").to_pylist()
+        kinds = [_KINDS.get(event, a.CHANGE) for event in happened]
+        worse = [float(event == "escalate") for event in happened]
         kinds += [_COMMANDS[name] for name in names[good]]
         code = targets.column("code").to_numpy(zero_copy_only=False)
         values = np.r_[worse, np.where(names == "shelve", until, code)[chosen]].astype(np.float64)
@@ -262,9 +263,10 @@ class Annunciator:
         states = desk.block.values
         rests = (states[:, [a.ACTIVE, a.SHOWN, a.HIDDEN, a.FLAPS]] == 0.0).all(axis=1) & (states[:, a.SHELVED_UNTIL] <= time)
         waits = (states[:, a.RETURNED] == 1.0) & self.has_commands & (states[:, a.CHANGED] + self.step.forget > time)
-        recent = states[:, -1 if not self.step.flapping else a.RAISES + self.step.flapping.raises - 1]
-        flaps = (recent + self.rule[2] > time) if self.step.flapping else np.zeros(len(states), bool)
-        kept = ~rests | waits | flaps
+        kept = ~rests | waits
+        if self.step.flapping:
+            # Raises that count towards flapping.
+            kept |= states[:, a.RAISES + self.step.flapping.raises - 1] + self.step.flapping.within > time
         if not kept.all():
             desk.block.keep(kept)
             desk.things = desk.things[kept]

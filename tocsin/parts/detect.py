@@ -13,7 +13,7 @@ from tocsin.parts.alarm import ALARM_FIELDS, AlarmRule
 from tocsin.parts.detector import Detector
 from tocsin.parts.finder import UnknownPart, find
 from tocsin.parts.part import Collector, DataFile, Fault, Param, Part, configuration_faults, need_columns
-from tocsin.parts.tables import read_table
+from tocsin.parts.tables import checked_table
 
 
 def _by_name(value: Any) -> Any:
@@ -81,8 +81,9 @@ class Detect(Part):
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the scored readings. Raises Fault."""
         collector = Collector()
+        detector: Detector | None = None
         with collector:
-            self.made()
+            detector = self.made()
         with collector:
             need_columns(self.by, schema, "by")
         for at, name in enumerate(self.columns()):
@@ -95,35 +96,31 @@ class Detect(Part):
         with collector:
             if self.score in schema.names:
                 raise Fault(f"its input already has a column '{self.score}'; name another", "score")
-        with collector:
-            self._check_sensors()
-        with collector:
-            self._check_revise(schema)
+        if detector is not None:
+            judges_silence = detector.silence_after() is not None
+            with collector:
+                self._check_sensors(judges_silence)
+            with collector:
+                self._check_revise(schema, judges_silence)
         collector.done()
         fields = list(schema)
         fields.insert(len(user_columns(schema)), pa.field(self.score, pa.float64()))
         return with_traits(like(schema, fields), stage=traits(schema).stage + 1, inputs=1)
 
-    def _check_revise(self, schema: pa.Schema) -> None:
+    def _check_revise(self, schema: pa.Schema, judges_silence: bool) -> None:
         if not self.revise:
             return
         if not traits(schema).aggregated:
             raise Fault("only aggregates are revised; readings that come late go to the output `late`", "revise")
-        if self.made().silence_after() is not None:
+        if judges_silence:
             raise Fault("silence is judged by what has come on time", "revise")
 
-    def _check_sensors(self) -> None:
+    def _check_sensors(self, judges_silence: bool) -> None:
         if self.sensors is None:
             return
-        if self.made().silence_after() is None:
+        if not judges_silence:
             raise Fault("only missing_data judges who ought to speak", "sensors")
-        try:
-            table = read_table(self.sensors)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise Fault(f"cannot read the table: {error}", "sensors") from None
-        for name in self.by:
-            if name not in table.schema.names:
-                raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", "sensors")
+        checked_table(self.sensors, self.by, "sensors")
 
     def alarm_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the alarm events."""

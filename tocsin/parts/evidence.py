@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.columns import alarms
-from tocsin.columns.contract import OFFSET, PARTITION, SYSTEM_FIELDS, Floats, Int64s, timestamps, traits
+from tocsin.columns.contract import EVENT_TIME, OFFSET, PARTITION, SYSTEM_FIELDS, Floats, Int64s, timestamps, traits
 from tocsin.columns.quantities import format_duration
-from tocsin.parts.alarm import ACTIVE, NORMAL, alarm_columns, alarm_id
+from tocsin.parts.alarm import ACTIVE, NORMAL, alarm_columns, alarm_id, key_text
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import Detector
 from tocsin.parts.release import moments
@@ -84,7 +84,7 @@ class Evidence:
         detectors = [name for one in found for name in one.detectors]
         whose, owner = np.unique(slots, return_inverse=True)
         labels = self._labels(keys, whose)
-        texts = [",".join(f"{name}={value}" for name, value in one) or FEED for one in labels]
+        texts = [key_text(one) or FEED for one in labels]
         # A window's event time is its last microsecond; its result is known, and its alarm begins, at its end.
         late = int(self.is_aggregated)
         times, starts = times + late, starts + late
@@ -117,9 +117,9 @@ class Evidence:
         shown = timestamps(moments(times - late))
         empty = [pa.nulls(len(what), field.type) for field in SYSTEM_FIELDS[1:]]
         made = pa.RecordBatch.from_arrays([*alarm_columns(columns, len(what)), shown, *empty], schema=self.schema)
-        is_raise = pa.array([event != "raise" for event in events])
+        follows = pa.array([event != "raise" for event in events])
         order = pc.sort_indices(
-            pa.table({"time": pa.array(times), "key": pa.array(subjects), "later": is_raise}),
+            pa.table({"time": pa.array(times), "key": pa.array(subjects), "later": follows}),
             sort_keys=[("time", "ascending"), ("key", "ascending"), ("later", "ascending")],
         )
         return made.take(order)
@@ -148,8 +148,8 @@ class Evidence:
     def _lake_queries(self, labels: list[list[tuple[str, Any]]], windows: Any, times: Any) -> Any:
         if not self.step.lake:
             return None
-        column, moments = ("_event_time", times) if windows is None else ("window_start", windows)
-        told = pc.strftime(moments, "%Y-%m-%d %H:%M:%S+00").to_pylist()
+        column, told_at = (EVENT_TIME, times) if windows is None else ("window_start", windows)
+        told = pc.strftime(told_at, "%Y-%m-%d %H:%M:%S+00").to_pylist()
         queries = []
         for one, time in zip(labels, told, strict=True):
             terms = [f"{_name(name)} = {_literal(value)}" for name, value in one]

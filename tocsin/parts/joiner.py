@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from tocsin.columns.contract import EVENT_TIME, SYSTEM_FIELDS, Int64s, micros, no_rows, timestamps, traits, user_columns
 from tocsin.columns.groups import group_ids, shards
-from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed
-from tocsin.parts.release import release_after
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, is_spent, rows_of
+from tocsin.parts.release import come_at, release_after
 from tocsin.parts.union import SIDE, rows_of_side, side_column
 from tocsin.parts.window_join import BOUNDS, SIDES, WindowJoin
 
@@ -53,19 +53,16 @@ class Joiner:
 
     def _come(self, rows: pa.RecordBatch) -> Int64s:
         """When each row is there, in event time."""
-        revised = self._either(rows, "revision").to_numpy(zero_copy_only=False) > 0
-        come: Int64s = micros(rows.column(EVENT_TIME)) + np.where(revised, self.lateness, 0)
-        return come
+        return come_at(micros(rows.column(EVENT_TIME)), self._either(rows, "revision"), self.lateness)
 
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
     ) -> Advanced:
-        """WindowJoin what has come before `time`."""
+        """Join what has come before `time`."""
         released = int(state[0]) if state else -FOREVER
-        plain = [batch.replace_schema_metadata(self.shard_schema.metadata) for batch in log]
-        rows = pa.concat_batches(plain) if plain else no_rows(self.shard_schema)
+        rows = rows_of(log, self.shard_schema)
         come, times = self._come(rows), micros(rows.column(EVENT_TIME))
-        revised = come > times if self.lateness else self._either(rows, "revision").to_numpy(zero_copy_only=False) > 0
+        revised = self._either(rows, "revision").to_numpy(zero_copy_only=False) > 0
         new = (come >= released) & (come < time)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         on_time = self._joined(rows.filter(pa.array(new & ~revised)), 0)
@@ -77,7 +74,9 @@ class Joiner:
             return Advanced(outputs, [], None)
         released = max(released, time)
         needed, waiting = times + self.lateness >= released, come >= released
-        kept = [rows.filter(pa.array(needed))] if needed.any() else []
+        kept = None
+        if is_spent(len(needed), int(needed.sum())):
+            kept = [rows.filter(pa.array(needed))] if needed.any() else []
         due = release_after(int(come[waiting].min())) if waiting.any() else None
         return Advanced(outputs, [str(released).encode()], due, log=kept)
 
@@ -88,7 +87,7 @@ class Joiner:
         revision = self._either(rows, "revision").to_numpy(zero_copy_only=False)
         order = np.argsort(-revision, kind="stable")
         rows, revision = rows.take(pa.array(order)), revision[order]
-        every = [self._either(rows, name) for name in dict.fromkeys([*self.step.by, "window_start"])]
+        every = [self._either(rows, name) for name in (*self.step.by, "window_start")]
         whole, _ = group_ids(every)
         changed = np.isin(whole, whole[revision > 0])
         own = [rows.column(side_column(SIDES[0], name)) for name in self.own_keys]
@@ -107,7 +106,7 @@ class Joiner:
         mine, theirs = ids[: left.num_rows], ids[left.num_rows :]
         place = np.full(len(ids) + 1, -1, np.int64)
         place[theirs] = np.arange(right.num_rows)
-        at = np.r_[np.arange(left.num_rows)]
+        at = np.arange(left.num_rows)
         to = place[mine]
         if self.step.how == "inner":
             at, to = at[to >= 0], to[to >= 0]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from tocsin.columns.contract import no_rows
 from tocsin.columns.groups import shards
 
 FOREVER = 2**61
@@ -40,6 +41,21 @@ class Advanced:
     due: int | None
     counts: dict[str, int] = field(default_factory=dict)
     log: list[pa.RecordBatch] | None = field(default_factory=list)
+
+
+def rows_of(log: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    """A log's rows as one batch of the schema, whatever was noted on its batches."""
+    plain = [batch.replace_schema_metadata(schema.metadata) for batch in log]
+    return pa.concat_batches(plain) if plain else no_rows(schema)
+
+
+# Spent rows that may stay in a log in any case.
+_SPENT = 4_000
+
+
+def is_spent(rows: int, left: int) -> bool:
+    """Whether more of a log is spent than not, so that it had better be written anew. left: rows that are still needed."""
+    return rows > max(2 * left, _SPENT if left else 0)
 
 
 def same_pieces(one: list[bytes], other: list[bytes]) -> bool:

@@ -14,7 +14,6 @@ from tocsin.parts.part import Collector, Duration, Fault, Param, Part
 from tocsin.parts.topology import Inhibition
 from tocsin.parts.union import side_column
 
-COMMANDS = ("acknowledge", "shelve", "unshelve")
 COMMAND_FIELDS = (
     pa.field("command", pa.string()),
     pa.field("alarm_id", pa.string()),

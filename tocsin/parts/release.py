@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from tocsin.columns.contract import Int64s
 
 RELEASE = 1_000_000
@@ -11,6 +15,12 @@ RELEASE = 1_000_000
 def release_after(time: int) -> int:
     """The end of the step in which a time is."""
     return (time // RELEASE + 1) * RELEASE
+
+
+def come_at(times: Int64s, revisions: Any, lateness: int) -> Int64s:
+    """When window results are there, in event time: a revision the allowed lateness after its window's own result."""
+    come: Int64s = times + np.where(revisions.to_numpy(zero_copy_only=False) > 0, lateness, 0)
+    return come
 
 
 def moments(times: Int64s) -> Int64s:

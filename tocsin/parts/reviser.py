@@ -17,14 +17,13 @@ import pyarrow.compute as pc
 from tocsin.columns.blocks import Block, from_ipc, to_ipc
 from tocsin.columns.contract import EVENT_TIME, Int64s, micros, no_rows, timestamps, traits
 from tocsin.columns.groups import group_ids
-from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces, split_by_key
-from tocsin.parts.release import moments, release_after
+from tocsin.parts.alarm import key_text
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, is_spent, rows_of, same_pieces, split_by_key
+from tocsin.parts.release import come_at, moments, release_after
 from tocsin.parts.watcher import Watcher
 
 REVISED = "revised"
 """The reason of an event that late rows caused."""
-# Rows that may stay in the log longer than they have to.
-_SPENT = 4_000
 
 
 @dataclass
@@ -60,10 +59,7 @@ class Reviser:
         return release_after(int(self._come(batch).min())) if batch.num_rows else None
 
     def _come(self, rows: pa.RecordBatch) -> Int64s:
-        """When each row is there, in event time: a revision as much after its window as the allowed lateness."""
-        revised = rows.column("revision").to_numpy() > 0
-        come: Int64s = micros(rows.column(EVENT_TIME)) + np.where(revised, self.lateness, 0)
-        return come
+        return come_at(micros(rows.column(EVENT_TIME)), rows.column("revision"), self.lateness)
 
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
@@ -72,8 +68,7 @@ class Reviser:
         memory = {} if memory is None else memory
         known: tuple[list[bytes], _State] | None = memory.pop("revised", None)
         now = known[1] if known is not None and same_pieces(known[0], state) else self._read(state)
-        plain = [batch.replace_schema_metadata(self.shard_schema.metadata) for batch in log]
-        rows = pa.concat_batches(plain) if plain else no_rows(self.shard_schema)
+        rows = rows_of(log, self.shard_schema)
         come = self._come(rows)
         is_new = (come >= now.released) & (come < time)
         corrections = np.unique(come[is_new & (rows.column("revision").to_numpy() > 0)])
@@ -91,7 +86,7 @@ class Reviser:
         needed = times + self.lateness >= now.released
         waiting = come >= now.released
         kept = None
-        if (~needed).sum() > max(int(needed.sum()), _SPENT if needed.any() else 0):
+        if is_spent(len(needed), int(needed.sum())):
             kept = [rows.filter(pa.array(needed))] if needed.any() else []
         pieces = self._written(now)
         memory["revised"] = pieces, now
@@ -167,43 +162,35 @@ class Reviser:
         self, now: _State, corrected: pa.RecordBatch, new: list[pa.RecordBatch], moment: int
     ) -> list[tuple[str, pa.RecordBatch]]:
         """What people have to be told, after what they were told of these sensors. Alarms are few: one by one."""
-        keys = set(self._key_texts(corrected))
-        before = [row for row in now.told.to_pylist() if row["key"] in keys]
-        after = [row for batch in new for row in batch.to_pylist() if row["key"] in keys]
+        columns = [corrected.column(name).to_pylist() for name in self.step.by]
+        keys = pa.array({key_text(zip(self.step.by, one, strict=True)) for one in zip(*columns, strict=True)}, pa.string())
+        mine = pc.is_in(now.told.column("key"), keys)
+        theirs = [batch.filter(pc.is_in(batch.column("key"), keys)) for batch in new]
+        before = now.told.filter(mine).to_pylist()
+        after = [row for batch in theirs for row in batch.to_pylist()]
         has = {(row["alarm_id"], row["event"], row["time"]) for row in before}
         known, holds = {row["alarm_id"] for row in before}, {row["alarm_id"] for row in after}
         still = {row["alarm_id"] for row in after if row["event"] == "clear"}
+        withdrawn = {row["alarm_id"] for row in before if row["event"] == "raise"} - holds
         at = timestamps(np.array([moment], np.int64))[0].as_py()
         told = []
         for row in before:
-            if row["event"] == "raise" and row["alarm_id"] not in holds:
+            if row["event"] == "raise" and row["alarm_id"] in withdrawn:
                 told.append({**row, "event": "withdraw", "state": "normal", "time": at})
-            elif row["event"] == "clear" and row["alarm_id"] not in still and not self._is_withdrawn(row, before, holds):
+            elif row["event"] == "clear" and row["alarm_id"] not in still | withdrawn:
                 told.append({**row, "event": "resume", "state": "unacknowledged", "time": at})
         for row in after:
             told_of = row["event"] == "raise" and row["alarm_id"] in known
             if not told_of and (row["alarm_id"], row["event"], row["time"]) not in has:
                 told.append(row)
-        others = now.told.filter(pa.array([row["key"] not in keys for row in now.told.to_pylist()], pa.bool_()))
-        theirs = [batch.replace_schema_metadata(None) for batch in new]
-        theirs = [batch.filter(pc.is_in(batch.column("key"), pa.array(sorted(keys)))) for batch in theirs]
-        now.told = pa.concat_batches([others, *theirs])
+        others = now.told.filter(pc.invert(mine))
+        now.told = pa.concat_batches([others, *(batch.replace_schema_metadata(None) for batch in theirs)])
         if not told:
             return []
         told.sort(key=lambda row: (row["time"], row["key"], row["event"] != "withdraw", row["event"] != "raise"))
         shown = timestamps(moments(np.full(1, moment, np.int64)))[0].as_py()
         told = [{**row, "reason": REVISED, EVENT_TIME: shown} for row in told]
         return [("alarms", pa.RecordBatch.from_pylist(told, self.watcher.alarm_schema))]
-
-    @staticmethod
-    def _is_withdrawn(row: dict[str, Any], before: list[dict[str, Any]], holds: set[str]) -> bool:
-        return row["alarm_id"] not in holds and any(
-            one["alarm_id"] == row["alarm_id"] and one["event"] == "raise" for one in before
-        )
-
-    def _key_texts(self, rows: pa.RecordBatch) -> list[str]:
-        columns = [rows.column(name).to_pylist() for name in self.step.by]
-        return [",".join(f"{n}={v}" for n, v in zip(self.step.by, one, strict=True)) for one in zip(*columns, strict=True)]
 
     def _read(self, state: list[bytes]) -> _State:
         if not state:

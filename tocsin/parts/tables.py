@@ -6,6 +6,8 @@ from functools import cache
 
 import pyarrow as pa
 
+from tocsin.parts.part import Fault
+
 
 @cache
 def read_table(path: str) -> pa.Table:
@@ -17,3 +19,15 @@ def read_table(path: str) -> pa.Table:
     from pyarrow import csv
 
     return csv.read_csv(path)
+
+
+def checked_table(path: str, columns: list[str], *place: str) -> pa.Table:
+    """The table, which must have the columns. Raises Fault, at this place of the configuration."""
+    try:
+        table = read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise Fault(f"cannot read the table: {error}", *place) from None
+    for name in columns:
+        if name not in table.schema.names:
+            raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", *place)
+    return table

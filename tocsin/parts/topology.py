@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tocsin.columns.contract import Int64s
 from tocsin.parts.part import DataFile, Duration, Fault, Param, Part
-from tocsin.parts.tables import read_table
+from tocsin.parts.tables import checked_table, read_table
 
 
 class Inhibition(Part):
@@ -23,13 +23,7 @@ class Inhibition(Part):
 
     def check(self) -> None:
         """Raises Fault."""
-        try:
-            table = read_table(self.table)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise Fault(f"cannot read the table: {error}", "inhibit", "table") from None
-        missing = {"child", "parent"} - set(table.schema.names)
-        if missing:
-            raise Fault(f"the table has no column '{min(missing)}'", "inhibit", "table")
+        checked_table(self.table, ["child", "parent"], "inhibit", "table")
         Topology(self)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.columns.contract import OFFSET, PARTITION, SYSTEM_COLUMNS, SYSTEM_FIELDS, traits, user_columns, with_traits
 
@@ -45,11 +46,7 @@ def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
         topic=topics.pop() if len(topics) == 1 else "",
         allowed_lateness=max(one.allowed_lateness for one in known_traits),
         stage=max(one.stage for one in known_traits),
-        keys=tuple(dict.fromkeys(keys))
-        if sided
-        else known_traits[0].keys
-        if len({one.keys for one in known_traits}) == 1
-        else (),
+        keys=tuple(dict.fromkeys(keys)),
         aggregated=all(one.aggregated for one in known_traits) and not sided,
         inputs=sum(one.inputs for one in known_traits),
     )
@@ -74,8 +71,6 @@ def united(batch: pa.RecordBatch, side: str, schema: pa.Schema) -> pa.RecordBatc
 
 def rows_of_side(batch: pa.RecordBatch, side: str) -> pa.RecordBatch:
     """The rows of one named input, with the columns that it had."""
-    import pyarrow.compute as pc
-
     rows = batch.filter(pc.equal(batch.column(SIDE), side))
     names = [name for name in rows.schema.names if name.startswith(f"{side}.") or (name in SYSTEM_COLUMNS)]
     return rows.select(names).rename_columns([name.removeprefix(f"{side}.") for name in names])

@@ -27,7 +27,7 @@ from tocsin.parts.detect import Detect
 from tocsin.parts.detector import width_of
 from tocsin.parts.evidence import Evidence, Found
 from tocsin.parts.journal import Journal
-from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, same_pieces, split_by_key
+from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, is_spent, same_pieces, split_by_key
 from tocsin.parts.late import set_apart
 from tocsin.parts.release import release_after
 from tocsin.parts.silence import FEED_SILENCE, KINDS, NEVER, NEVER_SEEN, SENSOR, Feed, Outage, Silence, raise_at
@@ -35,8 +35,6 @@ from tocsin.parts.tables import read_table
 
 PLACE = ("latitude", "longitude")
 """Columns that say where a sensor is."""
-# Released rows that may stay in the log in any case.
-_SPENT = 4_000
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ class Watcher:
         if time >= FOREVER:
             return Advanced(outputs, [], due)
         kept = None
-        if sum(batch.num_rows for batch in log) > max(2 * left, _SPENT if left else 0):
+        if is_spent(sum(batch.num_rows for batch in log), left):
             kept = [batch.take(pa.array(at)) for batch, at, _ in waiting]
         note: dict[str, Any] = {"released": time, "seen": len(log if kept is None else kept)}
         if self.silence is not None:
@@ -176,8 +174,9 @@ class Watcher:
                 found += self._feed_events(outages, told)
             found.append(self.follow(block, run, base, outages))
         if self.silence is not None and horizon is not None:
-            found += self._fall_silent(block, feed, horizon, base, outages)
-            changed += [one.slots for one in found[-2:]]
+            silent = self._fall_silent(block, feed, horizon, base, outages)
+            found += silent
+            changed += [one.slots for one in silent]
         events = self.events(block, judged, found)
         if events is not None:
             outputs.append(("alarms", events))
@@ -260,8 +259,7 @@ class Watcher:
         else:
             delays = {}
             here = np.flatnonzero(~np.isnan(x))
-            columns = self._with_gaps(block, self.silence, slots[here], times[here], base, outages)
-            slots, times, rows, kinds, gaps = columns
+            slots, times, rows, kinds, gaps = self._with_gaps(block, self.silence, slots[here], times[here], base, outages)
             nan = np.full(len(rows), np.nan)
             put = here[rows]
             x, scores, expected = (
@@ -295,9 +293,8 @@ class Watcher:
         before = np.where(first, last_seen[slots], np.r_[0, times[:-1]].astype(np.float64))
         kinds = np.where(before == NEVER, NEVER_SEEN, SENSOR)
         gaps, moments = silence.gaps(before, times, base, outages)
-        last_seen[slots[np.r_[np.flatnonzero(first)[1:], len(slots)] - 1]] = times[
-            np.r_[np.flatnonzero(first)[1:], len(slots)] - 1
-        ]
+        last = np.r_[np.flatnonzero(first)[1:], len(slots)] - 1
+        last_seen[slots[last]] = times[last]
         put = [np.insert(column, gaps, column[gaps]) for column in (slots, rows, kinds)]
         is_gap = np.insert(np.zeros(len(slots), bool), gaps, True)
         return put[0], np.insert(times, gaps, moments), put[1], put[2], is_gap

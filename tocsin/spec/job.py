@@ -37,7 +37,7 @@ class Step:
     @property
     def is_united(self) -> bool:
         """Whether its input has to be put together first."""
-        return (bool(self.inputs) and list(map(len, self.inputs.values())) != [1]) or any(self.inputs)
+        return bool(self.inputs) and [name for name, _ in self.sources()] != [""]
 
     def sources(self) -> list[tuple[str, tuple[str, str]]]:
         """Every input: its name, and the step and output that it comes from."""

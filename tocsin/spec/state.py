@@ -41,13 +41,13 @@ def state_of(job: Job) -> dict[str, dict[str, Any]]:
     """What the state of each step depends on, by step name, as JSON."""
     found = {}
     for step in job.steps:
-        described = _described(job, step)
+        described = _described(step)
         if described is not None:
             found[step.name] = {"type": step.type, **described}
     return found
 
 
-def _described(job: Job, step: Step) -> dict[str, Any] | None:
+def _described(step: Step) -> dict[str, Any] | None:
     part = step.part
     if isinstance(part, Source):
         return {"topic": part.topic_name()}

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import pyarrow as pa
 
 from tocsin.api import (
+    ACTIVE,
     ALARM_FIELDS,
     EVENT_TIME,
     OFFSET,
@@ -20,6 +21,7 @@ from tocsin.api import (
     alarm_columns,
     alarm_id,
     check_condition,
+    key_text,
     kind_of,
     like,
     micros,
@@ -65,14 +67,14 @@ class Alert(Transform):
         schema = self.output_schema(batch.schema)
         count = found.num_rows
         labels = list(zip(*([(name, value) for value in found.column(name).to_pylist()] for name in self.by), strict=True))
-        keys = [",".join(f"{name}={value}" for name, value in one) for one in labels]
+        keys = [key_text(one) for one in labels]
         times = micros(found.column(EVENT_TIME)).tolist()
         observed = found.column(self.of).cast(pa.float64())
         seen = ["nothing" if value is None else f"{value:.4g}" for value in observed.to_pylist()]
         columns = {
             "alarm_id": [alarm_id(self.rule, list(one), time) for one, time in zip(labels, times, strict=True)],
             "event": ["raise"] * count,
-            "state": ["unacknowledged"] * count,
+            "state": [ACTIVE] * count,
             "rule": [self.rule] * count,
             "detector": ["alert"] * count,
             "severity": [self.severity] * count,
