@@ -150,6 +150,8 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         # Each stateful step upstream holds its output back by up to a millisecond more.
         self.hold = traits(keyed.shard_schema).stage * MILLISECOND
         self.inputs = traits(keyed.shard_schema).inputs
+        # A step that waits for what comes after a row holds back those that follow it for so long.
+        self.lookahead: int = getattr(keyed, "lookahead", 0)
 
     def setup(self) -> None:
         self.counter = StepCounter(self.step)
@@ -193,7 +195,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
 
     def _set(self, cells: _Cells, held: _Held, fires: int, hold: int) -> None:
         held.fires = fires if fires > hold else None
-        set_timer(cells.release, *(clipped(_milliseconds_up(time) + self.hold) for time in (fires, hold)))
+        set_timer(cells.release, *(clipped(_milliseconds_up(time) + self.hold) for time in (fires, hold - self.lookahead)))
 
     def advance(self, shard: int, cells: _Cells, timestamp: Any) -> Iterator[Any]:
         """The watermark has passed what the shard waits for."""

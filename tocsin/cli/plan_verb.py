@@ -14,6 +14,7 @@ from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.watcher import Watcher
+from tocsin.parts.sequence import Sequence
 from tocsin.parts.window_join import WindowJoin
 from tocsin.spec.check import check_file
 from tocsin.spec.job import Job, Step
@@ -122,6 +123,8 @@ def _described(step: Step) -> dict[str, Any]:
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": f"{size} bytes a key, and rows not yet in order"}
     if isinstance(part, WindowJoin):
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "rows of windows that may be revised"}
+    if isinstance(part, Sequence):
+        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "rows that wait, and some of each key"}
     if isinstance(part, ManageAlarms):
         found |= {"keys": "rule, key", "shards": 1, "state": "alarms that stand, are kept quiet or wait for an acknowledgement"}
     if isinstance(part, Deduplicate):

@@ -16,13 +16,16 @@ from tocsin.parts.failure import Failure
 class Sending:
     """Encodes batches and sends each row as one message, keyed by sensor."""
 
-    def __init__(self, kafka: Kafka, topic: str, schema: str, speed: float, time_column: str = "received_at") -> None:
+    def __init__(
+        self, kafka: Kafka, topic: str, schema: str, speed: float, time_column: str = "received_at", key: str = "sensor_id"
+    ) -> None:
         import confluent_kafka
 
         self.topic = topic
         self.schema = schema
         self.speed = speed
         self.time_column = time_column
+        self.key = key
         self.address = kafka.address()
         self._error: str | None = None
         self._began: tuple[float, int] | None = None
@@ -37,7 +40,7 @@ class Sending:
         if not batch.num_rows:
             return 0
         values = encode(batch, self.schema)
-        keys, stamps = keys_of(batch), milliseconds(batch, self.time_column)
+        keys, stamps = keys_of(batch, self.key), milliseconds(batch, self.time_column)
         arrivals = micros(batch.column(self.time_column))
         for at, (key, value, stamp) in enumerate(zip(keys, values, stamps, strict=True)):
             if self.speed and at % 100 == 0:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pyarrow import parquet
 
-from tocsin.city.simulator import City, readings
+from tocsin.city.simulator import City
+from tocsin.city.systems import SYSTEMS, system_of
 from tocsin.cli.console import DONE, note, say
 from tocsin.cli.sending import Sending
 from tocsin.columns.quantities import parse_duration
@@ -18,7 +19,7 @@ from tocsin.parts.part import find_file
 
 def simulate(
     *,
-    system: Literal["air", "climate"] = "air",
+    system: Literal["air", "climate", "locks", "traffic", "cameras", "links"] = "air",
     sensors: int = 100,
     duration: str = "1 h",
     cadence: str = "10 s",
@@ -42,9 +43,9 @@ def simulate(
     duration
         Event time to simulate, such as '1 h' or '7 d'.
     cadence
-        Time between two readings of a sensor.
+        Time between two readings of a sensor that measures.
     anomalies
-        How many anomalies (spikes, stuck and silent series) are injected.
+        How many things go wrong: spikes, stuck and silent series, attacks on locks, incidents, failing links …
     seed
         Of everything random.
     to
@@ -62,8 +63,9 @@ def simulate(
     """
     city = City(
         system=system, sensors=sensors, duration=parse_duration(duration), cadence=parse_duration(cadence),
-        anomalies=anomalies, seed=seed,
+        anomalies=anomalies, seed=seed, **SYSTEMS[system].settings,
     )  # fmt: skip
+    simulated = system_of(city)
     if to is None and topic is None:
         say("name a target: --to FILE.parquet or --topic NAME")
         return 2
@@ -71,15 +73,15 @@ def simulate(
     started, count = time.monotonic(), 0
     if to is not None:
         writer: parquet.ParquetWriter | None = None
-        for batch in readings(city):
+        for batch in simulated.readings():
             writer = writer or parquet.ParquetWriter(to, batch.schema, compression="zstd")
             writer.write_batch(batch)
             count += batch.num_rows
         if writer is not None:
             writer.close()
     if topic is not None:
-        sending = Sending(Kafka(brokers=brokers), topic, schema_text(system), speed)
-        count = sum(sending.send(batch) for batch in readings(city))
+        sending = Sending(Kafka(brokers=brokers), topic, schema_text(system), speed, key=simulated.key)
+        count = sum(sending.send(batch) for batch in simulated.readings())
         sending.flush()
     elapsed = time.monotonic() - started
     note(f"{count:,} readings in {elapsed:.1f} s, {count / max(elapsed, 1e-9):,.0f} a second")
@@ -89,15 +91,15 @@ def simulate(
 def schema_text(system: str) -> str:
     """The Avro schema of a system's readings."""
     home = Path(__file__).resolve().parents[2]
-    return find_file(f"schemas/{system}_reading.avsc", [str(Path.cwd()), str(home)]).read_text("utf-8")
+    return find_file(f"schemas/{SYSTEMS[system].schema}", [str(Path.cwd()), str(home)]).read_text("utf-8")
 
 
 def write_tables(city: City, labels: Path | None, registry: Path | None) -> None:
     """The labels and the registry, where they are asked for."""
     if labels is not None:
-        parquet.write_table(city.labels(), labels)
+        parquet.write_table(system_of(city).labels(), labels)
     if registry is not None:
         from pyarrow import csv
 
         registry.parent.mkdir(parents=True, exist_ok=True)
-        csv.write_csv(city.places().registry(), registry)
+        csv.write_csv(system_of(city).registry(), registry)

@@ -45,6 +45,20 @@ def counter_rate(points: Any) -> pa.Array:
         return pa.array(grown / elapsed, pa.float64(), mask=elapsed == 0)
 
 
+def slope(points: Any) -> pa.Array:
+    """Least squares slope over time, a second; null for a group with fewer than two different times."""
+    times, values, owners, lengths = _flat(points)
+    count = np.maximum(lengths, 1)
+    # About the first time and the mean, so that squares of large numbers are not subtracted from one another.
+    first = times[np.minimum(np.r_[0, np.cumsum(lengths)[:-1]], max(len(times) - 1, 0))] if len(times) else np.zeros(len(lengths))
+    t = (times - first[owners]) / 1e6
+    t = t - (np.bincount(owners, t, len(lengths)) / count)[owners]
+    x = values - (np.bincount(owners, values, len(lengths)) / count)[owners]
+    across, along = np.bincount(owners, t * x, len(lengths)), np.bincount(owners, t * t, len(lengths))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return pa.array(across / along, pa.float64(), mask=along == 0)
+
+
 def hourly(points: Any, ends: Any, hours: int) -> Floats:
     """The mean of each of the last hours before `ends`, the newest first: a row a group, NaN where an hour has no point."""
     times, values, owners, lengths = _flat(points)

@@ -13,6 +13,8 @@ from tocsin.parts.keyed import KeyedStep
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Part
 from tocsin.parts.reviser import Reviser
+from tocsin.parts.sequence import Sequence
+from tocsin.parts.sequencer import Sequencer
 from tocsin.parts.watcher import Watcher
 from tocsin.parts.window_join import WindowJoin
 from tocsin.parts.windower import Windower
@@ -29,6 +31,8 @@ def keyed_step(part: Part, schema: pa.Schema, rule: str) -> KeyedStep | None:
         return Deduplicator(part, schema)
     if isinstance(part, WindowJoin):
         return Joiner(part, schema)
+    if isinstance(part, Sequence):
+        return Sequencer(part, schema)
     if isinstance(part, ManageAlarms):
         return Annunciator(part, schema)
     return None

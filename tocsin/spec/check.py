@@ -15,6 +15,8 @@ from tocsin.parts.detect import Detect
 from tocsin.parts.finder import UnknownPart, load, step_types
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Fault, Faults, Part
+from tocsin.parts.sequence import Sequence
+from tocsin.parts.shift import Shift
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS_SCHEMA, Source
 from tocsin.parts.transform import Transform
@@ -30,6 +32,7 @@ FRAMEWORK_PARTS: dict[str, type[Part]] = {
     "Detect": Detect,
     "Deduplicate": Deduplicate,
     "WindowJoin": WindowJoin,
+    "Shift": Shift,
     "ManageAlarms": ManageAlarms,
 }
 
@@ -280,6 +283,9 @@ class _Checker:
             return {"output": part.output_schema(schema), "late": schema}
         if isinstance(part, WindowJoin):
             return {"output": part.output_schema(schema)}
+        if isinstance(part, Sequence):
+            output = {"output": part.output_schema(schema)}
+            return output if part.passes_late else {**output, "late": schema}
         if isinstance(part, ManageAlarms):
             return dict(part.output_schemas(schema))
         assert isinstance(part, Transform)

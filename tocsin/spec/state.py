@@ -12,6 +12,7 @@ from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import width_of
 from tocsin.parts.manage_alarms import ManageAlarms
+from tocsin.parts.sequence import Sequence
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
 from tocsin.parts.units import Units
@@ -25,6 +26,7 @@ _KEEPS = {
     "Aggregate": "its open windows",
     "Detect": "what its detector has learnt, and its open alarms",
     "Deduplicate": "the readings that it remembers",
+    "Shift": "the rows before those to come",
 }
 
 
@@ -65,6 +67,8 @@ def _described(step: Step) -> dict[str, Any] | None:
             "shards": part.shards, "columns": _columns(schema), **({"revise": True} if part.revise else {}),
         }  # fmt: skip
     if isinstance(part, WindowJoin):
+        return {"by": part.by, "shards": part.shards, "columns": _columns(schema)}
+    if isinstance(part, Sequence):
         return {"by": part.by, "shards": part.shards, "columns": _columns(schema)}
     if isinstance(part, ManageAlarms):
         return {"inhibit": part.inhibit is not None, "commands": "commands" in step.inputs}

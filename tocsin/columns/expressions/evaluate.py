@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.columns.contract import TIMESTAMP
 from tocsin.columns.domains import air_quality, climate
 from tocsin.columns.expressions.syntax import Column, Expression, Literal
 from tocsin.columns.expressions.typing import kind_of, type_of
@@ -81,6 +82,10 @@ def _number(value: Any) -> Any:
     return value.cast(pa.int8()).cast(pa.float64()) if pa.types.is_boolean(value.type) else _double(value)
 
 
+def _seconds(value: Any) -> Any:
+    return pc.divide(_double(value.cast(TIMESTAMP).cast(pa.int64())), 1e6)
+
+
 def _formula(formula: Callable[..., Any]) -> Callable[..., Any]:
     """A formula over NumPy columns as one over Arrow's: null is NaN, and what it cannot tell is null."""
 
@@ -142,6 +147,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concat": _concat,
     "hour": pc.hour,
     "weekday": pc.day_of_week,
+    "seconds": _seconds,
     "number": _number,
     "dew_point": _formula(climate.dew_point),
     "vapour_pressure": _formula(climate.vapour_pressure),

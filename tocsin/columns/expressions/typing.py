@@ -56,6 +56,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "concat": (("text", "text*"), "text"),
     "hour": (("time",), "integer"),
     "weekday": (("time",), "integer"),
+    "seconds": (("time",), "double"),
     "number": (("any",), "double"),
     "dew_point": (("number", "number"), "double"),
     "vapour_pressure": (("number", "number"), "double"),

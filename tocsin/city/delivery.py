@@ -1,0 +1,45 @@
+"""How a network delivers what sensors send: out of order, late, twice, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.columns.contract import TIMESTAMP, Int64s, micros, timestamps
+
+RECEIVED = pa.field("received_at", TIMESTAMP)
+"""When a reading arrives; it becomes the Kafka timestamp and is not part of the message."""
+
+
+def delivered(
+    rows: pa.RecordBatch, random: np.random.Generator, *, out_of_order: float, late: float, duplicated: float, missing: float
+) -> pa.RecordBatch:
+    """Rows with `received_at`, by that time. The rest are shares of the rows: up to 20 s late, minutes late, sent twice, lost."""
+    size = rows.num_rows
+    delay = random.exponential(400_000, size)
+    turn = random.random(size)
+    delay += np.where(turn < out_of_order, random.uniform(0, 20e6, size), 0)
+    delay += np.where(turn > 1 - late, random.uniform(120e6, 900e6, size), 0)
+    kept = np.flatnonzero(random.random(size) >= missing)
+    arrived: Int64s = (micros(rows.column("observed_at")) + delay.astype(np.int64)) // 1000 * 1000
+    twice = kept[random.random(len(kept)) < duplicated]
+    again = arrived[twice] + random.integers(1_000, 15_000, len(twice)) * 1000
+    which, when = np.r_[kept, twice], np.r_[arrived[kept], again]
+    order = np.argsort(when, kind="stable")
+    found = rows.take(pa.array(which[order]))
+    return found.append_column(RECEIVED, timestamps(when[order]))
+
+
+def in_order_of_arrival(blocks: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """Blocks of rows, each with the time (microseconds) that its event times do not pass, in the order in which all arrive."""
+    waiting: pa.RecordBatch | None = None
+    for until, made in blocks:
+        together = made if waiting is None else pa.concat_batches([waiting, made])
+        together = together.sort_by("received_at")
+        split = int((micros(together.column("received_at")) < until).sum())
+        yield together.slice(0, split)
+        waiting = together.slice(split)
+    if waiting is not None:
+        yield waiting
