@@ -33,6 +33,7 @@ from tocsin.columns.groups import group_ids
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.columns.names import path_part
 from tocsin.columns.points import counter_rate, hourly, slope, time_weighted_mean
+from tocsin.columns.probes import consecutive_variation, interarrival_jitter, lost_share
 from tocsin.columns.quantities import format_duration
 from tocsin.columns.recurrence import Recurrence
 from tocsin.columns.segments import Segments, segments

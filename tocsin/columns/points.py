@@ -10,7 +10,7 @@ import pyarrow as pa
 from tocsin.columns.contract import Floats, Int64s, micros
 
 
-def _flat(points: Any) -> tuple[Int64s, Floats, Int64s, Int64s]:
+def flat(points: Any) -> tuple[Int64s, Floats, Int64s, Int64s]:
     """Times, values, the group of each point, and the number of points of each group."""
     lengths = np.diff(points.offsets.to_numpy()).astype(np.int64)
     items = points.flatten()
@@ -23,7 +23,7 @@ def time_weighted_mean(points: Any, ends: Any) -> pa.Array:
 
     Of points at one time the last in order, the greatest value, holds.
     """
-    times, values, owners, lengths = _flat(points)
+    times, values, owners, lengths = flat(points)
     following = np.r_[times[1:], 0]
     is_last = np.r_[owners[1:] != owners[:-1], True] if len(owners) else np.zeros(0, bool)
     until = np.where(is_last, micros(ends)[owners], following)
@@ -36,7 +36,7 @@ def time_weighted_mean(points: Any, ends: Any) -> pa.Array:
 
 def counter_rate(points: Any) -> pa.Array:
     """Increase a second of a counter that may be reset; null for a group with fewer than two different times."""
-    times, values, owners, lengths = _flat(points)
+    times, values, owners, lengths = flat(points)
     same = owners[1:] == owners[:-1]
     steps = np.where(values[1:] >= values[:-1], values[1:] - values[:-1], values[1:])
     grown = np.bincount(owners[1:][same], steps[same], len(lengths))
@@ -47,7 +47,7 @@ def counter_rate(points: Any) -> pa.Array:
 
 def slope(points: Any) -> pa.Array:
     """Least squares slope over time, a second; null for a group with fewer than two different times."""
-    times, values, owners, lengths = _flat(points)
+    times, values, owners, lengths = flat(points)
     count = np.maximum(lengths, 1)
     # About the first time and the mean, so that squares of large numbers are not subtracted from one another.
     first = times[np.minimum(np.r_[0, np.cumsum(lengths)[:-1]], max(len(times) - 1, 0))] if len(times) else np.zeros(len(lengths))
@@ -61,7 +61,7 @@ def slope(points: Any) -> pa.Array:
 
 def hourly(points: Any, ends: Any, hours: int) -> Floats:
     """The mean of each of the last hours before `ends`, the newest first: a row a group, NaN where an hour has no point."""
-    times, values, owners, lengths = _flat(points)
+    times, values, owners, lengths = flat(points)
     back = (micros(ends)[owners] - 1 - times) // 3_600_000_000
     here = (back >= 0) & (back < hours)
     cells = owners[here] * hours + back[here]

@@ -7,6 +7,7 @@ from math import gcd
 
 import numpy as np
 
+from tocsin.columns.calendar import Calendar
 from tocsin.columns.compiled import compiled
 from tocsin.columns.contract import Int64s
 
@@ -67,6 +68,22 @@ class Sliding:
         """Start of the first window that holds the pane `low`, and of the last that holds the pane `high`."""
         return int(self.first_window(np.array([low]))[0]), int(self.last_window(np.array([high]))[0])
 
+    def first_ending_after(self, time: int) -> int:
+        """Start of the first window whose end is after a time."""
+        return ((time - self.size - self.offset) // self.every + 1) * self.every + self.offset
+
+    def starts_of(self, windows: Int64s) -> Int64s:
+        """Microseconds at which windows start: windows are called by that."""
+        return windows
+
+    def ends_of(self, windows: Int64s) -> Int64s:
+        """Microseconds at which windows end."""
+        return windows + self.size
+
+    def end_of(self, window: int) -> int:
+        """Microseconds at which a window ends."""
+        return window + self.size
+
     def starts_that_hold(self, panes: Int64s, lowest: int, highest: int) -> list[int]:
         """Starts from `lowest` to `highest` of the windows that hold any of the panes, in order."""
         first = np.maximum(self.first_window(panes), lowest)
@@ -110,4 +127,4 @@ class Session:
     gap: int
 
 
-Windows = Sliding | Session
+Windows = Sliding | Calendar | Session

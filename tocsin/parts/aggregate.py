@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import model_validator
 
 from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
-from tocsin.columns.windows import Session, Sliding
+from tocsin.columns.calendar import Calendar, boundaries
+from tocsin.columns.windows import Session, Sliding, Windows
 from tocsin.parts.measures import Measures, measure
 from tocsin.parts.part import Collector, Duration, Fault, Param, Part, need_columns
 
 
 class Aggregate(Part):
-    """Measures of each window and key: tumbling (`every`), sliding (`window` and `every`) or session (`session`) windows.
+    """Measures of each window and key: tumbling (`every`), sliding (`window` and `every`), calendar (`calendar`) or session
+    (`session`) windows.
 
     Gives `window_start`, `window_end`, the `by` columns, the measures, and `revision`: 0 for the readings that were on
     time; 1, after the allowed lateness, for keys with late ones too. The newest revision of a window and key holds.
@@ -23,6 +25,8 @@ class Aggregate(Part):
     every: Duration | None = Param(None, help="a window starts every so often")
     window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
     session: Duration | None = Param(None, help="instead: a window ends when its key is quiet for so long")
+    calendar: Literal["day", "week", "month"] | None = Param(None, help="instead: a window for each local day, week or month")
+    time_zone: str = Param("UTC", help="of `calendar`; Etc/GMT-1 is one hour ahead of UTC without daylight saving", examples=["Europe/Berlin"])
     offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
     by: list[str] = Param([], help="columns that identify a group, such as the sensor")
     measures: dict[str, str | dict[str, Any]] = Param(help="output columns, such as {mean: mean(value)}", min_length=1)
@@ -30,10 +34,13 @@ class Aggregate(Part):
 
     @model_validator(mode="after")
     def _windows(self) -> Aggregate:
-        if (self.every is None) == (self.session is None):
-            raise ValueError("needs either `every` (tumbling and sliding windows) or `session`")
-        if self.session is not None and self.window is not None:
-            raise ValueError("`window` goes with `every`, not with `session`")
+        if sum(one is not None for one in (self.every, self.session, self.calendar)) != 1:
+            raise ValueError("needs one of `every` (tumbling and sliding windows), `calendar` and `session`")
+        if self.every is None and (self.window is not None or self.offset):
+            raise ValueError(f"`{'window' if self.window is not None else 'offset'}` goes with `every`")
+        if self.calendar is None and self.time_zone != "UTC":
+            raise ValueError("`time_zone` goes with `calendar`")
+        boundaries("month", self.time_zone)
         for name, value in (("every", self.every), ("window", self.window), ("session", self.session)):
             if value is not None and (value < 1000 or value % 1000):
                 raise ValueError(f"`{name}` must be a whole number of milliseconds, at least 1")
@@ -41,10 +48,12 @@ class Aggregate(Part):
             raise ValueError("`window` is shorter than `every`: readings between windows would be dropped")
         return self
 
-    def windows(self) -> Sliding | Session:
+    def windows(self) -> Windows:
         """The windows."""
         if self.session is not None:
             return Session(self.session)
+        if self.calendar is not None:
+            return Calendar(self.calendar, self.time_zone)
         assert self.every is not None
         return Sliding(self.window or self.every, self.every, self.offset)
 

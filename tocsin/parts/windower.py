@@ -188,25 +188,23 @@ class Windower:
 
     def _next(self, log: list[Ranged], done: int) -> int | None:
         """The same of a log that is known, for windows that are not sessions."""
-        assert isinstance(self.windows, Sliding)
+        assert not isinstance(self.windows, Session)
         first, last = self.windows.bounds(min(one.low for one in log), max(one.high for one in log))
-        size, every, offset = self.windows.size, self.windows.every, self.windows.offset
         moments = []
         for delay in {0, self.lateness}:
             # The first window whose end + delay is after `done`, of windows that hold a pane.
-            following = ((done - delay - size - offset) // every + 1) * every + offset
-            start = max(following, first)
+            start = max(self.windows.first_ending_after(done - delay), first)
             if start <= last:
-                moments.append(start + size + delay)
+                moments.append(self.windows.end_of(start) + delay)
         return min(moments, default=None)
 
     def _fire(self, log: list[Ranged], done: int, time: int, memory: Memory) -> list[tuple[str, pa.RecordBatch]]:
         """Results of the windows that became complete after `done` and by `time`."""
-        assert isinstance(self.windows, Sliding)
+        assert not isinstance(self.windows, Session)
         parts = []
         for one in log:
             first, last = self.windows.bounds(one.low, one.high)
-            if first + self.windows.size <= time and last + self.windows.size + self.lateness > done:
+            if self.windows.end_of(first) <= time and self.windows.end_of(last) + self.lateness > done:
                 parts.append(one.part)
         if not parts:
             return []
@@ -225,7 +223,8 @@ class Windower:
 
     def _is_dear(self, block: pa.RecordBatch, opens: Int64s, done: int, time: int) -> bool:
         """Whether so many rows are in each of the windows that are complete that they had better not be merged for each."""
-        assert isinstance(self.windows, Sliding)
+        if not isinstance(self.windows, Sliding):
+            return False
         size, every = self.windows.size, self.windows.every
         first = np.maximum(opens, done + 1 - size)
         last = np.minimum(self.windows.last_window(block.column(_START).to_numpy()), time - size)
@@ -235,13 +234,14 @@ class Windower:
 
     def _unspent(self, one: Ranged, time: int) -> Any:
         """Which rows are in a window that may still be given."""
-        assert isinstance(self.windows, Sliding)
+        assert not isinstance(self.windows, Session)
         lowest, highest = (int(self.windows.last_window(np.array([at]))[0]) for at in (one.low, one.high))
-        if lowest + self.windows.size + self.lateness > time:
+        if self.windows.end_of(lowest) + self.lateness > time:
             return np.ones(one.part.num_rows, bool)
-        if highest + self.windows.size + self.lateness <= time:
+        if self.windows.end_of(highest) + self.lateness <= time:
             return np.zeros(one.part.num_rows, bool)
-        return self.windows.last_window(one.part.column(_START).to_numpy()) + self.windows.size + self.lateness > time
+        last = self.windows.last_window(one.part.column(_START).to_numpy())
+        return self.windows.ends_of(last) + self.lateness > time
 
     def _keys_of(self, block: pa.RecordBatch, rows: Any) -> pa.RecordBatch:
         """All rows of the keys of some rows."""
@@ -300,17 +300,17 @@ class Windower:
 
         Every row is repeated for each of its windows, some windows at a time, so that memory stays bounded.
         """
-        assert isinstance(self.windows, Sliding)
-        size, every, offset = self.windows.size, self.windows.every, self.windows.offset
-        starts = block.column(_START).to_numpy()
-        lowest = ((after - size - offset) // every + 1) * every + offset
-        highest = (until - size - offset) // every * every + offset
+        assert not isinstance(self.windows, Session)
+        every, starts = self.windows.every, block.column(_START).to_numpy()
+        lowest = self.windows.first_ending_after(after)
+        highest = self.windows.first_ending_after(until) - every
         first = np.maximum(opens, lowest)
         last = np.minimum(self.windows.last_window(starts), highest)
         results, begin = [], int(first.min(initial=FOREVER))
         final = int(last.max(initial=-FOREVER))
         counts = np.maximum((last - first) // every + 1, 0)
-        stretch = max(int((final - begin) // every + 1) * _PAIRS // max(int(counts.sum()), 1), 1) * every
+        whole = int((final - begin) // every) + 1
+        stretch = min(max(whole * _PAIRS // max(int(counts.sum()), 1), 1), max(whole, 1)) * every
         while begin <= final:
             upto = begin + stretch - every
             here = np.maximum(first, begin)
@@ -326,7 +326,7 @@ class Windower:
         self, block: pa.RecordBatch, rows: Int64s, starts: Int64s, revision: int, offsets: Offsets
     ) -> list[pa.RecordBatch]:
         """One row a window and key. A revision is given only for keys that have rows which revision 0 did not have."""
-        assert isinstance(self.windows, Sliding)
+        assert not isinstance(self.windows, Session)
         by = [block.column(name).take(pa.array(rows)) for name in self.step.by]
         ids, first = group_ids([starts, *by])
         if revision:
@@ -340,7 +340,7 @@ class Windower:
         batch = block.take(pa.array(rows))
         whole = self._combine(batch, ids, first) if len(first) < len(rows) else batch
         begins = starts[first]
-        return [self._finished(whole, begins, begins + self.windows.size, revision, offsets)]
+        return [self._finished(whole, self.windows.starts_of(begins), self.windows.ends_of(begins), revision, offsets)]
 
     def _fire_sessions(self, block: pa.RecordBatch, time: int) -> tuple[list[tuple[str, pa.RecordBatch]], pa.RecordBatch]:
         ends = block.column(_END).to_numpy()

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.columns.contract import TIMESTAMP
-from tocsin.columns.domains import air_quality, climate
+from tocsin.columns.domains import air_quality, climate, network, traffic
 from tocsin.columns.expressions.syntax import Column, Expression, Literal
 from tocsin.columns.expressions.typing import kind_of, type_of
 
@@ -86,6 +86,10 @@ def _seconds(value: Any) -> Any:
     return pc.divide(_double(value.cast(TIMESTAMP).cast(pa.int64())), 1e6)
 
 
+def _local(value: Any, zone: Any) -> Any:
+    return value.cast(pa.timestamp("us", tz=zone.as_py()))
+
+
 def _formula(formula: Callable[..., Any]) -> Callable[..., Any]:
     """A formula over NumPy columns as one over Arrow's: null is NaN, and what it cannot tell is null."""
 
@@ -147,6 +151,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concat": _concat,
     "hour": pc.hour,
     "weekday": pc.day_of_week,
+    "local_hour": lambda value, zone: pc.hour(_local(value, zone)),
+    "local_weekday": lambda value, zone: pc.day_of_week(_local(value, zone)),
     "seconds": _seconds,
     "number": _number,
     "dew_point": _formula(climate.dew_point),
@@ -159,5 +165,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "aqhi": _formula(air_quality.aqhi),
     "purpleair_pm25": _formula(air_quality.purpleair_pm25),
     "micrograms_of_ppb": _formula(air_quality.micrograms_of_ppb),
+    "counter_increase": _formula(network.counter_increase),
+    "level_of_service": lambda density: traffic.level_of_service(_double(density)),
     "text": lambda value: value.cast(pa.string()),
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from tocsin.columns.calendar import boundaries
 from tocsin.columns.contract import user_columns
 from tocsin.columns.domains.air_quality import molar_mass, table_of
 from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal
@@ -56,6 +59,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "concat": (("text", "text*"), "text"),
     "hour": (("time",), "integer"),
     "weekday": (("time",), "integer"),
+    "local_hour": (("time", "text"), "integer"),
+    "local_weekday": (("time", "text"), "integer"),
     "seconds": (("time",), "double"),
     "number": (("any",), "double"),
     "dew_point": (("number", "number"), "double"),
@@ -68,7 +73,16 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "aqhi": (("number", "number", "number"), "double"),
     "purpleair_pm25": (("number", "number"), "double"),
     "micrograms_of_ppb": (("text", "number", "number", "number"), "double"),
+    "counter_increase": (("number", "number", "number", "number", "number"), "double"),
+    "level_of_service": (("number",), "text"),
     "text": (("any",), "text"),
+}
+# Functions that take words: which arguments, and what refuses those that do not exist.
+_WORDS: dict[str, tuple[int, int, Callable[..., object]]] = {
+    "air_quality_index": (0, 2, table_of),
+    "micrograms_of_ppb": (0, 1, molar_mass),
+    "local_hour": (1, 2, partial(boundaries, "month")),
+    "local_weekday": (1, 2, partial(boundaries, "month")),
 }
 _RESULTS = {"double": pa.float64(), "boolean": pa.bool_(), "text": pa.string(), "integer": pa.int64()}
 
@@ -158,18 +172,15 @@ def _call_type(call: Call, types: list[Any]) -> Any:
 
 def _check_literals(call: Call) -> None:
     """What a function of the city's systems is told in words must be written out, and must exist."""
-    count = {"air_quality_index": 2, "micrograms_of_ppb": 1}.get(call.function, 0)
-    if not count:
+    if call.function not in _WORDS:
         return
-    words = call.arguments[:count]
+    first, last, check = _WORDS[call.function]
+    words = call.arguments[first:last]
     texts = [word.value for word in words if isinstance(word, Literal) and isinstance(word.value, str)]
-    if len(texts) < count:
+    if len(texts) < last - first:
         raise ExpressionError(f"'{call.function}' takes words that are written out, such as 'us-2024'", call.at)
     try:
-        if call.function == "air_quality_index":
-            table_of(texts[0], texts[1])
-        else:
-            molar_mass(texts[0])
+        check(*texts)
     except ValueError as error:
         raise ExpressionError(str(error), words[0].at) from None
 
