@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,13 @@ def draw(count: int, series: int, start: int, end: int, cadence: int, random: np
         moment = int(random.integers(first, max(last, first + 1)))
         found.append(Anomaly(number, kind, moment // cadence * cadence, moment // cadence * cadence + length))
     return found
+
+
+def label_rows(found: Iterable[tuple[str, str, int, int]]) -> pa.Table:
+    """Labels of things that go wrong with no metric: (who, kind, start, end), times in microseconds."""
+    rows = [(who, "", kind, start, end) for who, kind, start, end in found]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(LABELS)
+    return pa.table([pa.array(list(one), field.type) for one, field in zip(columns, LABELS, strict=True)], schema=LABELS)
 
 
 def labels(anomalies: list[Anomaly], sensors: list[str], metrics: list[str]) -> pa.Table:

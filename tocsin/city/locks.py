@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.city.delivery import delivered, in_order_of_arrival
-from tocsin.city.faults import LABELS
+from tocsin.city.faults import label_rows
 from tocsin.city.simulator import City
 from tocsin.columns.contract import TIMESTAMP, Int64s, micros, timestamps
 
@@ -70,13 +70,12 @@ class Locks:
 
     def labels(self) -> pa.Table:
         """What went wrong: sensor_id (the lock, or the credential that tried many), metric (empty), kind, start, end."""
-        rows = []
+        found = []
         for kind, at, start in self._wrong():
             name = f"credential-{at:05d}" if kind == "spraying" else self.ids[int(self._chosen(at)[0])]
             length = {"power_cut": 40 * _MINUTE, "weak_battery": self.city.duration}.get(kind, 5 * _MINUTE)
-            rows.append((name, "", kind, start, start + length))
-        columns = list(zip(*rows, strict=True)) if rows else [()] * 5
-        return pa.table([pa.array(list(one), field.type) for one, field in zip(columns, LABELS, strict=True)], schema=LABELS)
+            found.append((name, kind, start, start + length))
+        return label_rows(found)
 
     def registry(self) -> pa.Table:
         """lock_id, district, latitude, longitude."""

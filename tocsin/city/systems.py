@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tocsin.city.locks import Locks
 from tocsin.city.simulator import City, readings
+from tocsin.city.traffic import Traffic
 
 
 class System(Protocol):
@@ -62,6 +63,7 @@ _EVENTS = {"late": 0.0002, "missing": 0.0}
 SYSTEMS: dict[str, Known] = {
     "air": Known(Measuring, "air_reading.avsc", {}),
     "climate": Known(Measuring, "climate_reading.avsc", {}),
+    "traffic": Known(Traffic, "traffic_reading.avsc", {}),
     "locks": Known(Locks, "lock_event.avsc", _EVENTS),
 }
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from tocsin.columns.contract import TIMESTAMP
 from tocsin.columns.domains import air_quality, climate, network, traffic
 from tocsin.columns.expressions.syntax import Column, Expression, Literal
-from tocsin.columns.expressions.typing import kind_of, type_of
+from tocsin.columns.expressions.typing import FUNCTIONS, kind_of, type_of
 
 
 def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
@@ -41,7 +41,7 @@ def _value(expression: Expression, batch: pa.RecordBatch) -> Any:
 def _agree(function: str, arguments: list[Any]) -> list[Any]:
     """Numbers of mixed types meet in double; text beside a time is read as a time."""
     kinds = [kind_of(a.type) for a in arguments]
-    if "time" in kinds and "text" in kinds:
+    if "time" in kinds and "text" in kinds and "same" in FUNCTIONS[function][0]:
         times = next(a.type for a, kind in zip(arguments, kinds, strict=True) if kind == "time")
         return [a.cast(times) if kind == "text" else a for a, kind in zip(arguments, kinds, strict=True)]
     if function in ("in", "coalesce", "if") and any(pa.types.is_floating(a.type) for a in arguments):
