@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from tocsin.city.cameras import Cameras
 from tocsin.city.locks import Locks
 from tocsin.city.simulator import City, readings
 from tocsin.city.traffic import Traffic
@@ -64,6 +65,7 @@ SYSTEMS: dict[str, Known] = {
     "air": Known(Measuring, "air_reading.avsc", {}),
     "climate": Known(Measuring, "climate_reading.avsc", {}),
     "traffic": Known(Traffic, "traffic_reading.avsc", {}),
+    "cameras": Known(Cameras, "camera_status.avsc", {"late": 0.0002}),
     "locks": Known(Locks, "lock_event.avsc", _EVENTS),
 }
 

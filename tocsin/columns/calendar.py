@@ -61,6 +61,14 @@ class Calendar:
         found: Int64s = boundaries(self.unit, self.zone)[self._number(windows)]
         return found
 
+    def windows_of(self, starts: Int64s) -> Int64s:
+        """The windows that start at these microseconds."""
+        return self._window(starts)
+
+    def last_starting_before(self, times: Int64s) -> Int64s:
+        """The last window that starts before each time."""
+        return self._window(times - 1)
+
     def ends_of(self, windows: Int64s) -> Int64s:
         """Microseconds at which windows end."""
         found: Int64s = boundaries(self.unit, self.zone)[self._number(windows) + 1]

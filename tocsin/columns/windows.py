@@ -76,6 +76,15 @@ class Sliding:
         """Microseconds at which windows start: windows are called by that."""
         return windows
 
+    def windows_of(self, starts: Int64s) -> Int64s:
+        """The windows that start at these microseconds."""
+        return starts
+
+    def last_starting_before(self, times: Int64s) -> Int64s:
+        """The last window that starts before each time."""
+        found: Int64s = (times - 1 - self.offset) // self.every * self.every + self.offset
+        return found
+
     def ends_of(self, windows: Int64s) -> Int64s:
         """Microseconds at which windows end."""
         return windows + self.size

@@ -28,6 +28,9 @@ class Aggregate(Part):
     calendar: Literal["day", "week", "month"] | None = Param(None, help="instead: a window for each local day, week or month")
     time_zone: str = Param("UTC", help="of `calendar`; Etc/GMT-1 is one hour ahead of UTC without daylight saving", examples=["Europe/Berlin"])
     offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
+    fill_gaps: Duration | None = Param(
+        None, help="windows without readings are given too, for so long after a key's last one: counts are 0, the rest null"
+    )
     by: list[str] = Param([], help="columns that identify a group, such as the sensor")
     measures: dict[str, str | dict[str, Any]] = Param(help="output columns, such as {mean: mean(value)}", min_length=1)
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
@@ -41,6 +44,8 @@ class Aggregate(Part):
         if self.calendar is None and self.time_zone != "UTC":
             raise ValueError("`time_zone` goes with `calendar`")
         boundaries("month", self.time_zone)
+        if self.fill_gaps is not None and (self.session is not None or not self.by or self.fill_gaps <= 0):
+            raise ValueError("`fill_gaps` is a time over 0, and goes with keys (`by`) and with windows that follow one another")
         for name, value in (("every", self.every), ("window", self.window), ("session", self.session)):
             if value is not None and (value < 1000 or value % 1000):
                 raise ValueError(f"`{name}` must be a whole number of milliseconds, at least 1")

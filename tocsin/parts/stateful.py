@@ -8,6 +8,7 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.annunciator import Annunciator
 from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
+from tocsin.parts.gap_filler import GapFiller
 from tocsin.parts.joiner import Joiner
 from tocsin.parts.keyed import KeyedStep
 from tocsin.parts.manage_alarms import ManageAlarms
@@ -23,7 +24,8 @@ from tocsin.parts.windower import Windower
 def keyed_step(part: Part, schema: pa.Schema, rule: str) -> KeyedStep | None:
     """The keyed step of a part that has state, else None. rule: what its alarms are called where it does not say."""
     if isinstance(part, Aggregate):
-        return Windower(part, schema)
+        windower = Windower(part, schema)
+        return windower if part.fill_gaps is None else GapFiller(windower, part.fill_gaps)
     if isinstance(part, Detect):
         watcher = Watcher(part, schema, rule)
         return Reviser(watcher) if part.revise else watcher

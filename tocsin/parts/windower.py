@@ -281,7 +281,7 @@ class Windower:
                 whole = self._merged_keys([part for part in (whole, added) if part.num_rows] or [whole])
             if whole.num_rows:
                 begin = np.full(whole.num_rows, start, np.int64)
-                results.append(self._finished(whole, begin, begin + size, 0, offsets))
+                results.append(self.finished(whole, begin, begin + size, 0, offsets))
         return results
 
     def _merged_keys(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -340,7 +340,7 @@ class Windower:
         batch = block.take(pa.array(rows))
         whole = self._combine(batch, ids, first) if len(first) < len(rows) else batch
         begins = starts[first]
-        return [self._finished(whole, self.windows.starts_of(begins), self.windows.ends_of(begins), revision, offsets)]
+        return [self.finished(whole, self.windows.starts_of(begins), self.windows.ends_of(begins), revision, offsets)]
 
     def _fire_sessions(self, block: pa.RecordBatch, time: int) -> tuple[list[tuple[str, pa.RecordBatch]], pa.RecordBatch]:
         ends = block.column(_END).to_numpy()
@@ -349,10 +349,10 @@ class Windower:
         if not ready.num_rows:
             return [], block
         starts, ends = ready.column(_START).to_numpy(), ready.column(_END).to_numpy()
-        result = self._finished(ready, starts, ends, 0, offsets_of(block))
+        result = self.finished(ready, starts, ends, 0, offsets_of(block))
         return [("output", result)], with_offsets(rest, offsets_of(block))
 
-    def _finished(self, partial: pa.RecordBatch, starts: Int64s, ends: Int64s, revision: int, offsets: Offsets) -> pa.RecordBatch:
+    def finished(self, partial: pa.RecordBatch, starts: Int64s, ends: Int64s, revision: int, offsets: Offsets) -> pa.RecordBatch:
         """One row a key, in the order of the keys' columns, so that the same window is the same rows on every run."""
         results = self.measures.finish(partial, starts, ends)
         size = partial.num_rows

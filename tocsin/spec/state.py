@@ -59,7 +59,8 @@ def _described(step: Step) -> dict[str, Any] | None:
     if isinstance(part, Aggregate):
         windower = Windower(part, schema)
         windows = {name: _of_window(value) for name, value in vars(windower.windows).items()}
-        return {"by": part.by, "windows": windows, "shards": part.shards, "columns": _columns(windower.shard_schema)}
+        gaps = {} if part.fill_gaps is None else {"fill_gaps": True}
+        return {"by": part.by, "windows": windows, "shards": part.shards, "columns": _columns(windower.shard_schema), **gaps}
     if isinstance(part, Detect):
         watcher = Watcher(part, schema)
         return {
