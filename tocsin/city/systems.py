@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from tocsin.city.cameras import Cameras
+from tocsin.city.links import Counters, Probes
 from tocsin.city.locks import Locks
 from tocsin.city.simulator import City, readings
 from tocsin.city.traffic import Traffic
@@ -65,7 +66,9 @@ SYSTEMS: dict[str, Known] = {
     "air": Known(Measuring, "air_reading.avsc", {}),
     "climate": Known(Measuring, "climate_reading.avsc", {}),
     "traffic": Known(Traffic, "traffic_reading.avsc", {}),
-    "cameras": Known(Cameras, "camera_status.avsc", {"late": 0.0002}),
+    "cameras": Known(Cameras, "camera_status.avsc", _EVENTS),
+    "links": Known(Counters, "link_counters.avsc", {"late": 0.0002}),
+    "probes": Known(Probes, "link_probe.avsc", {"late": 0.0002, "missing": 0.0}),
     "locks": Known(Locks, "lock_event.avsc", _EVENTS),
 }
 

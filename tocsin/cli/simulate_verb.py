@@ -19,7 +19,7 @@ from tocsin.parts.part import find_file
 
 def simulate(
     *,
-    system: Literal["air", "climate", "locks", "traffic", "cameras", "links"] = "air",
+    system: Literal["air", "climate", "locks", "traffic", "cameras", "links", "probes"] = "air",
     sensors: int = 100,
     duration: str = "1 h",
     cadence: str = "10 s",

@@ -13,7 +13,9 @@ from tocsin.parts.tables import checked_table, read_table
 class Inhibition(Part):
     """While what a thing hangs on has an alarm, people are not told of the thing's own."""
 
-    table: DataFile = Param(help="CSV or Parquet table with the columns `child` and `parent`")
+    table: DataFile = Param(help="CSV or Parquet table of what hangs on what")
+    child: str = Param("child", help="column of the table: the thing")
+    parent: str = Param("parent", help="column of the table: what it hangs on")
     by: list[str] = Param(help="labels of an alarm that name the thing that it is about; the first that it has", min_length=1)
     wait: Duration = Param(
         "0 s",
@@ -23,7 +25,7 @@ class Inhibition(Part):
 
     def check(self) -> None:
         """Raises Fault."""
-        checked_table(self.table, ["child", "parent"], "inhibit", "table")
+        checked_table(self.table, [self.child, self.parent], "inhibit", "table")
         Topology(self)
 
 
@@ -36,7 +38,7 @@ class Topology:
         pairs = []
         if inhibition is not None:
             table = read_table(inhibition.table)
-            columns = (table.column(name).cast(pa.string()).to_pylist() for name in ("child", "parent"))
+            columns = (table.column(name).cast(pa.string()).to_pylist() for name in (inhibition.child, inhibition.parent))
             pairs = [pair for pair in zip(*columns, strict=True) if None not in pair]
         for pair in pairs:
             for name in pair:

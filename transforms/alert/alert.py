@@ -56,7 +56,7 @@ class Alert(Transform):
         with collector:
             if self.of not in schema.names:
                 raise Fault(unknown_column(self.of, schema), "of")
-            if kind_of(schema.field(self.of).type) != "number":
+            if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
                 raise Fault(f"'{self.of}' is {schema.field(self.of).type}; an alarm tells of a number", "of")
         collector.done()
         rows = like(schema, [*ALARM_FIELDS, *SYSTEM_FIELDS])
