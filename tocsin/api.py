@@ -27,6 +27,7 @@ from tocsin.columns.detection.medians import in_order, median_deviation
 from tocsin.columns.detection.profiles import learn_profile, profile_at
 from tocsin.columns.detection.tails import TAIL, tail_surprise
 from tocsin.columns.domains.air_quality import nowcast
+from tocsin.columns.domains.completeness import least_share
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
 from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
 from tocsin.columns.groups import group_ids
@@ -34,12 +35,13 @@ from tocsin.columns.json_readings import JsonDecoder
 from tocsin.columns.names import path_part
 from tocsin.columns.points import counter_rate, hourly, slope, time_weighted_mean
 from tocsin.columns.probes import consecutive_variation, interarrival_jitter, lost_share
+from tocsin.columns.quality import flag_of, weight_of
 from tocsin.columns.quantities import format_duration
 from tocsin.columns.recurrence import Recurrence
 from tocsin.columns.segments import Segments, segments
 from tocsin.columns.sketches import estimate_distinct, quantile
 from tocsin.columns.sums import variance
-from tocsin.parts.aggregation import Aggregation, Column, tally
+from tocsin.parts.aggregation import Aggregation, Column, expected_readings, tally
 from tocsin.parts.alarm import ACTIVE, ALARM_FIELDS, alarm_columns, alarm_id, key_text
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.connection import Kafka, resolve

@@ -105,9 +105,9 @@ class Engine:
             takers = [one.part for one in self.steps if (step.name, "output") in [source for _, source in one.sources()]]
             judged = {name for one in takers if isinstance(one, Detect) for name in one.columns()}
             if (step.name, "output") not in self.wanted and all(isinstance(one, Detect) for one in takers):
-                kept = {name: text for name, text in part.measures.items() if name in judged or name in PLACE}
+                kept = {name: text for name, text in part.written().items() if name in judged or name in PLACE}
                 # A judged column may be a key, of which there is at least one window's row whatever is measured.
-                part = part.model_copy(update={"measures": kept or part.measures})
+                part = part.model_copy(update={"measures": kept or part.measures, "completeness": None})
         return part.model_copy(update={"shards": 1}) if hasattr(part, "shards") else part
 
     def source_for(self, path: str) -> tuple[str, Recording]:

@@ -227,6 +227,26 @@ class Distinct:
         return parts[0]
 
 
+@dataclass(frozen=True)
+class Bits:
+    """Bits that any of the values has; 0 for none."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [pa.int64()]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        found = np.zeros(groups, np.int64)
+        here = present(values)
+        np.bitwise_or.at(found, ids[here], np.nan_to_num(numbers(values)[here]).astype(np.int64))
+        return [pa.array(found)]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return self.fold(parts[0], ids, ids, groups)
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
 KERNELS: dict[str, Kernel] = {
     "count": Count(),
     "sum": Sum(),
@@ -239,4 +259,5 @@ KERNELS: dict[str, Kernel] = {
     "points": Points(),
     "buckets": Buckets(),
     "distinct": Distinct(),
+    "bits": Bits(),
 }

@@ -5,13 +5,39 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
 from tocsin.columns.calendar import Calendar, boundaries
+from tocsin.columns.domains.completeness import least_share
+from tocsin.columns.quantities import format_duration
 from tocsin.columns.windows import Session, Sliding, Windows
 from tocsin.parts.measures import Measures, measure
 from tocsin.parts.part import Collector, Duration, Fault, Param, Part, need_columns
+
+
+class Completeness(Part):
+    """How much of a window was measured, and how much has to be."""
+
+    of: str = Param(help="column or expression whose values count", examples=["if(flag < 4, value, null)"])
+    cadence: Duration = Param(help="time between readings", examples=["10 s"])
+    rule: str = Param(help="name of the rule: what share is enough", examples=["eu-2008"])
+
+    @field_validator("rule")
+    @classmethod
+    def _known(cls, rule: str) -> str:
+        least_share(rule)
+        return rule
+
+    def measures(self) -> dict[str, str | dict[str, Any]]:
+        """As measures."""
+        cadence = format_duration(self.cadence)
+        return {
+            "n": {"count": {"of": self.of}},
+            "expected": {"expected": {"cadence": cadence}},
+            "coverage": {"completeness": {"of": self.of, "cadence": cadence}},
+            "valid": {"valid": {"of": self.of, "cadence": cadence, "rule": self.rule}},
+        }
 
 
 class Aggregate(Part):
@@ -32,6 +58,9 @@ class Aggregate(Part):
         None, help="windows without readings are given too, for so long after a key's last one: counts are 0, the rest null"
     )
     by: list[str] = Param([], help="columns that identify a group, such as the sensor")
+    completeness: Completeness | None = Param(
+        None, help="adds `n`, `expected`, `coverage` and `valid`: what was there, what should have been, and whether that will do"
+    )
     measures: dict[str, str | dict[str, Any]] = Param(help="output columns, such as {mean: mean(value)}", min_length=1)
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
@@ -62,13 +91,21 @@ class Aggregate(Part):
         assert self.every is not None
         return Sliding(self.window or self.every, self.every, self.offset)
 
+    def written(self) -> dict[str, str | dict[str, Any]]:
+        """All measures, those of `completeness` among them."""
+        return {**self.measures, **(self.completeness.measures() if self.completeness is not None else {})}
+
     def compiled(self, schema: pa.Schema) -> Measures:
         """The measures over an input schema. Raises Fault."""
-        return Measures([measure(name, written, schema) for name, written in self.measures.items()])
+        return Measures([measure(name, written, schema) for name, written in self.written().items()])
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the results. Raises Fault."""
         collector = Collector()
+        with collector:
+            twice = set(self.measures) & set(self.completeness.measures() if self.completeness is not None else {})
+            if twice:
+                raise Fault(f"`completeness` gives a column '{min(twice)}' too", "measures", min(twice))
         with collector:
             need_columns(self.by, schema, "by")
         with collector:
@@ -76,7 +113,7 @@ class Aggregate(Part):
                 raise Fault("behind a step that puts readings in order, windows are whole seconds", "every")
         taken = {"window_start", "window_end", "revision", *self.by}
         measures = []
-        for name, written in self.measures.items():
+        for name, written in self.written().items():
             with collector:
                 if name in taken or name.startswith("_"):
                     raise Fault(f"the name '{name}' is taken by the step itself or starts with an underscore", "measures", name)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.columns.tallies import KERNELS
 from tocsin.parts.part import Part, Tally
@@ -16,7 +17,7 @@ Column = Any  # an Arrow array; pyarrow ships no types
 
 
 def tally(kernel: str, transform: Callable[[Any, Any], Any] | None = None) -> Any:
-    """A running tally: `sum`, `count`, `min`, `max`, `first`, `last`, `points`, `buckets`, `distinct`,
+    """A running tally: `sum`, `count`, `min`, `max`, `first`, `last`, `points`, `buckets`, `distinct`, `bits`,
     and `sum_pair` and `sum_of_squares_pair`, which give the two doubles of an exact sum.
 
     transform: `lambda self, x: …` gives the column that is tallied, from the column that the job names.
@@ -25,6 +26,12 @@ def tally(kernel: str, transform: Callable[[Any, Any], Any] | None = None) -> An
     if kernel not in KERNELS:
         raise ValueError(f"tally({kernel!r}): the kernel must be one of {', '.join(KERNELS)}")
     return Tally(kernel, transform)
+
+
+def expected_readings(window_start: Column, window_end: Column, cadence: int) -> Column:
+    """Readings that each window has room for at a cadence (microseconds)."""
+    length = pc.subtract(window_end.cast("int64"), window_start.cast("int64"))
+    return pc.divide(pc.cast(length, "double"), float(cadence))
 
 
 class Aggregation(Part):

@@ -15,6 +15,7 @@ from tocsin.parts.detect import Detect
 from tocsin.parts.finder import UnknownPart, load, step_types
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Fault, Faults, Part
+from tocsin.parts.quality_control import QualityControl
 from tocsin.parts.sequence import Sequence
 from tocsin.parts.shift import Shift
 from tocsin.parts.sink import Sink
@@ -33,6 +34,7 @@ FRAMEWORK_PARTS: dict[str, type[Part]] = {
     "Deduplicate": Deduplicate,
     "WindowJoin": WindowJoin,
     "Shift": Shift,
+    "QualityControl": QualityControl,
     "ManageAlarms": ManageAlarms,
 }
 

@@ -27,6 +27,7 @@ _KEEPS = {
     "Detect": "what its detector has learnt, and its open alarms",
     "Deduplicate": "the readings that it remembers",
     "Shift": "the rows before those to come",
+    "QualityControl": "the readings that those to come are compared with",
 }
 
 

@@ -2,7 +2,7 @@
 
 import pyarrow.compute as pc
 
-from tocsin.api import Aggregation, Column, Duration, Param, tally
+from tocsin.api import Aggregation, Column, Duration, Param, expected_readings, tally
 
 
 class Completeness(Aggregation):
@@ -13,8 +13,7 @@ class Completeness(Aggregation):
     seen = tally("count")
 
     def finish(self, seen: Column, window_start: Column, window_end: Column) -> Column:
-        length = pc.subtract(window_end.cast("int64"), window_start.cast("int64"))
-        expected = pc.divide(pc.cast(length, "double"), float(self.cadence))
-        return pc.min_element_wise(1.0, pc.divide(pc.cast(seen, "double"), expected))
+        share = pc.divide(pc.cast(seen, "double"), expected_readings(window_start, window_end, self.cadence))
+        return pc.min_element_wise(1.0, share)
 
     examples = [({"cadence": "20 s"}, [1.0, None, 3.0], 2 / 3)]
