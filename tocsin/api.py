@@ -29,6 +29,7 @@ from tocsin.columns.detection.tails import TAIL, tail_surprise
 from tocsin.columns.domains.air_quality import nowcast
 from tocsin.columns.domains.completeness import least_share
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
+from tocsin.columns.expressions.measured import quantity_of, with_measured
 from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
 from tocsin.columns.groups import group_ids
 from tocsin.columns.json_readings import JsonDecoder
@@ -115,23 +116,29 @@ __all__ = [
     "class_of",
     "columns_of",
     "components",
+    "consecutive_variation",
     "counter_rate",
     "dated",
     "estimate_distinct",
     "evaluate",
+    "expected_readings",
     "failpoint",
     "find_part",
+    "flag_of",
     "format_duration",
     "group_ids",
     "hourly",
     "in_order",
+    "interarrival_jitter",
     "kernel",
     "key_text",
     "kind_of",
     "learn",
     "learn_profile",
+    "least_share",
     "leaves",
     "like",
+    "lost_share",
     "median_deviation",
     "micros",
     "need_columns",
@@ -144,11 +151,13 @@ __all__ = [
     "predict",
     "profile_at",
     "quantile",
+    "quantity_of",
     "raw_avro_file",
     "read_table",
     "resolve",
     "rows_where",
     "segments",
+    "slope",
     "standing_out",
     "suggestion",
     "tail_surprise",
@@ -159,5 +168,7 @@ __all__ = [
     "unknown_column",
     "user_columns",
     "variance",
+    "weight_of",
+    "with_measured",
     "with_traits",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -26,7 +28,7 @@ def test_loss_and_jitter_are_those_of_a_loop(values: list[list[float]]) -> None:
     lost, smooth, consecutive, straight = [], [], [], []
     for one in values:
         lost.append(1 - len(set(one)) / (max(one) - min(one) + 1) if one else None)
-        steps = [abs(b - a) for a, b in zip(one, one[1:], strict=False)]
+        steps = [abs(b - a) for a, b in pairwise(one)]
         jitter = 0.0
         for step in steps:
             jitter += (step - jitter) / 16

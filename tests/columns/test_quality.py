@@ -73,7 +73,9 @@ def test_ranges_delays_and_the_roll_up() -> None:
     assert quality.gross_range(x, (-4, 10), None).tolist() == [FAIL, GOOD, GOOD, GOOD, FAIL]
     late = quality.delay(np.array([0, 0]), np.array([SECOND, 3 * SECOND]), 2 * SECOND)
     assert late.tolist() == [GOOD, SUSPECT]
-    flags = [np.array(one, np.int8) for one in ([GOOD, UNKNOWN, GOOD, MISSING, FAIL], [UNKNOWN, UNKNOWN, SUSPECT, UNKNOWN, SUSPECT])]
+    flags = [
+        np.array(one, np.int8) for one in ([GOOD, UNKNOWN, GOOD, MISSING, FAIL], [UNKNOWN, UNKNOWN, SUSPECT, UNKNOWN, SUSPECT])
+    ]
     # As qartod_compare of ioos_qc rolls up: one test that could be made outweighs one that could not.
     assert quality.worst(flags).tolist() == [GOOD, UNKNOWN, SUSPECT, UNKNOWN, FAIL]
 

@@ -65,7 +65,9 @@ def expected(stream: list[list[Row]]) -> dict[tuple[int, int], tuple[int, int]]:
         if row.time < row.watermark:
             found[row.partition, row.offset] = told(row, {})
     for sensor in "abc":
-        mine = sorted((r for r in every if r.sensor == sensor and r.time >= r.watermark), key=lambda r: (r.time, r.partition, r.offset))
+        mine = sorted(
+            (r for r in every if r.sensor == sensor and r.time >= r.watermark), key=lambda r: (r.time, r.partition, r.offset)
+        )
         known = [row for row in mine if row.value is not None]
         x, t = np.array([row.value for row in known], float), np.array([row.time for row in known], np.int64)
         starts = np.array([0, len(known)]) if known else np.array([0])

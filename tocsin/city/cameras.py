@@ -68,9 +68,9 @@ class Cameras:
     def labels(self) -> pa.Table:
         """What goes wrong: sensor_id (the camera, or the switch), metric (empty), kind, start, end."""
         return label_rows(
-            (f"switch-{one.camera // ON_A_SWITCH:04d}" if one.kind == "switch_down" else self.ids[one.camera], one.kind, one.start, one.end)
+            (_switch(one.camera) if one.kind == "switch_down" else self.ids[one.camera], one.kind, one.start, one.end)
             for one in self.wrong
-        )  # fmt: skip
+        )
 
     def registry(self) -> pa.Table:
         """camera_id, switch, configured frame rate, district, latitude, longitude."""
@@ -78,7 +78,7 @@ class Cameras:
         return pa.table(
             {
                 "camera_id": self.ids,
-                "switch": [f"switch-{number // ON_A_SWITCH:04d}" for number in range(len(self.ids))],
+                "switch": [_switch(number) for number in range(len(self.ids))],
                 "configured_rate": self.configured,
                 **{name: places.column(name) for name in ("district", "latitude", "longitude")},
             }
@@ -147,7 +147,11 @@ class Cameras:
         for one in self.wrong:
             if one.kind not in _EVENTS:
                 continue
-            at = np.array([one.start, one.end]) if one.kind == "covered" else one.start + np.arange(12, dtype=np.int64) * 6 * _SECOND
+            at = (
+                np.array([one.start, one.end])
+                if one.kind == "covered"
+                else one.start + np.arange(12, dtype=np.int64) * 6 * _SECOND
+            )
             state = np.array([True, False]) if one.kind == "covered" else np.ones(len(at), bool)
             here = (at >= first) & (at < until)
             cameras.append(np.full(int(here.sum()), one.camera))
@@ -163,3 +167,7 @@ class Cameras:
             *(pa.nulls(size, field.type) for field in list(STATUS)[4:]),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=STATUS)
+
+
+def _switch(camera: int) -> str:
+    return f"switch-{camera // ON_A_SWITCH:04d}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,8 +37,14 @@ EVENTS = pa.schema(
 _SECOND, _MINUTE, _DAY = 1_000_000, 60_000_000, 86_400_000_000
 _NONE = -1
 # A coming or going: seconds from its start, kind, code, state of the lock and of the door.
-_COMING = ((0, OPERATION, 1, UNLOCKED, CLOSED), (2, DOOR, _NONE, UNLOCKED, OPEN), (9, DOOR, _NONE, UNLOCKED, CLOSED), (12, OPERATION, 0, LOCKED, CLOSED))  # fmt: skip
-_Events = list[tuple[Int64s, Int64s, str, int, str, int, int, int]]
+_COMING = (
+    (0, OPERATION, 1, UNLOCKED, CLOSED),
+    (2, DOOR, _NONE, UNLOCKED, OPEN),
+    (9, DOOR, _NONE, UNLOCKED, CLOSED),
+    (12, OPERATION, 0, LOCKED, CLOSED),
+)
+_Some = tuple[Int64s, Int64s, str, int, str, int, int, int]
+_Events = list[_Some]
 
 
 class Locks:
@@ -142,7 +149,10 @@ class Locks:
         moment = np.array([start])
         if kind == "brute_force":
             tries = start + np.arange(12, dtype=np.int64) * 4 * _SECOND
-            return [_same(np.repeat(lock, 12), tries, ERROR, 1, "Keypad", _NONE), _same(lock, tries[-1:] + _SECOND, ALARM, 4, "", _NONE)]
+            return [
+                _same(np.repeat(lock, 12), tries, ERROR, 1, "Keypad", _NONE),
+                _same(lock, tries[-1:] + _SECOND, ALARM, 4, "", _NONE),
+            ]
         if kind == "spraying":
             many = self._chosen(at, SPRAYED)
             return [_same(many, start + np.arange(SPRAYED, dtype=np.int64) * 25 * _SECOND, ERROR, 1, "RFID", at)]
@@ -168,8 +178,9 @@ class Locks:
         for number, start, end in gone:
             order = order[~((lock[order] == number) & (at[order] > start) & (at[order] < end))]
 
-        def column(place: int, kind: object) -> np.ndarray:
-            return np.repeat(np.array([one[place] for one in events], kind), sizes)[order]
+        def column(place: int, kind: Any) -> np.ndarray:
+            values: list[Any] = [one[place] for one in events]
+            return np.repeat(np.array(values, kind), sizes)[order]
 
         lock, at = lock[order], at[order]
         first = np.searchsorted(lock, lock)
@@ -209,6 +220,6 @@ class Locks:
         return np.round(np.clip(charge, 0, 100), 2)
 
 
-def _same(lock: Int64s, at: Int64s, kind: str, code: int, source: str, credential: int) -> tuple[Int64s, Int64s, str, int, str, int, int, int]:  # fmt: skip
+def _same(lock: Int64s, at: Int64s, kind: str, code: int, source: str, credential: int) -> _Some:
     """Events that do not change the state of the lock and the door."""
     return lock, at, kind, code, source, _NONE, _NONE, credential

@@ -85,9 +85,9 @@ class Traffic:
         return f"st-{self.approach[detector]:03d}-{self.station[detector]}"
 
     def registry(self) -> pa.Table:
-        """detector_id, station, downstream (the next station, or null), approach, lane, length_km, free_speed, district and place."""
-        number = np.arange(self.city.sensors)
-        last = (self.station == STATIONS - 1) | (number + LANES >= self.city.sensors)
+        """detector_id, station, downstream (the next, or null), approach, lane, length_km, free_speed, district and place."""
+        number = range(self.city.sensors)
+        last = (self.station == STATIONS - 1) | (np.arange(self.city.sensors) + LANES >= self.city.sensors)
         district = self.approach % len(DISTRICTS)
         angle = 2 * np.pi * self.approach / max(len(self.busy), 1)
         away = 0.01 + 0.009 * self.station

@@ -13,8 +13,8 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.manage_alarms import ManageAlarms
-from tocsin.parts.watcher import Watcher
 from tocsin.parts.sequence import Sequence
+from tocsin.parts.watcher import Watcher
 from tocsin.parts.window_join import WindowJoin
 from tocsin.spec.check import check_file
 from tocsin.spec.job import Job, Step

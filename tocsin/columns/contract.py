@@ -14,7 +14,7 @@ System columns start with an underscore; a user's column may not.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ class Traits:
     topic: where the rows come from. allowed_lateness: microseconds. stage: the number of stateful steps upstream,
     each of which holds its output back by one more millisecond of event time. keys: columns that identify a
     sensor after an aggregation. aggregated: rows are window results, with `window_start`, `window_end`, `revision`.
+    units: UCUM codes of columns, where they are known. periods: of what time a column is the mean, microseconds.
     """
 
     topic: str = ""
@@ -64,6 +65,8 @@ class Traits:
     keys: tuple[str, ...] = ()
     aggregated: bool = False
     inputs: int = 1
+    units: dict[str, str] = field(default_factory=dict)
+    periods: dict[str, int] = field(default_factory=dict)
 
 
 def traits(schema: pa.Schema) -> Traits:

@@ -1,7 +1,8 @@
 """Quality tests of readings in order: QARTOD's, as IOOS's reference implementation has them, over runs of many sensors.
 
-Rows are those of one sensor after another, each in order of time, without missing values. `starts`: first row of each sensor, and
-at the end the number of rows. Tests give a flag a row: GOOD 1, UNKNOWN 2, SUSPECT 3, FAIL 4; MISSING 9 is given to what has no value.
+Rows are those of one sensor after another, each in order of time, without missing values. `starts`: first row of each sensor,
+and at the end the number of rows. Tests give a flag a row: GOOD 1, UNKNOWN 2, SUSPECT 3, FAIL 4; MISSING 9 is for what has no
+value.
 Source: U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data (QARTOD), version 2.1 (2020).
 """
 
@@ -81,7 +82,7 @@ def rate_of_change(t: Int64s, x: Floats, starts: Int64s, per_second: float) -> F
 
 
 def flat_line(t: Int64s, x: Floats, starts: Int64s, tolerance: float, suspect: int, fail: int | None) -> Flags:
-    """SUSPECT and FAIL where all values of so long (microseconds) before, this one included, are within `tolerance` of one another.
+    """SUSPECT and FAIL where all values of so long (microseconds) before, this one included, are within `tolerance`.
 
     UNKNOWN while a sensor has not been heard of for so long.
     """

@@ -7,13 +7,16 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import field_validator, model_validator
 
-from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
 from tocsin.columns.calendar import Calendar, boundaries
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
 from tocsin.columns.domains.completeness import least_share
+from tocsin.columns.expressions.measured import with_measured
 from tocsin.columns.quantities import format_duration
 from tocsin.columns.windows import Session, Sliding, Windows
 from tocsin.parts.measures import Measures, measure
 from tocsin.parts.part import Collector, Duration, Fault, Param, Part, need_columns
+
+_DAY = 86_400_000_000
 
 
 class Completeness(Part):
@@ -52,7 +55,9 @@ class Aggregate(Part):
     window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
     session: Duration | None = Param(None, help="instead: a window ends when its key is quiet for so long")
     calendar: Literal["day", "week", "month"] | None = Param(None, help="instead: a window for each local day, week or month")
-    time_zone: str = Param("UTC", help="of `calendar`; Etc/GMT-1 is one hour ahead of UTC without daylight saving", examples=["Europe/Berlin"])
+    time_zone: str = Param(
+        "UTC", help="of `calendar`; Etc/GMT-1 is one hour ahead of UTC without daylight saving", examples=["Europe/Berlin"]
+    )
     offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
     fill_gaps: Duration | None = Param(
         None, help="windows without readings are given too, for so long after a key's last one: counts are 0, the rest null"
@@ -128,4 +133,8 @@ class Aggregate(Part):
             *SYSTEM_FIELDS,
         ]
         stage = traits(schema).stage + 1
-        return with_traits(like(schema, fields), stage=stage, keys=tuple(self.by), aggregated=True, inputs=1)
+        known = {name: unit for name, unit in traits(schema).units.items() if name in self.by}
+        found = like(schema, fields)
+        found = with_traits(found, stage=stage, keys=tuple(self.by), aggregated=True, inputs=1, units=known, periods={})
+        length = (self.window or self.every) if self.calendar is None else _DAY if self.calendar == "day" else None
+        return with_measured(found, {one.name: one.quantity(length) for one in measures})

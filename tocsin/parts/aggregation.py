@@ -44,6 +44,9 @@ class Aggregation(Part):
     takes_column: ClassVar[bool] = True
     numeric: ClassVar[bool] = True
     result: ClassVar[Any] = pa.float64()
+    # Whether the result is in the column's unit; and of what time it is the mean: "window", or microseconds.
+    keeps_unit: ClassVar[bool] = False
+    mean_of: ClassVar[str | int | None] = None
 
     @classmethod
     @cache

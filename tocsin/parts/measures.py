@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tocsin.columns.contract import Int64s, timestamps
 from tocsin.columns.expressions import Call, Expression, ExpressionError, evaluate, parse, type_of
+from tocsin.columns.expressions.measured import UNKNOWN, Quantity, quantity_of
 from tocsin.columns.expressions.typing import kind_of
 from tocsin.columns.tallies import KERNELS
 from tocsin.parts.aggregation import Aggregation
@@ -29,11 +30,20 @@ class Measure:
     aggregation: Aggregation
     of: Expression | None
     kind: Any
+    measured: Quantity = UNKNOWN
 
     @property
     def result_type(self) -> Any:
         """Arrow type of the output column."""
         return self.aggregation.result_type(self.kind)
+
+    def quantity(self, window: int | None) -> Quantity:
+        """What the result measures. window: length in microseconds, where all are as long."""
+        aggregation = self.aggregation
+        if not aggregation.keeps_unit:
+            return UNKNOWN
+        period = aggregation.mean_of if isinstance(aggregation.mean_of, int) else window if aggregation.mean_of else None
+        return Quantity(self.measured.unit, period)
 
     def partial_fields(self, prefix: str) -> list[pa.Field]:
         """Columns of a partial result."""
@@ -101,7 +111,15 @@ def measure(name: str, written: str | Mapping[str, Any], schema: pa.Schema) -> M
             of = None if text is None else parse(str(text))
         except ExpressionError as error:
             raise Fault(str(error), *path, part, "of", at=error.at) from None
-    return Measure(name, _aggregation(part, config, path), of, _kind(part, of, schema, path))
+    aggregation, kind = _aggregation(part, config, path), _kind(part, of, schema, path)
+    return Measure(name, aggregation, of, kind, _quantity(of, schema, path))
+
+
+def _quantity(of: Expression | None, schema: pa.Schema, path: tuple[str, ...]) -> Quantity:
+    try:
+        return UNKNOWN if of is None else quantity_of(of, schema)
+    except ExpressionError as error:
+        raise Fault(str(error), *path, at=error.at) from None
 
 
 def _aggregation(part: str, config: dict[str, Any], path: tuple[str, ...]) -> Aggregation:

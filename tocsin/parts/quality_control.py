@@ -99,7 +99,10 @@ class QualityControl(Sequence):
     of: str = Param(help="the column that is tested")
     tests: Tests = Param(help="the tests that are made")
     lookahead_time: Duration = Param(
-        "0 s", alias="lookahead", help="how long a reading waits for the next one, for `spike`; whole seconds", validate_default=True
+        "0 s",
+        alias="lookahead",
+        help="how long a reading waits for the next one, for `spike`; whole seconds",
+        validate_default=True,
     )
     flag: str = Param("flag", help="name of the column with the flag")
     reasons: str = Param("flag_reasons", help="name of the column with the bits")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import PrivateAttr
 
 from tocsin.columns.contract import BEGINNING, SYSTEM_FIELDS, Int64s, micros, readings_schema, with_traits
+from tocsin.columns.units import kind_of_unit
 from tocsin.parts.part import Duration, Fault, Param, Part
 
 REJECTS = pa.schema(
@@ -70,6 +71,7 @@ class Source(Part):
     allowed_lateness: Duration = Param("0 s", help="how long a window waits for late readings", validate_default=True)
     max_future: Duration = Param("5 min", help="readings further ahead of their arrival are rejected", validate_default=True)
 
+    units: dict[str, str] = Param({}, help="UCUM codes of columns, such as {value: ug/m3}, over those of the schema")
     linger: Duration = Param(
         "20 ms", help="live: how long all that keep up wait for more readings before they pass them on", validate_default=True
     )
@@ -97,7 +99,22 @@ class Source(Part):
         kind = next(f.type for f in fields if f.name == self.event_time)
         if not (pa.types.is_timestamp(kind) or kind == pa.int64()):
             raise Fault(f"'{self.event_time}' is {kind}; an event time is a timestamp or a long of milliseconds", "event_time")
-        return readings_schema(fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness)
+        schema = readings_schema(fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness)
+        return with_traits(schema, units=self._checked_units(names))
+
+    def units_of_fields(self) -> dict[str, str]:
+        """Units that the readings' own schema says."""
+        return {}
+
+    def _checked_units(self, names: list[str]) -> dict[str, str]:
+        for name, code in self.units.items():
+            if name not in names:
+                raise Fault(f"no column '{name}' in the readings (columns: {', '.join(names)})", "units", name)
+            try:
+                kind_of_unit(code)
+            except ValueError as error:
+                raise Fault(str(error), "units", name) from None
+        return {**self.units_of_fields(), **self.units}
 
     def splits(self, live: bool) -> list[Split]:
         """The splits as they are now; bounded unless `live`."""

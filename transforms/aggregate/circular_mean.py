@@ -1,5 +1,7 @@
 """Mean of directions."""
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +18,8 @@ class CircularMean(Aggregation):
     Source: Fisher, Statistical Analysis of Circular Data (1993), section 2.3.1.
     """
 
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = "window"
     least_agreement: float = Param(1e-6, help="least length of the mean vector, from 0 to 1", ge=0, le=1)
 
     sines = tally("sum", lambda self, x: pc.sin(pc.multiply(pc.cast(x, "double"), _RADIANS)))

@@ -4,7 +4,10 @@ from tocsin.api import Aggregation, Column, consecutive_variation, tally
 
 
 class ConsecutiveDelayVariation(Aggregation):
-    """IPDV of RFC 3393: mean absolute difference of the delays of consecutive packets, in the column's unit; null for fewer than two."""
+    """IPDV of RFC 3393: mean absolute difference of the delays of consecutive packets, in the column's unit.
+
+    Null for fewer than two.
+    """
 
     points = tally("points")
 

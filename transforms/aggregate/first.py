@@ -8,6 +8,7 @@ from tocsin.api import Aggregation, Column, tally
 class First(Aggregation):
     """Value at the earliest event time, of any type; of several at one time the smallest; null when there are none."""
 
+    keeps_unit: ClassVar[bool] = True
     numeric: ClassVar[bool] = False
     result = None
     edge = tally("first")

@@ -4,7 +4,7 @@ from tocsin.api import Aggregation, Column, interarrival_jitter, tally
 
 
 class InterarrivalJitter(Aggregation):
-    """RFC 3550 interarrival jitter of one-way delays, at the end of the window: `J += (|D| - J) / 16` from 0, in the column's unit.
+    """RFC 3550 interarrival jitter of one-way delays in the column's unit, at the end of the window: `J += (|D| - J) / 16`.
 
     It is smoothed over about sixteen packets; null for fewer than two.
     """

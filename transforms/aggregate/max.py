@@ -1,11 +1,14 @@
 """Greatest value."""
 
+from typing import ClassVar
+
 from tocsin.api import Aggregation, Column, tally
 
 
 class Max(Aggregation):
     """Greatest of the values; null when there are none."""
 
+    keeps_unit: ClassVar[bool] = True
     extreme = tally("max")
 
     def finish(self, extreme: Column) -> Column:

@@ -1,5 +1,7 @@
 """Arithmetic mean."""
 
+from typing import ClassVar
+
 import pyarrow.compute as pc
 
 from tocsin.api import Aggregation, Column, tally
@@ -8,6 +10,8 @@ from tocsin.api import Aggregation, Column, tally
 class Mean(Aggregation):
     """Arithmetic mean of the values; null when there are none."""
 
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = "window"
     total = tally("sum")
     seen = tally("count")
 

@@ -1,11 +1,14 @@
 """Smallest value."""
 
+from typing import ClassVar
+
 from tocsin.api import Aggregation, Column, tally
 
 
 class Min(Aggregation):
     """Smallest of the values; null when there are none."""
 
+    keeps_unit: ClassVar[bool] = True
     extreme = tally("min")
 
     def finish(self, extreme: Column) -> Column:

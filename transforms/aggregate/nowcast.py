@@ -1,5 +1,7 @@
 """The NowCast of particulate matter."""
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 
@@ -14,6 +16,8 @@ class Nowcast(Aggregation):
     Source: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality (2024).
     """
 
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = 86_400_000_000
     least_weight: float = Param(0.5, help="least weight of an hour before", ge=0, le=1)
 
     points = tally("points")

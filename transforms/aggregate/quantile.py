@@ -1,5 +1,7 @@
 """Quantile by a mergeable sketch."""
 
+from typing import ClassVar
+
 from tocsin.api import Aggregation, Column, Param, quantile, tally
 
 
@@ -9,6 +11,7 @@ class Quantile(Aggregation):
     `p95(value)` is short for `quantile(value, q=0.95)`. Values within 1e-12 of zero count as zero.
     """
 
+    keeps_unit: ClassVar[bool] = True
     q: float = Param(help="rank, from 0 to 1", ge=0, le=1, examples=[0.95])
 
     histogram = tally("buckets")

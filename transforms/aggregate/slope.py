@@ -4,7 +4,7 @@ from tocsin.api import Aggregation, Column, slope, tally
 
 
 class Slope(Aggregation):
-    """Least squares slope of the readings over their event times, in the column's unit a second; null for fewer than two times."""
+    """Least squares slope of the readings over their event times, in the column's unit a second; null for fewer than two."""
 
     points = tally("points")
 

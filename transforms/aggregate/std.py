@@ -1,5 +1,7 @@
 """Standard deviation."""
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 
@@ -12,6 +14,7 @@ class Std(Aggregation):
     The sums are kept in twice the precision of a double, so that it does not cancel for values far from zero.
     """
 
+    keeps_unit: ClassVar[bool] = True
     ddof: int = Param(1, help="0: of the population; 1: of a sample", ge=0, le=1)
 
     total = tally("sum_pair")

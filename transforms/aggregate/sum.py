@@ -1,5 +1,7 @@
 """Sum."""
 
+from typing import ClassVar
+
 import pyarrow.compute as pc
 
 from tocsin.api import Aggregation, Column, tally
@@ -8,6 +10,7 @@ from tocsin.api import Aggregation, Column, tally
 class Sum(Aggregation):
     """Sum of the values, the same whatever their order; null when there are none."""
 
+    keeps_unit: ClassVar[bool] = True
     total = tally("sum")
     seen = tally("count")
 

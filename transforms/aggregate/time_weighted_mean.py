@@ -1,5 +1,7 @@
 """Mean weighted by the time for which each value held."""
 
+from typing import ClassVar
+
 from tocsin.api import Aggregation, Column, tally, time_weighted_mean
 
 
@@ -9,6 +11,8 @@ class TimeWeightedMean(Aggregation):
     The time before the first reading of the window has no weight. Null when there are no values.
     """
 
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = "window"
     points = tally("points")
 
     def finish(self, points: Column, window_end: Column) -> Column:

@@ -33,8 +33,8 @@ def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float,
 class BurnRate(Detector):
     """An error budget that burns too fast, by two windows: the long one says that it matters, the short one that it goes on.
 
-    Takes the bad share of each interval, from 0 to 1. The score is the lower of both windows' burn rates over `factor`; a burn rate
-    of 1 uses up the budget of the whole period exactly. An interval without a measurement is unknown and counts for nothing;
+    Takes the bad share of each interval, from 0 to 1. The score is the lower of both windows' burn rates over `factor`; a rate of
+    1 uses up the budget of the whole period exactly. An interval without a measurement is unknown and counts for nothing;
     scores 0 until a quarter of the long window was measured. Source: Google, The Site Reliability Workbook (2018), chapter 5.
     """
 

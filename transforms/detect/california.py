@@ -8,7 +8,8 @@ from tocsin.api import Detector, Floats, Param, Recurrence, State
 
 
 def _step(x: Floats, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: stage (0 free, 1 tentative, 2 incident), intervals until a wave has passed, time of the last interval, downstream occupancy one and two before."""
+    """state: stage (0 free, 1 tentative, 2 incident), intervals until a wave has passed, time of the last interval, and the
+    occupancy downstream one and two before."""
     up, down = x[0], x[1]
     interval, difference, relative, drop, wave_drop, wave_level, quiet = parameters
     before = state[4]
@@ -39,7 +40,7 @@ def _step(x: Floats, t: float, state: Floats, parameters: Floats) -> tuple[float
 
 
 class California(Detector):
-    """An incident between two stations: occupancy upstream far over that downstream, and downstream falling. California #7 and #8.
+    """California #7 and #8: an incident between two stations; occupancy upstream far over that downstream, which falls.
 
     Takes two columns, occupancy upstream and downstream of a section, from 0 to 1, of one reading an `interval`. An incident is
     tentative when the difference, its share of the upstream occupancy, and the drop downstream within two intervals are over

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tocsin.api import Collector, ExpressionError, Fault, Outcome, Param, Transform, evaluate, parse, type_of, user_columns
+from tocsin.api import (
+    Collector,
+    ExpressionError,
+    Fault,
+    Outcome,
+    Param,
+    Transform,
+    evaluate,
+    parse,
+    quantity_of,
+    type_of,
+    user_columns,
+    with_measured,
+)
 
 
 class Derive(Transform):
@@ -30,11 +43,14 @@ class Derive(Transform):
         if name.startswith("_"):
             raise Fault("a name that starts with an underscore is kept for system columns", "columns", name)
         try:
-            field = pa.field(name, type_of(parse(text), schema))
+            tree = parse(text)
+            field = pa.field(name, type_of(tree, schema))
+            measured = quantity_of(tree, schema)
         except ExpressionError as error:
             raise Fault(str(error), "columns", name, at=error.at) from None
         at = schema.get_field_index(name)
-        return schema.set(at, field) if at >= 0 else schema.insert(len(user_columns(schema)), field)
+        schema = schema.set(at, field) if at >= 0 else schema.insert(len(user_columns(schema)), field)
+        return with_measured(schema, {name: measured})
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         for name, text in self.columns.items():

@@ -95,6 +95,10 @@ class ReadTelemetry(Source):
             return fields
         return self._unnested(fields, self.readings)
 
+    def units_of_fields(self) -> dict[str, str]:
+        declared = parse_schema(self.schema_.text)["fields"]
+        return {field["name"]: field["unit"] for field in declared if isinstance(field.get("unit"), str)}
+
     @staticmethod
     def _unnested(fields: list[pa.Field], name: str) -> list[pa.Field]:
         found = next((field for field in fields if field.name == name), None)

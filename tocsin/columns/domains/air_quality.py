@@ -118,3 +118,8 @@ def micrograms_of_ppb(pollutant: str, ppb: Floats, temperature: Floats, pressure
     """
     volume = _GAS_CONSTANT * (np.asarray(temperature) + 273.15) / (np.asarray(pressure) * 100.0)
     return np.asarray(ppb * molar_mass(pollutant) / volume * 1e-3)
+
+
+def ppb_of_micrograms(pollutant: str, micrograms: Floats, temperature: Floats, pressure: Floats) -> Floats:
+    """ppb, of ug/m3, degrees Celsius and hPa: the inverse of `micrograms_of_ppb`. Raises ValueError likewise."""
+    return np.asarray(micrograms / micrograms_of_ppb(pollutant, np.ones(np.shape(micrograms)), temperature, pressure))

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.columns import units
 from tocsin.columns.contract import TIMESTAMP
 from tocsin.columns.domains import air_quality, climate, network, traffic
 from tocsin.columns.expressions.syntax import Column, Expression, Literal
@@ -165,6 +166,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "aqhi": _formula(air_quality.aqhi),
     "purpleair_pm25": _formula(air_quality.purpleair_pm25),
     "micrograms_of_ppb": _formula(air_quality.micrograms_of_ppb),
+    "ppb_of_micrograms": _formula(air_quality.ppb_of_micrograms),
+    "unit": lambda value, _: value,
+    "convert": _formula(units.convert),
     "counter_increase": _formula(network.counter_increase),
     "level_of_service": lambda density: traffic.level_of_service(_double(density)),
     "text": lambda value: value.cast(pa.string()),

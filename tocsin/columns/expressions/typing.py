@@ -13,6 +13,7 @@ from tocsin.columns.calendar import boundaries
 from tocsin.columns.contract import user_columns
 from tocsin.columns.domains.air_quality import molar_mass, table_of
 from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal
+from tocsin.columns.units import check_conversion, kind_of_unit
 
 # name: (kinds of the arguments, kind of the result). A last argument with * may be repeated.
 FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -73,6 +74,9 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "aqhi": (("number", "number", "number"), "double"),
     "purpleair_pm25": (("number", "number"), "double"),
     "micrograms_of_ppb": (("text", "number", "number", "number"), "double"),
+    "ppb_of_micrograms": (("text", "number", "number", "number"), "double"),
+    "unit": (("number", "text"), "number"),
+    "convert": (("number", "text", "text"), "double"),
     "counter_increase": (("number", "number", "number", "number", "number"), "double"),
     "level_of_service": (("number",), "text"),
     "text": (("any",), "text"),
@@ -81,6 +85,9 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
 _WORDS: dict[str, tuple[int, int, Callable[..., object]]] = {
     "air_quality_index": (0, 2, table_of),
     "micrograms_of_ppb": (0, 1, molar_mass),
+    "ppb_of_micrograms": (0, 1, molar_mass),
+    "unit": (1, 2, kind_of_unit),
+    "convert": (1, 3, check_conversion),
     "local_hour": (1, 2, partial(boundaries, "month")),
     "local_weekday": (1, 2, partial(boundaries, "month")),
 }
@@ -164,8 +171,8 @@ def _call_type(call: Call, types: list[Any]) -> Any:
         return shared
     if result == "number":
         wide = types[0]
-        for type_ in types[1:]:
-            wide = _wider(wide, type_)
+        for type_, want in zip(types[1:], [*wanted[1:], *([wanted[-1]] * len(types))], strict=False):
+            wide = _wider(wide, type_) if want.startswith("number") else wide
         return wide
     return _RESULTS[result]
 
