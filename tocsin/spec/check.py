@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from tocsin.parts.aggregate import Aggregate
+from tocsin.parts.buddy_check import BuddyCheck
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.finder import UnknownPart, load, step_types
@@ -35,6 +36,7 @@ FRAMEWORK_PARTS: dict[str, type[Part]] = {
     "WindowJoin": WindowJoin,
     "Shift": Shift,
     "QualityControl": QualityControl,
+    "BuddyCheck": BuddyCheck,
     "ManageAlarms": ManageAlarms,
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.columns import units
+from tocsin.columns import space, units
 from tocsin.columns.contract import TIMESTAMP
 from tocsin.columns.domains import air_quality, climate, network, traffic
 from tocsin.columns.expressions.syntax import Column, Expression, Literal
@@ -169,6 +169,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ppb_of_micrograms": _formula(air_quality.ppb_of_micrograms),
     "unit": lambda value, _: value,
     "convert": _formula(units.convert),
+    "h3_cell": lambda latitude, longitude, resolution: space.cells(
+        np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude)), resolution.as_py()
+    ),
+    "distance": _formula(space.distance),
     "counter_increase": _formula(network.counter_increase),
     "level_of_service": lambda density: traffic.level_of_service(_double(density)),
     "text": lambda value: value.cast(pa.string()),

@@ -13,6 +13,7 @@ from tocsin.columns.calendar import boundaries
 from tocsin.columns.contract import user_columns
 from tocsin.columns.domains.air_quality import molar_mass, table_of
 from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal
+from tocsin.columns.space import check_resolution
 from tocsin.columns.units import check_conversion, kind_of_unit
 
 # name: (kinds of the arguments, kind of the result). A last argument with * may be repeated.
@@ -77,6 +78,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ppb_of_micrograms": (("text", "number", "number", "number"), "double"),
     "unit": (("number", "text"), "number"),
     "convert": (("number", "text", "text"), "double"),
+    "h3_cell": (("number", "number", "number"), "text"),
+    "distance": (("number", "number", "number", "number"), "double"),
     "counter_increase": (("number", "number", "number", "number", "number"), "double"),
     "level_of_service": (("number",), "text"),
     "text": (("any",), "text"),
@@ -179,6 +182,12 @@ def _call_type(call: Call, types: list[Any]) -> Any:
 
 def _check_literals(call: Call) -> None:
     """What a function of the city's systems is told in words must be written out, and must exist."""
+    if call.function == "h3_cell":
+        resolution = call.arguments[2]
+        try:
+            check_resolution(resolution.value if isinstance(resolution, Literal) else None)
+        except ValueError as error:
+            raise ExpressionError(str(error), resolution.at) from None
     if call.function not in _WORDS:
         return
     first, last, check = _WORDS[call.function]

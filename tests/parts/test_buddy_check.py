@@ -1,0 +1,98 @@
+"""Sensors beside their neighbours in the stream: window by window, whatever the cuts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from stream import SECOND, START, Shards
+
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, readings_schema, timestamps, with_traits
+from tocsin.parts.buddy_check import BuddyCheck
+from tocsin.parts.keyed import FOREVER
+from tocsin.parts.part import Faults
+from tocsin.parts.sequencer import Sequencer
+
+FIELDS = [
+    pa.field("window_start", TIMESTAMP), pa.field("window_end", TIMESTAMP), pa.field("sensor", pa.string()),
+    pa.field("metric", pa.string()), pa.field("latitude", pa.float64()), pa.field("longitude", pa.float64()),
+    pa.field("mean", pa.float64()), pa.field("revision", pa.int32()),
+]  # fmt: skip
+SCHEMA = with_traits(readings_schema(FIELDS, topic="t", allowed_lateness=0), aggregated=True, keys=("sensor", "metric"))
+STEP: dict[str, Any] = {"by": ["metric"], "of": "mean", "radius": 2000, "least": 3, "threshold": 3, "smallest_deviation": 0.5, "shards": 2}
+# Sensor, minute, metric, latitude, value.
+Window = tuple[str, int, str, float, float | None]
+
+
+def batch_of(rows: list[Window]) -> pa.RecordBatch:
+    starts = np.array([START + row[1] * 60 * SECOND for row in rows], np.int64)
+    columns = [
+        timestamps(starts), timestamps(starts + 60 * SECOND), pa.array([row[0] for row in rows]), pa.array([row[2] for row in rows]),
+        pa.array([row[3] for row in rows]), pa.array([2.0] * len(rows)), pa.array([row[4] for row in rows], pa.float64()),
+        pa.array([0] * len(rows), pa.int32()), timestamps(starts + 60 * SECOND - 1),
+        *(pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]),
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def checked(rows: list[Window], seed: int) -> dict[tuple[str, int, str], tuple[int, int]]:
+    random = np.random.default_rng(seed)
+    step = Sequencer(BuddyCheck.model_validate(STEP), SCHEMA)
+    shards = Shards(step, random)
+    found = {}
+    outputs = []
+    for minute in sorted({row[1] for row in rows}):
+        here = [row for row in rows if row[1] == minute]
+        here = [here[at] for at in random.permutation(len(here))]
+        cut = int(random.integers(len(here) + 1))
+        for part in (here[:cut], here[cut:]):
+            if part:
+                shards.take(step.route(batch_of(part)))
+        outputs += [one for shard in range(2) for one in shards.advance(shard, START + (minute + 1) * 60 * SECOND)]
+    outputs += [one for shard in range(2) for one in shards.advance(shard, FOREVER)]
+    for _, batch in outputs:
+        for row in batch.to_pylist():
+            minute = int(row["window_start"].timestamp() - START / SECOND) // 60
+            found[row["sensor"], minute, row["metric"]] = (row["neighbour_flag"], row["neighbours"])
+    return found
+
+
+def test_who_is_far_from_its_neighbours_is_suspect_and_who_has_none_is_not_judged() -> None:
+    rows: list[Window] = []
+    for minute in range(3):
+        for metric, level in (("temperature", 20.0), ("pm25", 8.0)):
+            rows += [(f"s-{at}", minute, metric, 48.0 + at * 0.002, level + 0.1 * at) for at in range(5)]
+            rows.append(("alone", minute, metric, 49.0, level + 30))
+    rows[2 + 12] = ("s-2", 1, "temperature", 48.004, 35.0)
+    rows[3 + 12] = ("s-3", 1, "temperature", 48.006, None)
+    one, again = checked(rows, 1), checked(rows, 2)
+    assert one == again
+    assert len(one) == len(rows)
+    assert one["s-2", 1, "temperature"] == (3, 3)
+    assert one["s-3", 1, "temperature"] == (2, 3)
+    # The one that is far is left out of what the others are compared with.
+    assert one["s-1", 1, "temperature"] == (2, 2)
+    assert one["s-1", 0, "temperature"] == (1, 4)
+    assert {flag for (sensor, _, _), (flag, _) in one.items() if sensor == "alone"} == {2}
+    assert [key for key, (flag, _) in one.items() if flag == 3] == [("s-2", 1, "temperature")]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"of": "maen"}, "no column 'maen'"), ({"latitude": "sensor"}, "'sensor' is string, not a number")],
+)
+def test_mistakes_are_told(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(Faults, match=why):
+        BuddyCheck.model_validate({**STEP, **change}).output_schema(SCHEMA)
+
+
+def test_it_takes_aggregates() -> None:
+    with pytest.raises(Faults, match="takes aggregates"):
+        BuddyCheck.model_validate(STEP).output_schema(with_traits(SCHEMA, aggregated=False))
