@@ -31,7 +31,7 @@ def test_flat_lines_are_those_of_a_loop(values: list[list[float]], seed: int, se
             for span, bad in ((seconds, SUSPECT), (seconds + more, FAIL)):
                 inside = [x[at] for at in range(starts[run], row + 1) if t[at] >= t[row] - span * SECOND]
                 heard = t[starts[run]] <= t[row] - span * SECOND
-                if heard and max(inside) - min(inside) < 1.5:
+                if heard and len(inside) > 1 and max(inside) - min(inside) < 1.5:
                     flag = bad
                 elif not heard and span == seconds:
                     flag = UNKNOWN

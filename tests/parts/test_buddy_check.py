@@ -26,7 +26,15 @@ FIELDS = [
     pa.field("mean", pa.float64()), pa.field("revision", pa.int32()),
 ]  # fmt: skip
 SCHEMA = with_traits(readings_schema(FIELDS, topic="t", allowed_lateness=0), aggregated=True, keys=("sensor", "metric"))
-STEP: dict[str, Any] = {"by": ["metric"], "of": "mean", "radius": 2000, "least": 3, "threshold": 3, "smallest_deviation": 0.5, "shards": 2}
+STEP: dict[str, Any] = {
+    "by": ["metric"],
+    "of": "mean",
+    "radius": 2000,
+    "least": 3,
+    "threshold": 3,
+    "smallest_deviation": 0.5,
+    "shards": 2,
+}
 # Sensor, minute, metric, latitude, value.
 Window = tuple[str, int, str, float, float | None]
 

@@ -34,6 +34,7 @@ CLIMATE = (
     Metric("temperature", 14.0, 4.0, 3.0, 0.15, 0.01, -40.0),
     Metric("humidity", 65.0, -12.0, -8.0, 0.8, 0.1, 1.0),
     Metric("wind_speed", 3.0, 1.0, 1.2, 0.4, 0.1, 0.0),
+    Metric("wind_direction", 180.0, 40.0, 90.0, 12.0, 1.0, 0.0),
 )
 
 

@@ -84,7 +84,7 @@ def rate_of_change(t: Int64s, x: Floats, starts: Int64s, per_second: float) -> F
 def flat_line(t: Int64s, x: Floats, starts: Int64s, tolerance: float, suspect: int, fail: int | None) -> Flags:
     """SUSPECT and FAIL where all values of so long (microseconds) before, this one included, are within `tolerance`.
 
-    UNKNOWN while a sensor has not been heard of for so long.
+    UNKNOWN while a sensor has not been heard of for so long; a value that is alone in that time is no line.
     """
     ranges = [np.empty(len(x)) for _ in range(2)]
     for span, found in zip((suspect, suspect if fail is None else fail), ranges, strict=True):
@@ -97,12 +97,13 @@ def flat_line(t: Int64s, x: Floats, starts: Int64s, tolerance: float, suspect: i
 
 @compiled
 def _range_before(t, x, starts, span, found):  # type: ignore[no-untyped-def]
-    """Greatest less smallest value of the last `span`; NaN where the sensor's first value is not so long ago."""
+    """Greatest less smallest value of the last `span`; NaN where the sensor's first value is not so long ago, infinite for one
+    value alone."""
     least, most = np.empty(len(x), np.int64), np.empty(len(x), np.int64)
     for run in range(len(starts) - 1):
         first = starts[run]
         # Rows that may still be the least and the greatest, with those that are out of the window before them.
-        head_least, end_least, head_most, end_most = 0, 0, 0, 0
+        head_least, end_least, head_most, end_most, left = 0, 0, 0, 0, first
         for row in range(first, starts[run + 1]):
             while end_least > head_least and x[least[end_least - 1]] >= x[row]:
                 end_least -= 1
@@ -116,8 +117,12 @@ def _range_before(t, x, starts, span, found):  # type: ignore[no-untyped-def]
                 head_least += 1
             while t[most[head_most]] < t[row] - span:
                 head_most += 1
+            while t[left] < t[row] - span:
+                left += 1
             if t[first] > t[row] - span:
                 found[row] = np.nan
+            elif left == row:
+                found[row] = np.inf
             else:
                 found[row] = x[most[head_most]] - x[least[head_least]]
 
