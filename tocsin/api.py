@@ -44,6 +44,7 @@ from tocsin.columns.sketches import estimate_distinct, quantile
 from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, expected_readings, tally
 from tocsin.parts.alarm import ACTIVE, ALARM_FIELDS, alarm_columns, alarm_id, key_text
+from tocsin.parts.archive import Archive
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.consumer import PartitionConsumer, partition_consumer
@@ -75,6 +76,7 @@ __all__ = [
     "TIMESTAMP",
     "WATERMARK",
     "Aggregation",
+    "Archive",
     "Collector",
     "Column",
     "DataFile",

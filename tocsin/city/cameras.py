@@ -142,7 +142,7 @@ class Cameras:
         camera, when = random.integers(0, max(len(self.ids), 1), count), random.integers(first, until, count) // _SECOND * _SECOND
         topics = np.where(random.random(count) < 0.9, "VideoSource/MotionAlarm", "VideoSource/GlobalSceneChange").astype(object)
         cameras: list[Int64s] = [camera, camera]
-        times: list[Int64s] = [when, np.minimum(when + 20 * _SECOND, until - 1)]
+        times: list[Int64s] = [when, np.minimum(when + 20 * _SECOND, until - _SECOND)]
         names, states = [topics, topics], [np.ones(count, bool), np.zeros(count, bool)]
         for one in self.wrong:
             if one.kind not in _EVENTS:

@@ -32,7 +32,7 @@ app = App(
 )
 for verb in (
     "check", "plan", "schema", "run", "test", "list", "explain", "new", "laws", "bench",
-    "simulate", "replay", "lake", "alarms", "doctor", "demo",
+    "simulate", "replay", "backfill", "lake", "alarms", "doctor", "demo",
     "submit", "status", "savepoint", "stop", "upgrade", "logs", "workers",
 ):  # fmt: skip
     app.command(f"tocsin.cli.{verb}_verb:{verb}" if verb != "list" else "tocsin.cli.list_verb:list_parts", name=verb)

@@ -56,7 +56,7 @@ class Traits:
     topic: where the rows come from. allowed_lateness: microseconds. stage: the number of stateful steps upstream,
     each of which holds its output back by one more millisecond of event time. keys: columns that identify a
     sensor after an aggregation. aggregated: rows are window results, with `window_start`, `window_end`, `revision`.
-    units: UCUM codes of columns, where they are known. periods: of what time a column is the mean, microseconds.
+    out_of_orderness: of the source, microseconds. units: UCUM codes of columns, where they are known. periods: of what time a column is the mean, microseconds.
     """
 
     topic: str = ""
@@ -65,6 +65,7 @@ class Traits:
     keys: tuple[str, ...] = ()
     aggregated: bool = False
     inputs: int = 1
+    out_of_orderness: int = 0
     units: dict[str, str] = field(default_factory=dict)
     periods: dict[str, int] = field(default_factory=dict)
 

@@ -36,6 +36,10 @@ class Sink(Part):
         """Microseconds of event time in one unit, or None."""
         return None
 
+    def is_by_arrival(self) -> bool:
+        """Whether units span the watermark that rows met, and not their event time: then no row is late."""
+        return False
+
     def unit_shards(self) -> int:
         """Units of one span of time."""
         return 1

@@ -100,7 +100,7 @@ class Source(Part):
         if not (pa.types.is_timestamp(kind) or kind == pa.int64()):
             raise Fault(f"'{self.event_time}' is {kind}; an event time is a timestamp or a long of milliseconds", "event_time")
         schema = readings_schema(fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness)
-        return with_traits(schema, units=self._checked_units(names))
+        return with_traits(schema, units=self._checked_units(names), out_of_orderness=self.out_of_orderness)
 
     def units_of_fields(self) -> dict[str, str]:
         """Units that the readings' own schema says."""

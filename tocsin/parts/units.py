@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tocsin.columns.blocks import from_ipc, to_ipc
 from tocsin.columns.contract import (
+    BEGINNING,
     EVENT_TIME,
     INDEX,
     OFFSET,
@@ -32,7 +33,8 @@ _DONE = b"tocsin.done"
 class Units:
     """A unit is a span of event time, a shard and a revision: 0 for rows on time, 1 for rows within the allowed lateness.
 
-    Rows later than that go to `late`. A unit is written when the watermark has passed its span, or span and lateness.
+    Rows later than that go to `late`. By arrival, a unit holds the rows that came while the watermark was in its span, and none
+    is late. A unit is written when the watermark has passed its span, or span and lateness.
     """
 
     eager = False
@@ -41,6 +43,7 @@ class Units:
         span = sink.file_span()
         assert span is not None
         self.span = span
+        self.by_arrival = sink.is_by_arrival()
         self.shards = sink.unit_shards()
         self.shard_schema = schema
         self.traits = traits(schema)
@@ -59,7 +62,12 @@ class Units:
         return Routed(parts, outputs, {"kept": batch.num_rows, "late": int(late.sum())})
 
     def _ends(self, batch: pa.RecordBatch) -> Int64s:
-        ends: Int64s = (micros(batch.column(EVENT_TIME)) // self.span + 1) * self.span
+        times = micros(batch.column(EVENT_TIME))
+        if self.by_arrival:
+            watermarks = micros(batch.column(WATERMARK))
+            # The first row of a partition meets no watermark: it has that which it brings.
+            times = np.where(watermarks > BEGINNING, watermarks, times - self.traits.out_of_orderness)
+        ends: Int64s = (times // self.span + 1) * self.span
         return ends
 
     def _revisions(self, batch: pa.RecordBatch, ends: Int64s) -> Int64s:

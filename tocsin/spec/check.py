@@ -92,7 +92,17 @@ class _Checker:
         for name in self.written:
             self._visit(name)
         self._warn_of_unused()
-        return list(self.done.values())
+        return [one for step in self.done.values() for one in (step, *self._archives(step))]
+
+    def _archives(self, step: Step) -> list[Step]:
+        """The step that keeps a source's readings, where it asks for one."""
+        archive = getattr(step.part, "archive", None)
+        if archive is None or not archive.lake:
+            return []
+        config = archive.as_sink()
+        sink = load(step_types()["WriteToLake"]).model_validate(config)
+        name, source = f"{step.name} (archive)", {"": [(step.name, "output")]}
+        return [Step(name, "WriteToLake", step.path, config, sink, source, step.outputs["output"])]
 
     def _visit(self, name: str) -> Step | None:
         if name in self.done:

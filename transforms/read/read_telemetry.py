@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic import PrivateAttr, model_validator
 
 from tocsin.api import (
+    Archive,
     Failure,
     Fault,
     Fetched,
@@ -56,6 +57,7 @@ class ReadTelemetry(Source):
     start: str = Param("earliest", help="earliest, latest, or an ISO 8601 time with zone; ignored after a checkpoint")
     offsets: dict[int, int] = Param({}, help="start offset by partition, over `start`")
     batch_rows: int = Param(20_000, help="about so many readings make a batch", ge=1, le=200_000)
+    archive: Archive | None = Param(None, help="keep the readings in a lake as they came, for `tocsin backfill`")
     idle_after: str = Param("1 min", help="a live partition without messages stops holding the watermark back after this")
 
     _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)

@@ -47,6 +47,9 @@ class WriteToLake(Sink):
     dataset: str = Param(help="name of the table: the folder under the lake", pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)
     partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
+    by_arrival: bool = Param(
+        False, help="files span the watermark that readings met: none is late, and they can be read again in their order"
+    )
     shards: int = Param(1, help="files of one span, the most that can be written in parallel", ge=1, le=256)
 
     @model_validator(mode="after")
@@ -67,6 +70,9 @@ class WriteToLake(Sink):
 
     def file_span(self) -> int | None:
         return self.span
+
+    def is_by_arrival(self) -> bool:
+        return self.by_arrival
 
     def unit_shards(self) -> int:
         return self.shards

@@ -1,0 +1,26 @@
+"""Where a source's readings are kept as they came."""
+
+from __future__ import annotations
+
+from pydantic import ValidationInfo, model_validator
+
+from tocsin.parts.fence import check_lake
+from tocsin.parts.part import Duration, Param, Part
+
+
+class Archive(Part):
+    """A dataset of a lake with all readings of a topic, late ones too, each with its partition and offset."""
+
+    lake: str = Param(help="folder or URI of the lake; nothing is kept where it is empty")
+    dataset: str = Param(help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
+    span: Duration = Param("1 h", help="time of arrival in one file", validate_default=True)
+
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> Archive:
+        if self.lake:
+            check_lake(self.lake, info.context)
+        return self
+
+    def as_sink(self) -> dict[str, object]:
+        """The configuration of the WriteToLake that writes it."""
+        return {"lake": self.lake, "dataset": self.dataset, "span": f"{self.span // 1_000_000} s", "by_arrival": True}

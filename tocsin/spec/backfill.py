@@ -1,0 +1,43 @@
+"""A job that reads its archive in place of its topics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tocsin.columns.contract import traits
+from tocsin.parts.failure import Failure
+from tocsin.parts.finder import load, step_types
+from tocsin.spec.job import Job, Step
+
+_SHARED = ("event_time", "out_of_orderness", "allowed_lateness", "max_future", "topic")
+
+
+def from_archive(job: Job, lake: str) -> Job:
+    """The same job, whose sources read what they kept. Raises Failure for a source that keeps nothing."""
+    return replace(job, steps=[_archived(step, lake) if _reads(step) else step for step in job.steps if not _keeps(step)])
+
+
+def without_messages(job: Job) -> Job:
+    """The same job without what goes to topics: nobody is told again."""
+    return replace(job, steps=[step for step in job.steps if step.type not in ("WriteAlarms", "WriteRejects")])
+
+
+def _reads(step: Step) -> bool:
+    return step.type == "ReadTelemetry"
+
+
+def _keeps(step: Step) -> bool:
+    return step.name.endswith(" (archive)") and step.type == "WriteToLake"
+
+
+def _archived(step: Step, lake: str) -> Step:
+    archive = getattr(step.part, "archive", None)
+    if archive is None:
+        raise Failure(f"'{step.name}' keeps no archive; give it `archive: {{lake: …, dataset: …}}`")
+    assert step.part is not None
+    settings = step.part.model_dump(by_alias=True)
+    config: dict[str, Any] = {name: settings[name] for name in _SHARED}
+    config |= {"lake": lake, "dataset": archive.dataset, "units": dict(traits(step.outputs["output"]).units)}
+    part = load(step_types()["ReadArchive"]).model_validate(config)
+    return replace(step, type="ReadArchive", config=config, part=part)

@@ -1,0 +1,90 @@
+"""Telemetry that a job kept in the lake, as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+from pydantic import ValidationInfo, model_validator
+
+from tocsin.api import BEGINNING, Failure, Fault, Fetched, Param, Source, Split, check_lake
+
+_PLACE = ["_partition", "_offset", "_index"]
+
+
+class ReadArchive(Source):
+    """Reads an archive again, each partition in the order of its offsets, so that a job does what it did with the topic.
+
+    `tocsin backfill JOB --archive LAKE` puts it in the place of a job's ReadTelemetry. What could not be read then is not here.
+    """
+
+    lake: str = Param(help="folder of the lake with the archive")
+    dataset: str = Param(help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$")
+    topic: str = Param("", help="the topic that it was; by default the name of the table")
+    batch_rows: int = Param(20_000, help="rows a batch", ge=1)
+
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> ReadArchive:
+        check_lake(self.lake, info.context)
+        return self
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """With the whole path: another process works in another folder."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {**state["__dict__"], "lake": str(Path(self.lake).absolute())}}
+
+    def topic_name(self) -> str:
+        return self.topic or self.dataset
+
+    def _spans(self) -> list[list[Path]]:
+        """The files of each span of arrival, in order: a partition's watermark only rises, and with it its offsets."""
+        folder = Path(self.lake) / self.dataset
+        files = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
+        by_start: dict[str, list[Path]] = {}
+        for path in files:
+            by_start.setdefault(path.name.split("-")[0], []).append(path)
+        return [by_start[start] for start in sorted(by_start)]
+
+    def fields(self) -> list[pa.Field]:
+        spans = self._spans()
+        if not spans:
+            raise Fault(f"no archive '{self.dataset}' in {self.lake}", "dataset")
+        schema = parquet.read_schema(spans[0][0])
+        if not set(_PLACE) <= set(schema.names):
+            raise Fault(f"'{self.dataset}' is no archive: it has no {', '.join(_PLACE)}", "dataset")
+        return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
+
+    def splits(self, live: bool) -> list[Split]:
+        stops: dict[int, int] = {}
+        for path in (path for span in self._spans() for path in span):
+            table = parquet.read_table(path, columns=_PLACE[:2], partitioning=None)
+            found = table.group_by("_partition").aggregate([("_offset", "max")])
+            for partition, last in zip(
+                found.column("_partition").to_pylist(), found.column("_offset_max").to_pylist(), strict=True
+            ):
+                stops[partition] = max(stops.get(partition, 0), last + 1)
+        if not stops:
+            raise Failure(f"no archive '{self.dataset}' in {self.lake}")
+        return [Split(self.topic_name(), partition, 0, stop) for partition, stop in sorted(stops.items())]
+
+    def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        fields = pa.schema(self.fields())
+        for span in self._spans():
+            ours = (pc.field("_partition") == split.partition) & (pc.field("_offset") >= start)
+            parts = [parquet.read_table(path, columns=[*fields.names, *_PLACE], filters=ours, partitioning=None) for path in span]
+            rows = pa.concat_tables(parts).sort_by([("_offset", "ascending"), ("_index", "ascending")])
+            for batch in rows.combine_chunks().to_batches(self.batch_rows):
+                yield self._fetched(batch, fields)
+
+    @staticmethod
+    def _fetched(batch: pa.RecordBatch, fields: pa.Schema) -> Fetched:
+        offsets = batch.column("_offset").to_numpy().astype(np.int64)
+        index = batch.column("_index").to_numpy().astype(np.int64)
+        columns = batch.select(fields.names).cast(fields)
+        messages = len(np.unique(offsets))
+        return Fetched(columns, offsets, index, np.full(len(offsets), BEGINNING), int(offsets[-1]) + 1, messages)
