@@ -31,6 +31,7 @@ from tocsin.columns.domains.completeness import least_share
 from tocsin.columns.expressions import ExpressionError, columns_of, evaluate, parse, type_of
 from tocsin.columns.expressions.measured import quantity_of, with_measured
 from tocsin.columns.expressions.typing import kind_of, suggestion, unknown_column
+from tocsin.columns.geoparquet import with_points
 from tocsin.columns.groups import group_ids
 from tocsin.columns.json_readings import JsonDecoder
 from tocsin.columns.names import path_part
@@ -172,5 +173,6 @@ __all__ = [
     "variance",
     "weight_of",
     "with_measured",
+    "with_points",
     "with_traits",
 ]

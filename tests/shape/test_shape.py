@@ -19,7 +19,7 @@ ALLOWED = {
     "spec": {"columns", "parts", "spec"},
     "laws": {"columns", "parts", "laws"},
     "city": {"columns", "parts", "city"},
-    "lake": {"parts", "lake"},
+    "lake": {"columns", "parts", "lake"},
     "flink": {"parts", "flink"},
     "profile": {"parts", "profile"},
     "judging": {"columns", "parts", "city", "judging"},

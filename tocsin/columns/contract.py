@@ -56,7 +56,8 @@ class Traits:
     topic: where the rows come from. allowed_lateness: microseconds. stage: the number of stateful steps upstream,
     each of which holds its output back by one more millisecond of event time. keys: columns that identify a
     sensor after an aggregation. aggregated: rows are window results, with `window_start`, `window_end`, `revision`.
-    out_of_orderness: of the source, microseconds. units: UCUM codes of columns, where they are known. periods: of what time a column is the mean, microseconds.
+    out_of_orderness: of the source, microseconds. units: UCUM codes of columns, where they are known. periods: of what time a
+    column is the mean, microseconds.
     """
 
     topic: str = ""

@@ -27,12 +27,17 @@ def files_of(dataset: Path) -> list[Path]:
     return sorted(path for path in dataset.rglob("*.parquet") if not path.name.startswith("."))
 
 
+def datasets_of(root: Path) -> list[Path]:
+    """The folders of the datasets, by name."""
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def open_lake(root: Path) -> tuple[Any, list[Dataset]]:
     """A connection with a view a dataset (the newest revisions) and a view `…_all` (every revision)."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     found = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+    for folder in datasets_of(root):
         files = files_of(folder)
         if not files:
             continue

@@ -27,6 +27,7 @@ from tocsin.api import (
     arrow_fields,
     check_file,
     leaves,
+    micros,
     parse_schema,
     raw_avro_file,
 )
@@ -40,6 +41,7 @@ class ReadFiles(Source):
 
     files: str = Param(help="path or glob, such as recordings/*.parquet", examples=["recordings/*.parquet"])
     schema_: TextFile | None = Param(None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema")
+    received: str | None = Param(None, help="Parquet column of when a reading arrived, for `max_future`; else that is not known")
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     @model_validator(mode="after")
@@ -99,7 +101,7 @@ class ReadFiles(Source):
             offsets = piece.offsets[ours]
             where = {"topic": split.topic, "partition": split.partition}
             rejects = [{**reject, **where} for reject in piece.rejected if reject["offset"] >= start]
-            received = np.full(len(offsets), BEGINNING)
+            received = np.full(len(offsets), BEGINNING) if piece.received is None else piece.received[ours]
             read = len(offsets) + len(rejects)
             yield Fetched(rows, offsets, np.zeros(len(offsets), np.int64), received, piece.end, read, rejects)
 
@@ -110,20 +112,22 @@ class ReadFiles(Source):
                 yield from self._json_lines(path)
                 return
             end = 0
-            for batch in self._batches(path):
+            for batch, received in self._batches(path):
                 first, end = end, end + batch.num_rows
-                yield _Piece(batch, np.arange(first, end, dtype=np.int64), [], end)
+                yield _Piece(batch, np.arange(first, end, dtype=np.int64), [], end, received)
         except (OSError, pa.ArrowInvalid, KeyError) as error:
             raise Failure(f"cannot read {path}: {error}") from None
 
-    def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
+    def _batches(self, path: str) -> Iterator[tuple[pa.RecordBatch, Int64s | None]]:
         fields = pa.schema(self.fields())
         if path.endswith(".avro"):
             assert self.schema_ is not None
-            yield from raw_avro_file(path, self.schema_.text, self.batch_rows)
+            for batch in raw_avro_file(path, self.schema_.text, self.batch_rows):
+                yield batch, None
             return
-        for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=fields.names):
-            yield batch.select(fields.names).cast(fields)
+        names = dict.fromkeys([*fields.names, *([self.received] if self.received else [])])
+        for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=list(names)):
+            yield batch.select(fields.names).cast(fields), micros(batch.column(self.received)) if self.received else None
 
     def _json_lines(self, path: str) -> Iterator[_Piece]:
         assert self.schema_ is not None
@@ -152,3 +156,4 @@ class _Piece:
     offsets: Int64s
     rejected: list[dict[str, Any]]
     end: int
+    received: Int64s | None = None

@@ -25,11 +25,13 @@ from tocsin.api import (
     format_duration,
     group_ids,
     micros,
+    need_columns,
     offsets_of,
     path_part,
     suggestion,
     traits,
     user_columns,
+    with_points,
 )
 
 _TIME_PARTS = {"date": "%Y-%m-%d", "hour": "%H", "month": "%Y-%m", "year": "%Y"}
@@ -47,6 +49,10 @@ class WriteToLake(Sink):
     dataset: str = Param(help="name of the table: the folder under the lake", pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)
     partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
+    geometry: list[str] | None = Param(
+        None, help="columns of latitude and longitude: files are GeoParquet with points", min_length=2, max_length=2
+    )
+    retention: Duration | None = Param(None, help="how long rows are kept: `tocsin lake FOLDER retain` deletes older files")
     by_arrival: bool = Param(
         False, help="files span the watermark that readings met: none is late, and they can be read again in their order"
     )
@@ -81,6 +87,10 @@ class WriteToLake(Sink):
         if self.span < 1_000_000 or self.span % 1_000_000:
             raise Fault("a file spans whole seconds, at least one", "span")
         names = user_columns(schema)
+        if self.geometry is not None:
+            need_columns(self.geometry, schema, "geometry")
+            if "geometry" in names:
+                raise Fault("its input has a column 'geometry' already", "geometry")
         for at, name in enumerate(self.partition_by):
             if name not in _TIME_PARTS and name not in names:
                 raise Fault(
@@ -131,6 +141,8 @@ class WriteToLake(Sink):
             "tocsin.until": str(int(start) + self.span),
             "tocsin.keys": json.dumps(["window_start", *traits(batch.schema).keys] if traits(batch.schema).aggregated else []),
         }
+        if self.retention is not None:
+            metadata["tocsin.retention"] = str(self.retention)
         folders = self._folders(batch)
         ids, first = group_ids([pa.array(folders)])
         for number, row in enumerate(first.tolist()):
@@ -177,6 +189,8 @@ class WriteToLake(Sink):
         target = f"{path}/{name}"
         temporary = f"{path}/.{name}.{_token()}.part" if is_local else target
         table = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
+        if self.geometry is not None:
+            table = with_points(table, *self.geometry)
         try:
             failpoint("lake.begin")
             files.create_dir(path, recursive=True)

@@ -1,0 +1,269 @@
+"""A day of a city of 20,000 sensors through its six jobs: `python -m benchmarks.day`.
+
+Every system is simulated with duplicates, late bursts, changed units, wrong clocks and an outage, and written as a topic of four
+partitions is: a file a partition, in the order of arrival. Then each job runs on it in a process of its own. The page says what
+became of every reading, which of the labelled events were found, and what it cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from tocsin.city.simulator import City
+from tocsin.city.systems import SYSTEMS, system_of
+from tocsin.columns.contract import micros, timestamps
+from tocsin.columns.groups import hash_rows
+from tocsin.parts.finder import load, step_types
+from tocsin.spec.job import Job, Step
+
+ROOT = Path(__file__).parents[1]
+HOUR = 3_600_000_000
+PARTITIONS = 4
+OUTAGE = (5 * HOUR, 5 * HOUR + HOUR // 6)
+BURST = (14 * HOUR, 14 * HOUR + HOUR // 3)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A system of the day: how many sensors, microseconds between two readings, things that go wrong."""
+
+    sensors: int
+    cadence: int
+    anomalies: int
+
+
+FEEDS = {
+    "air": Feed(4_000, 300_000_000, 60),
+    "climate": Feed(3_000, 600_000_000, 30),
+    "traffic": Feed(2_000, 30_000_000, 105),
+    "cameras": Feed(3_000, 30_000_000, 140),
+    "locks": Feed(6_500, 60_000_000, 160),
+    "links": Feed(750, 60_000_000, 40),
+    "probes": Feed(750, 10_000_000, 80),
+}
+# Job; systems by the step that reads them; the variable of its registry.
+JOBS: dict[str, tuple[dict[str, str], str]] = {
+    "air_quality": ({"ReadTelemetry": "air"}, "AIR_REGISTRY"),
+    "climate": ({"ReadTelemetry": "climate"}, ""),
+    "traffic": ({"ReadTelemetry": "traffic"}, "TRAFFIC_REGISTRY"),
+    "surveillance": ({"ReadTelemetry": "cameras"}, "CAMERA_REGISTRY"),
+    "connected_locks": ({"ReadTelemetry": "locks"}, "LOCK_REGISTRY"),
+    "network_links": ({"Counters": "links", "Probes": "probes"}, "LINK_REGISTRY"),
+}
+
+
+def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
+    """A system's day as files, with its labels and registry. Gives how many readings there are."""
+    known = SYSTEMS[system]
+    sensors = max(round(feed.sensors * share), 32)
+    city = City(
+        system=system, sensors=sensors, duration=24 * HOUR, cadence=feed.cadence,
+        anomalies=max(round(feed.anomalies * share), 7), **known.settings,
+    )  # fmt: skip
+    simulated = system_of(city)
+    rows = troubled(pa.Table.from_batches(list(simulated.readings())), simulated.key, city)
+    owner = hash_rows([rows.column(simulated.key).combine_chunks()]) % np.uint64(PARTITIONS)
+    folder.mkdir(parents=True)
+    for partition in range(PARTITIONS):
+        parquet.write_table(rows.filter(pa.array(owner == partition)), folder / f"{partition}.parquet", compression="zstd")
+    parquet.write_table(simulated.labels(), folder / "labels.pq")
+    csv.write_csv(simulated.registry(), folder / "registry.csv")
+    return int(rows.num_rows)
+
+
+def troubled(rows: pa.Table, key: str, city: City) -> pa.Table:
+    """What else goes wrong in a day: a network that is down, one that delivers late, wrong clocks, another unit."""
+    random = city.random(9)
+    observed, received = micros(rows.column("observed_at")), micros(rows.column("received_at"))
+    since = received - city.start
+    kept = (since < OUTAGE[0]) | (since >= OUTAGE[1])
+    held = (since >= BURST[0]) & (since < BURST[1]) & (hash_rows([rows.column(key).combine_chunks()]) % np.uint64(20) == 0)
+    received = np.where(held, city.start + BURST[1] + (since - BURST[0]) // 1000, received)
+    luck = random.random(len(observed))
+    observed = np.where(luck < 2e-5, observed - city.start, np.where(luck > 1 - 2e-5, observed + 24 * HOUR, observed))
+    for name, values in (("observed_at", observed), ("received_at", received)):
+        at = rows.schema.get_field_index(name)
+        rows = rows.set_column(at, rows.schema.field(at), timestamps(values))
+    if "metric" in rows.schema.names:
+        # A handful of thermometers change to degrees Fahrenheit at noon.
+        warm = rows.column("metric").combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False) == "temperature"
+        some = hash_rows([rows.column(key).combine_chunks()]) % np.uint64(500) == 0
+        changed = warm & some & (observed - city.start > 12 * HOUR)
+        value = rows.column("value").combine_chunks().to_numpy(zero_copy_only=False)
+        at = rows.schema.get_field_index("value")
+        rows = rows.set_column(at, rows.schema.field(at), pa.array(np.where(changed, value * 1.8 + 32, value), from_pandas=True))
+    rows = rows.filter(pa.array(kept))
+    order = np.argsort(received[kept], kind="stable")
+    return rows.take(pa.array(order)).combine_chunks()
+
+
+def on_files(job: Job, folders: dict[str, Path], lake: Path) -> Job:
+    """The job with files in the place of its topics: those it reads, and alarms and rejects as datasets."""
+    steps = [_on_files(step, folders, lake) for step in job.steps]
+    return replace(job, steps=[step for step in steps if step is not None])
+
+
+def _on_files(step: Step, folders: dict[str, Path], lake: Path) -> Step | None:
+    if step.type == "ReadTelemetry":
+        assert step.part is not None
+        settings = step.part.model_dump(by_alias=True)
+        config = {name: settings[name] for name in ("event_time", "out_of_orderness", "allowed_lateness", "max_future")}
+        config |= {"files": f"{folders[step.name]}/*.parquet", "schema": settings["schema"], "received": "received_at"}
+        return _as(step, "ReadFiles", config)
+    if step.type in ("WriteAlarms", "WriteRejects"):
+        dataset = "alarms" if step.type == "WriteAlarms" else f"rejects_{step.name.lower()}"
+        return _as(step, "WriteToLake", {"lake": str(lake), "dataset": dataset, "span": "1 h"}) if dataset == "alarms" else None
+    return step
+
+
+def _as(step: Step, kind: str, config: dict[str, Any]) -> Step:
+    part = load(step_types()[kind]).model_validate(config, context={"folders": [str(ROOT)]})
+    return replace(step, type=kind, config=config, part=part)
+
+
+def run_job(name: str, folder: Path) -> None:
+    """One job on its files, in this process; prints its figures as JSON."""
+    from tocsin.beam.running import quiet_beam, run_bounded
+    from tocsin.lake.contents import contents
+    from tocsin.spec.check import check_file
+
+    quiet_beam()
+    systems, registry = JOBS[name]
+    lake = folder / "lakes" / name
+    os.environ |= {"LAKE": str(lake), "AIR_CADENCE": "5 min", "AIR_SILENCE": "16 min"}
+    os.environ |= {"CLIMATE_SILENCE": "35 min", "CLIMATE_FEED_SILENCE": "25 min"}
+    if registry:
+        os.environ[registry] = str(folder / next(iter(systems.values())) / "registry.csv")
+    job, _ = check_file(str(ROOT / f"jobs/{name}.yaml"), trusted=True)
+    job = on_files(job, {step: folder / system for step, system in systems.items()}, lake)
+    started = time.monotonic()
+    ledger = run_bounded(job)
+    wall = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sources = [ledger.steps[step] for step in systems]
+    aggregates = sum(one["rows"] for one in contents(lake) if "window_start" in one["columns"] and one["keys"])
+    firsts = ("Validate", "ValidCounters", "ValidProbes", "Deduplicate", "Polls", "Arrived")
+    known = [count for step, count in ledger.steps.items() if step in firsts]
+    figures = {
+        "job": name,
+        "records": sum(one.read for one in sources),
+        "late": sum(one.late for one in known),
+        "rejected": sum(one.rejected for one in [*sources, *known]),
+        "duplicates": sum(one.filtered for step, one in ledger.steps.items() if step in ("Deduplicate", "Polls", "Arrived")),
+        "flagged": _flagged(lake),
+        "aggregates": aggregates,
+        "balances": ledger.balances,
+        "wall": wall,
+        "peak": peak,
+        **judged(lake, [folder / system / "labels.pq" for system in systems.values()]),
+    }
+    print(json.dumps(figures))
+
+
+def _flagged(lake: Path) -> int | None:
+    from tocsin.lake.query import open_lake
+
+    connection, datasets = open_lake(lake)
+    if "air_quality_hours" not in [one.name for one in datasets]:
+        return None
+    return int(connection.execute("select count(*) from air_quality_hours where flag in (3, 4)").fetchone()[0])
+
+
+def judged(lake: Path, labels: list[Path]) -> dict[str, Any]:
+    """Labelled events with an alarm of theirs, by kind, and alarms that belong to none, by rule."""
+    from tocsin.lake.query import open_lake
+
+    connection, datasets = open_lake(lake)
+    raised = []
+    if "alarms" in [one.name for one in datasets]:
+        raised = connection.execute("select rule, key, started_at from alarms_all where event = 'raise' order by all").fetchall()
+    by_who: dict[str, list[tuple[int, str, Any]]] = {}
+    for at, (rule, key, start) in enumerate(raised):
+        for part in key.split(","):
+            by_who.setdefault(part.partition("=")[2], []).append((at, rule, start))
+    found, every, used = Counter[str](), Counter[str](), set[int]()
+    for file in labels:
+        for label in parquet.read_table(file).to_pylist():
+            first, last = label["start"] - timedelta(minutes=1), label["end"] + timedelta(minutes=30)
+            hits = [at for at, _, start in by_who.get(label["sensor_id"], []) if first <= start <= last]
+            every[label["kind"]] += 1
+            found[label["kind"]] += bool(hits)
+            used |= set(hits)
+    others = Counter(rule.partition("/")[2] or rule for at, (rule, _, _) in enumerate(raised) if at not in used)
+    return {"found": {kind: [found[kind], every[kind]] for kind in every}, "others": dict(others.most_common())}
+
+
+def page(rows: list[dict[str, Any]], sensors: int, made: float) -> str:
+    """The report."""
+    lines = [
+        "# A day of the city",
+        "",
+        f"{sensors:,} sensors of six systems, a simulated day with duplicates, late bursts, an outage, wrong clocks and changed",
+        "units; each system as four partitions of a topic would hold it, each job in a process of its own on the local runner.",
+        f"Made by `python -m benchmarks.day` on {os.cpu_count()} cores; simulating took {made:.0f} s.",
+        "",
+        "| job | records | late | rejected | duplicates | hours flagged | aggregates | ledger | wall s | records/s | peak MiB |",
+        "|--|--:|--:|--:|--:|--:|--:|--|--:|--:|--:|",
+    ]
+    for row in rows:
+        flagged = "-" if row["flagged"] is None else f"{row['flagged']:,}"
+        lines.append(
+            f"| {row['job']} | {row['records']:,} | {row['late']:,} | {row['rejected']:,} | {row['duplicates']:,} | {flagged} "
+            f"| {row['aggregates']:,} | {'balances' if row['balances'] else '**does not balance**'} | {row['wall']:.0f} "
+            f"| {row['records'] / row['wall']:,.0f} | {row['peak']:,.0f} |"
+        )
+    lines += ["", "## Alarms", "", "| job | found of labelled, by kind | alarms that belong to no label, by rule |", "|--|--|--|"]
+    for row in rows:
+        kinds = ", ".join(f"{kind} {hit} of {all_}" for kind, (hit, all_) in row["found"].items())
+        others = ", ".join(f"{rule} {count:,}" for rule, count in row["others"].items()) or "none"
+        lines.append(f"| {row['job']} | {kinds} | {others} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Simulate, run, judge, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/tocsin-day"))
+    parser.add_argument("--share", type=float, default=1.0, help="of the sensors")
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--job", help="run only this one on files that are there (used for itself)")
+    given = parser.parse_args()
+    if given.job:
+        run_job(given.job, given.folder)
+        return
+    folder = given.folder / time.strftime("%Y%m%dT%H%M%S")
+    started = time.monotonic()
+    for system, feed in FEEDS.items():
+        count = write_feed(system, feed, given.share, folder / system)
+        print(f"{system}: {count:,} readings", file=sys.stderr)
+    made = time.monotonic() - started
+    rows = []
+    for job in JOBS:
+        command = [sys.executable, "-m", "benchmarks.day", "--folder", str(folder), "--job", job]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+        rows.append(json.loads(done.stdout.strip().splitlines()[-1]))
+        print(json.dumps(rows[-1]), file=sys.stderr)
+    sensors = sum(max(round(feed.sensors * given.share), 32) for feed in FEEDS.values())
+    text = page(rows, sensors, made)
+    if given.page:
+        given.page.write_text(text, "utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
