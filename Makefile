@@ -7,7 +7,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster faults faults-short soak
+.PHONY: help setup demo day test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster faults faults-short soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ faults-short: $(READY) ## the faults that every change is tested with
 
 soak: $(READY) ## 20 minutes at 20,000 records/s: checkpoint size, heap and memory, with a plot
 	$(BIN)/python -m benchmarks.soak
+
+day: $(READY) ## 20,000 sensors of six systems for a simulated day through their jobs, with a page
+	$(BIN)/python -m benchmarks.day --page docs/reports/day.md
 
 lint: $(READY) ## ruff and strict types
 	$(BIN)/ruff check .

@@ -114,11 +114,10 @@ def troubled(rows: pa.Table, key: str, city: City) -> pa.Table:
 
 def on_files(job: Job, folders: dict[str, Path], lake: Path) -> Job:
     """The job with files in the place of its topics: those it reads, and alarms and rejects as datasets."""
-    steps = [_on_files(step, folders, lake) for step in job.steps]
-    return replace(job, steps=[step for step in steps if step is not None])
+    return replace(job, steps=[_on_files(step, folders, lake) for step in job.steps])
 
 
-def _on_files(step: Step, folders: dict[str, Path], lake: Path) -> Step | None:
+def _on_files(step: Step, folders: dict[str, Path], lake: Path) -> Step:
     if step.type == "ReadTelemetry":
         assert step.part is not None
         settings = step.part.model_dump(by_alias=True)
@@ -126,8 +125,10 @@ def _on_files(step: Step, folders: dict[str, Path], lake: Path) -> Step | None:
         config |= {"files": f"{folders[step.name]}/*.parquet", "schema": settings["schema"], "received": "received_at"}
         return _as(step, "ReadFiles", config)
     if step.type in ("WriteAlarms", "WriteRejects"):
-        dataset = "alarms" if step.type == "WriteAlarms" else f"rejects_{step.name.lower()}"
-        return _as(step, "WriteToLake", {"lake": str(lake), "dataset": dataset, "span": "1 h"}) if dataset == "alarms" else None
+        # Two steps that write one dataset would replace each other's files.
+        kind = "alarms" if step.type == "WriteAlarms" else "rejects"
+        config = {"lake": str(lake), "dataset": f"{kind}_{step.name.lower()}", "span": "1 h"}
+        return _as(step, "WriteToLake", config)
     return step
 
 
@@ -189,9 +190,11 @@ def judged(lake: Path, labels: list[Path]) -> dict[str, Any]:
     from tocsin.lake.query import open_lake
 
     connection, datasets = open_lake(lake)
-    raised = []
-    if "alarms" in [one.name for one in datasets]:
-        raised = connection.execute("select rule, key, started_at from alarms_all where event = 'raise' order by all").fetchall()
+    told = [one.name for one in datasets if one.name.startswith("alarms_")]
+    raised: list[Any] = []
+    for name in told:
+        query = f"select rule, key, started_at from {name}_all where event = 'raise' order by all"
+        raised += connection.execute(query).fetchall()
     by_who: dict[str, list[tuple[int, str, Any]]] = {}
     for at, (rule, key, start) in enumerate(raised):
         for part in key.split(","):

@@ -94,7 +94,9 @@ def test_a_lowered_job_names_every_input() -> None:
     job, _ = check_file("jobs/air_quality.yaml")
     steps = {step["name"]: step for step in lower(job)["pipeline"]["transforms"]}
     assert steps["Validate"]["input"] == "ReadTelemetry"
-    assert steps["Alarms (inputs)"]["input"] == {"0": "Spike.alarms", "1": "Stuck.alarms", "2": "Silent.alarms"}
+    assert steps["Alarms (inputs)"]["input"] == {
+        str(at): f"{name}.alarms" for at, name in enumerate(["Spike", "Stuck", "Silent", "BadAir", "FarFromNeighbours"])
+    }
     assert steps["Alarms"]["input"] == "Alarms (inputs)"
     assert steps["Spike"]["config"]["tocsin_rule"] == "air_quality/Spike"
     assert yaml.safe_load(yaml.safe_dump(steps)) == steps

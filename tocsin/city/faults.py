@@ -72,12 +72,17 @@ def labels(anomalies: list[Anomaly], sensors: list[str], metrics: list[str]) -> 
     return pa.Table.from_arrays(columns, schema=LABELS)
 
 
-def apply_anomalies(values: Floats, times: Int64s, series: Int64s, levels: Floats, anomalies: list[Anomaly]) -> np.ndarray:
-    """Change the values in place where an anomaly holds; gives which rows remain (silent ones go)."""
+def apply_anomalies(
+    values: Floats, times: Int64s, series: Int64s, levels: Floats, anomalies: list[Anomaly], held: Floats
+) -> np.ndarray:
+    """Change the values in place where an anomaly holds; gives which rows remain (silent ones go).
+
+    held: of each anomaly, what a series that sticks says.
+    """
     keep = np.ones(len(values), bool)
     order = np.argsort(series, kind="stable")
     bounds = np.searchsorted(series[order], np.arange(series.max(initial=0) + 2))
-    for anomaly in anomalies:
+    for anomaly, value in zip(anomalies, held.tolist(), strict=True):
         if anomaly.series + 1 >= len(bounds):
             continue
         rows = order[bounds[anomaly.series] : bounds[anomaly.series + 1]]
@@ -87,7 +92,7 @@ def apply_anomalies(values: Floats, times: Int64s, series: Int64s, levels: Float
         if anomaly.kind == SPIKE:
             values[rows] += 3.0 * np.maximum(np.abs(levels[rows]), 1.0)
         elif anomaly.kind == STUCK:
-            values[rows] = values[rows[np.argmin(times[rows])]]
+            values[rows] = value
         else:
             keep[rows] = False
     return keep

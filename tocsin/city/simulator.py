@@ -111,11 +111,22 @@ def _block(
         days = (times[rows] - city.start) / 86_400e6
         values[rows] = value * (1 + drift[sensor[rows]] * days)
         levels[rows] = metric.level
-    keep = apply_anomalies(values, times, number, levels, anomalies)
+    keep = apply_anomalies(values, times, number, levels, anomalies, _held(city, everywhere, anomalies, drift))
     for at, metric in enumerate(metrics):
         rows = which == at
         values[rows] = rounded(values[rows], metric.resolution)
     return _delivered(city, random, everywhere, [m.name for m in metrics], times, sensor, which, values, keep)
+
+
+def _held(city: City, everywhere: Places, anomalies: list[Anomaly], drift: np.ndarray) -> np.ndarray:
+    """What each series says where its anomaly begins, but for the noise."""
+    metrics, found = city.measured(), np.zeros(len(anomalies))
+    for at, one in enumerate(anomalies):
+        sensor, which = one.series // len(metrics), one.series % len(metrics)
+        seconds = np.array([one.start / 1e6])
+        value = signal(metrics[which], seconds, everywhere.busy[[sensor]], np.zeros(1), weather(seconds, city.seed))
+        found[at] = value[0] * (1 + drift[sensor] * (one.start - city.start) / 86_400e6)
+    return found
 
 
 def _delivered(

@@ -12,6 +12,7 @@ from tocsin.columns.contract import user_columns
 from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
+from tocsin.parts.lookup import Lookup
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.sequence import Sequence
 from tocsin.parts.watcher import Watcher
@@ -121,6 +122,8 @@ def _described(step: Step) -> dict[str, Any]:
     if isinstance(part, Detect):
         size = 8 * len(Watcher(part, step.schema).start) if step.schema is not None else 0
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": f"{size} bytes a key, and rows not yet in order"}
+    if isinstance(part, Lookup):
+        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "the registry, and readings that wait for it"}
     if isinstance(part, WindowJoin):
         found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "rows of windows that may be revised"}
     if isinstance(part, Sequence):

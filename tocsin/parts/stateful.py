@@ -11,8 +11,10 @@ from tocsin.parts.detect import Detect
 from tocsin.parts.gap_filler import GapFiller
 from tocsin.parts.joiner import Joiner
 from tocsin.parts.keyed import KeyedStep
+from tocsin.parts.lookup import Lookup
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Part
+from tocsin.parts.registrar import Registrar
 from tocsin.parts.reviser import Reviser
 from tocsin.parts.sequence import Sequence
 from tocsin.parts.sequencer import Sequencer
@@ -35,6 +37,8 @@ def keyed_step(part: Part, schema: pa.Schema, rule: str) -> KeyedStep | None:
         return Joiner(part, schema)
     if isinstance(part, Sequence):
         return Sequencer(part, schema)
+    if isinstance(part, Lookup):
+        return Registrar(part, schema)
     if isinstance(part, ManageAlarms):
         return Annunciator(part, schema)
     return None

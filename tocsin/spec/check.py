@@ -14,6 +14,7 @@ from tocsin.parts.buddy_check import BuddyCheck
 from tocsin.parts.deduplicate import Deduplicate
 from tocsin.parts.detect import Detect
 from tocsin.parts.finder import UnknownPart, load, step_types
+from tocsin.parts.lookup import Lookup
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.part import Fault, Faults, Part
 from tocsin.parts.quality_control import QualityControl
@@ -34,6 +35,7 @@ FRAMEWORK_PARTS: dict[str, type[Part]] = {
     "Detect": Detect,
     "Deduplicate": Deduplicate,
     "WindowJoin": WindowJoin,
+    "Lookup": Lookup,
     "Shift": Shift,
     "QualityControl": QualityControl,
     "BuddyCheck": BuddyCheck,
@@ -92,6 +94,7 @@ class _Checker:
         for name in self.written:
             self._visit(name)
         self._warn_of_unused()
+        self._refuse_shared_datasets()
         return [one for step in self.done.values() for one in (step, *self._archives(step))]
 
     def _archives(self, step: Step) -> list[Step]:
@@ -295,6 +298,8 @@ class _Checker:
             return {"output": part.output_schema(schema), "alarms": part.alarm_schema(schema), "late": schema}
         if isinstance(part, Deduplicate):
             return {"output": part.output_schema(schema), "late": schema}
+        if isinstance(part, Lookup):
+            return {"output": part.output_schema(schema), "late": part.late_schema(schema)}
         if isinstance(part, WindowJoin):
             return {"output": part.output_schema(schema)}
         if isinstance(part, Sequence):
@@ -309,6 +314,17 @@ class _Checker:
     def _warn(self, message: str, written: Written) -> None:
         line, column = self.document.values[written.path]
         self.warnings.append(Problem(self.document.file, line, column, message, is_warning=True))
+
+    def _refuse_shared_datasets(self) -> None:
+        """Files are named by what they hold: two steps that write one dataset would replace each other's."""
+        known: dict[tuple[str, str], str] = {}
+        for step in self.done.values():
+            if isinstance(step.part, Sink) and step.part.file_span() is not None and hasattr(step.part, "dataset"):
+                here = (str(getattr(step.part, "lake", "")), str(step.part.dataset))
+                if here in known:
+                    message = f"'{known[here]}' writes the dataset '{here[1]}' too; one step can take a list of inputs"
+                    self.document.problem(message, (*step.path, "config", "dataset"))
+                known.setdefault(here, step.name)
 
     def _warn_of_unused(self) -> None:
         """Rejected and late rows that go nowhere are counted, but cannot be looked at."""

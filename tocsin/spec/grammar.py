@@ -11,9 +11,9 @@ from tocsin.spec.document import Document, Path
 # Stock Beam YAML transforms that may stand behind ToRows in a job that is not trusted: they run no code of the job's.
 STOCK = ("MapToFields", "Explode", "Combine", "LogForTesting", "AssertEqual")
 FRAMEWORK = (
-    "Aggregate", "Detect", "Deduplicate", "WindowJoin", "Shift", "QualityControl", "BuddyCheck", "ManageAlarms", "ToRows",
-    "ToBatches",
-)  # fmt: skip
+    *("Aggregate", "Detect", "Deduplicate", "WindowJoin", "Lookup", "Shift", "QualityControl", "BuddyCheck", "ManageAlarms"),
+    *("ToRows", "ToBatches"),
+)
 _CODE_KEYS = ("callable", "python", "javascript", "path", "fn")
 _TOP = ("pipeline", "options", "tests")
 _PIPELINE = ("type", "name", "transforms", "extra_transforms")

@@ -11,6 +11,7 @@ from tocsin.parts.aggregate import Aggregate
 from tocsin.parts.deduplicate import Deduplicate, Deduplicator
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import width_of
+from tocsin.parts.lookup import Lookup
 from tocsin.parts.manage_alarms import ManageAlarms
 from tocsin.parts.sequence import Sequence
 from tocsin.parts.sink import Sink
@@ -26,6 +27,7 @@ _KEEPS = {
     "Aggregate": "its open windows",
     "Detect": "what its detector has learnt, and its open alarms",
     "Deduplicate": "the readings that it remembers",
+    "Lookup": "the registry",
     "Shift": "the rows before those to come",
     "QualityControl": "the readings that those to come are compared with",
 }
@@ -68,7 +70,7 @@ def _described(step: Step) -> dict[str, Any] | None:
             "of": part.of, "by": part.by, "detector": watcher.detector_name, "numbers": width_of(watcher.detector),
             "shards": part.shards, "columns": _columns(schema), **({"revise": True} if part.revise else {}),
         }  # fmt: skip
-    if isinstance(part, WindowJoin):
+    if isinstance(part, WindowJoin | Lookup):
         return {"by": part.by, "shards": part.shards, "columns": _columns(schema)}
     if isinstance(part, Sequence):
         return {"by": part.by, "shards": part.shards, "columns": _columns(schema)}

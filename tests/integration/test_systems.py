@@ -1,0 +1,88 @@
+"""The simulated systems: the same for the same seed, and what is wrong with them is found by their jobs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from tocsin.backtest.compare import episodes
+from tocsin.city.simulator import City
+from tocsin.city.systems import SYSTEMS, system_of
+from tocsin.columns.contract import micros
+from tocsin.spec.check import check_file
+
+ROOT = Path(__file__).parents[2]
+HOUR = 3_600_000_000
+# System: its job, the variable of its registry, sensors, things that go wrong, and alarms that may belong to none of them.
+CASES: dict[str, tuple[str, str, int, int, int]] = {
+    "locks": ("connected_locks", "LOCK_REGISTRY", 150, 8, 2),
+    "traffic": ("traffic", "TRAFFIC_REGISTRY", 128, 7, 6),
+    "cameras": ("surveillance", "CAMERA_REGISTRY", 80, 7, 2),
+    "links": ("network_links", "LINK_REGISTRY", 30, 6, 0),
+    "probes": ("network_links", "LINK_REGISTRY", 30, 8, 0),
+}
+
+
+def city(system: str, seed: int = 7, hours: int = 24) -> City:
+    _, _, sensors, anomalies, _ = CASES[system]
+    cadence = 30_000_000
+    settings = SYSTEMS[system].settings
+    return City(
+        system=system, sensors=sensors, anomalies=anomalies, duration=hours * HOUR, cadence=cadence, seed=seed, **settings
+    )
+
+
+@pytest.mark.parametrize("system", CASES)
+def test_a_system_is_the_same_for_the_same_seed(system: str) -> None:
+    def made(seed: int) -> pa.Table:
+        return pa.Table.from_batches(list(system_of(city(system, seed, 1)).readings()))
+
+    one = made(7)
+    assert one.equals(made(7))
+    assert not one.equals(made(8))
+    arrived = micros(one.column("received_at"))
+    assert (arrived[1:] >= arrived[:-1]).all()
+    schema = (ROOT / "schemas" / SYSTEMS[system].schema).read_text()
+    assert all(f'"{name}"' in schema for name in one.schema.names if name != "received_at")
+
+
+@pytest.mark.parametrize("system", CASES)
+def test_what_is_wrong_is_found(system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, registry, _, _, most = CASES[system]
+    simulated = system_of(city(system))
+    rows = pa.Table.from_batches(list(simulated.readings()))
+    parquet.write_table(rows, tmp_path / "day.parquet")
+    csv.write_csv(simulated.registry(), tmp_path / "registry.csv")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
+    monkeypatch.setenv(registry, str(tmp_path / "registry.csv"))
+    alarms = episodes(check_file(f"jobs/{name}.yaml")[0], str(tmp_path / "day.parquet"))
+    used = set[int]()
+    labels: list[dict[str, Any]] = simulated.labels().to_pylist()
+    assert len(labels) >= 6
+    for label in labels:
+        first, last = label["start"] - timedelta(minutes=1), label["end"] + timedelta(minutes=30)
+        hits = [
+            at
+            for at, alarm in enumerate(alarms)
+            if label["sensor_id"] in [part.partition("=")[2] for part in alarm.key.split(",")]
+            and first <= alarm.start.astimezone(UTC) <= last
+        ]
+        assert hits, f"{label['kind']} of {label['sensor_id']} at {label['start']}"
+        used |= set(hits)
+    others = [alarm for at, alarm in enumerate(alarms) if at not in used]
+    assert len(others) <= most, [(alarm.rule, alarm.key, alarm.start) for alarm in others]
+
+
+def test_who_is_wrong_has_one_thing_wrong() -> None:
+    for system in CASES:
+        labels = system_of(city(system)).labels()
+        who = labels.column("sensor_id").to_pylist()
+        assert len(set(who)) == len(who)
+        assert all(start < end for start, end in zip(*(labels.column(n).to_pylist() for n in ("start", "end")), strict=True))
+        assert min(labels.column("start").to_pylist()) >= datetime(2026, 3, 2, tzinfo=UTC)

@@ -1,0 +1,185 @@
+"""Real recordings through the city's own jobs (Avro, Kafka, the job, the lake), against pandas on the same file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from conftest import recording
+
+from tocsin.city.messages import encode, keys_of, milliseconds
+from tocsin.columns.domains.air_quality import air_quality_index, micrograms_of_ppb, nowcast
+from tocsin.columns.domains.climate import heat_index, vapour_pressure
+from tocsin.lake.query import open_lake
+from tocsin.spec.check import check_file
+
+ROOT = Path(__file__).parents[2]
+
+
+def recorded(name: str) -> pd.DataFrame:
+    """Sensor, metric, ts (UTC) and value, in the order of time."""
+    frame = parquet.read_table(recording(name), columns=["seq", "ts", "sensor_id", "metric", "value"]).to_pandas()
+    frame["sensor_id"], frame["metric"] = frame["sensor_id"].astype(str), frame["metric"].astype(str)
+    frame["ts"] = pd.to_datetime(frame["ts"]).dt.tz_localize("UTC")
+    return frame.sort_values(["ts", "seq"], kind="stable")
+
+
+def run(job: str, rows: pd.DataFrame, key: str, topic: str, send: Any, kafka: Any, schema: str) -> Any:
+    """The job over rows with the columns of its schema; gives the lake."""
+    from tocsin.beam.running import run_bounded
+
+    batch = pa.RecordBatch.from_pandas(rows, preserve_index=False)
+    at = batch.schema.get_field_index("observed_at")
+    batch = batch.set_column(at, "observed_at", batch.column("observed_at").cast(pa.timestamp("us", tz="UTC")))
+    values = encode(batch, (ROOT / "schemas" / schema).read_text())
+    stamps = milliseconds(batch, "observed_at")
+    send(topic, list(zip(values, keys_of(batch, key), stamps, strict=True)))
+    assert kafka.ensure_whole(topic) == len(rows)
+    ledger = run_bounded(check_file(f"jobs/{job}.yaml")[0])
+    assert ledger.balances
+    return ledger
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
+    return tmp_path / "lake"
+
+
+def query(lake: Path, sql: str) -> pd.DataFrame:
+    found: pd.DataFrame = open_lake(lake)[0].execute(sql).df()
+    return found
+
+
+def near(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
+    return bool(np.allclose(one.to_numpy(float), other.to_numpy(float), rtol=1e-9, atol=1e-9, equal_nan=True))
+
+
+def test_counted_vehicles(lake: Path, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """telraam_fr: hours of cameras at windows, with the speed that 85 % keep to."""
+    wide = recorded("telraam_fr.parquet").pivot_table(index=["ts", "sensor_id"], columns="metric", values="value").reset_index()
+    wide = wide.sort_values("ts", kind="stable")
+    rows = pd.DataFrame(
+        {
+            "detector_id": wide["sensor_id"], "observed_at": wide["ts"], "interval": np.int32(3600),
+            "vehicles": (wide["car"] + wide["heavy"]).round().astype(np.int32), "occupancy": np.nan, "speed": wide["v85"],
+        }
+    )  # fmt: skip
+    rows["occupancy"] = rows["occupancy"].astype(float)
+    sensors = sorted(rows["detector_id"].unique())
+    registry = pd.DataFrame({"detector_id": sensors, "station": sensors, "downstream": "none", "approach": sensors, "lane": 0})
+    registry = registry.assign(length_km=0.5, free_speed=50, district="d", latitude=48.0, longitude=-1.0)
+    registry["detector_id"] = [f"det-{one}" for one in sensors]
+    rows["detector_id"] = "det-" + rows["detector_id"]
+    registry.to_csv(tmp_path / "registry.csv", index=False)
+    monkeypatch.setenv("TRAFFIC_REGISTRY", str(tmp_path / "registry.csv"))
+    ledger = run("traffic", rows, "detector_id", "city.traffic", send, kafka, "traffic_reading.avsc")
+    assert ledger.steps["Validate"].kept == len(rows)
+
+    found = query(lake, "select approach, window_start, vehicle_km, vehicle_hours, lost_hours from traffic_approaches")
+    known = rows[(rows["vehicles"] > 0) | rows["speed"].notna() | True].copy()
+    known["window_start"] = known["observed_at"].dt.floor("1h")
+    known["approach"] = known["detector_id"].str.removeprefix("det-").astype(float)
+    speed = known["speed"].where(known["speed"] > 0)
+    known["km"] = known["vehicles"] * 0.5
+    known["hours"] = known["km"] / speed
+    known["lost"] = known["km"] * np.maximum(1 / speed - 1 / 50, 0)
+    wanted = known.groupby(["approach", "window_start"]).agg(km=("km", "sum"), hours=("hours", "sum"), lost=("lost", "sum"))
+    found["approach"] = found["approach"].astype(float)
+    both = found.set_index(["approach", "window_start"]).sort_index()
+    wanted = wanted.sort_index()
+    assert len(both) == len(wanted) > 10_000
+    assert near(both["vehicle_km"], wanted["km"])
+    assert near(both["vehicle_hours"].fillna(0), wanted["hours"])
+    assert near(both["lost_hours"].fillna(0), wanted["lost"])
+    lanes = query(lake, "select sum(vehicles) as vehicles, max(abs(speed * 1.0)) as speed from traffic_lanes")
+    assert int(lanes["vehicles"][0]) == int(rows["vehicles"].sum())
+
+
+def test_rooms(lake: Path, kafka: Any, send: Any) -> None:
+    """open_smart_home: temperature and humidity of rooms, side by side every ten minutes."""
+    frame = recorded("open_smart_home.parquet")
+    frame = frame[frame["metric"].isin(["Temperature", "Humidity"])].drop_duplicates(["sensor_id", "metric", "ts"])
+    rows = pd.DataFrame(
+        {
+            "sensor_id": frame["sensor_id"], "metric": frame["metric"].str.lower(), "observed_at": frame["ts"],
+            "value": frame["value"], "quality": np.int32(1),
+        }
+    )  # fmt: skip
+    run("climate", rows, "sensor_id", "city.climate", send, kafka, "climate_reading.avsc")
+    rows["window_start"] = rows["observed_at"].dt.floor("10min")
+    means = rows.groupby(["sensor_id", "window_start", "metric"])["value"].mean().unstack().dropna()
+    found = query(lake, "select * from climate_felt").set_index(["sensor_id", "window_start"]).sort_index()
+    assert len(found) == len(means) > 10_000
+    assert near(found["temperature"], means["temperature"])
+    assert near(found["humidity"], means["humidity"])
+    wanted = heat_index(means["temperature"].to_numpy(), means["humidity"].to_numpy())
+    assert near(found["heat_index"], pd.Series(wanted))
+    means["e"] = vapour_pressure(means["temperature"].to_numpy(), means["humidity"].to_numpy())
+    hours = means.reset_index()
+    hours["window_start"] = hours["window_start"].dt.floor("1h")
+    hours = hours.groupby(["sensor_id", "window_start"])[["temperature", "e"]].mean().sort_index()
+    humid = query(lake, "select * from climate_humidity").set_index(["sensor_id", "window_start"]).sort_index()
+    assert near(humid["vapour_pressure"], hours["e"])
+
+
+def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """epa_toco: particles and ozone of street sensors, one reading a minute."""
+    frame = recorded("epa_toco.parquet")
+    frame = frame[frame["metric"].isin(["PM2.5 (µg/m³)", "O3 (ppb)"])].drop_duplicates(["sensor_id", "metric", "ts"])
+    frame["metric"] = np.where(frame["metric"].str.startswith("O3"), "o3", "pm25")
+    ozone = (frame["metric"] == "o3").to_numpy()
+    ppb = frame["value"].to_numpy()
+    micrograms = micrograms_of_ppb("o3", ppb, np.full(len(ppb), 20.0), np.full(len(ppb), 1013.25))
+    rows = pd.DataFrame(
+        {
+            "sensor_id": frame["sensor_id"], "metric": frame["metric"], "observed_at": frame["ts"],
+            "value": np.round(np.where(ozone, micrograms, ppb), 3), "quality": np.int32(1),
+        }
+    )  # fmt: skip
+    monkeypatch.setenv("AIR_CADENCE", "1 min")
+    sensors = sorted(rows["sensor_id"].unique())
+    registry = pd.DataFrame({"sensor_id": sensors, "district": "d", "latitude": 35.9, "longitude": -78.9})
+    registry.to_csv(tmp_path / "registry.csv", index=False)
+    monkeypatch.setenv("AIR_REGISTRY", str(tmp_path / "registry.csv"))
+    run("air_quality", rows, "sensor_id", "city.air", send, kafka, "air_reading.avsc")
+
+    rows["window_start"] = rows["observed_at"].dt.floor("1h")
+    by = ["sensor_id", "metric", "window_start"]
+    wanted = rows.groupby(by)["value"].agg(["mean", "count"]).sort_index()
+    found = query(lake, "select * from air_quality_hours").set_index(by).sort_index()
+    assert len(found) == len(wanted) > 4_000
+    whole = (found["flag"] != 4).to_numpy()
+    assert whole.mean() > 0.9
+    assert (found["n"].to_numpy()[whole] == wanted["count"].to_numpy()[whole]).all()
+    assert (found["n"].to_numpy() <= wanted["count"].to_numpy()).all()
+    assert near(found["mean"][whole], wanted["mean"][whole])
+    assert (found["valid"].to_numpy() == (found["n"].to_numpy() >= 45)).all()
+    for metric in ("pm25", "o3"):
+        here = found.xs(metric, level="metric")
+        band = air_quality_index("eu-2024", f"{metric}_1h", here["mean"].to_numpy(float))
+        assert near(here["band"], pd.Series(np.where(here["valid"], band, np.nan)))
+
+    # NowCast by a loop over the hourly means, where no reading of the twelve hours failed.
+    hours = wanted["mean"].xs("pm25", level="metric")
+    good = found["flag"].xs("pm25", level="metric")
+    index = query(lake, "select * from air_quality_index").set_index(["sensor_id", "window_end"])["nowcast"].sort_index()
+    compared = 0
+    for (sensor, end), value in index.items():
+        ends = [(sensor, end - pd.Timedelta(hours=back + 1)) for back in range(12)]
+        if any(good.get(one, 1) == 4 for one in ends):
+            continue
+        plain = nowcast(np.array([[hours.get(one, np.nan) for one in ends]]))[0]
+        assert np.allclose(value, plain, equal_nan=True, rtol=1e-9)
+        compared += 1
+    assert compared > 1_000
