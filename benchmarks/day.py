@@ -219,6 +219,8 @@ def page(rows: list[dict[str, Any]], sensors: int, made: float) -> str:
         f"{sensors:,} sensors of six systems, a simulated day with duplicates, late bursts, an outage, wrong clocks and changed",
         "units; each system as four partitions of a topic would hold it, each job in a process of its own on the local runner.",
         f"Made by `python -m benchmarks.day` on {os.cpu_count()} cores; simulating took {made:.0f} s.",
+        "The outage (ten minutes of a whole system) and the late burst (a twentieth of the sensors, silent for twenty minutes)",
+        "have no label: the silence that is told of them stands under the alarms that belong to none.",
         "",
         "| job | records | late | rejected | duplicates | hours flagged | aggregates | ledger | wall s | records/s | peak MiB |",
         "|--|--:|--:|--:|--:|--:|--:|--|--:|--:|--:|",

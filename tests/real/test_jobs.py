@@ -15,6 +15,9 @@ from pyarrow import parquet
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import recording
 
+# Its folder `transforms` would hide the package.
+sys.path.pop(0)
+
 from tocsin.city.messages import encode, keys_of, milliseconds
 from tocsin.columns.domains.air_quality import air_quality_index, micrograms_of_ppb, nowcast
 from tocsin.columns.domains.climate import heat_index, vapour_pressure
@@ -41,7 +44,9 @@ def run(job: str, rows: pd.DataFrame, key: str, topic: str, send: Any, kafka: An
     batch = batch.set_column(at, "observed_at", batch.column("observed_at").cast(pa.timestamp("us", tz="UTC")))
     values = encode(batch, (ROOT / "schemas" / schema).read_text())
     stamps = milliseconds(batch, "observed_at")
-    send(topic, list(zip(values, keys_of(batch, key), stamps, strict=True)))
+    # The mock keeps 5 MB a partition: sensors take turns.
+    partitions = (rows[key].astype("category").cat.codes % 4).astype(int).tolist()
+    send(topic, list(zip(values, keys_of(batch, key), stamps, partitions, strict=True)))
     assert kafka.ensure_whole(topic) == len(rows)
     ledger = run_bounded(check_file(f"jobs/{job}.yaml")[0])
     assert ledger.balances
@@ -80,6 +85,7 @@ def test_counted_vehicles(lake: Path, kafka: Any, send: Any, tmp_path: Path, mon
     registry = pd.DataFrame({"detector_id": sensors, "station": sensors, "downstream": "none", "approach": sensors, "lane": 0})
     registry = registry.assign(length_km=0.5, free_speed=50, district="d", latitude=48.0, longitude=-1.0)
     registry["detector_id"] = [f"det-{one}" for one in sensors]
+    registry["station"] = [f"st-{one}" for one in sensors]
     rows["detector_id"] = "det-" + rows["detector_id"]
     registry.to_csv(tmp_path / "registry.csv", index=False)
     monkeypatch.setenv("TRAFFIC_REGISTRY", str(tmp_path / "registry.csv"))
@@ -137,6 +143,8 @@ def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monke
     """epa_toco: particles and ozone of street sensors, one reading a minute."""
     frame = recorded("epa_toco.parquet")
     frame = frame[frame["metric"].isin(["PM2.5 (µg/m³)", "O3 (ppb)"])].drop_duplicates(["sensor_id", "metric", "ts"])
+    # As much as the embedded Kafka holds: the first half of the time.
+    frame = frame[frame["ts"] < frame["ts"].min() + (frame["ts"].max() - frame["ts"].min()) / 2]
     frame["metric"] = np.where(frame["metric"].str.startswith("O3"), "o3", "pm25")
     ozone = (frame["metric"] == "o3").to_numpy()
     ppb = frame["value"].to_numpy()
@@ -158,7 +166,7 @@ def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monke
     by = ["sensor_id", "metric", "window_start"]
     wanted = rows.groupby(by)["value"].agg(["mean", "count"]).sort_index()
     found = query(lake, "select * from air_quality_hours").set_index(by).sort_index()
-    assert len(found) == len(wanted) > 4_000
+    assert len(found) == len(wanted) > 2_000
     whole = (found["flag"] != 4).to_numpy()
     assert whole.mean() > 0.9
     assert (found["n"].to_numpy()[whole] == wanted["count"].to_numpy()[whole]).all()
@@ -182,4 +190,4 @@ def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monke
         plain = nowcast(np.array([[hours.get(one, np.nan) for one in ends]]))[0]
         assert np.allclose(value, plain, equal_nan=True, rtol=1e-9)
         compared += 1
-    assert compared > 1_000
+    assert compared > 500
