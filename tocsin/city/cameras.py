@@ -97,9 +97,7 @@ class Cameras:
             rows = pa.concat_batches([self._beats(first, until, random), self._events(first, until, random)])
             yield (
                 first + _HOUR,
-                delivered(
-                    rows, random, out_of_order=city.out_of_order, late=city.late, duplicated=city.duplicated, missing=city.missing
-                ),
+                delivered(rows, random, city),
             )
 
     def _beats(self, first: int, until: int, random: np.random.Generator) -> pa.RecordBatch:

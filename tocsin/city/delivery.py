@@ -7,24 +7,23 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
+from tocsin.city.simulator import City
 from tocsin.columns.contract import TIMESTAMP, Int64s, micros, timestamps
 
 RECEIVED = pa.field("received_at", TIMESTAMP)
 """When a reading arrives; it becomes the Kafka timestamp and is not part of the message."""
 
 
-def delivered(
-    rows: pa.RecordBatch, random: np.random.Generator, *, out_of_order: float, late: float, duplicated: float, missing: float
-) -> pa.RecordBatch:
-    """Rows with `received_at`, by that time. The rest are shares of the rows: up to 20 s late, minutes late, sent twice, lost."""
+def delivered(rows: pa.RecordBatch, random: np.random.Generator, city: City) -> pa.RecordBatch:
+    """Rows with `received_at`, by that time. Shares of the city's: up to 20 s late, minutes late, sent twice, lost."""
     size = rows.num_rows
     delay = random.exponential(400_000, size)
     turn = random.random(size)
-    delay += np.where(turn < out_of_order, random.uniform(0, 20e6, size), 0)
-    delay += np.where(turn > 1 - late, random.uniform(120e6, 900e6, size), 0)
-    kept = np.flatnonzero(random.random(size) >= missing)
+    delay += np.where(turn < city.out_of_order, random.uniform(0, 20e6, size), 0)
+    delay += np.where(turn > 1 - city.late, random.uniform(120e6, 900e6, size), 0)
+    kept = np.flatnonzero(random.random(size) >= city.missing)
     arrived: Int64s = (micros(rows.column("observed_at")) + delay.astype(np.int64)) // 1000 * 1000
-    twice = kept[random.random(len(kept)) < duplicated]
+    twice = kept[random.random(len(kept)) < city.duplicated]
     again = arrived[twice] + random.integers(1_000, 15_000, len(twice)) * 1000
     which, when = np.r_[kept, twice], np.r_[arrived[kept], again]
     order = np.argsort(when, kind="stable")

@@ -99,11 +99,8 @@ class _Network:
             made = self._block(ticks, random)
             yield (
                 first + _BLOCK,
-                delivered(
-                    made, random, out_of_order=city.out_of_order, late=city.late, duplicated=city.duplicated,
-                    missing=city.missing,
-                ),
-            )  # fmt: skip
+                delivered(made, random, city),
+            )
 
     def _block(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
         raise NotImplementedError

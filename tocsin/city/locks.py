@@ -94,9 +94,7 @@ class Locks:
         rows = self._events()
         random = self.city.random(6)
         city = self.city
-        rows = delivered(
-            rows, random, out_of_order=city.out_of_order, late=city.late, duplicated=city.duplicated, missing=city.missing
-        )
+        rows = delivered(rows, random, city)
         arrived = micros(rows.column("received_at"))
         bounds = np.arange(city.start, int(arrived.max(initial=city.start)) + 1, 3_600 * _SECOND)
         cuts = np.r_[np.searchsorted(arrived, bounds), rows.num_rows]

@@ -118,11 +118,8 @@ class Traffic:
             made = self._block(first, min(first + _BLOCK, end), random)
             yield (
                 first + _BLOCK,
-                delivered(
-                    made, random, out_of_order=city.out_of_order, late=city.late, duplicated=city.duplicated,
-                    missing=city.missing,
-                ),
-            )  # fmt: skip
+                delivered(made, random, city),
+            )
 
     def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
         ticks = np.arange(first, last, self.city.cadence, dtype=np.int64)

@@ -12,7 +12,7 @@ from tocsin.columns.contract import EVENT_TIME, SYSTEM_FIELDS, Int64s, micros, n
 from tocsin.columns.groups import group_ids, shards
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, is_spent, rows_of
 from tocsin.parts.release import come_at, release_after
-from tocsin.parts.union import SIDE, rows_of_side, side_column
+from tocsin.parts.union import SIDE, rows_of_side, schema_of_side, side_column
 from tocsin.parts.window_join import BOUNDS, SIDES, WindowJoin
 
 
@@ -31,7 +31,7 @@ class Joiner:
         # Keys that tell rows of the left apart that meet the same of the right.
         self.own_keys = [key for key in step.keys(schema, SIDES[0]) if key not in step.by]
         self.mine, self.theirs = (
-            [name for name in user_columns(step.side_schema(schema, side)) if name not in BOUNDS and name not in step.by]
+            [name for name in user_columns(schema_of_side(schema, side)) if name not in BOUNDS and name not in step.by]
             for side in SIDES
         )
 

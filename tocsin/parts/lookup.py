@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.columns.contract import SYSTEM_COLUMNS, SYSTEM_FIELDS, traits, user_columns, with_traits
 from tocsin.parts.part import Collector, Fault, Param, Part, need_columns
-from tocsin.parts.union import side_column
+from tocsin.parts.union import schema_of_side
 
 READINGS, REGISTRY = "readings", "registry"
 
@@ -29,19 +29,14 @@ class Lookup(Part):
     add: list[str] = Param(help="columns of the registry that are added", min_length=1)
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
-    def side_schema(self, schema: pa.Schema, side: str) -> pa.Schema:
-        """The columns of one input, under their own names."""
-        prefix = side_column(side, "")
-        return pa.schema([field.with_name(field.name.removeprefix(prefix)) for field in schema if field.name.startswith(prefix)])
-
     def late_schema(self, schema: pa.Schema) -> pa.Schema:
         """The readings' columns."""
-        own = [field for field in self.side_schema(schema, READINGS) if field.name not in SYSTEM_COLUMNS]
+        own = [field for field in schema_of_side(schema, READINGS) if field.name not in SYSTEM_COLUMNS]
         return with_traits(pa.schema([*own, *SYSTEM_FIELDS], metadata=schema.metadata), keys=(), topic="")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The readings' columns and the added ones. Raises Faults."""
-        readings, registry = (self.side_schema(schema, side) for side in (READINGS, REGISTRY))
+        readings, registry = (schema_of_side(schema, side) for side in (READINGS, REGISTRY))
         collector = Collector()
         for one in (readings, registry):
             with collector:

@@ -16,6 +16,12 @@ def side_column(side: str, column: str) -> str:
     return f"{side}.{column}"
 
 
+def schema_of_side(schema: pa.Schema, side: str) -> pa.Schema:
+    """The columns of one named input of several, as it had them, without the system's."""
+    prefix = side_column(side, "")
+    return pa.schema([field.with_name(field.name.removeprefix(prefix)) for field in schema if field.name.startswith(prefix)])
+
+
 def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
     """The schema of inputs by name. Raises ValueError where inputs of one name have not the same columns.
 

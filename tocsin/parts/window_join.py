@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.columns.contract import SYSTEM_FIELDS, traits, user_columns, with_traits
 from tocsin.parts.part import Collector, Fault, Param, Part, need_columns
-from tocsin.parts.union import side_column
+from tocsin.parts.union import schema_of_side, side_column
 
 SIDES = ("left", "right")
 BOUNDS = ("window_start", "window_end", "revision")
@@ -31,11 +31,6 @@ class WindowJoin(Part):
     )
     shards: int = Param(8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024)
 
-    def side_schema(self, schema: pa.Schema, side: str) -> pa.Schema:
-        """The columns of one input, under their own names."""
-        prefix = side_column(side, "")
-        return pa.schema([field.with_name(field.name.removeprefix(prefix)) for field in schema if field.name.startswith(prefix)])
-
     def keys(self, schema: pa.Schema, side: str) -> list[str]:
         """The keys of one input."""
         prefix = side_column(side, "")
@@ -43,7 +38,7 @@ class WindowJoin(Part):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the joined rows. Raises Faults."""
-        left, right = (self.side_schema(schema, side) for side in SIDES)
+        left, right = (schema_of_side(schema, side) for side in SIDES)
         collector = Collector()
         for side, one in zip(SIDES, (left, right), strict=True):
             with collector:
