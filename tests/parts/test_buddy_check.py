@@ -72,6 +72,19 @@ def checked(rows: list[Window], seed: int) -> dict[tuple[str, int, str], tuple[i
     return found
 
 
+def test_the_order_of_arrival_changes_no_digit() -> None:
+    random = np.random.default_rng(5)
+    rows: list[Window] = [(f"s-{at}", 0, "pm25", 48.0 + at * 0.0007, float(random.normal())) for at in range(20)]
+    step = Sequencer(BuddyCheck.model_validate(STEP), SCHEMA)
+    found = set()
+    for _ in range(20):
+        shards = Shards(step, random)
+        shards.take(step.route(batch_of([rows[at] for at in random.permutation(len(rows))])))
+        given = [row for shard in range(2) for _, batch in shards.advance(shard, FOREVER) for row in batch.to_pylist()]
+        found.add(tuple(sorted((row["sensor"], row["neighbour_mean"]) for row in given)))
+    assert len(found) == 1
+
+
 def test_who_is_far_from_its_neighbours_is_suspect_and_who_has_none_is_not_judged() -> None:
     rows: list[Window] = []
     for minute in range(3):

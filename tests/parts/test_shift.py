@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -83,11 +84,14 @@ def expected(stream: list[list[Row]]) -> tuple[list[tuple[Any, ...]], int]:
     return sorted(found, key=str), len(every) - len(known)
 
 
+@pytest.mark.parametrize("spent", [0, 4_000])
 @settings(max_examples=80)
-@given(partitions, st.integers(0, 99))
-def test_it_is_what_a_loop_finds(drawn: list[list[tuple[str, int, float | None]]], seed: int) -> None:
+@given(drawn=partitions, seed=st.integers(0, 99))
+def test_it_is_what_a_loop_finds(spent: int, drawn: Any, seed: int) -> None:
     stream = rows_of(drawn)
-    assert shifted(stream, seed) == expected(stream)
+    # However soon what is no longer needed is left out.
+    with mock.patch("tocsin.parts.keyed._SPENT", spent):
+        assert shifted(stream, seed) == expected(stream)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ class Sequencer:
         self.outputs = {"output": self.schema, **({} if step.passes_late else {"late": schema})}
         self.lookahead = step.lookahead()
         self.is_aggregated = traits(schema).aggregated
+        keys = [key for key in traits(schema).keys if key in schema.names and key not in step.by]
+        self.others = keys if self.is_aggregated else []
 
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard."""
@@ -102,7 +104,9 @@ class Sequencer:
         rows = rows.take(pa.array(which))
         ids, _ = group_ids([rows.column(name) for name in self.step.by])
         times = micros(rows.column(EVENT_TIME))
-        run = segments(ids, times, *arrival(rows))
+        # Aggregates have no offsets: what else they are keyed by tells those of one key and window apart.
+        others = [pc.rank(rows.column(name), tiebreaker="dense").to_numpy() for name in self.others]
+        run = segments(ids, times, *arrival(rows), *others)
         return which[run.order], Ordered(rows.take(pa.array(run.order)), run.starts, times[run.order], known)
 
     def _with(self, rows: pa.RecordBatch, added: list[pa.Array]) -> pa.RecordBatch:
