@@ -84,10 +84,11 @@ def test_a_thread_that_has_ended_is_counted() -> None:
     assert os.getpid() in threads_of(os.getpid())
     times = ThreadTimes(os.getpid(), pause=0.02)
     times.start()
-    thread = threading.Thread(target=spin, args=(0.3,))
+    thread = threading.Thread(target=spin, args=(0.8,))
     thread.start()
     thread.join()
-    assert sum(one.seconds for one in times.stop().values()) >= 0.2
+    # What it did after it was last looked at is not known; a machine that is busy looks late.
+    assert sum(one.seconds for one in times.stop().values()) >= 0.3
 
 
 def test_a_process_profiles_itself() -> None:
