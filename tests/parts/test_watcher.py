@@ -227,6 +227,27 @@ def test_silence_of_the_whole_feed_is_one_alarm_and_none_of_its_sensors(tmp_path
         assert _told(_silence_of(tmp_path, feed_after="5 s"), rows, seed, START + 89 * SECOND) == expected
 
 
+def test_a_sensor_that_was_silent_before_the_whole_feed_was_is_told_of_however_late_it_is_looked_at(tmp_path: Path) -> None:
+    spoken = [(sensor, at, 1.0) for at in (*range(0, 40, 2), *range(80, 90, 2)) for sensor in ("a", "b", "ghost")]
+    rows = rows_of([[row for row in spoken if row[0] != "b" or row[1] < 3 or row[1] >= 80]])
+    expected = [
+        ("clear", "feed", "feed_silence", 80),
+        ("clear", "sensor=b", "missing_data", 80),
+        ("raise", "feed", "feed_silence", 43),
+        ("raise", "sensor=b", "missing_data", 14),
+    ]
+    step = _silence_of(tmp_path, feed_after="5 s")
+    for seed in range(10):
+        assert _told(step, rows, seed, START + 89 * SECOND) == expected
+    watcher = Watcher(step, SCHEMA, "rule")
+    shards = Shards(watcher, np.random.default_rng(0))
+    shards.take(watcher.route(batch_of(rows[0])))
+    at_once = [
+        row for tag, batch in shards.advance(0, FOREVER, START + 89 * SECOND) if tag == "alarms" for row in batch.to_pylist()
+    ]
+    assert sorted((row["event"], row["key"]) for row in at_once) == [(event, key) for event, key, _, _ in expected]
+
+
 @given(partitions, st.integers(0, 100), st.integers(0, 100), st.booleans())
 def test_the_three_silences_do_not_depend_on_the_runner(
     tmp_path_factory: pytest.TempPathFactory, streams: Any, one: int, other: int, has_feed: bool

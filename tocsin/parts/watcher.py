@@ -168,9 +168,11 @@ class Watcher:
                 outputs.append(("output", self.scored(run)))
             if self.silence is not None:
                 told, speaks = feed.raised, ~np.isnan(run.x)
+                if base <= BEGINNING and speaks.any():
+                    # The feed's own may be that after an outage of which this tells.
+                    base = int(run.times[speaks].min())
                 changed.append(self._enrol(block, feed, bool(speaks.any())))
                 outages = self.silence.outages(feed, run.times[speaks])
-                base = base if base > BEGINNING else feed.base
                 found += self._feed_events(outages, told)
             found.append(self.follow(block, run, base, outages))
         if self.silence is not None and horizon is not None:
