@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pyarrow import csv, parquet
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.conftest import Run, as_json, messages, wait_for
-from tocsin.city.simulator import City, readings
+from tocsin.city.simulator import City
+from tocsin.city.systems import SYSTEMS, system_of
 from tocsin.cli.sending import Sending
 from tocsin.parts.connection import Kafka
 
@@ -22,22 +24,25 @@ HOUR = 3_600_000_000
 CITIES = {
     "air_quality": City(system="air", sensors=12, duration=HOUR // 2, anomalies=4),
     "climate": City(system="climate", sensors=12, duration=2 * HOUR, cadence=60_000_000, anomalies=4),
+    "connected_locks": City(system="locks", sensors=40, duration=2 * HOUR, anomalies=8, late=0.005),
 }
-SCHEMAS = {"air_quality": "air_reading", "climate": "climate_reading"}
 # What comes long after lets a job that reads on finish all the windows before.
 AFTER = 6 * HOUR
 
 
 def closing(city: City) -> City:
-    return City(system=city.system, sensors=city.sensors, start=city.start + AFTER, duration=city.cadence, anomalies=0)
+    return replace(city, start=city.start + AFTER, duration=max(city.cadence, 60_000_000), anomalies=0)
 
 
 def fill(brokers: str, topic: str, job: str, *cities: City) -> None:
-    sending = Sending(Kafka(brokers=brokers), topic, (ROOT / f"schemas/{SCHEMAS[job]}.avsc").read_text(), 0)
+    known = SYSTEMS[CITIES[job].system]
+    schema = (ROOT / "schemas" / known.schema).read_text()
     for city in cities:
-        for batch in readings(city):
+        simulated = system_of(city)
+        sending = Sending(Kafka(brokers=brokers), topic, schema, 0, key=simulated.key)
+        for batch in simulated.readings():
             sending.send(batch)
-    sending.flush()
+        sending.flush()
 
 
 def files(lake: Path, before: int) -> dict[str, str]:
@@ -81,13 +86,15 @@ def test_the_same_lake_on_flink(job: str, cluster: Cluster, tocsin: Run, topics:
     city = CITIES[job]
     brokers, topic = cluster.at("kafka"), f"same.{job}"
     topics(topic)
-    csv.write_csv(city.places().registry(), tmp_path / "registry.csv")
+    registry = str(tmp_path / "registry.csv")
+    csv.write_csv(system_of(city).registry(), registry)
     until = city.start + AFTER - HOUR
 
     def variables(run: str) -> dict[str, str]:
         topics(f"same.{job}.{run}.alarms", f"same.{job}.{run}.rejects")
         return {
-            "LAKE": str(tmp_path / run), "AIR_TOPIC": topic, "CLIMATE_TOPIC": topic, "AIR_REGISTRY": str(tmp_path / "registry.csv"),
+            "LAKE": str(tmp_path / run), "AIR_TOPIC": topic, "CLIMATE_TOPIC": topic, "LOCK_TOPIC": topic, "CAMERA_TOPIC": topic,
+            "AIR_REGISTRY": registry, "LOCK_REGISTRY": registry, "CAMERA_REGISTRY": registry,
             "ALARM_TOPIC": f"same.{job}.{run}.alarms", "REJECT_TOPIC": f"same.{job}.{run}.rejects",
         }  # fmt: skip
 
