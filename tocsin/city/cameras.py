@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tocsin.city.delivery import delivered, in_order_of_arrival
+from tocsin.city.delivery import by_blocks
 from tocsin.city.faults import label_rows
 from tocsin.city.simulator import City
 from tocsin.columns.contract import TIMESTAMP, Int64s, timestamps
@@ -86,19 +86,10 @@ class Cameras:
 
     def readings(self) -> Iterator[pa.RecordBatch]:
         """Status in the order in which it arrives, an hour of event time in a batch."""
-        return in_order_of_arrival(self._blocks())
+        return by_blocks(self.city, _HOUR, self._block)
 
-    def _blocks(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        city = self.city
-        end = city.start + city.duration
-        for block, first in enumerate(range(city.start, end, _HOUR)):
-            random = city.random(4, block)
-            until = min(first + _HOUR, end)
-            rows = pa.concat_batches([self._beats(first, until, random), self._events(first, until, random)])
-            yield (
-                first + _HOUR,
-                delivered(rows, random, city),
-            )
+    def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
+        return pa.concat_batches([self._beats(first, last, random), self._events(first, last, random)])
 
     def _beats(self, first: int, until: int, random: np.random.Generator) -> pa.RecordBatch:
         ticks = np.arange(first, until, _BEAT, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,20 @@ def delivered(rows: pa.RecordBatch, random: np.random.Generator, city: City) -> 
     order = np.argsort(when, kind="stable")
     found = rows.take(pa.array(which[order]))
     return found.append_column(RECEIVED, timestamps(when[order]))
+
+
+def by_blocks(
+    city: City, length: int, make: Callable[[int, int, np.random.Generator], pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """A city's rows in the order in which they arrive, made block by block: `make` gets a block's bounds (microseconds)."""
+    end = city.start + city.duration
+
+    def blocks() -> Iterator[tuple[int, pa.RecordBatch]]:
+        for block, first in enumerate(range(city.start, end, length)):
+            random = city.random(4, block)
+            yield first + length, delivered(make(first, min(first + length, end), random), random, city)
+
+    return in_order_of_arrival(blocks())
 
 
 def in_order_of_arrival(blocks: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:

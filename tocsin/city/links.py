@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from tocsin.city.delivery import delivered, in_order_of_arrival
+from tocsin.city.delivery import by_blocks
 from tocsin.city.faults import label_rows
 from tocsin.city.signals import traffic_rhythm
 from tocsin.city.simulator import City
@@ -88,21 +88,12 @@ class _Network:
 
     def readings(self) -> Iterator[pa.RecordBatch]:
         """Rows in the order in which they arrive, an hour of event time in a batch."""
-        return in_order_of_arrival(self._blocks())
+        return by_blocks(self.city, _BLOCK, self._block)
 
-    def _blocks(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        city = self.city
-        end = city.start + city.duration
-        for block, first in enumerate(range(city.start, end, _BLOCK)):
-            random = city.random(4, block)
-            ticks = np.arange(first, min(first + _BLOCK, end), self.every, dtype=np.int64)
-            made = self._block(ticks, random)
-            yield (
-                first + _BLOCK,
-                delivered(made, random, city),
-            )
+    def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
+        return self._rows(np.arange(first, last, self.every, dtype=np.int64), random)
 
-    def _block(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
+    def _rows(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
         raise NotImplementedError
 
 
@@ -124,7 +115,7 @@ class Counters(_Network):
         self.restarts = city.start + (city.duration * random.uniform(0.1, 0.9, city.sensors)).astype(np.int64)
         self.restarts[random.random(city.sensors) > 0.05] = 2**61
 
-    def _block(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
+    def _rows(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
         count = self.city.sensors
         shape = (len(ticks), count)
         demand = np.clip(0.3 + 0.4 * traffic_rhythm(ticks / 1e6), 0.05, 1)[:, None] * self.load
@@ -168,7 +159,7 @@ class Probes(_Network):
     kinds = ("lossy", "slow", "jittery", "outage")
     every = 10 * _SECOND
 
-    def _block(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
+    def _rows(self, ticks: np.ndarray, random: np.random.Generator) -> pa.RecordBatch:
         count = self.city.sensors
         shape = (len(ticks), count)
         base = np.where(self.is_fibre, 2.0, 12.0)

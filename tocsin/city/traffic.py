@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tocsin.city.delivery import delivered, in_order_of_arrival
+from tocsin.city.delivery import by_blocks
 from tocsin.city.faults import label_rows
 from tocsin.city.places import DISTRICTS, STREETS
 from tocsin.city.signals import traffic_rhythm
@@ -108,18 +108,7 @@ class Traffic:
 
     def readings(self) -> Iterator[pa.RecordBatch]:
         """Readings in the order in which they arrive, ten minutes of event time in a batch."""
-        return in_order_of_arrival(self._blocks())
-
-    def _blocks(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        city = self.city
-        end = city.start + city.duration
-        for block, first in enumerate(range(city.start, end, _BLOCK)):
-            random = city.random(4, block)
-            made = self._block(first, min(first + _BLOCK, end), random)
-            yield (
-                first + _BLOCK,
-                delivered(made, random, city),
-            )
+        return by_blocks(self.city, _BLOCK, self._block)
 
     def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
         ticks = np.arange(first, last, self.city.cadence, dtype=np.int64)

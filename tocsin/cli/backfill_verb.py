@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from tocsin.cli.console import DONE, FAILED, complain, note, say, show_json
-from tocsin.cli.run_verb import ledger_table
+from tocsin.cli.console import complain, note
+from tocsin.cli.run_verb import report
 from tocsin.parts.fence import BROKERS_VARIABLE
 from tocsin.spec.backfill import from_archive, without_messages
 from tocsin.spec.check import check_file
@@ -58,11 +58,4 @@ def backfill(
     note(f"{checked.name}: reading {archive or 'its topics'} again")
     ledger = run_bounded(checked)
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
-    if json:
-        show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
-    else:
-        say(ledger_table(ledger))
-    if not ledger.balances:
-        complain("the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin")
-        return FAILED
-    return DONE
+    return report(checked.name, ledger, json=json)

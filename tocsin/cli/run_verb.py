@@ -70,11 +70,16 @@ def run(
     with _profiled(profile, checked.name):
         ledger = run_live(checked, prism) if prism is not None else run_bounded(checked)
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
+    return report(checked.name, ledger, json=json, must_balance=not live)
+
+
+def report(job: str, ledger: Ledger, *, json: bool, must_balance: bool = True) -> int:
+    """Show a ledger; gives the exit code."""
     if json:
-        show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
+        show_json({"job": job, "balances": ledger.balances, "steps": ledger.as_dict()})
     else:
         say(ledger_table(ledger))
-    if not live and not ledger.balances:
+    if must_balance and not ledger.balances:
         complain("the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin")
         return FAILED
     return DONE

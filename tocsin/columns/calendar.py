@@ -12,7 +12,6 @@ import numpy as np
 
 from tocsin.columns.contract import Int64s
 
-UNITS = ("day", "week", "month")
 _FIRST, _LAST = 1970, 2100
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from tocsin.columns.contract import SYSTEM_COLUMNS, SYSTEM_FIELDS, traits, user_columns, with_traits
+from tocsin.columns.contract import SYSTEM_FIELDS, traits, with_traits
 from tocsin.parts.part import Collector, Fault, Param, Part, need_columns
 from tocsin.parts.union import schema_of_side
 
@@ -31,7 +31,7 @@ class Lookup(Part):
 
     def late_schema(self, schema: pa.Schema) -> pa.Schema:
         """The readings' columns."""
-        own = [field for field in schema_of_side(schema, READINGS) if field.name not in SYSTEM_COLUMNS]
+        own = schema_of_side(schema, READINGS)
         return with_traits(pa.schema([*own, *SYSTEM_FIELDS], metadata=schema.metadata), keys=(), topic="")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -54,9 +54,7 @@ class Lookup(Part):
                 if name in readings.names:
                     raise Fault(f"the readings already have a column '{name}'", "add", at)
         collector.done()
-        own = [field for field in readings if field.name not in SYSTEM_COLUMNS]
         added = [registry.field(name).with_nullable(True) for name in self.add]
         keys = tuple(key.removeprefix(f"{READINGS}.") for key in traits(schema).keys if key.startswith(f"{READINGS}."))
-        fields = with_traits(pa.schema([*own, *added, *SYSTEM_FIELDS], metadata=schema.metadata), keys=keys, topic="")
-        assert set(user_columns(fields)) == {field.name for field in [*own, *added]}
+        fields = with_traits(pa.schema([*readings, *added, *SYSTEM_FIELDS], metadata=schema.metadata), keys=keys, topic="")
         return with_traits(fields, stage=traits(schema).stage + 1, inputs=1)

@@ -15,7 +15,7 @@ from tocsin.columns.groups import group_ids, shards
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, is_spent, rows_of
 from tocsin.parts.late import re_timed
 from tocsin.parts.lookup import READINGS, REGISTRY, Lookup
-from tocsin.parts.release import release_after
+from tocsin.parts.release import here_at, release_after
 from tocsin.parts.union import SIDE, rows_of_side, side_column
 
 
@@ -53,14 +53,9 @@ class Registrar:
         columns = [[batch.column(side_column(side, name)) for side in (READINGS, REGISTRY)] for name in self.step.by]
         return [pc.if_else(is_reading, *pair) for pair in columns]
 
-    @staticmethod
-    def _moments(rows: pa.RecordBatch) -> Int64s:
-        """When each row is there: at its event time, or when it came, if it came too late."""
-        return np.maximum(micros(rows.column(EVENT_TIME)), micros(rows.column(WATERMARK)))
-
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be given out."""
-        return release_after(int(self._moments(batch).min())) if batch.num_rows else None
+        return release_after(int(here_at(batch).min())) if batch.num_rows else None
 
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
@@ -68,7 +63,7 @@ class Registrar:
         """Give out the readings before `time`, with what held at theirs."""
         released = int(state[0]) if state else -FOREVER
         rows = rows_of(log, self.shard_schema)
-        moments = self._moments(rows)
+        moments = here_at(rows)
         is_reading = pc.equal(rows.column(SIDE), READINGS).to_numpy(zero_copy_only=False)
         new = is_reading & (moments >= released) & (moments < time)
         outputs: list[tuple[str, pa.RecordBatch]] = []
@@ -109,8 +104,7 @@ class Registrar:
         texts = [part.column(side_column(REGISTRY, name)) for name in self.step.add]
         ranks = [pc.rank(text, null_placement="at_start", tiebreaker="dense").to_numpy() for text in texts] if len(which) else []
         order = np.lexsort((*reversed(ranks), moments[which]))[::-1]
-        ids, first = group_ids([*(key.take(pa.array(order)) for key in self._keys(part)), moments[which][order]])
-        del ids
+        _, first = group_ids([*(key.take(pa.array(order)) for key in self._keys(part)), moments[which][order]])
         return np.sort(which[order[first]])
 
     def _needed(self, rows: pa.RecordBatch, which: Int64s, moments: Int64s, time: int) -> np.ndarray:

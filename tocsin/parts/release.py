@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from tocsin.columns.contract import Int64s
+from tocsin.columns.contract import EVENT_TIME, WATERMARK, Int64s, micros
 
 RELEASE = 1_000_000
 """Microseconds."""
@@ -15,6 +16,11 @@ RELEASE = 1_000_000
 def release_after(time: int) -> int:
     """The end of the step in which a time is."""
     return (time // RELEASE + 1) * RELEASE
+
+
+def here_at(rows: pa.RecordBatch) -> Int64s:
+    """When each row is there: at its event time, or when it came, if it came behind its partition's watermark."""
+    return np.maximum(micros(rows.column(EVENT_TIME)), micros(rows.column(WATERMARK)))
 
 
 def come_at(times: Int64s, revisions: Any, lateness: int) -> Int64s:

@@ -13,7 +13,7 @@ from tocsin.columns.groups import group_ids
 from tocsin.columns.segments import arrival, segments
 from tocsin.parts.keyed import FOREVER, Advanced, Memory, Routed, is_spent, rows_of, split_by_key
 from tocsin.parts.late import set_apart
-from tocsin.parts.release import release_after
+from tocsin.parts.release import here_at, release_after
 from tocsin.parts.sequence import Ordered, Sequence
 
 _VERSION = 1
@@ -55,7 +55,7 @@ class Sequencer:
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be given out."""
-        return release_after(int(_moments(batch).min())) + self.lookahead if batch.num_rows else None
+        return release_after(int(here_at(batch).min())) + self.lookahead if batch.num_rows else None
 
     def advance(
         self, state: list[bytes], log: list[pa.RecordBatch], time: int, end: int | None, memory: Memory | None = None
@@ -64,7 +64,7 @@ class Sequencer:
         released = _released(state)
         until = FOREVER if time >= FOREVER else time - self.lookahead
         rows = rows_of([batch for batch in log if batch.num_rows], self.shard_schema)
-        moments, late = _moments(rows), _is_late(rows)
+        moments, late = here_at(rows), _is_late(rows)
         new = (moments >= released) & (moments < until)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         known = time if time < FOREVER else end if end is not None else -FOREVER
@@ -74,8 +74,11 @@ class Sequencer:
             return Advanced(outputs, [], None)
         waiting = moments >= until
         due = release_after(int(moments[waiting].min())) + self.lookahead if waiting.any() else None
-        kept = waiting | self._needed(rows, ~waiting & ~late, known)
         note = [json.dumps({"version": _VERSION, "released": until}).encode()]
+        if not is_spent(rows.num_rows, int(waiting.sum())):
+            # Too little is spent, whatever of the rest is needed.
+            return Advanced(outputs, note, due, log=None)
+        kept = waiting | self._needed(rows, ~waiting & ~late, known)
         if not is_spent(rows.num_rows, int(kept.sum())):
             return Advanced(outputs, note, due, log=None)
         return Advanced(outputs, note, due, log=[rows.filter(pa.array(kept))] if kept.any() else [])
@@ -112,11 +115,6 @@ class Sequencer:
     def _with(self, rows: pa.RecordBatch, added: list[pa.Array]) -> pa.RecordBatch:
         own = [column for name, column in zip(rows.schema.names, rows.columns, strict=True) if not name.startswith("_")]
         return pa.RecordBatch.from_arrays([*own, *added, *rows.columns[len(own) :]], schema=self.schema)
-
-
-def _moments(rows: pa.RecordBatch) -> Int64s:
-    """When each row can be given out at the earliest: at its event time, or when it came, if it came too late."""
-    return np.maximum(micros(rows.column(EVENT_TIME)), micros(rows.column(WATERMARK)))
 
 
 def _is_late(rows: pa.RecordBatch) -> np.ndarray:
