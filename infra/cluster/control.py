@@ -27,9 +27,10 @@ def up(cluster: Cluster) -> float:
     fetch(cluster)
     began = time.monotonic()
     if supervisor(cluster) is None:
-        taken = [process for process in processes(cluster) if listens("127.0.0.1", cluster.port(process.ready))]
+        wanted = {cluster.port(process.ready): process.name for process in processes(cluster) if process.ready is not None}
+        taken = {port: name for port, name in wanted.items() if listens("127.0.0.1", port)}
         if taken:
-            ports = ", ".join(f"{cluster.port(process.ready)} ({process.name})" for process in taken)
+            ports = ", ".join(f"{port} ({name})" for port, name in taken.items())
             raise Missing(f"something else listens on port {ports}; stop it, or add --offset 1000 to use other ports")
         cluster.folder.mkdir(parents=True, exist_ok=True)
         with (cluster.folder / "supervisor.log").open("ab") as log:
@@ -89,12 +90,11 @@ def health(cluster: Cluster) -> list[str]:
     known, problems = state(cluster)["processes"], []
     for process in processes(cluster):
         name, log = process.name, cluster.logs / f"{process.name}.log"
-        host = cluster.host if process.ready in ("kafka", "flink_rest", "taskmanager_rpc") else "127.0.0.1"
         if name not in known:
             problems.append(f"{name} was not started yet")
         elif not alive(known[name]["pid"]):
             problems.append(f"{name} ended ({known[name]['starts']} starts): {last_line(cluster, name)} ({log})")
-        elif not listens(host, cluster.port(process.ready)):
+        elif process.ready is not None and not listens(cluster.host_of(process.ready), cluster.port(process.ready)):
             problems.append(f"{name} does not answer at port {cluster.port(process.ready)} ({log})")
     if not problems and "taskmanager" in known:
         try:

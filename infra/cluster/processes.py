@@ -40,11 +40,11 @@ STORE_PASSWORD = "tocsin-local"
 
 @dataclass(frozen=True)
 class Process:
-    """One process. ready: the port that it opens when it is up."""
+    """One process. ready: the port that it opens when it is up; none for the TaskManager, which the JobManager knows of."""
 
     name: str
     command: list[str]
-    ready: str
+    ready: str | None
 
 
 def processes(cluster: Cluster) -> list[Process]:
@@ -99,7 +99,7 @@ def processes(cluster: Cluster) -> list[Process]:
         Process("kafka", kafka_command, "kafka"),
         Process("zookeeper", [*zookeeper, "--zkConfigFile", f"{conf}/zoo.cfg", "--peerId", "1"], "zookeeper"),
         Process("jobmanager", [*jobmanager, "--configDir", conf, "--executionMode", "cluster"], "flink_rest"),
-        Process("taskmanager", [*taskmanager, "--configDir", conf], "taskmanager_rpc"),
+        Process("taskmanager", [*taskmanager, "--configDir", conf], None),
         Process("jobserver", jobserver, "job_server"),
         Process("workers", workers, "worker_pool"),
     ]
@@ -236,8 +236,10 @@ def _flink(cluster: Cluster) -> str:
         "rest.port": cluster.port("flink_rest"),
         "taskmanager.host": cluster.host,
         "taskmanager.bind-host": cluster.host,
-        # A range: a second TaskManager may stand in for one that hangs.
-        "taskmanager.rpc.port": f"{cluster.port('taskmanager_rpc')}-{cluster.port('taskmanager_rpc') + 8}",
+        # Any free port: each start has an address of its own, as a pod has, which nobody takes for that of the one that died.
+        "taskmanager.rpc.port": 0,
+        # One that the JobManager does not answer ends, and is started again.
+        "taskmanager.registration.timeout": "25 s",
         "taskmanager.numberOfTaskSlots": cluster.slots,
         "taskmanager.cpu.cores": os.cpu_count(),
         "taskmanager.memory.task.heap.size": "768m",

@@ -23,7 +23,6 @@ PORTS = {
     "flink_rest": 8081,
     "flink_rpc": 6123,
     "flink_blob": 6124,
-    "taskmanager_rpc": 6130,
     "jobmanager_metrics": 9249,
     "job_server": 8099,
     "artifacts": 8098,
@@ -88,6 +87,10 @@ class Cluster:
     def port(self, name: str) -> int:
         """A port by name."""
         return PORTS[name] + self.offset
+
+    def host_of(self, name: str) -> str:
+        """The address at which a port is open."""
+        return self.host if name in ("kafka", "flink_rest") else "127.0.0.1"
 
     def at(self, name: str) -> str:
         """host:port."""

@@ -47,8 +47,7 @@ class Supervisor:
             self._stop(name)
 
     def _answers(self, process: Process) -> bool:
-        host = self.cluster.host if process.ready in ("kafka", "flink_rest", "taskmanager_rpc") else "127.0.0.1"
-        return listens(host, self.cluster.port(process.ready))
+        return process.ready is None or listens(self.cluster.host_of(process.ready), self.cluster.port(process.ready))
 
     def _start(self, process: Process) -> None:
         log = self.cluster.logs / f"{process.name}.log"

@@ -65,6 +65,7 @@ def play(stage: Stage, name: str) -> Round:
     except Exception as error:
         found.problems.append(f"{type(error).__name__}: {error}")
         traceback.print_exc()
+        print(stage.last_words(), flush=True)
     return found
 
 

@@ -165,7 +165,9 @@ def zombie_jobmanager(stage: Stage) -> None:
 
 def network_cut(stage: Stage) -> None:
     """No packet passes between TaskManager and JobManager for 20 s (a packet filter drops them); both live on."""
-    ports = ", ".join(str(stage.cluster.port(name)) for name in ("flink_rpc", "flink_blob", "taskmanager_rpc"))
+    taskmanagers = [found["path"].partition("@")[2].partition("/")[0] for found in stage.rest("/taskmanagers")["taskmanagers"]]
+    known = [str(stage.cluster.port(name)) for name in ("flink_rpc", "flink_blob")]
+    ports = ", ".join([*known, *(address.rpartition(":")[2] for address in taskmanagers)])
     before = stage.restarted()
     rules = "".join(f"add rule inet {FILTER} out tcp {side} {{ {ports} }} counter drop\n" for side in ("dport", "sport"))
     table = f"add table inet {FILTER}\nadd chain inet {FILTER} out {{ type filter hook output priority 0; }}\n"

@@ -176,6 +176,15 @@ class Stage:
         self.admin.create_partitions([NewPartitions(self.topic, number)])[self.topic].result(30)
         return number
 
+    def last_words(self, lines: int = 25) -> str:
+        """The end of each process's logs and how often it was started, for a round that failed where nobody can look."""
+        starts = {name: known["starts"] for name, known in state(self.cluster)["processes"].items()}
+        found = [f"starts: {starts}"]
+        for log in sorted(self.cluster.logs.glob("*.log")):
+            written = log.read_text("utf-8", errors="replace").splitlines()[-lines:]
+            found += [f"--- {log.name}", *(line[:250] for line in written)]
+        return "\n".join(found)
+
     # Output.
 
     def newest_output(self) -> int:
