@@ -7,7 +7,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster faults faults-short soak
+.PHONY: help setup demo day test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems faults faults-short soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,7 +34,10 @@ cluster-down: $(READY) ## stop them; what they keep stays in .cluster
 	$(BIN)/python -m infra.cluster down --offset $(OFFSET)
 
 test-cluster: $(READY) ## the tests that need a real Kafka and a real Flink (starts its own)
-	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m pytest tests/cluster -m "not slow"
+
+test-systems: $(READY) ## the same lake on Flink for the jobs that test-cluster leaves out (10 minutes)
+	$(BIN)/python -m pytest tests/cluster/test_same_lake.py -m slow
 
 faults: $(READY) ## at least 50 rounds of random faults on a real cluster, each judged (SEED repeats a run)
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --page docs/reports/faults.md

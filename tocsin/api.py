@@ -42,6 +42,7 @@ from tocsin.columns.quantities import format_duration
 from tocsin.columns.recurrence import Recurrence
 from tocsin.columns.segments import Segments, segments
 from tocsin.columns.sketches import estimate_distinct, quantile
+from tocsin.columns.stamps import stamp_of
 from tocsin.columns.sums import variance
 from tocsin.parts.aggregation import Aggregation, Column, expected_readings, tally
 from tocsin.parts.alarm import ACTIVE, ALARM_FIELDS, alarm_columns, alarm_id, key_text
@@ -161,6 +162,7 @@ __all__ = [
     "rows_where",
     "segments",
     "slope",
+    "stamp_of",
     "standing_out",
     "suggestion",
     "tail_surprise",

@@ -34,7 +34,7 @@ class Settings:
     """parallelism: subtasks of each step. workers: Python processes of a TaskManager; one a subtask where not given.
     live: read on; else to the end of what is there now. checkpoint_interval, checkpoint_timeout: milliseconds. bundle_time:
     milliseconds after which a bundle ends.
-    savepoint: what to start from."""
+    savepoint: what to start from. name: on the cluster, where it is not the job's."""
 
     parallelism: int = 1
     workers: int | None = None
@@ -43,6 +43,7 @@ class Settings:
     bundle_time: int = 100
     checkpoint_timeout: int = 60_000
     savepoint: str | None = None
+    name: str | None = None
 
 
 class FlinkPipelineRunner(PortableRunner):  # type: ignore[misc]
@@ -138,7 +139,7 @@ def _reason(error: grpc.RpcError) -> str:
 def switches(job: Job, address: Address, settings: Settings, code: Path, state: dict[str, Any]) -> list[str]:
     """Beam's pipeline options. None of them holds a secret: Flink shows them all."""
     given = [
-        f"--job_name={flink_name(job.name)}",
+        f"--job_name={flink_name(settings.name or job.name)}",
         "--streaming",
         f"--job_endpoint={address.job_server}",
         "--environment_type=EXTERNAL",

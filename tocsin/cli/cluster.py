@@ -13,7 +13,8 @@ from tocsin.cli.console import complain, note
 from tocsin.flink.address import Address
 from tocsin.flink.identity import flink_name
 from tocsin.flink.rest import FlinkJob, FlinkRest
-from tocsin.flink.starting import wait_until_well
+from tocsin.flink.starting import wait_until_finished, wait_until_well
+from tocsin.parts.failure import Failure
 from tocsin.parts.fence import BROKERS_VARIABLE
 from tocsin.spec.check import check_file
 from tocsin.spec.job import Job
@@ -87,10 +88,26 @@ class Deployment:
 
     def start(self, job: Job, *, live: bool = True, savepoint: str | None = None) -> FlinkJob:
         """Submit a job and wait until it is well. Raises Failure."""
+        return self._start(job, job.name, live=live, savepoint=savepoint)
+
+    def finish(self, job: Job, name: str) -> FlinkJob:
+        """Run a job under a name of its own to the end of what there is now. Cancelled by an interrupt. Raises Failure."""
+        rest, name = FlinkRest(self.address.flink), flink_name(name)
+        if rest.running(name) is not None:
+            raise Failure(f"'{name}' runs already; `tocsin stop {name} --discard` ends it")
+        try:
+            return wait_until_finished(rest, self._start(job, name, live=False, savepoint=None))
+        except KeyboardInterrupt:
+            running = rest.running(name)
+            if running is not None:
+                rest.cancel(running.id)
+            raise
+
+    def _start(self, job: Job, name: str, *, live: bool, savepoint: str | None) -> FlinkJob:
         from tocsin.beam.submitting import Settings, submit_job
 
         rest = FlinkRest(self.address.flink)
-        name = flink_name(job.name)
+        name = flink_name(name)
         # The cluster's clock, not this machine's: later than the newest job that is known now.
         since = max((known.started for known in rest.jobs()), default=-1) + 1
         settings = Settings(
@@ -101,6 +118,7 @@ class Deployment:
             bundle_time=self.bundle_time,
             checkpoint_timeout=self.checkpoint_timeout * 1000,
             savepoint=savepoint,
+            name=name,
         )
         submitted = submit_job(job, self.address, settings, state_of(job))
         note(f"{name}: submitted to {self.address.flink}")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json, table
-from tocsin.columns.quantities import parse_duration
+from tocsin.cli.given import given_duration
 from tocsin.parts.connection import Kafka
 
 
@@ -100,7 +100,7 @@ def _care(root: Path, word: str, dataset: str | None, older_than: str, where: st
         shown = [{**one, "columns": ", ".join(one["columns"]), "keys": ", ".join(one["keys"])} for one in found]
         names = ["dataset", "rows", "files", "bytes", "from", "to", "keys", "columns"]
     elif word == "compact":
-        found = shown = [asdict(one) for one in compact(root, parse_duration(older_than), dataset)]
+        found = shown = [asdict(one) for one in compact(root, given_duration("--older-than", older_than), dataset)]
         names = ["dataset", "before", "after", "rows"]
     else:
         gone = retain(root) if word == "retain" else erase(root, column, value, dataset)

@@ -47,6 +47,17 @@ def wait_until_well(
     raise Failure(f"no checkpoint within {patience:.0f} s ({tasks}); the job was cancelled; are there enough task slots?")
 
 
+def wait_until_finished(rest: FlinkRest, job: FlinkJob) -> FlinkJob:
+    """The job when it has come to its end. It may restart on the way. Raises Failure where it ends otherwise."""
+    while not job.has_ended:
+        time.sleep(LOOK)
+        job = rest.job(job.id)
+    if job.state != "FINISHED":
+        failures = rest.failures(job.id)
+        raise Failure(f"the job ended {job.state.lower()}" + (f": {brief(failures[0][1])}" if failures else ""))
+    return job
+
+
 def _tasks(rest: FlinkRest, job: FlinkJob) -> str:
     counts = rest.get(f"/jobs/{job.id}")["status-counts"]
     return ", ".join(f"{number} tasks {state.lower()}" for state, number in counts.items() if number) or "no tasks"

@@ -10,8 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from tocsin.columns.contract import merge_offsets
-from tocsin.lake.query import datasets_of, files_of, footer
+from tocsin.lake.query import datasets_of, files_of, footer, merged, offsets_in
 from tocsin.lake.rewriting import exchange, remove_folder
 
 LARGE = 128 * 1024 * 1024
@@ -87,12 +86,8 @@ def _units(head: dict[str, str]) -> list[str]:
 
 def _footer(heads: list[dict[str, str]], tables: list[pa.Table]) -> dict[str, str]:
     """What the files said of themselves, together."""
-    offsets: dict[str, list[dict[str, tuple[int, int]]]] = {}
-    for head in heads:
-        for topic, spans in json.loads(head["tocsin.offsets"]).items():
-            offsets.setdefault(topic, []).append({name: (span[0], span[1]) for name, span in spans.items()})
     said = {
-        "tocsin.offsets": json.dumps({topic: merge_offsets(spans) for topic, spans in offsets.items()}, sort_keys=True),
+        "tocsin.offsets": json.dumps(merged(offsets_in(head) for head in heads), sort_keys=True),
         "tocsin.units": json.dumps(sorted(unit for head in heads for unit in _units(head))),
         "tocsin.until": str(max(int(head["tocsin.until"]) for head in heads)),
         "tocsin.keys": heads[0]["tocsin.keys"],

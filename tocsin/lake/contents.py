@@ -9,6 +9,7 @@ from typing import Any
 
 from pyarrow import parquet
 
+from tocsin.columns.stamps import moment_of
 from tocsin.lake.query import datasets_of, files_of, footer
 
 
@@ -37,7 +38,7 @@ def contents(root: Path) -> list[dict[str, Any]]:
                 "rows": sum(parquet.read_metadata(file).num_rows for file in files),
                 "files": len(files),
                 "bytes": sum(file.stat().st_size for file in files),
-                "from": datetime.strptime(min(starts), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat(),
+                "from": datetime.fromtimestamp(moment_of(min(starts)) / 1e6, UTC).isoformat(),
                 "to": datetime.fromtimestamp(max(int(head.get("tocsin.until", 0)) for head in heads) / 1e6, UTC).isoformat(),
                 "keys": json.loads(heads[0].get("tocsin.keys", "[]")),
                 "topics": sorted({topic for head in heads for topic in json.loads(head.get("tocsin.offsets", "{}")) if topic}),

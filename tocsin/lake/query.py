@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from pyarrow import parquet
+
+from tocsin.columns.contract import merge_offsets
+
+LakeOffsets = dict[str, dict[str, tuple[int, int]]]
+"""First and last offset by topic and partition."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +75,18 @@ def footer(file: Path) -> dict[str, str]:
     """The file's own metadata."""
     metadata = parquet.read_metadata(file).metadata or {}
     return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"tocsin.")}
+
+
+def merged(spans: Iterable[LakeOffsets]) -> LakeOffsets:
+    """The smallest spans that cover all."""
+    by_topic: dict[str, list[dict[str, tuple[int, int]]]] = {}
+    for topics in spans:
+        for topic, partitions in topics.items():
+            by_topic.setdefault(topic, []).append(partitions)
+    return {topic: merge_offsets(partitions) for topic, partitions in by_topic.items()}
+
+
+def offsets_in(head: dict[str, str]) -> LakeOffsets:
+    """What a footer says that its file came from."""
+    said = json.loads(head.get("tocsin.offsets", "{}"))
+    return {topic: {name: (span[0], span[1]) for name, span in spans.items()} for topic, spans in said.items()}

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic import ValidationInfo, model_validator
 
-from tocsin.api import BEGINNING, Failure, Fault, Fetched, Param, Source, Split, check_lake
+from tocsin.api import BEGINNING, Failure, Fault, Fetched, Param, Source, Split, check_lake, stamp_of
 
 _PLACE = ["_partition", "_offset", "_index"]
 
@@ -26,6 +26,7 @@ class ReadArchive(Source):
     lake: str = Param(help="folder of the lake with the archive")
     dataset: str = Param(help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$")
     topic: str = Param("", help="the topic that it was; by default the name of the table")
+    since: int | None = Param(None, help="leave out what came before this moment (microseconds since 1970, of the watermark)")
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     @model_validator(mode="after")
@@ -48,7 +49,12 @@ class ReadArchive(Source):
         by_start: dict[str, list[Path]] = {}
         for path in files:
             by_start.setdefault(path.name.split("-")[0], []).append(path)
-        return [by_start[start] for start in sorted(by_start)]
+        starts = sorted(by_start)
+        if self.since is not None:
+            # A span ends where the next one begins, or later.
+            bound = stamp_of(self.since)
+            starts = [start for start, following in zip(starts, [*starts[1:], "9"], strict=True) if following > bound]
+        return [by_start[start] for start in starts]
 
     def fields(self) -> list[pa.Field]:
         spans = self._spans()

@@ -28,6 +28,7 @@ from tocsin.api import (
     need_columns,
     offsets_of,
     path_part,
+    stamp_of,
     suggestion,
     traits,
     user_columns,
@@ -133,7 +134,7 @@ class WriteToLake(Sink):
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
         start, _, rest = unit.partition(".")
-        name = f"{_stamp(int(start))}-{format_duration(self.span).replace(' ', '')}-{rest.replace('.', '-')}.parquet"
+        name = f"{stamp_of(int(start))}-{format_duration(self.span).replace(' ', '')}-{rest.replace('.', '-')}.parquet"
         offsets = offsets_of(batch)
         metadata = {
             "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),
@@ -206,11 +207,6 @@ class WriteToLake(Sink):
                 raise
         except OSError as error:
             raise self._unwritable(error) from None
-
-
-def _stamp(microseconds: int) -> str:
-    seconds = min(max(microseconds // 1_000_000, -62_135_596_800), 253_402_300_799)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _token() -> str:
