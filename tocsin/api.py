@@ -51,6 +51,7 @@ from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.connection import Kafka, resolve
 from tocsin.parts.consumer import PartitionConsumer, partition_consumer
 from tocsin.parts.detector import Detector, State
+from tocsin.parts.doubt import doubts, quality_of, reasons_of
 from tocsin.parts.failpoint import failpoint
 from tocsin.parts.failure import Failure
 from tocsin.parts.fence import check_file, check_lake
@@ -123,6 +124,7 @@ __all__ = [
     "consecutive_variation",
     "counter_rate",
     "dated",
+    "doubts",
     "estimate_distinct",
     "evaluate",
     "expected_readings",
@@ -154,10 +156,12 @@ __all__ = [
     "path_part",
     "predict",
     "profile_at",
+    "quality_of",
     "quantile",
     "quantity_of",
     "raw_avro_file",
     "read_table",
+    "reasons_of",
     "resolve",
     "rows_where",
     "segments",

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
 # System: its job, the variable of its registry, sensors, things that go wrong, and alarms that may belong to none of them.
 CASES: dict[str, tuple[str, str, int, int, int]] = {
-    "locks": ("connected_locks", "LOCK_REGISTRY", 150, 8, 2),
+    "locks": ("connected_locks", "LOCK_REGISTRY", 150, 9, 2),
     "traffic": ("traffic", "TRAFFIC_REGISTRY", 128, 7, 6),
     "cameras": ("surveillance", "CAMERA_REGISTRY", 80, 7, 2),
     "links": ("network_links", "LINK_REGISTRY", 30, 6, 0),

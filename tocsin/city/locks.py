@@ -13,7 +13,7 @@ from tocsin.city.faults import label_rows
 from tocsin.city.simulator import City
 from tocsin.columns.contract import TIMESTAMP, Int64s, micros, timestamps
 
-KINDS = ("brute_force", "spraying", "forced", "ajar", "tamper", "duress", "power_cut", "weak_battery")
+KINDS = ("brute_force", "spraying", "forced", "ajar", "tamper", "duress", "power_cut", "weak_battery", "position_jump")
 HEARTBEAT, OPERATION, ERROR, ALARM, DOOR = "heartbeat", "operation", "operation_error", "alarm", "door"
 LOCKED, UNLOCKED, OPEN, CLOSED = 1, 2, 0, 1
 SPRAYED = 8
@@ -32,10 +32,14 @@ EVENTS = pa.schema(
         pa.field("lock_state", pa.int32()),
         pa.field("door_state", pa.int32()),
         pa.field("battery", pa.float64()),
+        pa.field("fix_latitude", pa.float64()),
+        pa.field("fix_longitude", pa.float64()),
     ]
 )
 _SECOND, _MINUTE, _DAY = 1_000_000, 60_000_000, 86_400_000_000
 _NONE = -1
+MOVING = 10
+"""Of so many locks one is on something that moves: a shared bicycle, a container."""
 # A coming or going: seconds from its start, kind, code, state of the lock and of the door.
 _COMING = (
     (0, OPERATION, 1, UNLOCKED, CLOSED),
@@ -80,7 +84,8 @@ class Locks:
         found = []
         for kind, at, start in self._wrong():
             name = f"credential-{at:05d}" if kind == "spraying" else self.ids[int(self._chosen(at)[0])]
-            length = {"power_cut": 40 * _MINUTE, "weak_battery": self.city.duration}.get(kind, 5 * _MINUTE)
+            lengths = {"power_cut": 40 * _MINUTE, "position_jump": 12 * _MINUTE, "weak_battery": self.city.duration}
+            length = lengths.get(kind, 5 * _MINUTE)
             found.append((name, kind, start, start + length))
         return label_rows(found)
 
@@ -203,6 +208,7 @@ class Locks:
             pa.array(np.where(has, lock_state[last], LOCKED).astype(np.int32)),
             pa.array(np.where(has, door_state[last], CLOSED).astype(np.int32)),
             pa.array(battery, mask=kinds != HEARTBEAT),
+            *self._fixes(lock, at, kinds == HEARTBEAT),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=EVENTS)
 
@@ -216,6 +222,21 @@ class Locks:
                 level[self._chosen(number)] = 40.0
         charge = level[lock] - slope[lock] * (at - self.city.start) / _DAY + random.normal(0, 0.02, len(lock))
         return np.round(np.clip(charge, 0, 100), 2)
+
+    def _fixes(self, lock: Int64s, at: Int64s, beats: np.ndarray) -> list[pa.Array]:
+        """Latitude and longitude in the heartbeats of locks that move: a round of some hundred metres in an hour or two;
+        and for a while far away, where the position jumps."""
+        moves = np.arange(self.city.sensors) % MOVING == 0
+        jumps = [(int(self._chosen(number)[0]), start) for kind, number, start in self._wrong() if kind == "position_jump"]
+        moves[[one for one, _ in jumps]] = True
+        random, places = self.city.random(10), self.city.places().registry()
+        turn = random.uniform(1, 2, self.city.sensors)[lock] * (at - self.city.start) / (3_600 * _SECOND) * 2 * np.pi
+        home = [places.column(name).to_numpy()[lock] for name in ("latitude", "longitude")]
+        latitude, longitude = home[0] + 0.004 * np.sin(turn), home[1] + 0.006 * np.cos(turn)
+        for one, start in jumps:
+            latitude = np.where((lock == one) & (at >= start) & (at < start + 12 * _MINUTE), latitude + 0.3, latitude)
+        unknown = ~(beats & moves[lock])
+        return [pa.array(np.round(one, 5), mask=unknown) for one in (latitude, longitude)]
 
 
 def _same(lock: Int64s, at: Int64s, kind: str, code: int, source: str, credential: int) -> _Some:

@@ -73,13 +73,13 @@ class _Putting:
             (self.dataset / name).parent.mkdir(parents=True, exist_ok=True)
             ours[0].replace(self.dataset / name)
             self.found.new.append(str(name))
+        elif ours is not None and rows_digest([known[0]]) == rows_digest([ours[0]]):
+            self.found.same += 1
         elif not self._was_read(known[1], replaced=ours is not None):
             self.found.kept.append(str(name))
         elif ours is None:
             known[0].unlink()
             self.found.gone.append(str(name))
-        elif rows_digest([known[0]]) == rows_digest([ours[0]]):
-            self.found.same += 1
         else:
             ours[0].replace(known[0])
             self.found.changed.append(str(name))
@@ -90,10 +90,10 @@ class _Putting:
         if all(self._is_before(head) for _, head in theirs.values()):
             return
         is_cut = self.since is not None and any(moment_of(name.split("-")[0]) < self.since for name in theirs)
-        if is_cut or not all(self._was_read(head, replaced=bool(ours)) for _, head in theirs.values()):
-            self.found.kept += names
-        elif ours and rows_digest(files) == rows_digest([file for file, _ in ours.values()]):
+        if ours and rows_digest(files) == rows_digest([file for file, _ in ours.values()]):
             self.found.same += len(files)
+        elif is_cut or not all(self._was_read(head, replaced=bool(ours)) for _, head in theirs.values()):
+            self.found.kept += names
         else:
             # Not within the dataset, where readers would see it.
             beside = self.dataset.parent / f".putting-{secrets.token_hex(4)}"

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from tocsin.columns.contract import TIMESTAMP, Floats
+from tocsin.parts.doubt import QUALITY_FIELDS
 from tocsin.parts.part import Duration, Param, Part
 
 ALARM_FIELDS = (
@@ -38,6 +39,7 @@ ALARM_FIELDS = (
     pa.field("offset", pa.int64()),
     pa.field("latitude", pa.float64()),
     pa.field("longitude", pa.float64()),
+    *QUALITY_FIELDS,
     pa.field("lake_query", pa.string()),
     pa.field("message", pa.string()),
     pa.field("reason", pa.string()),
@@ -48,7 +50,8 @@ ALARM_FIELDS = (
 withdraw. `state`: of the alarm after the event, in the terms of ISA-18.2. `rule_version`: changes with the rule's configuration.
 `time`: event time of the reading that caused it; `started_at`: of the first reading of the alarm; `key`: the key columns as
 text; `score` 1 is the alarm line. `window_start` and `window_end`: of the window that was judged, null for single readings,
-which have `topic`, `partition` and `offset` instead. `latitude`, `longitude`: where the sensor was last. `lake_query`: the SQL
+which have `topic`, `partition` and `offset` instead. `flag`, `flag_reasons`, `coverage`, `valid`: the quality of what was judged
+(QUALITY_FIELDS), null where it has none. `latitude`, `longitude`: where the sensor was last. `lake_query`: the SQL
 that shows the rows in the lake. `reason`: why an event came that no reading caused.
 """
 

@@ -18,6 +18,7 @@ from tocsin.columns.quantities import format_duration
 from tocsin.parts.alarm import ACTIVE, NORMAL, alarm_columns, alarm_id, key_text
 from tocsin.parts.detect import Detect
 from tocsin.parts.detector import Detector
+from tocsin.parts.doubt import doubts, quality_of
 from tocsin.parts.release import moments
 
 FEED = "feed"
@@ -113,7 +114,11 @@ class Evidence:
             **self._where(judged, at, slots, places),
         }
         columns["lake_query"] = self._lake_queries([labels[one] for one in owner], columns["window_start"], columns["time"])
-        columns["message"] = self._sentences(columns, detectors, times, starts, expected)
+        told = self._sentences(columns, detectors, times, starts, expected)
+        doubtful = doubts(judged, pa.array(at, mask=at < 0))
+        columns["message"] = [
+            sentence + (doubt if event != "clear" else "") for sentence, doubt, event in zip(told, doubtful, events, strict=True)
+        ]
         shown = timestamps(moments(times - late))
         empty = [pa.nulls(len(what), field.type) for field in SYSTEM_FIELDS[1:]]
         made = pa.RecordBatch.from_arrays([*alarm_columns(columns, len(what)), shown, *empty], schema=self.schema)
@@ -132,7 +137,7 @@ class Evidence:
         return [[]] * int((whose < 0).sum()) + labelled
 
     def _where(self, judged: pa.RecordBatch, at: Int64s, slots: Int64s, places: Floats | None) -> dict[str, Any]:
-        """Window or offset, and position."""
+        """Window or offset, quality, and position."""
         rows = pa.array(at, mask=at < 0)
         found: dict[str, Any] = {"topic": [self.topic or None] * len(at)}
         if self.is_aggregated:
@@ -140,6 +145,7 @@ class Evidence:
         else:
             found |= {"window_start": None, "partition": judged.column(PARTITION).take(rows)}
             found["offset"] = judged.column(OFFSET).take(rows)
+        found |= quality_of(judged, rows)
         if places is not None and len(places):
             here = np.where(slots[:, None] < 0, np.nan, places[slots])
             found["latitude"], found["longitude"] = (pa.array(column, mask=np.isnan(column)) for column in here.T)

@@ -21,11 +21,13 @@ from tocsin.api import (
     alarm_columns,
     alarm_id,
     check_condition,
+    doubts,
     key_text,
     kind_of,
     like,
     micros,
     need_columns,
+    quality_of,
     rows_where,
     traits,
     unknown_column,
@@ -66,6 +68,7 @@ class Alert(Transform):
         found = rows_where(self.when, batch)
         schema = self.output_schema(batch.schema)
         count = found.num_rows
+        everyone = pa.array(range(count), pa.int64())
         labels = list(zip(*([(name, value) for value in found.column(name).to_pylist()] for name in self.by), strict=True))
         keys = [key_text(one) for one in labels]
         times = micros(found.column(EVENT_TIME)).tolist()
@@ -90,7 +93,11 @@ class Alert(Transform):
             "topic": [traits(batch.schema).topic or None] * count,
             "partition": found.column(PARTITION),
             "offset": found.column(OFFSET),
-            "message": [f"{self.of} of {key} was {value}: {self.when}" for key, value in zip(keys, seen, strict=True)],
+            "message": [
+                f"{self.of} of {key} was {value}: {self.when}{doubt}"
+                for key, value, doubt in zip(keys, seen, doubts(found, everyone), strict=True)
+            ],
+            **quality_of(found, everyone),
         }
         system = [found.column(field.name) for field in SYSTEM_FIELDS]
         return Outcome(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.api import Kafka, Param, Producer, Sink, Transactions
+from tocsin.api import Kafka, Param, Producer, Sink, Transactions, reasons_of
 
 _SECOND = 1_000_000
 _CLOSING = ("clear", "withdraw")
@@ -104,14 +104,19 @@ def body(row: dict[str, Any]) -> bytes:
 
 
 def _evidence(row: dict[str, Any]) -> dict[str, Any]:
-    """Where the rows behind the event are, as far as it is known."""
+    """Where the rows behind the event are and how good they are, as far as it is known."""
     window = None
     if row["window_start"] is not None:
         window = {"start": _text(row["window_start"]), "end": _text(row["window_end"])}
     source = None
     if row["offset"] is not None:
         source = {"topic": row["topic"], "partition": row["partition"], "offset": row["offset"]}
-    return {"window": window, "source": source, "lakeQuery": row["lake_query"], "reason": row["reason"]}
+    quality = None
+    if any(row[name] is not None for name in ("flag", "coverage", "valid")):
+        reasons = reasons_of(row["flag_reasons"])
+        known = {"flag": row["flag"], "reasons": reasons, "coverage": _finite(row["coverage"]), "valid": row["valid"]}
+        quality = {name: value for name, value in known.items() if value is not None}
+    return {"window": window, "source": source, "quality": quality, "lakeQuery": row["lake_query"], "reason": row["reason"]}
 
 
 def _finite(value: float | None) -> float | str | None:
