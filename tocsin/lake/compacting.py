@@ -33,7 +33,7 @@ def compact(root: Path, older_than: int, dataset: str | None = None) -> list[Com
 
     A folder is exchanged for another one at once: who lists it sees the old files or the new one, and files that are open stay
     readable. A query that listed the folder before and opens its files after finds them gone, and has to be asked again. A unit
-    that a job writes again afterwards (a backfill) stands there twice: `tocsin lake FOLDER check` tells.
+    that a job writes again afterwards stands there twice: `tocsin lake FOLDER check` tells.
     Raises Failure where the file system cannot exchange folders.
     """
     found = []
