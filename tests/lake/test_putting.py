@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from tests.lake.test_care import DAY, HOUR, START, batch_of, rows_of
+from tocsin.lake.check import check_lake
 from tocsin.lake.compacting import compact
 from tocsin.lake.putting import Put, put
 from tocsin.lake.query import files_of
@@ -145,6 +146,15 @@ def test_a_compacted_folder_of_which_a_part_was_read_again_stays(tmp_path: Path)
     assert names(found.changed) == ["02"]
     differ = np.array([mine != theirs for mine, theirs in zip(rows_of(lake, "locks"), before, strict=True)])
     assert differ.sum() > 0
+
+
+def test_what_a_backfill_that_was_killed_left_is_told(lakes: tuple[Path, Path]) -> None:
+    lake, _ = lakes
+    assert check_lake(lake).is_good
+    (lake / ".backfill-0123abcd").mkdir()
+    assert check_lake(lake).problems == [
+        ".backfill-0123abcd: of a backfill or compaction that was cut off, or runs (else safe to delete)"
+    ]
 
 
 def test_of_a_dataset_without_files_all_go(lakes: tuple[Path, Path]) -> None:

@@ -28,6 +28,7 @@ thread (11): MainThread;main (app.py:4);Records.decode (tocsin/columns/avro/reco
 thread (11): MainThread;main (app.py:9);Condition.wait (threading.py:320) 500
 thread (12): reader;Thread.run (threading.py:9);ColumnarConsumer.consume (tocsin/parts/consumer.py:120) 20
 no thread at all 7
+thread (11): job_0;
 """
 
 

@@ -11,6 +11,9 @@ from tocsin.lake.query import files_of, footer, open_lake
 from tocsin.parts.connection import Kafka
 from tocsin.parts.failure import Failure
 
+WORKSHOPS = (".backfill-", ".putting-", ".compacting-")
+"""How the folders begin in which files are made that take their places afterwards."""
+
 
 @dataclass
 class Report:
@@ -61,6 +64,11 @@ def check_lake(root: Path, kafka: Kafka | None = None) -> Report:
     if hidden:
         report.problems.append(
             f"{len(hidden)} unfinished files of a run that was cut off, such as {hidden[0].name} (safe to delete)"
+        )
+    left = [path.name for path in root.iterdir() if path.name.startswith(WORKSHOPS)]
+    if left:
+        report.problems.append(
+            f"{', '.join(sorted(left))}: of a backfill or compaction that was cut off, or runs (else safe to delete)"
         )
     if kafka is not None:
         _compare_with_topics(report, kafka)

@@ -54,13 +54,16 @@ class Spy:
 
 
 def folded(lines: Iterable[str]) -> list[Stack]:
-    """py-spy's lines: `thread (number): name;function (file:line);… count`."""
+    """py-spy's lines: `thread (number): name;function (file:line);… count`.
+
+    It looks without stopping the process: now and then a name is read while it changes, and its line is broken. Such are left out.
+    """
     found: dict[tuple[int, tuple[str, ...]], int] = {}
     for line in lines:
         text, _, count = line.rpartition(" ")
         head, *frames = text.split(";")
         match = _THREAD.match(head)
-        if match is None:
+        if match is None or not count.isdigit():
             continue
         plain = tuple(re.sub(r":\d+\)$", ")", frame) for frame in frames)
         key = int(match[1], 0), plain
