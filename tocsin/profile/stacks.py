@@ -56,7 +56,7 @@ class Spy:
 def folded(lines: Iterable[str]) -> list[Stack]:
     """py-spy's lines: `thread (number): name;function (file:line);… count`.
 
-    It looks without stopping the process: now and then a name is read while it changes, and its line is broken. Such are left out.
+    It looks without stopping the process: a name may be read while it changes, and its line is broken; such are left out.
     """
     found: dict[tuple[int, tuple[str, ...]], int] = {}
     for line in lines:
