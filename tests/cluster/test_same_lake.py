@@ -41,7 +41,7 @@ CITIES: dict[str, dict[str, City]] = {
     "city_overview": {"TRAFFIC_TOPIC": TRAFFIC, "CLIMATE_TOPIC": CLIMATE, "AIR_TOPIC": AIR},
 }
 # `make test-systems` runs these; `make test-cluster` the others.
-LONG = ("traffic", "surveillance", "network_links", "city_overview")
+LONG = ("connected_locks", "traffic", "surveillance", "network_links", "city_overview")
 REGISTRIES = {
     "air": "AIR_REGISTRY", "climate": "CLIMATE_REGISTRY", "locks": "LOCK_REGISTRY", "traffic": "TRAFFIC_REGISTRY", "cameras": "CAMERA_REGISTRY",
     "links": "LINK_REGISTRY", "probes": "LINK_REGISTRY",
