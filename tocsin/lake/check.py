@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tocsin.lake.query import files_of, footer, open_lake
+from tocsin.lake.query import files_of, footer, offsets_in, open_lake
 from tocsin.parts.connection import Kafka
 from tocsin.parts.failure import Failure
 
@@ -80,7 +80,7 @@ def _note_offsets(report: Report, file: Path) -> None:
     if "tocsin.offsets" not in metadata:
         report.problems.append(f"{file}: not written by tocsin (its footer has no offsets)")
         return
-    for topic, partitions in json.loads(metadata["tocsin.offsets"]).items():
+    for topic, partitions in offsets_in(metadata).items():
         known = report.offsets.setdefault(topic, {})
         for partition, (first, last) in partitions.items():
             span = known.setdefault(partition, [first, last])

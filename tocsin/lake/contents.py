@@ -10,7 +10,7 @@ from typing import Any
 from pyarrow import parquet
 
 from tocsin.columns.stamps import moment_of
-from tocsin.lake.query import datasets_of, files_of, footer
+from tocsin.lake.query import datasets_of, files_of, footer, offsets_in
 
 
 def contents(root: Path) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def contents(root: Path) -> list[dict[str, Any]]:
                 "from": datetime.fromtimestamp(moment_of(min(starts)) / 1e6, UTC).isoformat(),
                 "to": datetime.fromtimestamp(max(int(head.get("tocsin.until", 0)) for head in heads) / 1e6, UTC).isoformat(),
                 "keys": json.loads(heads[0].get("tocsin.keys", "[]")),
-                "topics": sorted({topic for head in heads for topic in json.loads(head.get("tocsin.offsets", "{}")) if topic}),
+                "topics": sorted({topic for head in heads for topic in offsets_in(head) if topic}),
                 "retention_seconds": min(retention) / 1e6 if retention else None,
             }
         )
