@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from tocsin.cli.cluster import name_of, rest_of
 from tocsin.cli.console import DONE, say
-from tocsin.flink.rest import brief
 
 
 def logs(job: str | None = None, *, lines: int = 40, full: bool = False, flink: str | None = None) -> int:
@@ -26,9 +25,9 @@ def logs(job: str | None = None, *, lines: int = 40, full: bool = False, flink: 
     rest = rest_of(flink)
     if job is not None:
         found = rest.job(name_of(job))
-        for moment, text in reversed(rest.failures(found.id)):
-            at = datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            say(f"{at} {found.name}: {text if full else brief(text)}")
+        for failure in reversed(rest.failures(found.id)):
+            at = datetime.fromtimestamp(failure.moment / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            say(f"{at} {found.name}: {failure.text if full else failure.sentence}")
     for name, text in rest.logs():
         say(f"-- {name}")
         for line in text.splitlines()[-lines:] if lines else []:

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from tocsin.parts.failure import Failure, sentence_in
+from tocsin.flink.failures import JobFailure, brief, failures_in
+from tocsin.parts.failure import Failure
 
 # Flink's words for a job that will not run again.
 ENDED = {"FINISHED", "CANCELED", "FAILED", "SUSPENDED"}
@@ -83,10 +84,9 @@ class FlinkRest:
         """How many checkpoints were completed."""
         return int(self.checkpoints(job).get("counts", {}).get("completed", 0))
 
-    def failures(self, job: str) -> list[tuple[int, str]]:
-        """Failures of a job, the newest first: when (milliseconds), and the text."""
-        history = self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
-        return [(int(entry["timestamp"]), str(entry["stacktrace"])) for entry in history]
+    def failures(self, job: str) -> list[JobFailure]:
+        """Failures of a job, the newest first."""
+        return failures_in(self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", []))
 
     def save(self, job: str, folder: str | None, *, stop: bool, patience: float = 120.0) -> str:
         """Take a savepoint, and stop the job where asked; gives its path."""
@@ -128,16 +128,3 @@ def _reason(answer: httpx.Response) -> str:
         return brief(" ".join(str(error) for error in answer.json()["errors"]))
     except (ValueError, KeyError):
         return f"{answer.status_code} {answer.reason_phrase}"
-
-
-def brief(text: str) -> str:
-    """The one sentence of a long Java or Python traceback that says what is wrong."""
-    sentence = sentence_in(text)
-    if sentence is not None:
-        return sentence
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("at ", "..."))]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
-    # Python's own last line is the most telling; it stands inside of Java's cause.
-    errors = [line for line in lines if line.split(":")[0].endswith("Error") and "." not in line.split(":")[0]]
-    found = errors[-1:] or causes[-1:] or lines[:1]
-    return found[0][:500] if found else "no reason given"

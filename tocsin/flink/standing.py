@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.flink.rest import FlinkJob, FlinkRest, brief
+from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.parts.ledger import FATES, Ledger, StepCount
 
 MARK = "tocsin_"
@@ -83,7 +83,7 @@ def standing_of(rest: FlinkRest, job: FlinkJob) -> Standing:
         watermark=min(watermarks, default=None),
         splits=[SplitStanding(step, number, **values) for (step, number), values in sorted(splits.items())],
         ledger=Ledger({step: StepCount(**fates) for step, fates in sorted(counts.items())}),
-        failures=[(moment, brief(text)) for moment, text in rest.failures(job.id)],
+        failures=[(failure.moment, failure.sentence) for failure in rest.failures(job.id)],
     )
 
 

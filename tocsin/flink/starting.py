@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tocsin.flink.rest import FlinkJob, FlinkRest, brief
+from tocsin.flink.failures import brief, reason_of
+from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.parts.failure import Failure
 
 LOOK = 0.3
@@ -33,8 +34,9 @@ def wait_until_well(
         if job.state == "FINISHED" and not live:
             return job
         failures = rest.failures(job.id)
-        if failures or job.has_ended:
-            reason = brief(failures[0][1]) if failures else f"it is {job.state}"
+        # A worker that was only cut off is started again, and either does its work or says what is wrong.
+        if job.has_ended or any(failure.tells for failure in failures):
+            reason = reason_of(failures) or f"it is {job.state}"
             if not job.has_ended:
                 rest.cancel(job.id)
             raise Failure(f"the job failed as it started, and was cancelled: {reason}")
@@ -43,8 +45,9 @@ def wait_until_well(
     if job is None:
         raise Failure(f"the job did not reach the cluster within {patience:.0f} s; look at the job server's log")
     tasks = _tasks(rest, job)
+    hint = reason_of(rest.failures(job.id)) or "are there enough task slots?"
     rest.cancel(job.id)
-    raise Failure(f"no checkpoint within {patience:.0f} s ({tasks}); the job was cancelled; are there enough task slots?")
+    raise Failure(f"no checkpoint within {patience:.0f} s ({tasks}); the job was cancelled; {hint}")
 
 
 def wait_until_finished(rest: FlinkRest, job: FlinkJob) -> FlinkJob:
@@ -53,8 +56,8 @@ def wait_until_finished(rest: FlinkRest, job: FlinkJob) -> FlinkJob:
         time.sleep(LOOK)
         job = rest.job(job.id)
     if job.state != "FINISHED":
-        failures = rest.failures(job.id)
-        raise Failure(f"the job ended {job.state.lower()}" + (f": {brief(failures[0][1])}" if failures else ""))
+        reason = reason_of(rest.failures(job.id))
+        raise Failure(f"the job ended {job.state.lower()}" + (f": {reason}" if reason else ""))
     return job
 
 
