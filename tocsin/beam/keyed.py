@@ -21,7 +21,17 @@ from tocsin.beam.batches import BatchCoder, BatchType, schema_of
 from tocsin.beam.counting import StepCounter
 from tocsin.beam.pace import set_timer
 from tocsin.beam.spans import clipped
-from tocsin.columns.contract import EndOfInput, end_marker, end_of_input, merge_offsets, no_rows, offsets_of, traits, with_offsets
+from tocsin.columns.contract import (
+    EndOfInput,
+    Traits,
+    end_marker,
+    end_of_input,
+    merge_offsets,
+    no_rows,
+    offsets_of,
+    traits,
+    with_offsets,
+)
 from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Memory, Routed
 from tocsin.parts.reached import reached_by, reached_of, with_reached
 from tocsin.parts.sink import Sink
@@ -141,15 +151,16 @@ _HELD: dict[tuple[str, int], _Held] = {}
 class _Shards(beam.DoFn):  # type: ignore[misc]
     """What a shard does when rows come and when its timer fires; the state cells come from a subclass."""
 
-    def __init__(self, keyed: KeyedStep, step: str, sink: Sink | None) -> None:
+    def __init__(self, keyed: KeyedStep, step: str, sink: Sink | None, upstream: Traits) -> None:
         self.keyed = keyed
         self.step = step
         self.sink = sink
         self.identity = uuid.uuid4().hex
         self.coder = BatchCoder(keyed.shard_schema)
-        # Each stateful step upstream holds its output back by up to a millisecond more.
-        self.hold = traits(keyed.shard_schema).stage * MILLISECOND
-        self.inputs = traits(keyed.shard_schema).inputs
+        # Each stateful step upstream holds its output back by up to a millisecond more. That is said of the step's input: what
+        # shards get need not say it.
+        self.hold = upstream.stage * MILLISECOND
+        self.inputs = upstream.inputs
         # A step that waits for what comes after a row holds back those that follow it for so long.
         self.lookahead: int = getattr(keyed, "lookahead", 0)
 
@@ -334,14 +345,13 @@ class Keyed(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, collection: Any) -> dict[str, Any]:
         """Collections by output name."""
-        schema_of(collection)
+        upstream = traits(schema_of(collection))
         tags = [tag for tag in self.keyed.outputs if tag != "output"]
         routed = collection | "Route" >> beam.ParDo(_Route(self.keyed, self.step)).with_outputs(*tags, main="shards")
         # Bytes of batches, which a shard keeps as they are.
         routed.shards.element_type = typehints.Tuple[int, bytes]
-        advanced = routed.shards | "Advance" >> beam.ParDo(_advance(self.step)(self.keyed, self.step, self.sink)).with_outputs(
-            *tags, main="output"
-        )
+        advance = _advance(self.step)(self.keyed, self.step, self.sink, upstream)
+        advanced = routed.shards | "Advance" >> beam.ParDo(advance).with_outputs(*tags, main="output")
         # Beam does not type tagged outputs by itself. Late rows are told from the others on the way to the shards.
         advanced.output.element_type = BatchType(self.keyed.outputs.get("output", self.keyed.shard_schema))
         for tag in tags:
