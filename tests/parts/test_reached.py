@@ -32,10 +32,17 @@ def test_results_of_windows_have_reached_their_own_time() -> None:
 def test_a_shard_that_is_behind_waits_for_what_the_slowest_has_reached_and_one_that_keeps_up_does_not() -> None:
     held = _Held()
     due = START + 60 * SECOND
-    assert held.soon(due) == due
-    held.note(with_reached(batch_of([]), {"0": START + 900 * SECOND, "1": START + 300 * SECOND + 7}))
-    assert held.soon(due) == START + 300 * SECOND
+    assert held.soon(due, 0) == due
+    held.note(with_reached(batch_of([]), {"0": START + 900 * SECOND, "1": START + 300 * SECOND + 2_000}))
+    assert held.soon(due, 0) == START + 300 * SECOND
+    # A timer fires when the watermark is behind it, and not at its very time; and each step holds a millisecond more.
+    assert held.soon(due, 1_000) == START + 300 * SECOND
+    assert held.soon(due, 2_000) == START + 299 * SECOND
     # What is noted never goes back.
     held.note(with_reached(batch_of([]), {"0": START, "1": START + 420 * SECOND}))
-    assert held.soon(due) == START + 420 * SECOND
-    assert held.soon(START + 500 * SECOND) == START + 500 * SECOND
+    assert held.soon(due, 0) == START + 419 * SECOND
+    assert held.soon(START + 500 * SECOND, 0) == START + 500 * SECOND
+    # Results are given when their window's end has been passed.
+    held = _Held()
+    held.note(with_reached(batch_of([]), {"-": START + 120 * SECOND}))
+    assert held.soon(due, 3_000) == START + 120 * SECOND

@@ -33,7 +33,7 @@ from tocsin.columns.contract import (
     with_offsets,
 )
 from tocsin.parts.keyed import FOREVER, Advanced, KeyedStep, Memory, Routed
-from tocsin.parts.reached import reached_by, reached_of, with_reached
+from tocsin.parts.reached import RESULTS, reached_by, reached_of, with_reached
 from tocsin.parts.sink import Sink
 from tocsin.parts.units import UNIT
 
@@ -121,9 +121,13 @@ class _Held:
         for partition, watermark in reached_by(batch).items():
             self._reached[partition] = max(self._reached.get(partition, watermark), watermark)
 
-    def soon(self, due: int) -> int:
-        """When a shard that wants to be advanced at `due` had better be: once, at the whole second that all have reached."""
-        return max(due, min(self._reached.values(), default=due) // SECOND * SECOND)
+    def soon(self, due: int, hold: int) -> int:
+        """When a shard that wants to be advanced at `due` had better be: once, at the last whole second that all have passed.
+
+        hold: how much later a timer fires. It does when the watermark is behind it, which at the very time it is not.
+        """
+        passed = (time if of == RESULTS else time - hold - MILLISECOND for of, time in self._reached.items())
+        return max(due, min(passed, default=due) // SECOND * SECOND)
 
     def known(self, encoded: bytes, batch: pa.RecordBatch) -> None:
         """These bytes will be in the log."""
@@ -228,7 +232,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         yield from self._give(shard, advanced, cells.state, state)
         if advanced.due is not None and not ended:
             cells.due.write(advanced.due)
-            self._set(cells, held, held.soon(advanced.due), advanced.due)
+            self._set(cells, held, held.soon(advanced.due, self.hold), advanced.due)
         if ended:
             cells.ends.clear()
             marker = EndOfInput(f"{self.step}:{shard}", self.keyed.shards, end)

@@ -9,8 +9,8 @@ import pyarrow as pa
 from tocsin.columns.contract import BEGINNING, EVENT_TIME, PARTITION, WATERMARK, by_partition, micros
 
 _REACHED = b"tocsin.reached"
-# Results of windows are of no partition; a step behind them has come as far as they have.
-_RESULTS = "-"
+RESULTS = "-"
+"""In place of a partition: results of windows are of none. A step behind them has come as far as they have."""
 
 
 def reached(batch: pa.RecordBatch) -> dict[str, int]:
@@ -18,7 +18,7 @@ def reached(batch: pa.RecordBatch) -> dict[str, int]:
     if not batch.num_rows:
         return {}
     if batch.column(PARTITION).null_count:
-        return {_RESULTS: int(micros(batch.column(EVENT_TIME)).max()) + 1}
+        return {RESULTS: int(micros(batch.column(EVENT_TIME)).max()) + 1}
     # The first rows of a partition come before it has a watermark.
     watermarks = micros(batch.column(WATERMARK))
     greatest = {one: int(watermarks[rows].max()) for one, rows in by_partition(batch.column(PARTITION).to_numpy())}

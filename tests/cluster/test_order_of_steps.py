@@ -1,0 +1,63 @@
+"""Where the watermark stops at the end of a window, each step still waits for those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from infra.cluster.settings import ROOT, Cluster
+from tests.cluster.conftest import Run, as_json, parquet_files, wait_for
+from tocsin.cli.sending import Sending
+from tocsin.columns.contract import timestamps
+from tocsin.parts.connection import Kafka
+
+JOB = Path(__file__).parent / "order.yaml"
+START = 1_772_409_600_000_000  # 2026-03-02T00:00Z
+MINUTE = 60_000_000
+
+
+def test_an_hour_waits_for_its_last_ten_minutes(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
+    topics("order.rejects", **{"order.readings": 1})
+    sending = Sending(
+        Kafka(brokers=cluster.at("kafka")),
+        "order.readings",
+        (ROOT / "tests/faults/reading_v1.avsc").read_text(),
+        0,
+        "at",
+        "sensor",
+    )
+
+    def send(minutes: np.ndarray[Any, Any], after: int = 0) -> None:
+        """A reading of each minute, so many microseconds after its start; its value is the minute."""
+        times = timestamps(START + minutes * MINUTE + after)
+        columns = {"sensor": pa.array(["s"] * len(minutes)), "at": times, "value": pa.array(minutes.astype(float))}
+        sending.send(pa.RecordBatch.from_pydict(columns))
+        sending.flush()
+
+    def settle() -> None:
+        """Let everything be given that the watermark lets go."""
+        known = checkpoints()
+        wait_for("checkpoints", lambda: checkpoints() >= known + 6)
+
+    def checkpoints() -> int:
+        return int(as_json(tocsin("status", "order", "--json"))["checkpoints"]["completed"])
+
+    tocsin("submit", JOB, LAKE=str(tmp_path / "lake"))
+    send(np.arange(60))
+    settle()
+    # The watermark comes to stand a millisecond behind one o'clock: the ten minutes are given, what joins them waits for more.
+    send(np.array([60]), after=1_000)
+    settle()
+    send(np.arange(61, 200))
+    files = wait_for(
+        "two hours", lambda: parquet_files(tmp_path / "lake")[:2] if len(parquet_files(tmp_path / "lake")) > 1 else []
+    )
+    rows = [row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()]
+    assert [(row["parts"], row["low"], row["high"]) for row in rows] == [(6, 0.0, 59.0), (6, 60.0, 119.0)]
