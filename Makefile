@@ -3,11 +3,12 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READERS := .readers
 OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems faults faults-short soak
+.PHONY: help setup demo day test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +25,7 @@ demo: $(READY) ## run the main job on a simulated city: no Java, no Docker, no n
 	$(BIN)/tocsin demo
 
 test: $(READY) ## run the tests (under 10 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 tests --ignore tests/cluster
+	$(BIN)/python -m pytest -n 2 tests --ignore tests/cluster --ignore tests/readers
 	$(BIN)/tocsin test jobs/*.yaml
 
 cluster: $(READY) ## a real Kafka and a real Flink on this machine (needs Java 17 and Maven; OFFSET moves its ports)
@@ -38,6 +39,14 @@ test-cluster: $(READY) ## the tests that need a real Kafka and a real Flink (sta
 
 test-systems: $(READY) ## the same lake on Flink for the jobs that test-cluster leaves out (10 minutes)
 	$(BIN)/python -m pytest tests/cluster/test_same_lake.py -m slow
+
+test-readers: $(READY) $(READERS)/.ready ## GeoPandas, DuckDB spatial and Spark open the lakes of the six jobs (needs Java 17; 1 GB)
+	TOCSIN_READERS=$(CURDIR)/$(READERS)/bin/python $(BIN)/python -m pytest tests/readers
+
+$(READERS)/.ready: requirements-readers.txt
+	$(PYTHON) -m venv $(READERS)
+	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-readers.txt
+	@touch $@
 
 faults: $(READY) ## at least 50 rounds of random faults on a real cluster, each judged (SEED repeats a run)
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --page docs/reports/faults.md
@@ -80,4 +89,4 @@ lock: $(READY) ## write requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
 
 clean: ## remove what was made here
-	rm -rf $(VENV) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(READERS) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -31,6 +31,10 @@ BATCH = pa.RecordBatch.from_pylist([{"v": 1.5, "q": 1, "s": "a"}, {"v": None, "q
         ("concat(upper(s), '!')", ["A!", "B!", None]),
         ("'it''s'", ["it's"] * 3),
         ("abs(v) ", [1.5, None, 2.0]),
+        ("round(cell_latitude(h3_cell(48.1, v, 7)) * 100)", [4811.0, None, 4810.0]),
+        ("h3_cell(48.1, -1.67, 7)", ["87186318bffffff"] * 3),
+        ("cell_longitude(s) is null", [True, True, True]),
+        ("cell_latitude('nowhere')", [None, None, None]),
     ],
 )
 def test_an_expression_has_this_value(text: str, expected: list[Any]) -> None:
@@ -46,6 +50,7 @@ def test_an_expression_has_this_value(text: str, expected: list[Any]) -> None:
         ("1 + roud(v)", "no function 'roud', did you mean 'round'?", 4),
         ("s > 1", "'>' compares text with number", 2),
         ("abs(s)", "'abs' takes a number, found a text", 0),
+        ("cell_latitude(v)", "'cell_latitude' takes a text, found a number", 0),
         ("abs(v, v)", "'abs' takes 1 arguments, found 2", 0),
         ("(v", "expected ')', found the end", 2),
         ("v = 1", "unexpected '='; write == to compare", 2),

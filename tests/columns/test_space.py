@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import h3
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.columns.space import buddy_check, cells, distance, neighbours
+from tocsin.columns.space import buddy_check, cell_centre, cells, distance, neighbours
 
 
 def test_distances_and_cells() -> None:
@@ -20,6 +21,15 @@ def test_distances_and_cells() -> None:
     found = cells(np.array([48.1, np.nan, 48.1, 91.0]), np.array([-1.67, 0.0, -1.67, 0.0]), 8).to_pylist()
     assert found == [h3.latlng_to_cell(48.1, -1.67, 8), None, h3.latlng_to_cell(48.1, -1.67, 8), None]
     assert cells(np.array([np.nan]), np.array([0.0]), 8).to_pylist() == [None]
+
+
+def test_the_centre_of_a_cell_is_in_the_cell() -> None:
+    cell = h3.latlng_to_cell(48.1, -1.67, 7)
+    latitude, longitude = cell_centre(pa.array([cell, None, "nowhere", cell]))
+    assert (latitude[0], longitude[0]) == h3.cell_to_latlng(cell)
+    assert cells(latitude, longitude, 7).to_pylist() == [cell, None, None, cell]
+    assert [len(one) for one in cell_centre(pa.array([], pa.string()))] == [0, 0]
+    assert np.isnan(cell_centre(pa.nulls(2, pa.string()))).all()
 
 
 places = st.lists(st.tuples(st.floats(-89, 89), st.floats(-179, 179)), min_size=1, max_size=20)

@@ -26,6 +26,18 @@ def cells(latitude: Floats, longitude: Floats, resolution: int) -> Any:
     return pa.array(names or [""], pa.string()).take(pa.array(rows, mask=~known))
 
 
+def cell_centre(names: Any) -> tuple[Floats, Floats]:
+    """Latitude and longitude of the centres of H3 cells, given as text; NaN for null and for what is no cell."""
+    import h3
+
+    coded = names.dictionary_encode()
+    distinct = coded.dictionary.to_numpy(zero_copy_only=False).tolist()
+    places = [h3.cell_to_latlng(name) if h3.is_valid_cell(name) else (np.nan, np.nan) for name in distinct]
+    latitude, longitude = np.array([*places, (np.nan, np.nan)]).T
+    at = coded.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
+    return latitude[at], longitude[at]
+
+
 def check_resolution(resolution: Any) -> None:
     """Raises ValueError for a resolution that H3 has not."""
     if not isinstance(resolution, int) or not 0 <= resolution <= 15:

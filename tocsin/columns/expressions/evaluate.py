@@ -108,6 +108,24 @@ def _numbers(value: Any) -> Any:
     return _double(value).fill_null(np.nan).to_numpy(zero_copy_only=False)
 
 
+def _cell(latitude: Any, longitude: Any, resolution: Any) -> Any:
+    places = np.broadcast_arrays(np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude)))
+    found = space.cells(*places, resolution.as_py())
+    return found[0] if isinstance(latitude, pa.Scalar) and isinstance(longitude, pa.Scalar) else found
+
+
+def _centre(axis: int) -> Callable[[Any], Any]:
+    """The latitude (0) or longitude (1) of cells' centres."""
+
+    def run(cells: Any) -> Any:
+        names = pa.array([cells.as_py()], pa.string()) if isinstance(cells, pa.Scalar) else cells
+        found = space.cell_centre(names)[axis]
+        column = pa.array(found, mask=np.isnan(found))
+        return column[0] if isinstance(cells, pa.Scalar) else column
+
+    return run
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "+": pc.add,
     "-": pc.subtract,
@@ -169,9 +187,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ppb_of_micrograms": _formula(air_quality.ppb_of_micrograms),
     "unit": lambda value, _: value,
     "convert": _formula(units.convert),
-    "h3_cell": lambda latitude, longitude, resolution: space.cells(
-        np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude)), resolution.as_py()
-    ),
+    "h3_cell": _cell,
+    "cell_latitude": _centre(0),
+    "cell_longitude": _centre(1),
     "distance": _formula(space.distance),
     "counter_increase": _formula(network.counter_increase),
     "level_of_service": lambda density: traffic.level_of_service(_double(density)),

@@ -79,6 +79,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "unit": (("number", "text"), "number"),
     "convert": (("number", "text", "text"), "double"),
     "h3_cell": (("number", "number", "number"), "text"),
+    "cell_latitude": (("text",), "double"),
+    "cell_longitude": (("text",), "double"),
     "distance": (("number", "number", "number", "number"), "double"),
     "counter_increase": (("number", "number", "number", "number", "number"), "double"),
     "level_of_service": (("number",), "text"),
