@@ -109,8 +109,8 @@ def _numbers(value: Any) -> Any:
 
 
 def _cell(latitude: Any, longitude: Any, resolution: Any) -> Any:
-    places = np.broadcast_arrays(np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude)))
-    found = space.cells(*places, resolution.as_py())
+    north, east = np.broadcast_arrays(np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude)))
+    found = space.cells(north, east, resolution.as_py())
     return found[0] if isinstance(latitude, pa.Scalar) and isinstance(longitude, pa.Scalar) else found
 
 
