@@ -59,7 +59,7 @@ FEEDS = {
 # Job; systems by the step that reads them; the variable of its registry.
 JOBS: dict[str, tuple[dict[str, str], str]] = {
     "air_quality": ({"ReadTelemetry": "air"}, "AIR_REGISTRY"),
-    "climate": ({"ReadTelemetry": "climate"}, ""),
+    "climate": ({"ReadTelemetry": "climate"}, "CLIMATE_REGISTRY"),
     "traffic": ({"ReadTelemetry": "traffic"}, "TRAFFIC_REGISTRY"),
     "surveillance": ({"ReadTelemetry": "cameras"}, "CAMERA_REGISTRY"),
     "connected_locks": ({"ReadTelemetry": "locks"}, "LOCK_REGISTRY"),
@@ -148,8 +148,7 @@ def run_job(name: str, folder: Path) -> None:
     lake = folder / "lakes" / name
     os.environ |= {"LAKE": str(lake), "AIR_CADENCE": "5 min", "AIR_SILENCE": "16 min"}
     os.environ |= {"CLIMATE_SILENCE": "35 min", "CLIMATE_FEED_SILENCE": "25 min"}
-    if registry:
-        os.environ[registry] = str(folder / next(iter(systems.values())) / "registry.csv")
+    os.environ[registry] = str(folder / next(iter(systems.values())) / "registry.csv")
     job, _ = check_file(str(ROOT / f"jobs/{name}.yaml"), trusted=True)
     job = on_files(job, {step: folder / system for step, system in systems.items()}, lake)
     started = time.monotonic()

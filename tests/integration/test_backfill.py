@@ -23,7 +23,7 @@ HOUR = 3_600_000_000
 # Job; systems with their topic; the variable of its registry.
 JOBS: dict[str, tuple[dict[str, str], str]] = {
     "air_quality": ({"air": "city.air"}, "AIR_REGISTRY"),
-    "climate": ({"climate": "city.climate"}, ""),
+    "climate": ({"climate": "city.climate"}, "CLIMATE_REGISTRY"),
     "connected_locks": ({"locks": "city.locks"}, "LOCK_REGISTRY"),
     "traffic": ({"traffic": "city.traffic"}, "TRAFFIC_REGISTRY"),
     "surveillance": ({"cameras": "city.cameras"}, "CAMERA_REGISTRY"),
@@ -72,9 +72,8 @@ def test_replay_from_the_archive_is_what_was_live(
         sent += sum(sending.send(batch) for batch in simulated.readings())
         sending.flush()
         kafka.ensure_whole(topic)
-        if registry:
-            csv.write_csv(simulated.registry(), tmp_path / "registry.csv")
-            monkeypatch.setenv(registry, str(tmp_path / "registry.csv"))
+        csv.write_csv(simulated.registry(), tmp_path / "registry.csv")
+        monkeypatch.setenv(registry, str(tmp_path / "registry.csv"))
     kafka.create("city.alarms")
     kafka.create("again.alarms")
     ledger = run_bounded(check_file(f"jobs/{job}.yaml")[0])

@@ -105,6 +105,35 @@ def test_who_is_far_from_its_neighbours_is_suspect_and_who_has_none_is_not_judge
     assert [key for key, (flag, _) in one.items() if flag == 3] == [("s-2", 1, "temperature")]
 
 
+def test_the_flag_of_a_window_has_this_test_too() -> None:
+    at = SCHEMA.get_field_index("revision")
+    schema = SCHEMA.insert(at, pa.field("flag_reasons", pa.int64())).insert(at, pa.field("flag", pa.int8()))
+    rows: list[Window] = [(f"s-{n}", 0, "pm25", 48.0 + n * 0.002, 8.0 + 0.1 * n) for n in range(5)]
+    rows += [("far", 0, "pm25", 48.001, 60.0), ("alone", 0, "pm25", 49.0, 60.0)]
+    rows += [(f"d-{n}", 0, "pm10", 48.0 + n * 0.002, 8.0 + 0.1 * n) for n in range(5)] + [("also far", 0, "pm10", 48.001, 60.0)]
+    rows.append(("silent", 0, "pm25", 48.002, None))
+    flags = {"s-1": 2, "s-2": 3, "s-3": 4, "s-4": None, "far": 1, "also far": 4, "alone": 2, "silent": 9}
+    bits = {"s-2": 32, "s-3": 1, "s-4": None, "also far": 1}
+    batch = batch_of(rows)
+    batch = pa.RecordBatch.from_arrays(
+        [
+            *batch.columns[:at],
+            pa.array([flags.get(row[0], 1) for row in rows], pa.int8()),
+            pa.array([bits.get(row[0], 0) for row in rows], pa.int64()),
+            *batch.columns[at:],
+        ],
+        schema=schema,
+    )
+    step = Sequencer(BuddyCheck.model_validate(STEP), schema)
+    shards = Shards(step, np.random.default_rng(3))
+    shards.take(step.route(batch))
+    given = [row for shard in range(2) for _, out in shards.advance(shard, FOREVER) for row in out.to_pylist()]
+    assert {row["sensor"]: (row["flag"], row["flag_reasons"]) for row in given if row["sensor"][:2] != "d-"} == {
+        "s-0": (1, 0), "s-1": (1, 0), "s-2": (3, 32), "s-3": (4, 1), "s-4": (1, 0),
+        "far": (3, 128), "also far": (4, 129), "alone": (2, 0), "silent": (9, 0),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [({"of": "maen"}, "no column 'maen'"), ({"latitude": "sensor"}, "'sensor' is string, not a number")],

@@ -33,6 +33,9 @@ def rows(**columns: Any) -> pa.RecordBatch:
         ({"valid": False, "coverage": 0.42}, "; too little was measured (42%)"),
         ({"neighbour_flag": 1}, "; its neighbours read alike"),
         ({"neighbour_flag": 2}, ""),
+        ({"flag": 3, "flag_reasons": 128}, "; flagged suspect (neighbours)"),
+        ({"flag": 3, "flag_reasons": 128, "neighbour_flag": 3}, "; its neighbours read otherwise"),
+        ({"flag": 4, "flag_reasons": 129, "neighbour_flag": 3}, "; flagged failed (gross range); its neighbours read otherwise"),
         (WHOLE, "; flagged suspect (spike, time gap); too little was measured (42%); its neighbours read otherwise"),
     ],
 )

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from stream import LATENESS, OUT_OF_ORDERNESS, START, Row, Shards, rows_of
 
-from tocsin.columns.contract import BEGINNING, readings_schema, timestamps
+from tocsin.columns.contract import BEGINNING, readings_schema, timestamps, traits, with_traits
 from tocsin.parts.keyed import FOREVER
 from tocsin.parts.lookup import Lookup
 from tocsin.parts.part import Faults
@@ -117,3 +117,10 @@ def test_it_is_what_a_loop_finds(spent: int, one: Any, other: Any, seed: int) ->
 def test_mistakes_are_told(step: dict[str, Any], why: str) -> None:
     with pytest.raises(Faults, match=why):
         Lookup.model_validate(step).output_schema(SCHEMA)
+
+
+def test_units_are_those_that_the_inputs_had() -> None:
+    inputs = with_traits(READINGS, units={"value": "hPa"}), with_traits(REGISTRY, units={"slope": "1", "sensor": "m"})
+    schema = united_schema(list(zip(("readings", "registry"), inputs, strict=True)))
+    assert traits(STEP.output_schema(schema)).units == {"value": "hPa", "slope": "1"}
+    assert traits(STEP.late_schema(schema)).units == {"value": "hPa"}

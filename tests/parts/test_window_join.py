@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from stream import SECOND, START, Shards
 
-from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, readings_schema, timestamps, with_traits
+from tocsin.columns.contract import SYSTEM_FIELDS, TIMESTAMP, readings_schema, timestamps, traits, with_traits
 from tocsin.parts.joiner import Joiner
 from tocsin.parts.keyed import FOREVER
 from tocsin.parts.part import Faults
@@ -150,3 +150,20 @@ def test_a_join_is_that_of_all_rows_whatever_the_cuts(drawn: list[Row], seed: in
 def test_inputs_that_cannot_be_joined_are_refused(left: Any, right: Any, by: list[str], why: str) -> None:
     with pytest.raises(Faults, match=why):
         WindowJoin(by=by).output_schema(united_schema([("left", left), ("right", right)]))
+
+
+def test_units_and_periods_are_those_that_the_inputs_had() -> None:
+    left = with_traits(LEFT, units={"speed": "km/h"}, periods={"speed": 60 * SECOND})
+    right = with_traits(RIGHT, units={"rain": "mm", "district": "1"})
+    found = traits(WindowJoin(by=["district"]).output_schema(united_schema([("left", left), ("right", right)])))
+    assert (found.units, found.periods) == ({"speed": "km/h", "rain": "mm"}, {"speed": 60 * SECOND})
+
+
+def test_a_list_of_inputs_has_the_units_that_all_agree_on() -> None:
+    some = with_traits(LEFT, units={"speed": "km/h"}, periods={"speed": 60 * SECOND})
+    longer = with_traits(some, periods={"speed": 300 * SECOND})
+    found = traits(united_schema([("", some), ("", longer)]))
+    assert (found.units, found.periods) == ({"speed": "km/h"}, {})
+    assert traits(united_schema([("", some), ("", LEFT)])).units == {}
+    with pytest.raises(ValueError, match=r"same units; 'speed' is in km/h and in m/s"):
+        united_schema([("", some), ("", with_traits(LEFT, units={"speed": "m/s"}))])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.columns import quality
 from tocsin.columns.contract import traits
@@ -24,6 +25,9 @@ class BuddyCheck(Sequence):
     `neighbour_mean`, `neighbour_flag`: 1 they agree, 3 it is far from them, 2 too few of them (isolated) or no value; a
     neighbour never fails another. With an elevation, neighbours' values are shifted by the gradient, and those too far above or
     below do not count. Of aggregates revision 0 is taken.
+
+    Where a window has a `flag`, it becomes the worst of it and `neighbour_flag`, and a window that is far from its neighbours has
+    the bit 128 (`neighbours`) in its `flag_reasons`.
     """
 
     of: str = Param(help="the column that is compared")
@@ -90,6 +94,28 @@ class BuddyCheck(Sequence):
             flags[together[judged]] = np.where(far[judged], quality.SUSPECT, quality.GOOD)
         return [pa.array(count), pa.array(mean, mask=np.isnan(mean)), pa.array(flags)]
 
+    def changed(self, rows: pa.RecordBatch, added: list[Any]) -> pa.RecordBatch:
+        """The window's own flag and reasons, this test included."""
+        found = added[-1].to_numpy(zero_copy_only=False)
+        judged = found != quality.UNKNOWN
+        for name, change in (("flag", _worse), ("flag_reasons", _with_bit)):
+            at = rows.schema.get_field_index(name)
+            if at >= 0 and pa.types.is_integer(rows.schema.field(at).type):
+                known = rows.column(at)
+                values = pa.array(change(known, found)).cast(known.type)
+                rows = rows.set_column(at, rows.schema.field(at), pc.if_else(pa.array(judged), values, known))
+        return rows
+
     def needed(self, ordered: Ordered) -> Any:
         """Nothing: a window is complete when it comes."""
         return np.zeros(len(ordered.times), bool)
+
+
+def _worse(known: pa.Array, found: Any) -> Any:
+    own = known.fill_null(quality.MISSING).to_numpy(zero_copy_only=False).astype(np.int8)
+    return quality.worst([own, found])
+
+
+def _with_bit(known: pa.Array, found: Any) -> Any:
+    bits = known.fill_null(0).to_numpy(zero_copy_only=False)
+    return bits | np.where(found == quality.SUSPECT, quality.bit_of("neighbours"), 0)

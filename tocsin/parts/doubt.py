@@ -59,8 +59,11 @@ def doubts(rows: pa.RecordBatch, at: pa.Array) -> list[str]:
 def _told(flag: int | None, bits: int | None, coverage: float | None, valid: bool | None, neighbours: int | None) -> list[str]:
     told = []
     if flag in (SUSPECT, FAIL):
-        reasons = ", ".join(name.replace("_", " ") for name in reasons_of(bits))
-        told.append(f"; flagged {'suspect' if flag == SUSPECT else 'failed'}" + (f" ({reasons})" if reasons else ""))
+        names = reasons_of(bits)
+        # What neighbours read has a sentence of its own.
+        others = [name.replace("_", " ") for name in names if neighbours != SUSPECT or name != "neighbours"]
+        if others or not names:
+            told.append(f"; flagged {'suspect' if flag == SUSPECT else 'failed'}" + (f" ({', '.join(others)})" if others else ""))
     if valid is False:
         told.append("; too little was measured" + ("" if coverage is None else f" ({coverage:.0%})"))
     if neighbours in (GOOD, SUSPECT):

@@ -60,6 +60,10 @@ class Sequence(Part):
         """The added columns of rows that came too late to be put in order."""
         raise NotImplementedError
 
+    def changed(self, rows: pa.RecordBatch, added: list[Any]) -> pa.RecordBatch:
+        """The rows, where what is added to them changes columns that they had; of the same schema."""
+        return rows
+
     def needed(self, ordered: Ordered) -> Any:
         """Which of the rows that were given out those to come will need: a bool a row."""
         raise NotImplementedError

@@ -89,7 +89,8 @@ class Sequencer:
         if (new & ~late).any():
             order, ordered = self._ordered(rows, np.flatnonzero(~late), known)
             mine = pa.array(new[order])
-            found.append(self._with(ordered.rows.filter(mine), [one.filter(mine) for one in self.step.columns_of(ordered)]))
+            added = [one.filter(mine) for one in self.step.columns_of(ordered)]
+            found.append(self._with(self.step.changed(ordered.rows.filter(mine), added), added))
         if (new & late).any():
             alone = rows.filter(pa.array(new & late))
             found.append(self._with(alone, self.step.alone(alone)))
