@@ -85,6 +85,10 @@ def test_the_european_index_classifies() -> None:
     for edition, pollutant, edges in (
         ("eu-2024", "pm25_1h", [5, 15, 50, 90, 140]),
         ("eu-2019", "o3_1h", [50, 100, 130, 240, 380]),
+        ("eu-2019", "pm25_24h", [10, 20, 25, 50, 75]),
+        ("eu-2019", "pm10_24h", [20, 40, 50, 100, 150]),
+        ("eu-2019", "no2_1h", [40, 90, 120, 230, 340]),
+        ("eu-2019", "so2_1h", [100, 200, 350, 500, 750]),
     ):
         at = np.array([0.0, *(e for edge in edges for e in (edge, edge + 0.1))])
         assert air_quality.air_quality_index(edition, pollutant, at).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6]
