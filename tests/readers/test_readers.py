@@ -19,7 +19,7 @@ from tocsin.lake.query import files_of
 
 ROOT = Path(__file__).parents[2]
 READERS = os.environ.get("TOCSIN_READERS")
-# Datasets with points, and the columns that they are of.
+# Datasets with points, by job.
 PLACED = {
     "air_quality": ["air_quality_hours", "air_quality_index"],
     "climate": ["climate_felt"],

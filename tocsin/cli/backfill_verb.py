@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.cli.given import given_duration, given_moment
 from tocsin.cli.run_verb import report
 from tocsin.lake.putting import Put, put
-from tocsin.lake.rewriting import remove_folder
+from tocsin.lake.rewriting import remove_folder, workshop
 from tocsin.parts.ledger import Ledger
 from tocsin.spec.backfill import beside, from_archive, without_messages
 from tocsin.spec.job import Job
@@ -60,7 +59,7 @@ def backfill(
         checked = from_archive(checked, str(archive.absolute()), None if first is None else first - before)
     if not messages:
         checked = without_messages(checked)
-    token = f".backfill-{secrets.token_hex(4)}"
+    token = workshop("backfill")
     checked, lakes = beside(checked, token)
     started = time.monotonic()
     note(f"{checked.name}: reading {archive or 'its topics'} again")

@@ -11,7 +11,7 @@ from tocsin.parts.failure import sentence_in
 
 # A call to a worker that has ended, of a task that did not fail by itself: the reason is with another task, or in the
 # worker's log. A worker that could not say why it ended comes as one of these, too.
-_CUT_OFF = re.compile(r"StatusRuntimeException: (?:CANCELLED|UNAVAILABLE)\b.*", re.IGNORECASE)
+_CUT_OFF = re.compile(r"StatusRuntimeException: ((?:CANCELLED|UNAVAILABLE)\b.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -24,36 +24,37 @@ class JobFailure:
     @property
     def tells(self) -> bool:
         """Whether it gives a reason: not one that only lost the worker that it talked to."""
-        return sentence_in(self.text) is not None or _CUT_OFF.search(brief(self.text)) is None
+        return self._cut_off is None
 
     @property
     def sentence(self) -> str:
         """What was wrong, for a person."""
-        said = brief(self.text)
-        cut_off = _CUT_OFF.search(said)
-        if self.tells or cut_off is None:
-            return said
-        words = cut_off[0].partition(": ")[2]
-        return f"a worker was cut off ({words}): another failure or the worker's log says why"
+        cut_off = self._cut_off
+        if cut_off is None:
+            return brief(self.text)
+        return f"a worker was cut off ({cut_off[1]}): another failure or the worker's log says why"
+
+    @property
+    def _cut_off(self) -> re.Match[str] | None:
+        return _CUT_OFF.search(brief(self.text)) if sentence_in(self.text) is None else None
 
 
 def failures_in(history: Iterable[dict[str, Any]]) -> list[JobFailure]:
     """The failures of Flink's exception history, in its order: of tasks that failed together, the first that tells."""
     found = []
     for entry in history:
-        together = [JobFailure(int(one["timestamp"]), str(one["stacktrace"])) for one in (entry, *_beside(entry))]
-        found.append(next((failure for failure in together if failure.tells), together[0]))
+        beside = entry.get("concurrentExceptions") or []
+        found.append(_telling([JobFailure(int(one["timestamp"]), str(one["stacktrace"])) for one in (entry, *beside)]))
     return found
 
 
-def _beside(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return entry.get("concurrentExceptions") or []
-
-
-def reason_of(failures: Iterable[JobFailure]) -> str | None:
+def reason_of(failures: list[JobFailure]) -> str | None:
     """The sentence of the first that tells; of the first, where none does; None where there is none."""
-    given = list(failures)
-    return next((failure.sentence for failure in (*(one for one in given if one.tells), *given)), None)
+    return _telling(failures).sentence if failures else None
+
+
+def _telling(failures: list[JobFailure]) -> JobFailure:
+    return next((failure for failure in failures if failure.tells), failures[0])
 
 
 def brief(text: str) -> str:

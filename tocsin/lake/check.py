@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.lake.query import files_of, footer, offsets_in, open_lake
+from tocsin.lake.rewriting import is_workshop
 from tocsin.parts.connection import Kafka
 from tocsin.parts.failure import Failure
-
-WORKSHOPS = (".backfill-", ".putting-", ".compacting-")
-"""How the folders begin in which files are made that take their places afterwards."""
 
 
 @dataclass
@@ -65,7 +63,7 @@ def check_lake(root: Path, kafka: Kafka | None = None) -> Report:
         report.problems.append(
             f"{len(hidden)} unfinished files of a run that was cut off, such as {hidden[0].name} (safe to delete)"
         )
-    left = [path.name for path in root.iterdir() if path.name.startswith(WORKSHOPS)]
+    left = [path.name for path in root.iterdir() if is_workshop(path)]
     if left:
         report.problems.append(
             f"{', '.join(sorted(left))}: of a backfill or compaction that was cut off, or runs (else safe to delete)"

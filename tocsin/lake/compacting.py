@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.lake.query import datasets_of, files_of, footer, merged, offsets_in
-from tocsin.lake.rewriting import exchange, remove_folder
+from tocsin.lake.rewriting import exchange, remove_folder, workshop
 
 LARGE = 128 * 1024 * 1024
 """Bytes from which on a file is left as it is."""
@@ -62,7 +61,7 @@ def _compact_folder(root: Path, folder: Path, before: int) -> int:
     whole = pa.concat_tables(tables, promote_options="default")
     whole = whole.replace_schema_metadata(_footer([heads[file] for file in small], tables))
     # Not within the dataset, where readers would see it.
-    beside = root / f".compacting-{secrets.token_hex(4)}"
+    beside = root / workshop("compacting")
     beside.mkdir()
     try:
         units = {name for head in heads.values() for name in _units(head)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from pyarrow import parquet
 
 from tocsin.columns.stamps import moment_of
 from tocsin.lake.query import LakeOffsets, files_of, footer, merged, offsets_in
-from tocsin.lake.rewriting import exchange, remove_folder
+from tocsin.lake.rewriting import exchange, remove_folder, workshop
 
 
 @dataclass
@@ -96,7 +95,7 @@ class _Putting:
             self.found.kept += names
         else:
             # Not within the dataset, where readers would see it.
-            beside = self.dataset.parent / f".putting-{secrets.token_hex(4)}"
+            beside = self.dataset.parent / workshop("putting")
             beside.mkdir()
             try:
                 for name, (file, _) in ours.items():

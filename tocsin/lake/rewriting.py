@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pyarrow import parquet
 
@@ -16,6 +16,18 @@ from tocsin.parts.failure import Failure
 
 _EXCHANGE = 2
 """RENAME_EXCHANGE of renameat2(2)."""
+
+_WORKSHOPS = ("backfill", "putting", "compacting")
+
+
+def workshop(purpose: Literal["backfill", "putting", "compacting"]) -> str:
+    """A name that no other has, of a hidden folder in which files are made that take their places afterwards."""
+    return f".{purpose}-{secrets.token_hex(4)}"
+
+
+def is_workshop(path: Path) -> bool:
+    """Whether a folder is one of those."""
+    return path.name.startswith(tuple(f".{purpose}-" for purpose in _WORKSHOPS))
 
 
 def write_beside(table: Any, target: Path) -> Path:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.columns.contract import SYSTEM_FIELDS, traits, with_traits
 from tocsin.parts.part import Collector, Fault, Param, Part, need_columns
-from tocsin.parts.union import measured_of_side, schema_of_side
+from tocsin.parts.union import measured_of_sides, schema_of_side
 
 READINGS, REGISTRY = "readings", "registry"
 
@@ -32,7 +32,7 @@ class Lookup(Part):
     def late_schema(self, schema: pa.Schema) -> pa.Schema:
         """The readings' columns."""
         own = schema_of_side(schema, READINGS)
-        measured = measured_of_side(schema, READINGS, own.names)
+        measured = measured_of_sides(schema, {READINGS: own.names})
         return with_traits(pa.schema([*own, *SYSTEM_FIELDS], metadata=schema.metadata), keys=(), topic="", **measured)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -58,8 +58,5 @@ class Lookup(Part):
         added = [registry.field(name).with_nullable(True) for name in self.add]
         keys = tuple(key.removeprefix(f"{READINGS}.") for key in traits(schema).keys if key.startswith(f"{READINGS}."))
         fields = with_traits(pa.schema([*readings, *added, *SYSTEM_FIELDS], metadata=schema.metadata), keys=keys, topic="")
-        mine, theirs = (
-            measured_of_side(schema, side, names) for side, names in ((READINGS, readings.names), (REGISTRY, self.add))
-        )
-        measured = {what: mine[what] | theirs[what] for what in mine}
+        measured = measured_of_sides(schema, {READINGS: readings.names, REGISTRY: self.add})
         return with_traits(fields, stage=traits(schema).stage + 1, inputs=1, **measured)

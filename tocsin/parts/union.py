@@ -24,10 +24,13 @@ def schema_of_side(schema: pa.Schema, side: str) -> pa.Schema:
     return pa.schema([field.with_name(field.name.removeprefix(prefix)) for field in schema if field.name.startswith(prefix)])
 
 
-def measured_of_side(schema: pa.Schema, side: str, names: list[str]) -> dict[str, dict[str, Any]]:
-    """The traits `units` and `periods` of some columns of one named input of several, under the names that it had them by."""
+def measured_of_sides(schema: pa.Schema, columns: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
+    """The traits `units` and `periods` of some columns of named inputs, under the names that the inputs had them by.
+
+    columns: by input.
+    """
     known = traits(schema)
-    named = {name: side_column(side, name) for name in names}
+    named = {name: side_column(side, name) for side, names in columns.items() for name in names}
     return {
         "units": {name: known.units[one] for name, one in named.items() if one in known.units},
         "periods": {name: known.periods[one] for name, one in named.items() if one in known.periods},
@@ -67,22 +70,22 @@ def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
         keys=tuple(dict.fromkeys(keys)),
         aggregated=all(one.aggregated for one in known_traits) and not sided,
         inputs=sum(one.inputs for one in known_traits),
-        units={name: found for name, found in _agreed(inputs, "units").items() if isinstance(found, str)},
-        periods={name: found for name, found in _agreed(inputs, "periods").items() if isinstance(found, int)},
+        units=_agreed(inputs, "units"),
+        periods=_agreed(inputs, "periods"),
     )
 
 
-def _agreed(inputs: list[tuple[str, pa.Schema]], what: str) -> dict[str, str | int]:
+def _agreed(inputs: list[tuple[str, pa.Schema]], what: str) -> dict[str, Any]:
     """Units or periods of the columns of inputs by name, where all that have a column agree on it. Raises ValueError for two
     units of one column.
     """
-    found: dict[str, list[str | int | None]] = {}
+    found: dict[str, list[Any]] = {}
     for side, schema in inputs:
         known = getattr(traits(schema), what)
         for name in user_columns(schema):
             found.setdefault(side_column(side, name) if side else name, []).append(known.get(name))
     for name, several in found.items():
-        different = sorted({str(one) for one in several if one is not None})
+        different = sorted({one for one in several if one is not None})
         if what == "units" and len(different) > 1:
             raise ValueError(f"inputs of one list must have the same units; '{name}' is in {' and in '.join(different)}")
     return {name: several[0] for name, several in found.items() if several[0] is not None and len(set(several)) == 1}

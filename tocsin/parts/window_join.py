@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.columns.contract import SYSTEM_FIELDS, traits, user_columns, with_traits
 from tocsin.parts.part import Collector, Fault, Param, Part, need_columns
-from tocsin.parts.union import measured_of_side, schema_of_side, side_column
+from tocsin.parts.union import measured_of_sides, schema_of_side, side_column
 
 SIDES = ("left", "right")
 BOUNDS = ("window_start", "window_end", "revision")
@@ -74,9 +74,8 @@ class WindowJoin(Part):
             *(right.field(name) for name in theirs), left.field("revision"), *SYSTEM_FIELDS,
         ]  # fmt: skip
         known = traits(schema)
-        measured = [measured_of_side(schema, side, names) for side, names in zip(SIDES, (mine, theirs), strict=True)]
         return with_traits(
             pa.schema(fields),
             topic="", allowed_lateness=known.allowed_lateness, stage=known.stage + 1, keys=tuple(self.keys(schema, "left")),
-            aggregated=True, inputs=1, **{what: measured[0][what] | measured[1][what] for what in measured[0]},
+            aggregated=True, inputs=1, **measured_of_sides(schema, {"left": mine, "right": theirs}),
         )  # fmt: skip
