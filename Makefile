@@ -8,7 +8,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short soak
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ lint: $(READY) ## ruff and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+map: $(READY) ## who imports whom between folders, as a table and as docs/imports.svg
+	$(BIN)/python -m tests.shape.imports --svg docs/imports.svg
 
 laws: $(READY) ## the laws that every part must obey
 	$(BIN)/tocsin laws

@@ -46,13 +46,22 @@ def main() -> None:
         write(options.report, [*kept(options.report, section), section], lines)
 
 
-def _turn(contender: Contender, work: Work, backend: str, brokers: str, options: argparse.Namespace, section: Section) -> None:
+def _turn(
+    contender: Contender,
+    work: Work,
+    backend: str,
+    brokers: str,
+    options: argparse.Namespace,
+    section: Section,
+) -> None:
     for detail in contender.details():
         if options.only and detail and not re.search(options.only, detail):
             continue
         try:
             with contender.up(work, detail, backend, brokers) as session:
-                for is_cold in (True, *([False] * options.warm)) if contender.has_cold_runs else (False,):
+                for is_cold in (
+                    (True, *([False] * options.warm)) if contender.has_cold_runs else (False,)
+                ):
                     run = session.run(is_cold)
                     section.runs.append(run)
                     print(_line(run), flush=True)
@@ -62,12 +71,19 @@ def _turn(contender: Contender, work: Work, backend: str, brokers: str, options:
                     print(f"  its answer: {section.verdicts[key]}", flush=True)
         except RuntimeError as error:
             # A contender that fails is a result, too.
-            section.failures.append(f"{contender.name}, {detail or '-'}, {backend}: {str(error)[:300]}")
+            section.failures.append(
+                f"{contender.name}, {detail or '-'}, {backend}: {str(error)[:300]}"
+            )
             print(f"  failed: {section.failures[-1]}", flush=True)
 
 
 def _line(run: Run) -> str:
-    way = " ".join(filter(None, [run.work, run.contender, run.detail, run.backend, "cold" if run.is_cold else "warm"]))
+    way = " ".join(
+        filter(
+            None,
+            [run.work, run.contender, run.detail, run.backend, "cold" if run.is_cold else "warm"],
+        )
+    )
     wall = run.readings / run.cost.wall
     return f"{way}: {run.rate:,.0f} readings a CPU-second, {wall:,.0f} a second, {run.cost.memory:,.0f} MiB"
 
@@ -76,12 +92,28 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--work", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--backends", nargs="+", choices=["hashmap", "rocksdb"], default=["hashmap", "rocksdb"])
-    parser.add_argument("--repeat", type=int, default=3, help="times that every contender has its turn")
-    parser.add_argument("--warm", type=int, default=1, help="runs after the first, where a contender has processes that stay")
-    parser.add_argument("--only", default="", help="a regular expression: only the ways to do the work whose name it finds")
     parser.add_argument(
-        "--report", type=Path, default=Path("docs/reports/benchmarks.md"), help="works that it tells of and that are not run stay"
+        "--backends", nargs="+", choices=["hashmap", "rocksdb"], default=["hashmap", "rocksdb"]
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="times that every contender has its turn"
+    )
+    parser.add_argument(
+        "--warm",
+        type=int,
+        default=1,
+        help="runs after the first, where a contender has processes that stay",
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        help="a regular expression: only the ways to do the work whose name it finds",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("docs/reports/benchmarks.md"),
+        help="works that it tells of and that are not run stay",
     )
     return parser.parse_args()
 

@@ -14,8 +14,8 @@ from benchmarks.measuring import children, processor_seconds
 from benchmarks.topics import broker
 from benchmarks.work import WORKS, Work
 from infra.cluster.control import state
-from tocsin.profile.accounting import accounted, accounted_java
-from tocsin.profile.flame import flame_graph
+from tocsin.profile.attribution import accounted, accounted_java
+from tocsin.profile.flame_graph import flame_graph
 from tocsin.profile.stacks import Spy, recording, weighed
 from tocsin.profile.threads import Thread, ThreadTimes
 
@@ -78,8 +78,12 @@ def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
     lines = ["| process | part | CPU-seconds | share | ns a reading |", "|---|---|---|---|---|"]
     each = 1e9 / work.readings.count
     for process, part, seconds in [*rows, ("both", "**all**", total)]:
-        lines.append(f"| {process} | {part} | {seconds:.2f} | {100 * seconds / total:.1f} % | {seconds * each:,.0f} |")
-    lines.append(f"\n{run.readings:,} readings, {run.readings / total:,.0f} a CPU-second while it was looked at.")
+        lines.append(
+            f"| {process} | {part} | {seconds:.2f} | {100 * seconds / total:.1f} % | {seconds * each:,.0f} |"
+        )
+    lines.append(
+        f"\n{run.readings:,} readings, {run.readings / total:,.0f} a CPU-second while it was looked at."
+    )
     return "\n".join(lines), flame_graph(weights, f"worker, {work.title}")
 
 
@@ -96,7 +100,9 @@ def main() -> None:
     table, flame = measure(work, options.backend, brokers)
     options.report.with_suffix(".svg").write_text(flame)
     command = " ".join(["python -m benchmarks.accounting", *sys.argv[1:]])
-    options.report.write_text(_PAGE.format(command=command, title=work.title, flame=options.report.stem, table=table))
+    options.report.write_text(
+        _PAGE.format(command=command, title=work.title, flame=options.report.stem, table=table)
+    )
     print(table)
 
 
@@ -105,7 +111,7 @@ _PAGE = """# Where the time goes
 Made by `{command}`: a warm run on Flink of {title}, parallelism 1.
 The worker's stacks are looked at 100 times a second by py-spy; each thread's processor time is shared out over the stacks in
 which it was seen at work, and a stack belongs to the part of its innermost frame that is known
-(`tocsin/profile/accounting.py`). The TaskManager is told apart by its threads. So the parts add up to the whole.
+(`tocsin/profile/attribution.py`). The TaskManager is told apart by its threads. So the parts add up to the whole.
 `tocsin run --profile FOLDER` gives the same of a job on the local runner.
 
 {table}

@@ -49,7 +49,9 @@ class Readings:
         """How many readings."""
         return self.messages * self.each
 
-    def columns(self, start: int, stop: int) -> tuple[Int64s, Int64s, Int64s, npt.NDArray[np.float64]]:
+    def columns(
+        self, start: int, stop: int
+    ) -> tuple[Int64s, Int64s, Int64s, npt.NDArray[np.float64]]:
         """Sensor, metric, time in milliseconds and value of the readings from `start` to `stop`.
 
         Values are multiples of 1/8, so that their sums are exact and the same in any order.
@@ -61,9 +63,14 @@ class Readings:
             series, place = series // EDGES, message // EDGES * self.each + at % self.each
         cycle, place = place // series, place % series
         # A permutation of the series that differs from cycle to cycle: stride and offset of each.
-        strides = np.array([s for s in range(series // 3 | 1, series // 3 + 400, 2) if np.gcd(s, series) == 1], np.int64)
+        strides = np.array(
+            [s for s in range(series // 3 | 1, series // 3 + 400, 2) if np.gcd(s, series) == 1],
+            np.int64,
+        )
         noise = _mixed(at + self.seed)
-        one = (place * strides[cycle % len(strides)] + _mixed(cycle).astype(np.int64) % series) % series
+        one = (
+            place * strides[cycle % len(strides)] + _mixed(cycle).astype(np.int64) % series
+        ) % series
         times = START + cycle * self.period + place * self.period // series
         times = np.maximum(times - (noise % np.uint64(self.disorder + 1)).astype(np.int64), START)
         values = ((noise >> np.uint64(20)) % np.uint64(800)).astype(np.float64) / 8
@@ -79,7 +86,9 @@ class Readings:
                 sensors, metrics, times, values = self.columns(first, last)
                 yield sensors % self.partitions, rows(encoded(sensors, metrics, times, values))
             else:
-                block = encoded(*self.columns(first * self.each, last * self.each)).reshape(last - first, -1)
+                block = encoded(*self.columns(first * self.each, last * self.each)).reshape(
+                    last - first, -1
+                )
                 edges = np.arange(first, last) % EDGES
                 yield edges % self.partitions, rows(_framed(edges, block, self.each))
 
@@ -88,13 +97,17 @@ class Readings:
         last = int(self.columns(self.count - 1, self.count)[2][0]) + 2 * 3_600_000
         numbers = np.arange(self.partitions)
         size = len(numbers) * self.each
-        block = encoded(np.full(size, CLOSER), np.zeros(size, np.int64), np.full(size, last), np.zeros(size))
+        block = encoded(
+            np.full(size, CLOSER), np.zeros(size, np.int64), np.full(size, last), np.zeros(size)
+        )
         if self.each > 1:
             block = _framed(numbers, block.reshape(len(numbers), -1), self.each)
         return numbers, rows(block)
 
 
-def encoded(sensors: Int64s, metrics: Int64s, times: Int64s, values: npt.NDArray[np.float64]) -> Octets:
+def encoded(
+    sensors: Int64s, metrics: Int64s, times: Int64s, values: npt.NDArray[np.float64]
+) -> Octets:
     """Avro of each reading, a row each (benchmarks/reading.avsc)."""
     names = _digits(b"urn:city:sensor:", sensors, 7)
     kinds = np.frombuffer("".join(METRICS).encode(), np.uint8).reshape(-1, 4)[metrics]
@@ -106,14 +119,18 @@ def encoded(sensors: Int64s, metrics: Int64s, times: Int64s, values: npt.NDArray
 def _digits(head: bytes, numbers: Int64s, width: int) -> Octets:
     powers = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
     digits = (numbers[:, None] // powers % 10 + ord("0")).astype(np.uint8)
-    return np.hstack([np.broadcast_to(np.frombuffer(head, np.uint8), (len(numbers), len(head))), digits])
+    return np.hstack(
+        [np.broadcast_to(np.frombuffer(head, np.uint8), (len(numbers), len(head))), digits]
+    )
 
 
 def _long(values: Int64s) -> Octets:
     """Variable-length integers, of the one length that times of this century have."""
     zigzag = values.astype(np.uint64) << np.uint64(1)
     groups = [(zigzag >> np.uint64(7 * i)) & np.uint64(127) for i in range(6)]
-    parts = [(group | np.uint64(128 if i < 5 else 0)).astype(np.uint8) for i, group in enumerate(groups)]
+    parts = [
+        (group | np.uint64(128 if i < 5 else 0)).astype(np.uint8) for i, group in enumerate(groups)
+    ]
     return np.stack(parts, axis=1)
 
 
@@ -122,7 +139,10 @@ def _framed(edges: Int64s, block: Octets, each: int) -> Octets:
     count = each << 1
     varint = [count & 127 | 128, count >> 7] if count > 127 else [count]
     head = np.broadcast_to(np.array(varint, np.uint8), (len(edges), len(varint)))
-    size, end = np.full((len(edges), 1), 2 * names.shape[1], np.uint8), np.zeros((len(edges), 1), np.uint8)
+    size, end = (
+        np.full((len(edges), 1), 2 * names.shape[1], np.uint8),
+        np.zeros((len(edges), 1), np.uint8),
+    )
     return np.hstack([size, names, head, block, end])
 
 

@@ -24,12 +24,12 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from tocsin.city.simulator import City
-from tocsin.city.systems import SYSTEMS, system_of
-from tocsin.columns.contract import micros, timestamps
-from tocsin.columns.groups import hash_rows
-from tocsin.parts.finder import load, step_types
-from tocsin.spec.job import Job, Step
+from tocsin.compiler.job import Job, Step
+from tocsin.kernels.aggregation.grouping import hash_rows
+from tocsin.kernels.batch import micros, timestamps
+from tocsin.parts.registry import load, step_types
+from tocsin.simulator.city import City
+from tocsin.simulator.systems import SYSTEMS, system_of
 
 ROOT = Path(__file__).parents[1]
 HOUR = 3_600_000_000
@@ -80,7 +80,11 @@ def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
     owner = hash_rows([rows.column(simulated.key).combine_chunks()]) % np.uint64(PARTITIONS)
     folder.mkdir(parents=True)
     for partition in range(PARTITIONS):
-        parquet.write_table(rows.filter(pa.array(owner == partition)), folder / f"{partition}.parquet", compression="zstd")
+        parquet.write_table(
+            rows.filter(pa.array(owner == partition)),
+            folder / f"{partition}.parquet",
+            compression="zstd",
+        )
     parquet.write_table(simulated.labels(), folder / "labels.pq")
     csv.write_csv(simulated.registry(), folder / "registry.csv")
     return int(rows.num_rows)
@@ -92,21 +96,36 @@ def troubled(rows: pa.Table, key: str, city: City) -> pa.Table:
     observed, received = micros(rows.column("observed_at")), micros(rows.column("received_at"))
     since = received - city.start
     kept = (since < OUTAGE[0]) | (since >= OUTAGE[1])
-    held = (since >= BURST[0]) & (since < BURST[1]) & (hash_rows([rows.column(key).combine_chunks()]) % np.uint64(20) == 0)
+    held = (
+        (since >= BURST[0])
+        & (since < BURST[1])
+        & (hash_rows([rows.column(key).combine_chunks()]) % np.uint64(20) == 0)
+    )
     received = np.where(held, city.start + BURST[1] + (since - BURST[0]) // 1000, received)
     luck = random.random(len(observed))
-    observed = np.where(luck < 2e-5, observed - city.start, np.where(luck > 1 - 2e-5, observed + 24 * HOUR, observed))
+    observed = np.where(
+        luck < 2e-5,
+        observed - city.start,
+        np.where(luck > 1 - 2e-5, observed + 24 * HOUR, observed),
+    )
     for name, values in (("observed_at", observed), ("received_at", received)):
         at = rows.schema.get_field_index(name)
         rows = rows.set_column(at, rows.schema.field(at), timestamps(values))
     if "metric" in rows.schema.names:
         # A handful of thermometers change to degrees Fahrenheit at noon.
-        warm = rows.column("metric").combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False) == "temperature"
+        warm = (
+            rows.column("metric").combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False)
+            == "temperature"
+        )
         some = hash_rows([rows.column(key).combine_chunks()]) % np.uint64(500) == 0
         changed = warm & some & (observed - city.start > 12 * HOUR)
         value = rows.column("value").combine_chunks().to_numpy(zero_copy_only=False)
         at = rows.schema.get_field_index("value")
-        rows = rows.set_column(at, rows.schema.field(at), pa.array(np.where(changed, value * 1.8 + 32, value), from_pandas=True))
+        rows = rows.set_column(
+            at,
+            rows.schema.field(at),
+            pa.array(np.where(changed, value * 1.8 + 32, value), from_pandas=True),
+        )
     rows = rows.filter(pa.array(kept))
     order = np.argsort(received[kept], kind="stable")
     return rows.take(pa.array(order)).combine_chunks()
@@ -121,8 +140,15 @@ def _on_files(step: Step, folders: dict[str, Path], lake: Path) -> Step:
     if step.type == "ReadTelemetry":
         assert step.part is not None
         settings = step.part.model_dump(by_alias=True)
-        config = {name: settings[name] for name in ("event_time", "out_of_orderness", "allowed_lateness", "max_future")}
-        config |= {"files": f"{folders[step.name]}/*.parquet", "schema": settings["schema"], "received": "received_at"}
+        config = {
+            name: settings[name]
+            for name in ("event_time", "out_of_orderness", "allowed_lateness", "max_future")
+        }
+        config |= {
+            "files": f"{folders[step.name]}/*.parquet",
+            "schema": settings["schema"],
+            "received": "received_at",
+        }
         return _as(step, "ReadFiles", config)
     if step.type in ("WriteAlarms", "WriteRejects"):
         # Two steps that write one dataset would replace each other's files.
@@ -139,9 +165,9 @@ def _as(step: Step, kind: str, config: dict[str, Any]) -> Step:
 
 def run_job(name: str, folder: Path) -> None:
     """One job on its files, in this process; prints its figures as JSON."""
-    from tocsin.beam.running import quiet_beam, run_bounded
-    from tocsin.lake.contents import contents
-    from tocsin.spec.check import check_file
+    from tocsin.compiler.checker import check_file
+    from tocsin.engines.beam.running import quiet_beam, run_bounded
+    from tocsin.lake.catalog import contents
 
     quiet_beam()
     systems, registry = JOBS[name]
@@ -156,7 +182,9 @@ def run_job(name: str, folder: Path) -> None:
     wall = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sources = [ledger.steps[step] for step in systems]
-    aggregates = sum(one["rows"] for one in contents(lake) if "window_start" in one["columns"] and one["keys"])
+    aggregates = sum(
+        one["rows"] for one in contents(lake) if "window_start" in one["columns"] and one["keys"]
+    )
     firsts = ("Validate", "ValidCounters", "ValidProbes", "Deduplicate", "Polls", "Arrived")
     known = [count for step, count in ledger.steps.items() if step in firsts]
     figures = {
@@ -164,7 +192,11 @@ def run_job(name: str, folder: Path) -> None:
         "records": sum(one.read for one in sources),
         "late": sum(one.late for one in known),
         "rejected": sum(one.rejected for one in [*sources, *known]),
-        "duplicates": sum(one.filtered for step, one in ledger.steps.items() if step in ("Deduplicate", "Polls", "Arrived")),
+        "duplicates": sum(
+            one.filtered
+            for step, one in ledger.steps.items()
+            if step in ("Deduplicate", "Polls", "Arrived")
+        ),
         "flagged": _flagged(lake),
         "aggregates": aggregates,
         "balances": ledger.balances,
@@ -183,8 +215,14 @@ def _flagged(lake: Path) -> int:
     found = 0
     for one in datasets:
         columns = [row[0] for row in connection.execute(f'describe "{one.name}"').fetchall()]
-        if {"window_start", "flag", "window_end"} <= set(columns) and not one.name.startswith("alarms_"):
-            found += int(connection.execute(f'select count(*) from "{one.name}" where flag in (3, 4)').fetchone()[0])
+        if {"window_start", "flag", "window_end"} <= set(columns) and not one.name.startswith(
+            "alarms_"
+        ):
+            found += int(
+                connection.execute(
+                    f'select count(*) from "{one.name}" where flag in (3, 4)'
+                ).fetchone()[0]
+            )
     return found
 
 
@@ -205,13 +243,23 @@ def judged(lake: Path, labels: list[Path]) -> dict[str, Any]:
     found, every, used = Counter[str](), Counter[str](), set[int]()
     for file in labels:
         for label in parquet.read_table(file).to_pylist():
-            first, last = label["start"] - timedelta(minutes=1), label["end"] + timedelta(minutes=30)
-            hits = [at for at, _, start in by_who.get(label["sensor_id"], []) if first <= start <= last]
+            first, last = (
+                label["start"] - timedelta(minutes=1),
+                label["end"] + timedelta(minutes=30),
+            )
+            hits = [
+                at for at, _, start in by_who.get(label["sensor_id"], []) if first <= start <= last
+            ]
             every[label["kind"]] += 1
             found[label["kind"]] += bool(hits)
             used |= set(hits)
-    others = Counter(rule.partition("/")[2] or rule for at, (rule, _, _) in enumerate(raised) if at not in used)
-    return {"found": {kind: [found[kind], every[kind]] for kind in every}, "others": dict(others.most_common())}
+    others = Counter(
+        rule.partition("/")[2] or rule for at, (rule, _, _) in enumerate(raised) if at not in used
+    )
+    return {
+        "found": {kind: [found[kind], every[kind]] for kind in every},
+        "others": dict(others.most_common()),
+    }
 
 
 def page(rows: list[dict[str, Any]], sensors: int, made: float) -> str:
@@ -230,11 +278,20 @@ def page(rows: list[dict[str, Any]], sensors: int, made: float) -> str:
         "|--|--:|--:|--:|--:|--:|--:|--|--:|--:|--:|",
     ]
     for row in rows:
-        counts = (f"{row[name]:,}" for name in ("records", "late", "rejected", "duplicates", "flagged", "aggregates"))
+        counts = (
+            f"{row[name]:,}"
+            for name in ("records", "late", "rejected", "duplicates", "flagged", "aggregates")
+        )
         balance = "balances" if row["balances"] else "**does not balance**"
         cost = (f"{row['wall']:.0f}", f"{row['records'] / row['wall']:,.0f}", f"{row['peak']:,.0f}")
         lines.append(f"| {' | '.join([row['job'], *counts, balance, *cost])} |")
-    lines += ["", "## Alarms", "", "| job | found of labelled, by kind | alarms that belong to no label, by rule |", "|--|--|--|"]
+    lines += [
+        "",
+        "## Alarms",
+        "",
+        "| job | found of labelled, by kind | alarms that belong to no label, by rule |",
+        "|--|--|--|",
+    ]
     for row in rows:
         kinds = ", ".join(f"{kind} {hit} of {all_}" for kind, (hit, all_) in row["found"].items())
         others = ", ".join(f"{rule} {count:,}" for rule, count in row["others"].items()) or "none"

@@ -25,8 +25,15 @@ _ENDED = ("FINISHED", "FAILED", "CANCELED")
 
 def flink_cluster(name: str, libraries: Path | None = None, **settings: Any) -> Cluster:
     """A Flink without a broker. libraries: of jobs that are not Beam's."""
-    only = ("zookeeper", "jobmanager", "taskmanager", *(("jobserver", "workers") if libraries is None else ()))
-    return Cluster(folder=ROOT / ".bench" / name, offset=7000, only=only, libraries=libraries, **settings)
+    only = (
+        "zookeeper",
+        "jobmanager",
+        "taskmanager",
+        *(("jobserver", "workers") if libraries is None else ()),
+    )
+    return Cluster(
+        folder=ROOT / ".bench" / name, offset=7000, only=only, libraries=libraries, **settings
+    )
 
 
 @contextmanager
@@ -51,13 +58,18 @@ def counted(cluster: Cluster, step: str, what: str = "given") -> int:
     total = 0
     for number in (port, port + 1):
         with urllib.request.urlopen(f"http://127.0.0.1:{number}/metrics", timeout=20) as answer:
-            found = re.findall(rf"^\S*_tocsin_{step}_{what}{{.*}} (\S+)$", answer.read().decode(), re.MULTILINE)
+            found = re.findall(
+                rf"^\S*_tocsin_{step}_{what}{{.*}} (\S+)$", answer.read().decode(), re.MULTILINE
+            )
         total += int(sum(float(value) for value in found))
     return total
 
 
 def measured(
-    cluster: Cluster, submit: Callable[[], None], is_done: Callable[[], bool] | None = None, limit: float = 900
+    cluster: Cluster,
+    submit: Callable[[], None],
+    is_done: Callable[[], bool] | None = None,
+    limit: float = 900,
 ) -> tuple[Cost, dict[str, Any]]:
     """Cost of the job that `submit` starts, and what Flink says of it. Raises RuntimeError where it does not finish.
 
@@ -78,7 +90,9 @@ def measured(
             break
         if is_done is not None and new and is_done():
             break
-        failure = rest(cluster, f"/jobs/{new[0]['jid']}/exceptions")["root-exception"] if new else None
+        failure = (
+            rest(cluster, f"/jobs/{new[0]['jid']}/exceptions")["root-exception"] if new else None
+        )
         if failure:
             raise RuntimeError(f"{new[0]['name']} started again: {failure[:2000]}")
         if time.monotonic() > deadline:
@@ -103,7 +117,9 @@ def measured(
 
 def cancelled(cluster: Cluster, job: str) -> None:
     """End a job and wait until it has ended."""
-    request = urllib.request.Request(f"http://{cluster.at('flink_rest')}/jobs/{job}?mode=cancel", method="PATCH")
+    request = urllib.request.Request(
+        f"http://{cluster.at('flink_rest')}/jobs/{job}?mode=cancel", method="PATCH"
+    )
     urllib.request.urlopen(request, timeout=20).close()
     while jobs(cluster)[job]["state"] not in _ENDED:
         time.sleep(0.2)
@@ -132,10 +148,18 @@ def program(arguments: list[str], environment: Mapping[str, str], log: Path) -> 
     """Run a client to its end. Raises RuntimeError with the end of what it said."""
     with log.open("ab") as file:
         found = subprocess.run(
-            arguments, env={**os.environ, **environment}, stdout=file, stderr=file, cwd=ROOT, check=False, timeout=300
+            arguments,
+            env={**os.environ, **environment},
+            stdout=file,
+            stderr=file,
+            cwd=ROOT,
+            check=False,
+            timeout=300,
         )
     if found.returncode:
-        raise RuntimeError(f"{' '.join(arguments[:4])} … ended with {found.returncode}: {log.read_text()[-2000:]}")
+        raise RuntimeError(
+            f"{' '.join(arguments[:4])} … ended with {found.returncode}: {log.read_text()[-2000:]}"
+        )
 
 
 def checkpoint_summary(cluster: Cluster, job: str) -> dict[str, Any]:

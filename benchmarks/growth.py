@@ -21,14 +21,22 @@ USED = 0.6
 # work (b), and of jobs/air_quality.yaml on 3 million simulated readings (3.28 MB in 501,770 rows).
 MESSAGE_BYTES, EDGE_BYTES, LAKE_BYTES = 53, 52, 6.5
 SPAN, SHARDS = 15 * 60, 128
-# Tocsin's own limit: the parallelism that every savepoint is made for (tocsin/beam/submitting.py).
+# Tocsin's own limit: the parallelism that every savepoint is made for (tocsin/engines/beam/submission.py).
 MOST_SUBTASKS = 128
 
 
-def warm(sections: list[Section], work: str, parallelism: int = 1, state: str = "hashmap") -> list[Run]:
+def warm(
+    sections: list[Section], work: str, parallelism: int = 1, state: str = "hashmap"
+) -> list[Run]:
     """Tocsin's warm runs on Flink."""
     wanted = ("Tocsin on Flink", f"parallelism {parallelism}", state, False)
-    return [r for s in sections if s.work == work for r in s.runs if (r.contender, r.detail, r.backend, r.is_cold) == wanted]
+    return [
+        r
+        for s in sections
+        if s.work == work
+        for r in s.runs
+        if (r.contender, r.detail, r.backend, r.is_cold) == wanted
+    ]
 
 
 def micros(runs: list[Run]) -> float:
@@ -45,8 +53,14 @@ def main() -> None:
     series = WORKS["d1m"].readings.sensors * 4
     state = max(run.checkpoints["size"] for run in warm(sections, "d1m")) * 2**20 / series
     windows = max(run.checkpoints["size"] for run in warm(sections, "a12")) * 2**20 / 40_000
-    one, two = (statistics.median(r.readings / r.cost.wall for r in warm(sections, "a12", p)) for p in (1, 2))
-    share = {p: statistics.median(r.cost.engine / r.cost.wall for r in warm(sections, "a12", p)) for p in (1, 2)}
+    one, two = (
+        statistics.median(r.readings / r.cost.wall for r in warm(sections, "a12", p))
+        for p in (1, 2)
+    )
+    share = {
+        p: statistics.median(r.cost.engine / r.cost.wall for r in warm(sections, "a12", p))
+        for p in (1, 2)
+    }
     memory = max(run.cost.memory for run in warm(sections, "e"))
     rows = [
         ("aggregates, a message a reading", "a12", MESSAGE_BYTES),
@@ -55,7 +69,8 @@ def main() -> None:
         ("the whole air-quality job to lake and alarms", "e", MESSAGE_BYTES),
     ]
     table = "\n".join(
-        f"| {title} | {cost[name]:.2f} | {cores[name]:,.0f} | {RATE * size / 1e6:,.0f} |" for title, name, size in rows
+        f"| {title} | {cost[name]:.2f} | {cores[name]:,.0f} | {RATE * size / 1e6:,.0f} |"
+        for title, name, size in rows
     )
     PAGE.write_text(
         TEMPLATE.read_text().format(

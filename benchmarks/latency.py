@@ -68,9 +68,13 @@ class Found:
         return float(np.percentile(self.delays[kind], of)) if self.delays[kind] else float("nan")
 
 
-def send(brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tuple[int, int]]) -> None:
+def send(
+    brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tuple[int, int]]
+) -> None:
     """Readings at an even rate. Tells how many, and how many of them are over the limit, after the warm-up."""
-    producer = Producer({"bootstrap.servers": brokers, "linger.ms": 2, "compression.type": "lz4", "log_level": 0})
+    producer = Producer(
+        {"bootstrap.servers": brokers, "linger.ms": 2, "compression.type": "lz4", "log_level": 0}
+    )
     began, sent, high = time.time(), 0, 0
     while (now := time.time()) < began + seconds:
         count = int((now - began) * rate) - sent
@@ -95,7 +99,12 @@ def send(brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tu
 
 def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
     """Kind, event time and arrival (seconds since 1970) of each alarm that is raised."""
-    settings = {"bootstrap.servers": brokers, "group.id": "bench.latency", "fetch.wait.max.ms": 5, "log_level": 0}
+    settings = {
+        "bootstrap.servers": brokers,
+        "group.id": "bench.latency",
+        "fetch.wait.max.ms": 5,
+        "log_level": 0,
+    }
     consumer = Consumer({**settings, "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, 0) for topic in ALARMS.values()])
     kinds = {topic: kind for kind, topic in ALARMS.items()}
@@ -107,7 +116,9 @@ def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
             arrived = time.time()
             headers = dict(message.headers())
             if headers["ce_type"].endswith(b"raise"):
-                moment = datetime.fromisoformat(headers["ce_time"].decode().replace("Z", "+00:00")).timestamp()
+                moment = datetime.fromisoformat(
+                    headers["ce_time"].decode().replace("Z", "+00:00")
+                ).timestamp()
                 yield kinds[message.topic()], moment, arrived
     finally:
         consumer.close()
@@ -118,13 +129,24 @@ def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> F
     create(brokers, TOPIC, PARTITIONS)
     for topic in ALARMS.values():
         create(brokers, topic, 1)
-    options = ("--bundle-time", str(setting.bundle), "--checkpoint-interval", str(setting.checkpoint))
-    environment = {"TOCSIN_BROKERS": brokers, "BENCH_TOPIC": TOPIC, "LINGER": f"{setting.linger} ms"}
+    options = (
+        "--bundle-time",
+        str(setting.bundle),
+        "--checkpoint-interval",
+        str(setting.checkpoint),
+    )
+    environment = {
+        "TOCSIN_BROKERS": brokers,
+        "BENCH_TOPIC": TOPIC,
+        "LINGER": f"{setting.linger} ms",
+    }
     with submitted(cluster, "benchmarks/jobs/latency.yaml", *options, **environment):
         told: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
         engine = [state(cluster)["processes"][name]["pid"] for name in ENGINE]
         began, used = time.time(), sum(map(processor_seconds, engine))
-        sender = multiprocessing.Process(target=send, args=(brokers, setting.rate, WARM_UP + seconds, told))
+        sender = multiprocessing.Process(
+            target=send, args=(brokers, setting.rate, WARM_UP + seconds, told)
+        )
         sender.start()
         delays: dict[str, list[float]] = {kind: [] for kind in ALARMS}
         for kind, moment, arrived in listen(brokers, began + WARM_UP + seconds + 8):
@@ -142,7 +164,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--rates", nargs="+", type=int, default=[5_000, 50_000])
     parser.add_argument("--seconds", type=int, default=120, help="of each rate")
-    parser.add_argument("--trade", type=int, default=30, help="seconds of each setting of the trade-off; 0: none")
+    parser.add_argument(
+        "--trade", type=int, default=30, help="seconds of each setting of the trade-off; 0: none"
+    )
     parser.add_argument("--add", action="store_true", help="keep what the report has")
     parser.add_argument("--report", type=Path, default=Path("docs/reports/latency.md"))
     options = parser.parse_args()
@@ -150,8 +174,17 @@ def main() -> None:
     wanted = [(Setting(rate), options.seconds) for rate in options.rates]
     if options.trade:
         rate = options.rates[0]
-        others = [Setting(rate, linger=20), Setting(rate, linger=500), Setting(rate, bundle=20), Setting(rate, bundle=500)]
-        others += [Setting(rate, checkpoint=200), Setting(rate, checkpoint=5_000), Setting(rate, linger=20, bundle=20)]
+        others = [
+            Setting(rate, linger=20),
+            Setting(rate, linger=500),
+            Setting(rate, bundle=20),
+            Setting(rate, bundle=500),
+        ]
+        others += [
+            Setting(rate, checkpoint=200),
+            Setting(rate, checkpoint=5_000),
+            Setting(rate, linger=20, bundle=20),
+        ]
         wanted += [(setting, options.trade) for setting in others]
     file = options.report.with_suffix(".json")
     known = json.loads(file.read_text()) if options.add else {"commands": [], "found": []}
@@ -163,8 +196,13 @@ def main() -> None:
             print(_row(one), flush=True)
     commands = [*known["commands"], " ".join(["python -m benchmarks.latency", *sys.argv[1:]])]
     told = "`, then `".join(commands)
-    options.report.write_text(_PAGE.format(command=told, plot=options.report.with_suffix(".svg").name) + _table(found))
-    raw = [{**asdict(one), "delays": {k: [round(d, 1) for d in v] for k, v in one.delays.items()}} for one in found]
+    options.report.write_text(
+        _PAGE.format(command=told, plot=options.report.with_suffix(".svg").name) + _table(found)
+    )
+    raw = [
+        {**asdict(one), "delays": {k: [round(d, 1) for d in v] for k, v in one.delays.items()}}
+        for one in found
+    ]
     file.write_text(json.dumps({"commands": commands, "found": raw}))
     plot(found, options.report.with_suffix(".svg"))
 
@@ -173,7 +211,9 @@ def _row(one: Found) -> str:
     s = one.setting
     cells = [f"{s.rate:,}", str(one.seconds), str(s.linger), str(s.bundle), str(s.checkpoint)]
     for kind in ALARMS:
-        cells += [f"{one.percentile(kind, of):,.0f}" for of in (50, 95, 99)] + [f"{len(one.delays[kind]):,}"]
+        cells += [f"{one.percentile(kind, of):,.0f}" for of in (50, 95, 99)] + [
+            f"{len(one.delays[kind]):,}"
+        ]
     cells += [f"{one.expected:,}", "-" if np.isnan(one.cores) else f"{one.cores:.2f}"]
     return f"| {' | '.join(cells)} |"
 
@@ -183,24 +223,38 @@ def _table(found: list[Found]) -> str:
     for kind in ALARMS:
         head += [f"{kind}: p50 ms", "p95", "p99", "alarms"]
     head += ["alarms of single readings that were due", "cores"]
-    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *map(_row, found)]) + "\n"
+    return (
+        "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *map(_row, found)]) + "\n"
+    )
 
 
 def plot(found: list[Found], file: Path) -> None:
     """Percentiles of each setting side by side."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.5))
-    names = [f"{f.setting.rate // 1000}k/s\nl{f.setting.linger}\nb{f.setting.bundle}\nc{f.setting.checkpoint}" for f in found]
+    names = [
+        f"{f.setting.rate // 1000}k/s\nl{f.setting.linger}\nb{f.setting.bundle}\nc{f.setting.checkpoint}"
+        for f in found
+    ]
     for axis, kind in zip(axes, ALARMS, strict=True):
         at = np.arange(len(found))
         for shift, of in ((-0.27, 50), (0.0, 95), (0.27, 99)):
             axis.bar(at + shift, [one.percentile(kind, of) for one in found], 0.25, label=f"p{of}")
         axis.set_xticks(at, names, fontsize=7)
         axis.set_title(
-            {"readings": "alarm of a reading, from the reading", "windows": "alarm of a window, from its closing"}[kind]
+            {
+                "readings": "alarm of a reading, from the reading",
+                "windows": "alarm of a window, from its closing",
+            }[kind]
         )
         axis.set_ylabel("milliseconds")
         axis.legend()
-    figure.text(0.5, 0.005, "l: linger, b: bundle time, c: checkpoint interval, in milliseconds", ha="center", fontsize=8)
+    figure.text(
+        0.5,
+        0.005,
+        "l: linger, b: bundle time, c: checkpoint interval, in milliseconds",
+        ha="center",
+        fontsize=8,
+    )
     figure.tight_layout(rect=(0, 0.03, 1, 1))
     figure.savefig(file)
     plt.close(figure)

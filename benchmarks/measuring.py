@@ -83,11 +83,15 @@ class Memory(threading.Thread):
         return self.most
 
 
-def command(arguments: list[str], environment: Mapping[str, str], log: Path, limit: float = 900) -> Cost:
+def command(
+    arguments: list[str], environment: Mapping[str, str], log: Path, limit: float = 900
+) -> Cost:
     """Run a program to its end. Raises RuntimeError with the end of what it said where it fails."""
     began = time.monotonic()
     with log.open("wb") as file:
-        process = subprocess.Popen(arguments, env={**os.environ, **environment}, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            arguments, env={**os.environ, **environment}, stdout=file, stderr=file
+        )
         memory = Memory([process.pid])
         memory.start()
         try:
@@ -96,7 +100,9 @@ def command(arguments: list[str], environment: Mapping[str, str], log: Path, lim
             process.kill()
             most = memory.stop()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(arguments[:4])} … ended with {process.returncode}: {log.read_text()[-2000:]}")
+        raise RuntimeError(
+            f"{' '.join(arguments[:4])} … ended with {process.returncode}: {log.read_text()[-2000:]}"
+        )
     return Cost(time.monotonic() - began, seconds, 0.0, most, {"program": seconds})
 
 

@@ -38,7 +38,9 @@ TITLES = {
 
 def flood(brokers: str, seconds: float, sent: Any) -> None:
     """Readings of now, as fast as one process can. sent: how many, while it goes on."""
-    producer = Producer({"bootstrap.servers": brokers, "linger.ms": 20, "compression.type": "lz4", "log_level": 0})
+    producer = Producer(
+        {"bootstrap.servers": brokers, "linger.ms": 20, "compression.type": "lz4", "log_level": 0}
+    )
     until, number = time.time() + seconds, 0
     while time.time() < until:
         series = np.arange(number, number + PIECE) % 40_000
@@ -89,7 +91,9 @@ def producer(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, f
     """Readings that come faster than they can be read, for half of the time."""
     create(brokers, FAST, 4)
     sent = multiprocessing.Value("q", 0)
-    with submitted(cluster, "benchmarks/jobs/tumbling.yaml", TOCSIN_BROKERS=brokers, BENCH_TOPIC=FAST):
+    with submitted(
+        cluster, "benchmarks/jobs/tumbling.yaml", TOCSIN_BROKERS=brokers, BENCH_TOPIC=FAST
+    ):
         sender = multiprocessing.Process(target=flood, args=(brokers, seconds / 2, sent))
         sender.start()
         series = watch(cluster, seconds, sent, False)
@@ -129,18 +133,31 @@ def main() -> None:
         print(_row(name, found[name]), flush=True)
     command = " ".join(["python -m benchmarks.pressure", *sys.argv[1:]])
     rows = "\n".join(_row(name, series) for name, series in found.items())
-    options.report.write_text(_PAGE.format(command=command, plot=options.report.with_suffix(".svg").name, head=_HEAD, rows=rows))
+    options.report.write_text(
+        _PAGE.format(
+            command=command, plot=options.report.with_suffix(".svg").name, head=_HEAD, rows=rows
+        )
+    )
     options.report.with_suffix(".json").write_text(json.dumps(found))
     plot(found, options.report.with_suffix(".svg"))
 
 
 def _row(name: str, series: list[dict[str, float]]) -> str:
     third = len(series) // 3
-    cells = [TITLES[name], f"{series[-1]['seconds']:.0f}", f"{series[-1]['sent']:,.0f}", f"{series[-1]['read']:,.0f}"]
+    cells = [
+        TITLES[name],
+        f"{series[-1]['seconds']:.0f}",
+        f"{series[-1]['sent']:,.0f}",
+        f"{series[-1]['read']:,.0f}",
+    ]
     cells.append(f"{max(one['sent'] - one['read'] for one in series):,.0f}")
     for process in ("workers", "taskmanager"):
         values = [one[process] for one in series]
-        cells += [f"{max(values):,.0f}", f"{np.median(values[third : 2 * third] or values):,.0f}", f"{values[-1]:,.0f}"]
+        cells += [
+            f"{max(values):,.0f}",
+            f"{np.median(values[third : 2 * third] or values):,.0f}",
+            f"{values[-1]:,.0f}",
+        ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -155,7 +172,9 @@ def plot(found: dict[str, list[dict[str, float]]], file: Path) -> None:
         axes[0][column].set_ylim(bottom=0)
         axes[0][column].set_ylabel("MiB resident")
         axes[0][column].legend()
-        axes[1][column].plot(seconds, [one["sent"] - one["read"] for one in series], color="tab:red")
+        axes[1][column].plot(
+            seconds, [one["sent"] - one["read"] for one in series], color="tab:red"
+        )
         axes[1][column].set_ylabel("messages not yet read")
         axes[1][column].set_xlabel("seconds")
     figure.tight_layout()
@@ -164,7 +183,11 @@ def plot(found: dict[str, list[dict[str, float]]], file: Path) -> None:
 
 
 _CELLS = ["under", "seconds", "sent", "read", "most not yet read"]
-_CELLS += [f"{who}: {what}" for who in ("workers MiB", "TaskManager MiB") for what in ("most", "middle third", "at the end")]
+_CELLS += [
+    f"{who}: {what}"
+    for who in ("workers MiB", "TaskManager MiB")
+    for what in ("most", "middle third", "at the end")
+]
 _HEAD = f"| {' | '.join(_CELLS)} |\n{'|---' * len(_CELLS)}|"
 
 _PAGE = """# Memory under pressure

@@ -47,7 +47,12 @@ class Way:
     is_cold: bool
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, [self.contender, self.detail, self.backend, "cold" if self.is_cold else "warm"]))
+        return ", ".join(
+            filter(
+                None,
+                [self.contender, self.detail, self.backend, "cold" if self.is_cold else "warm"],
+            )
+        )
 
 
 def kept(page: Path, but: Section) -> list[Section]:
@@ -56,7 +61,11 @@ def kept(page: Path, but: Section) -> list[Section]:
     if not file.exists():
         return []
     known = [Section.of(one) for one in json.loads(file.read_text())]
-    return [one for one in known if one.work != but.work or (one.states and but.states and not one.states & but.states)]
+    return [
+        one
+        for one in known
+        if one.work != but.work or (one.states and but.states and not one.states & but.states)
+    ]
 
 
 def write(page: Path, sections: Sequence[Section], user_files: Mapping[str, Sequence[str]]) -> None:
@@ -67,10 +76,17 @@ def write(page: Path, sections: Sequence[Section], user_files: Mapping[str, Sequ
     for section in sections:
         plot = page.with_name("-".join([page.stem, section.work, *sorted(section.states)]) + ".svg")
         draw(section, plot)
-        texts = [f"## {WORKS[section.work].title}", f"`{section.command}`", table(section, user_files), *section.failures]
+        texts = [
+            f"## {WORKS[section.work].title}",
+            f"`{section.command}`",
+            table(section, user_files),
+            *section.failures,
+        ]
         parts += [*texts, f"![Rates]({plot.name})"]
     page.write_text("\n\n".join(parts) + "\n")
-    page.with_suffix(".json").write_text(json.dumps([asdict(section) for section in sections], indent=1) + "\n")
+    page.with_suffix(".json").write_text(
+        json.dumps([asdict(section) for section in sections], indent=1) + "\n"
+    )
 
 
 def by_way(section: Section) -> list[tuple[Way, list[Run]]]:
@@ -89,8 +105,16 @@ def table(section: Section, user_files: Mapping[str, Sequence[str]]) -> str:
         size = max((run.checkpoints.get("size", 0.0) for run in found), default=0.0)
         verdict = section.verdicts.get(f"{way.contender} · {way.backend}", "not compared")
         cells = [way.contender, way.detail or "-", way.backend, "cold" if way.is_cold else "warm"]
-        cells += [_spread([run.rate for run in found]), _spread([run.readings / run.cost.wall for run in found])]
-        cells += [f"{memory:,.0f}", f"{size:,.0f}" if size else "-", str(lines_of(user_files.get(way.contender, ()))), verdict]
+        cells += [
+            _spread([run.rate for run in found]),
+            _spread([run.readings / run.cost.wall for run in found]),
+        ]
+        cells += [
+            f"{memory:,.0f}",
+            f"{size:,.0f}" if size else "-",
+            str(lines_of(user_files.get(way.contender, ()))),
+            verdict,
+        ]
         body.append(f"| {' | '.join(cells)} |")
     return "\n".join([_COLUMNS, *body])
 
@@ -98,7 +122,11 @@ def table(section: Section, user_files: Mapping[str, Sequence[str]]) -> str:
 def lines_of(files: Sequence[str]) -> int:
     """Lines that say something: neither empty nor comment."""
     texts = [(ROOT / file).read_text().splitlines() for file in files]
-    return sum(bool(line.strip()) and not line.strip().startswith(("#", "--", '"""')) for text in texts for line in text)
+    return sum(
+        bool(line.strip()) and not line.strip().startswith(("#", "--", '"""'))
+        for text in texts
+        for line in text
+    )
 
 
 def draw(section: Section, file: Path) -> None:
@@ -111,8 +139,14 @@ def draw(section: Section, file: Path) -> None:
 
     ways = by_way(section)[::-1]
     figure, axis = pyplot.subplots(figsize=(9, 0.8 + 0.27 * len(ways)))
-    colours = ["tab:orange" if way.contender.startswith("Tocsin") else "tab:gray" for way, _ in ways]
-    axis.barh([str(way) for way, _ in ways], [statistics.median(run.rate for run in runs) for _, runs in ways], color=colours)
+    colours = [
+        "tab:orange" if way.contender.startswith("Tocsin") else "tab:gray" for way, _ in ways
+    ]
+    axis.barh(
+        [str(way) for way, _ in ways],
+        [statistics.median(run.rate for run in runs) for _, runs in ways],
+        color=colours,
+    )
     for at, (_, runs) in enumerate(ways):
         axis.plot([run.rate for run in runs], [at] * len(runs), "k.", markersize=4)
     axis.set_xlabel("readings per CPU-second")
@@ -124,7 +158,11 @@ def draw(section: Section, file: Path) -> None:
 
 def _spread(values: Sequence[float]) -> str:
     middle = statistics.median(values)
-    return f"{middle:,.0f}" if len(values) == 1 else f"{middle:,.0f} ({min(values):,.0f}-{max(values):,.0f})"
+    return (
+        f"{middle:,.0f}"
+        if len(values) == 1
+        else f"{middle:,.0f} ({min(values):,.0f}-{max(values):,.0f})"
+    )
 
 
 _COLUMNS = (

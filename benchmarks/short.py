@@ -36,7 +36,9 @@ def main() -> int:
     brokers = broker()
     try:
         WORKS["a3"].fill(brokers)
-        ours, *others = [warm_run(one, brokers) for one in (TocsinOnFlink(), FlinkSql(), PROGRAMS["bare"])]
+        ours, *others = [
+            warm_run(one, brokers) for one in (TocsinOnFlink(), FlinkSql(), PROGRAMS["bare"])
+        ]
     finally:
         down(BROKER)
     failed = 0

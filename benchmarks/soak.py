@@ -19,9 +19,9 @@ from benchmarks.measuring import children
 from infra.cluster.control import down, rest, state, up
 from infra.cluster.processes import forget
 from infra.cluster.settings import ROOT, Cluster, versions
-from tocsin.city.simulator import City, readings
-from tocsin.cli.sending import Sending
-from tocsin.parts.connection import Kafka
+from tocsin.cli.publishing import Sending
+from tocsin.kafka.connection import Kafka
+from tocsin.simulator.city import City, readings
 
 SECOND = 1_000_000
 TOPIC = "soak"
@@ -41,12 +41,21 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         metrics = len(City().measured())
-        sending = Sending(Kafka(brokers=self.brokers), TOPIC, (ROOT / "schemas/air_reading.avsc").read_text(), 0)
+        sending = Sending(
+            Kafka(brokers=self.brokers), TOPIC, (ROOT / "schemas/air_reading.avsc").read_text(), 0
+        )
         began = time.time()
         # Short pieces: what is to be sent later is not held in memory now.
         for second in range(0, self.seconds, 10):
             start = int((began + second) * SECOND)
-            city = City(sensors=self.rate // metrics, start=start, duration=10 * SECOND, cadence=SECOND, anomalies=0, seed=7)
+            city = City(
+                sensors=self.rate // metrics,
+                start=start,
+                duration=10 * SECOND,
+                cadence=SECOND,
+                anomalies=0,
+                seed=7,
+            )
             for batch in readings(city):
                 for at in range(0, batch.num_rows, self.rate // 10):
                     part = batch.slice(at, self.rate // 10)
@@ -68,8 +77,12 @@ def measures(cluster: Cluster, job: str) -> dict[str, float]:
         "checkpoint": last["state_size"] / 2**20,
         "checkpoint_seconds": last["end_to_end_duration"] / 1000,
         "failed_checkpoints": checkpoints["counts"]["failed"],
-        "taskmanager_heap": float(rest(cluster, f"/taskmanagers/{manager}/metrics?get={heap}")[0]["value"]) / 2**20,
-        "jobmanager_heap": float(rest(cluster, f"/jobmanager/metrics?get={heap}")[0]["value"]) / 2**20,
+        "taskmanager_heap": float(
+            rest(cluster, f"/taskmanagers/{manager}/metrics?get={heap}")[0]["value"]
+        )
+        / 2**20,
+        "jobmanager_heap": float(rest(cluster, f"/jobmanager/metrics?get={heap}")[0]["value"])
+        / 2**20,
         "taskmanager_rss": resident(known["taskmanager"]["pid"]),
         "jobmanager_rss": resident(known["jobmanager"]["pid"]),
         "workers_rss": sum(resident(pid) for pid in children(known["workers"]["pid"])[1:]),
@@ -86,7 +99,9 @@ def command(cluster: Cluster, lake: Path, *arguments: object) -> str:
     """`tocsin …`."""
     environment = {**os.environ, **cluster.environment(), "SOAK_TOPIC": TOPIC, "LAKE": str(lake)}
     given = [sys.executable, "-m", "tocsin", *map(str, arguments)]
-    found = subprocess.run(given, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False)
+    found = subprocess.run(
+        given, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False
+    )
     if found.returncode:
         raise RuntimeError(found.stdout + found.stderr)
     return found.stdout
@@ -101,7 +116,9 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
     """Run; gives the series of measures and what they come to."""
     up(cluster)
     admin = AdminClient({"bootstrap.servers": cluster.at("kafka"), "log_level": 0})
-    for future in admin.create_topics([NewTopic(name, 2, 1) for name in (TOPIC, f"{TOPIC}.alarms", f"{TOPIC}.rejects")]).values():
+    for future in admin.create_topics(
+        [NewTopic(name, 2, 1) for name in (TOPIC, f"{TOPIC}.alarms", f"{TOPIC}.rejects")]
+    ).values():
         future.result(30)
     lake = cluster.folder / "lake"
     job = json.loads(command(cluster, lake, "submit", "benchmarks/jobs/soak.yaml", "--json"))["id"]
@@ -113,8 +130,17 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
         time.sleep(10)
         if not load.is_alive():
             break
-        status = json.loads(command(cluster, lake, "status", "soak", "--json")) if len(series) % 6 == 0 else None
-        found = {"seconds": time.time() - began, **measures(cluster, job), "sent": load.sent, "load_behind": load.behind}
+        status = (
+            json.loads(command(cluster, lake, "status", "soak", "--json"))
+            if len(series) % 6 == 0
+            else None
+        )
+        found = {
+            "seconds": time.time() - began,
+            **measures(cluster, job),
+            "sent": load.sent,
+            "load_behind": load.behind,
+        }
         if status:
             found |= {
                 "lag": lag(status),
@@ -123,7 +149,13 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
             }
         series.append(found)
         print({name: round(value, 1) for name, value in found.items()}, flush=True)
-    return {"rate": rate, "minutes": minutes, "sent": load.sent, "series": series, "slopes": slopes(series)}
+    return {
+        "rate": rate,
+        "minutes": minutes,
+        "sent": load.sent,
+        "series": series,
+        "slopes": slopes(series),
+    }
 
 
 def slopes(series: list[dict[str, float]]) -> dict[str, float]:
@@ -162,7 +194,9 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
     known = versions()
     rate, first = f"{report['rate']:,}", warm[0]["seconds"] / 60
     lag_most, age = max(one["lag"] for one in told), max(one["watermark_age"] for one in told)
-    failed = series[-1]["failed_checkpoints"] - series[min(5, len(series) - 1)]["failed_checkpoints"]
+    failed = (
+        series[-1]["failed_checkpoints"] - series[min(5, len(series) - 1)]["failed_checkpoints"]
+    )
     slowest = max(one["checkpoint_seconds"] for one in warm)
     return f"""# Soak
 
@@ -196,10 +230,20 @@ def draw(report: dict[str, Any], path: Path) -> None:
     figure, panes = pyplot.subplots(3, 1, figsize=(8, 8), sharex=True)
     minutes = [one["seconds"] / 60 for one in report["series"]]
     for pane, names in zip(
-        panes, (("taskmanager_rss", "workers_rss", "jobmanager_rss", "taskmanager_heap"), ("checkpoint",), ("lag",)), strict=True
+        panes,
+        (
+            ("taskmanager_rss", "workers_rss", "jobmanager_rss", "taskmanager_heap"),
+            ("checkpoint",),
+            ("lag",),
+        ),
+        strict=True,
     ):
         for name in names:
-            points = [(at, one[name]) for at, one in zip(minutes, report["series"], strict=True) if name in one]
+            points = [
+                (at, one[name])
+                for at, one in zip(minutes, report["series"], strict=True)
+                if name in one
+            ]
             pane.plot(*zip(*points, strict=True), label=name.replace("_", " "))
         pane.set_ylim(bottom=0)
         pane.set_ylabel("records" if "lag" in names else "MiB")

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.data import Readings
 from infra.cluster.control import up
 from infra.cluster.settings import ROOT, Cluster
-from tocsin.city.simulator import SYSTEMS
+from tocsin.simulator.city import SYSTEMS
 
 BROKER = Cluster(folder=ROOT / ".bench" / "kafka", offset=7000, only=("kafka",), proxied=True)
 
@@ -31,7 +31,10 @@ def ends(brokers: str, topic: str) -> list[int]:
         found = consumer.list_topics(timeout=20).topics.get(topic)
         if found is None or found.error is not None:
             return []
-        return [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1] for p in sorted(found.partitions)]
+        return [
+            consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1]
+            for p in sorted(found.partitions)
+        ]
     finally:
         consumer.close()
 
@@ -52,10 +55,17 @@ def fill(brokers: str, topic: str, readings: Readings) -> None:
     """The topic with exactly these readings and those that close their windows; one that has them all is left as it is."""
     if sum(ends(brokers, topic)) == readings.messages + readings.partitions:
         return
-    send(brokers, topic, readings.partitions, ((p.tolist(), m) for p, m in (*readings.pieces(), readings.closing())))
+    send(
+        brokers,
+        topic,
+        readings.partitions,
+        ((p.tolist(), m) for p, m in (*readings.pieces(), readings.closing())),
+    )
 
 
-def send(brokers: str, topic: str, partitions: int, pieces: Iterable[tuple[list[int], list[bytes]]]) -> None:
+def send(
+    brokers: str, topic: str, partitions: int, pieces: Iterable[tuple[list[int], list[bytes]]]
+) -> None:
     """A new topic with these messages: partition and bytes of each."""
     create(brokers, topic, partitions)
     producer = Producer(

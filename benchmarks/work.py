@@ -47,7 +47,9 @@ class Work:
     @property
     def job(self) -> str:
         """Tocsin's."""
-        return "jobs/air_quality.yaml" if self.kind == "city" else f"benchmarks/jobs/{self.kind}.yaml"
+        return (
+            "jobs/air_quality.yaml" if self.kind == "city" else f"benchmarks/jobs/{self.kind}.yaml"
+        )
 
     @property
     def has_answer(self) -> bool:
@@ -101,7 +103,11 @@ class Verdict:
     wrong: int
 
     def __str__(self) -> str:
-        return "right" if not self.lost and not self.wrong else f"{self.lost:,} readings lost, {self.wrong:,} results wrong"
+        return (
+            "right"
+            if not self.lost and not self.wrong
+            else f"{self.lost:,} readings lost, {self.wrong:,} results wrong"
+        )
 
 
 @cache
@@ -112,7 +118,9 @@ def right(work: Work) -> pa.Table:
     minutes = pa.table(
         {
             "minute": found["window"],
-            "sensor_id": np.char.add("urn:city:sensor:", np.char.zfill((series // len(METRICS)).astype(str), 7)),
+            "sensor_id": np.char.add(
+                "urn:city:sensor:", np.char.zfill((series // len(METRICS)).astype(str), 7)
+            ),
             "metric": np.array(METRICS)[series % len(METRICS)],
             **{name: found[name] for name in ("readings", "total", "least", "most")},
         }
@@ -131,12 +139,20 @@ def verdict(work: Work, found: str) -> Verdict:
     """found: a query for the columns of `right`."""
     connection = duckdb.connect()
     connection.register("expected", right(work))
-    connection.execute(f"create table found as select * from ({found}) where sensor_id not like '%{CLOSER}'")
+    connection.execute(
+        f"create table found as select * from ({found}) where sensor_id not like '%{CLOSER}'"
+    )
     expected = int(_one(connection, "select sum(readings) from expected"))
     counted = int(_one(connection, "select coalesce(sum(readings), 0) from found"))
     same = "minute, sensor_id, metric, readings, total, least, most"
-    wrong = _one(connection, f"select count(*) from (select {same} from found except all select {same} from expected)")
-    missing = _one(connection, f"select count(*) from (select {same} from expected except all select {same} from found)")
+    wrong = _one(
+        connection,
+        f"select count(*) from (select {same} from found except all select {same} from expected)",
+    )
+    missing = _one(
+        connection,
+        f"select count(*) from (select {same} from expected except all select {same} from found)",
+    )
     # A reading counts once in each of its windows.
     times = expected / work.readings.count
     return Verdict(round((expected - counted) / times), max(int(wrong), int(missing)))

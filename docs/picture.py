@@ -16,7 +16,11 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 760, 240, 46, 30
 
 def main(folder: Path) -> None:
     """Write the picture."""
-    label = next(row for row in parquet.read_table(folder / "labels.parquet").to_pylist() if row["kind"] == "spike")
+    label = next(
+        row
+        for row in parquet.read_table(folder / "labels.parquet").to_pylist()
+        if row["kind"] == "spike"
+    )
     glob = folder / "lake/air_quality/**/*.parquet"
     rows = duckdb.execute(
         f"select epoch(window_end), mean, min, max from read_parquet('{glob}', hive_partitioning = true)"
@@ -36,8 +40,12 @@ def main(folder: Path) -> None:
     band += " " + " ".join(f"{x(t):.1f},{y(lo):.1f}" for t, _, lo, _ in reversed(rows))
     line = " ".join(f"{x(t):.1f},{y(mean):.1f}" for t, mean, _, _ in rows)
     ticks = "".join(
-        f'<text x="{x(first + m * 60):.0f}" y="{HEIGHT - 10}" class="t">{m} min</text>' for m in range(0, 60, 10)
-    ) + "".join(f'<text x="6" y="{y(v) + 4:.0f}" class="t">{v:.0f}</text>' for v in (0, top / 2.2, top / 1.1))
+        f'<text x="{x(first + m * 60):.0f}" y="{HEIGHT - 10}" class="t">{m} min</text>'
+        for m in range(0, 60, 10)
+    ) + "".join(
+        f'<text x="6" y="{y(v) + 4:.0f}" class="t">{v:.0f}</text>'
+        for v in (0, top / 2.2, top / 1.1)
+    )
     title = f"{label['metric']} of {label['sensor_id']}: one-minute mean, smallest to greatest; the injected spike is shaded"
     svg = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">
 <style>.t{{font-size:11px;fill:#667}}</style><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>

@@ -12,14 +12,20 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
-settings.register_profile("tocsin", deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "tocsin",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=list(HealthCheck),
+)
 settings.load_profile("tocsin")
 
 
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A broker of this test's own."""
-    from tocsin.city.embedded_kafka import EmbeddedKafka
+    from tocsin.simulator.embedded_kafka import EmbeddedKafka
 
     with EmbeddedKafka() as broker:
         monkeypatch.setenv("TOCSIN_BROKERS", broker.brokers)
@@ -33,14 +39,24 @@ def send(kafka: Any) -> Callable[..., None]:
 
     def send(topic: str, messages: list[Any]) -> None:
         producer = confluent_kafka.Producer(
-            {"bootstrap.servers": kafka.brokers, "log_level": 0, "queue.buffering.max.messages": 1_000_000}
+            {
+                "bootstrap.servers": kafka.brokers,
+                "log_level": 0,
+                "queue.buffering.max.messages": 1_000_000,
+            }
         )
         producer.list_topics(topic, timeout=5)
         for message in messages:
             value, key, stamp, partition = (
-                (*message, None, None, None)[:4] if isinstance(message, tuple) else (message, None, None, None)
+                (*message, None, None, None)[:4]
+                if isinstance(message, tuple)
+                else (message, None, None, None)
             )
-            options = {name: v for name, v in (("timestamp", stamp), ("partition", partition)) if v is not None}
+            options = {
+                name: v
+                for name, v in (("timestamp", stamp), ("partition", partition))
+                if v is not None
+            }
             producer.produce(topic, value, key, **options)
         assert producer.flush(20) == 0
 
@@ -54,11 +70,21 @@ def receive(kafka: Any) -> Callable[[str], list[Any]]:
 
     def receive(topic: str) -> list[Any]:
         consumer = confluent_kafka.Consumer(
-            {"bootstrap.servers": kafka.brokers, "group.id": "test", "auto.offset.reset": "earliest", "log_level": 0}
+            {
+                "bootstrap.servers": kafka.brokers,
+                "group.id": "test",
+                "auto.offset.reset": "earliest",
+                "log_level": 0,
+            }
         )
         partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
-        ends = {p: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), timeout=5) for p in partitions}
-        consumer.assign([confluent_kafka.TopicPartition(topic, p, low) for p, (low, _) in ends.items()])
+        ends = {
+            p: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), timeout=5)
+            for p in partitions
+        }
+        consumer.assign(
+            [confluent_kafka.TopicPartition(topic, p, low) for p, (low, _) in ends.items()]
+        )
         wanted, found = sum(high - low for low, high in ends.values()), []
         while len(found) < wanted:
             found += [m for m in consumer.consume(1000, timeout=0.2) if m.error() is None]
@@ -69,7 +95,9 @@ def receive(kafka: Any) -> Callable[[str], list[Any]]:
 
 
 @pytest.fixture
-def tocsin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[int, str, str]]]:
+def tocsin(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Run the command in this process; gives exit code, standard output and standard error."""
     from tocsin.cli.main import main
 
@@ -87,12 +115,3 @@ def tocsin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     yield run
     os.environ.clear()
     os.environ.update(environment)
-
-
-def recording(name: str) -> Path:
-    """A recording of real data; the test is skipped where the folder is absent."""
-    folder = Path(os.environ.get("TOCSIN_RECORDINGS", ROOT.parent / "shared" / "data"))
-    file = folder / name
-    if not file.exists():
-        pytest.skip(f"the recording {name} is not there (looked in {folder}; set TOCSIN_RECORDINGS)")
-    return file

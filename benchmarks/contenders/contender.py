@@ -59,5 +59,7 @@ class Contender(Protocol):
     def details(self) -> Iterator[str]:
         """Its ways to do the work, of which the best counts."""
 
-    def up(self, work: Work, detail: str, backend: str, brokers: str) -> AbstractContextManager[Session]:
+    def up(
+        self, work: Work, detail: str, backend: str, brokers: str
+    ) -> AbstractContextManager[Session]:
         """Start what it runs on."""

@@ -33,7 +33,9 @@ class Environment:
         if marker.exists() and marker.read_text() == str(self.packages):
             return
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(self.folder)], check=True)
-        subprocess.run([str(self.python), "-m", "pip", "install", "--quiet", *self.packages], check=True)
+        subprocess.run(
+            [str(self.python), "-m", "pip", "install", "--quiet", *self.packages], check=True
+        )
         marker.write_text(str(self.packages))
 
 
@@ -43,4 +45,6 @@ PEERS = Environment(
         "bytewax==0.21.1", "quixstreams[avro]==3.28.1", "fastavro==1.13.1", "pyarrow==26.0.1", "pyruhvro==0.4.0",
     ),
 )  # fmt: skip
-PYFLINK = Environment(f"pyflink-{versions()['FLINK_VERSION']}", (f"apache-flink=={versions()['FLINK_VERSION']}",))
+PYFLINK = Environment(
+    f"pyflink-{versions()['FLINK_VERSION']}", (f"apache-flink=={versions()['FLINK_VERSION']}",)
+)

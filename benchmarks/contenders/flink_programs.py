@@ -17,7 +17,7 @@ from benchmarks.topics import BROKER
 from benchmarks.work import Verdict, Work, cleared, verdict
 from infra.cluster.download import fetch_sql
 from infra.cluster.settings import Cluster
-from tocsin.flink.code import pack
+from tocsin.flink.code_archive import pack
 
 
 @dataclass
@@ -31,7 +31,16 @@ class _Session:
     def run(self, is_cold: bool) -> Run:
         answer = cleared(self.cluster.folder / "answer")
         cost, job = self._job(str(answer) if self.contender.reads_on else "")
-        return Run(self.contender.name, self.work.name, "", self.backend, is_cold, self.work.readings.count, cost, job)
+        return Run(
+            self.contender.name,
+            self.work.name,
+            "",
+            self.backend,
+            is_cold,
+            self.work.readings.count,
+            cost,
+            job,
+        )
 
     def check(self, folder: Path) -> Verdict:
         output = cleared(folder / "answer")
@@ -51,7 +60,10 @@ class _Session:
             self.work.schema, answer,
         ]  # fmt: skip
         command = [str(self.contender.python), self.contender.user_files[0], *arguments]
-        jars = [*fetch_sql(BROKER).glob("*.jar"), *self.cluster.jars_flink.glob("opt/flink-python-*.jar")]
+        jars = [
+            *fetch_sql(BROKER).glob("*.jar"),
+            *self.cluster.jars_flink.glob("opt/flink-python-*.jar"),
+        ]
         environment = {
             **self.cluster.environment(), "FLINK_REST": self.cluster.at("flink_rest"),
             "TOCSIN_CODE": str(pack(self.cluster.folder)),
@@ -68,7 +80,9 @@ class _Session:
 
         log = self.cluster.folder / "client.log"
         cost, told = measured(
-            self.cluster, lambda: program(command, environment, log), is_done if self.contender.reads_on else None
+            self.cluster,
+            lambda: program(command, environment, log),
+            is_done if self.contender.reads_on else None,
         )
         return cost, checkpoint_summary(self.cluster, told["jid"])
 
@@ -100,14 +114,23 @@ class FlinkProgram:
         if self.environment is not None:
             self.environment.fetch()
         libraries = None if self.environment is None else fetch_sql(BROKER)
-        with running(flink_cluster("programs", libraries=libraries, state_backend=backend)) as cluster:
+        with running(
+            flink_cluster("programs", libraries=libraries, state_backend=backend)
+        ) as cluster:
             yield _Session(self, cluster, work, backend, brokers)
 
 
 FLINK_PROGRAMS = {
-    "beam": FlinkProgram("Beam Python, a record at a time", ("benchmarks/programs/per_record_beam.py",), reads_on=True),
+    "beam": FlinkProgram(
+        "Beam Python, a record at a time",
+        ("benchmarks/programs/per_record_beam.py",),
+        reads_on=True,
+    ),
     "pyflink-scalar": FlinkProgram(
-        "PyFlink, Python scalar function", ("benchmarks/programs/pyflink_scalar.py",), PYFLINK, most=3_000_000
+        "PyFlink, Python scalar function",
+        ("benchmarks/programs/pyflink_scalar.py",),
+        PYFLINK,
+        most=3_000_000,
     ),
     "pyflink-aggregate": FlinkProgram(
         "PyFlink, Python aggregate function", ("benchmarks/programs/pyflink_aggregate.py",), PYFLINK

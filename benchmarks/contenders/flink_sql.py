@@ -37,7 +37,16 @@ class _Session:
 
     def run(self, is_cold: bool) -> Run:
         cost, job = self._job("'connector' = 'blackhole'")
-        return Run(self.contender.name, self.work.name, self.detail, self.backend, is_cold, self.work.readings.count, cost, job)
+        return Run(
+            self.contender.name,
+            self.work.name,
+            self.detail,
+            self.backend,
+            is_cold,
+            self.work.readings.count,
+            cost,
+            job,
+        )
 
     def check(self, folder: Path) -> Verdict:
         output = cleared(folder / "answer")
@@ -56,13 +65,26 @@ class _Session:
             "table.local-time-zone": "UTC", **options(self.detail),
         }  # fmt: skip
         text = "".join(f"SET '{name}' = '{value}';\n" for name, value in settings.items())
-        statements = string.Template((ROOT / f"benchmarks/programs/{self.work.kind}.sql").read_text())
+        statements = string.Template(
+            (ROOT / f"benchmarks/programs/{self.work.kind}.sql").read_text()
+        )
         script = self.cluster.folder / "job.sql"
-        script.write_text(text + statements.substitute(topic=self.work.topic, brokers=self.brokers, sink=sink))
+        script.write_text(
+            text + statements.substitute(topic=self.work.topic, brokers=self.brokers, sink=sink)
+        )
         jars = f"{self.cluster.jars_flink}/lib/*:{self.cluster.jars_flink}/opt/*:{self.libraries}/*"
-        command = ["java", *JAVA_17, "-cp", jars, "benchmarks/contenders/SqlRunner.java", str(script)]
+        command = [
+            "java",
+            *JAVA_17,
+            "-cp",
+            jars,
+            "benchmarks/contenders/SqlRunner.java",
+            str(script),
+        ]
         environment = {"FLINK_CONF_DIR": str(self.cluster.folder / "conf")}
-        cost, told = measured(self.cluster, lambda: program(command, environment, self.cluster.folder / "client.log"))
+        cost, told = measured(
+            self.cluster, lambda: program(command, environment, self.cluster.folder / "client.log")
+        )
         return cost, checkpoint_summary(self.cluster, told["jid"])
 
 
@@ -70,7 +92,9 @@ def options(detail: str) -> dict[str, str]:
     """Flink's settings for a way to do the work, as `details` names it."""
     phase, batch, parallelism = detail.split(", ")
     found = {
-        "table.optimizer.agg-phase-strategy": {"one-phase": "ONE_PHASE", "two-phase": "TWO_PHASE"}[phase],
+        "table.optimizer.agg-phase-strategy": {"one-phase": "ONE_PHASE", "two-phase": "TWO_PHASE"}[
+            phase
+        ],
         "parallelism.default": parallelism.removeprefix("parallelism "),
     }
     return found | (_MINI_BATCH if batch == "mini-batch" else {})

@@ -26,7 +26,15 @@ class _Session:
 
     def run(self, is_cold: bool) -> Run:
         cost = self.contender.start(self.work, self.brokers, None)
-        return Run(self.contender.name, self.work.name, "", "memory", is_cold, self.work.readings.count, cost)
+        return Run(
+            self.contender.name,
+            self.work.name,
+            "",
+            "memory",
+            is_cold,
+            self.work.readings.count,
+            cost,
+        )
 
     def check(self, folder: Path) -> Verdict:
         answer = cleared(folder / "answer")
@@ -63,7 +71,13 @@ class Program:
 
     def start(self, work: Work, brokers: str, answer: Path | None) -> Cost:
         readings = work.readings
-        arguments = [brokers, work.topic, str(readings.partitions), str(readings.messages + readings.partitions), work.schema]
+        arguments = [
+            brokers,
+            work.topic,
+            str(readings.partitions),
+            str(readings.messages + readings.partitions),
+            work.schema,
+        ]
         output = str(answer / "answer.parquet") if answer else ""
         return command([str(self.python), self.user_files[0], *arguments, output], {}, LOG)
 
@@ -76,19 +90,42 @@ class TocsinLocal(Program):
     """`tocsin run`: to the end of what there is."""
 
     def start(self, work: Work, brokers: str, answer: Path | None) -> Cost:
-        environment = {"TOCSIN_BROKERS": brokers, "BENCH_TOPIC": work.topic, "LAKE": str(answer or BROKER.folder / "lake")}
-        return command([sys.executable, "-m", "tocsin", "run", job_of(work, lake=answer is not None)], environment, LOG)
+        environment = {
+            "TOCSIN_BROKERS": brokers,
+            "BENCH_TOPIC": work.topic,
+            "LAKE": str(answer or BROKER.folder / "lake"),
+        }
+        return command(
+            [sys.executable, "-m", "tocsin", "run", job_of(work, lake=answer is not None)],
+            environment,
+            LOG,
+        )
 
     def query(self, answer: Path) -> str:
         return lake_query(answer)
 
 
 PROGRAMS = {
-    "local": TocsinLocal("Tocsin on the local runner", ("benchmarks/jobs/tumbling.yaml",), kinds=("tumbling", "sliding", "edge")),
-    "bare": Program("Bare loop, no framework", ("benchmarks/programs/bare_loop.py",), kinds=("tumbling", "edge")),
-    "bytewax": Program(
-        "Bytewax, a message at a time", ("benchmarks/programs/bytewax_per_record.py",), PEERS.python, most=300_000
+    "local": TocsinLocal(
+        "Tocsin on the local runner",
+        ("benchmarks/jobs/tumbling.yaml",),
+        kinds=("tumbling", "sliding", "edge"),
     ),
-    "bytewax-batches": Program("Bytewax, batches written by hand", ("benchmarks/programs/bytewax_batches.py",), PEERS.python),
-    "quix": Program("Quix Streams", ("benchmarks/programs/quix_streams.py",), PEERS.python, most=300_000),
+    "bare": Program(
+        "Bare loop, no framework", ("benchmarks/programs/bare_loop.py",), kinds=("tumbling", "edge")
+    ),
+    "bytewax": Program(
+        "Bytewax, a message at a time",
+        ("benchmarks/programs/bytewax_per_record.py",),
+        PEERS.python,
+        most=300_000,
+    ),
+    "bytewax-batches": Program(
+        "Bytewax, batches written by hand",
+        ("benchmarks/programs/bytewax_batches.py",),
+        PEERS.python,
+    ),
+    "quix": Program(
+        "Quix Streams", ("benchmarks/programs/quix_streams.py",), PEERS.python, most=300_000
+    ),
 }

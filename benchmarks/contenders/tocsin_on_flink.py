@@ -29,7 +29,16 @@ class _Session:
 
     def run(self, is_cold: bool) -> Run:
         cost, job = self._job(False, self.cluster.folder / "lake")
-        return Run(self.contender.name, self.work.name, self.detail, self.backend, is_cold, self.work.readings.count, cost, job)
+        return Run(
+            self.contender.name,
+            self.work.name,
+            self.detail,
+            self.backend,
+            is_cold,
+            self.work.readings.count,
+            cost,
+            job,
+        )
 
     def check(self, folder: Path) -> Verdict:
         lake = cleared(folder / "answer")
@@ -45,9 +54,19 @@ class _Session:
             **self.cluster.environment(), "TOCSIN_BROKERS": self.brokers, "BENCH_TOPIC": self.work.topic, "LAKE": str(lake),
             "AIR_TOPIC": self.work.topic, "AIR_REGISTRY": str(CITY_REGISTRY),
         }  # fmt: skip
-        command = [sys.executable, "-m", "tocsin", "submit", job_of(self.work, is_checked), "--parallelism", parallelism]
+        command = [
+            sys.executable,
+            "-m",
+            "tocsin",
+            "submit",
+            job_of(self.work, is_checked),
+            "--parallelism",
+            parallelism,
+        ]
         log = self.cluster.folder / "submit.log"
-        cost, told = measured(self.cluster, lambda: program(command, environment, log), self._is_done_of(is_checked))
+        cost, told = measured(
+            self.cluster, lambda: program(command, environment, log), self._is_done_of(is_checked)
+        )
         return cost, checkpoint_summary(self.cluster, told["jid"])
 
     def _is_done_of(self, is_checked: bool) -> Callable[[], bool]:
@@ -63,7 +82,11 @@ class _Session:
                 read = counted(self.cluster, "ReadTelemetry", "read")
                 is_all = read >= self.work.readings.messages * 49 // 50 and [read, given] == last
                 last[:] = read, given
-            self._counts = (self.work.readings.messages, min(given, self.work.readings.messages)) if expected else (0, 0)
+            self._counts = (
+                (self.work.readings.messages, min(given, self.work.readings.messages))
+                if expected
+                else (0, 0)
+            )
             if is_all and is_checked:
                 # The files follow the results.
                 time.sleep(20)

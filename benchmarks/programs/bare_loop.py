@@ -25,12 +25,20 @@ def totals(batches: list[pa.RecordBatch]) -> pa.Table:
     if "readings" in rows.schema.names:
         rows = pa.Table.from_struct_array(pc.list_flatten(rows["readings"]))
     minutes = pc.floor_temporal(rows["observed_at"], unit="minute")
-    return rows.append_column("minute", minutes).group_by(["minute", "sensor_id", "metric"]).aggregate(MEASURES)
+    return (
+        rows.append_column("minute", minutes)
+        .group_by(["minute", "sensor_id", "metric"])
+        .aggregate(MEASURES)
+    )
 
 
-def main(brokers: str, topic: str, partitions: int, messages: int, schema: str, answer: str) -> None:
+def main(
+    brokers: str, topic: str, partitions: int, messages: int, schema: str, answer: str
+) -> None:
     """Read so many messages; write the totals as Parquet where `answer` names a file."""
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "bare", "queued.min.messages": 1_000_000})
+    consumer = Consumer(
+        {"bootstrap.servers": brokers, "group.id": "bare", "queued.min.messages": 1_000_000}
+    )
     consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
     text = Path(schema).read_text()
     read, gathered, found, batches = 0, 0, [], []
@@ -44,11 +52,23 @@ def main(brokers: str, topic: str, partitions: int, messages: int, schema: str, 
         if gathered >= GATHERED["edge" in schema] or read >= messages:
             found.append(totals(batches))
             gathered, batches = 0, []
-    sums = [("value_count", "sum"), ("value_sum", "sum"), ("value_min", "min"), ("value_max", "max")]
+    sums = [
+        ("value_count", "sum"),
+        ("value_sum", "sum"),
+        ("value_min", "min"),
+        ("value_max", "max"),
+    ]
     whole = pa.concat_tables(found).group_by(["minute", "sensor_id", "metric"]).aggregate(sums)
     if answer:
-        whole = whole.rename_columns(["minute", "sensor_id", "metric", "readings", "total", "least", "most"])
-        parquet.write_table(whole.set_column(0, "minute", whole["minute"].cast(pa.timestamp("ms", "UTC")).cast("int64")), answer)
+        whole = whole.rename_columns(
+            ["minute", "sensor_id", "metric", "readings", "total", "least", "most"]
+        )
+        parquet.write_table(
+            whole.set_column(
+                0, "minute", whole["minute"].cast(pa.timestamp("ms", "UTC")).cast("int64")
+            ),
+            answer,
+        )
     print(whole.num_rows)
 
 

@@ -46,7 +46,9 @@ class Windows(StatefulBatchLogic[Part, pa.Table, Any]):
         if len(self.seen) < self.partitions or len(self.open) < 20:
             return [], False
         whole = merged(self.open)
-        closed = pc.less_equal(whole["minute"], pa.scalar(min(self.seen.values()) - LATENESS - timedelta(minutes=1)))
+        closed = pc.less_equal(
+            whole["minute"], pa.scalar(min(self.seen.values()) - LATENESS - timedelta(minutes=1))
+        )
         self.open = [whole.filter(pc.invert(closed))]
         return [whole.filter(closed)], False
 
@@ -73,20 +75,33 @@ def main(brokers: str, topic: str, partitions: int, schema: str, answer: str) ->
         for partition in {message.partition for message in messages}:
             values = [message.value for message in messages if message.partition == partition]
             rows = pa.Table.from_batches(pyruhvro.deserialize_array_threaded(values, text, 1))
-            rows = rows.append_column("minute", pc.floor_temporal(rows["observed_at"], unit="minute"))
+            rows = rows.append_column(
+                "minute", pc.floor_temporal(rows["observed_at"], unit="minute")
+            )
             table = rows.group_by(KEYS).aggregate(FIRST).rename_columns(NAMES)
             found.append(("all", (partition, pc.max(rows["observed_at"]).as_py(), table)))
         return found
 
     found: list[Any] = []
     flow = Dataflow("minutes")
-    messages = op.input("messages", flow, KafkaSource([brokers], [topic], tail=False, batch_size=50_000))
+    messages = op.input(
+        "messages", flow, KafkaSource([brokers], [topic], tail=False, batch_size=50_000)
+    )
     parts = op.flat_map_batch("partial", messages, partial)
-    op.output("totals", op.stateful_batch("windows", parts, lambda _: Windows(partitions)), TestingSink(found))
+    op.output(
+        "totals",
+        op.stateful_batch("windows", parts, lambda _: Windows(partitions)),
+        TestingSink(found),
+    )
     run_main(flow)
     whole = pa.concat_tables([table for _, table in found])
     if answer:
-        parquet.write_table(whole.set_column(0, "minute", whole["minute"].cast(pa.timestamp("ms", "UTC")).cast("int64")), answer)
+        parquet.write_table(
+            whole.set_column(
+                0, "minute", whole["minute"].cast(pa.timestamp("ms", "UTC")).cast("int64")
+            ),
+            answer,
+        )
     print(whole.num_rows)
 
 

@@ -22,14 +22,18 @@ from pyarrow import parquet
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def add(state: tuple[int, float, float, float], row: dict[str, Any]) -> tuple[int, float, float, float]:
+def add(
+    state: tuple[int, float, float, float], row: dict[str, Any]
+) -> tuple[int, float, float, float]:
     """One reading more."""
     count, total, least, most = state
     value = row["value"]
     return count + 1, total + value, min(least, value), max(most, value)
 
 
-def merge(a: tuple[int, float, float, float], b: tuple[int, float, float, float]) -> tuple[int, float, float, float]:
+def merge(
+    a: tuple[int, float, float, float], b: tuple[int, float, float, float]
+) -> tuple[int, float, float, float]:
     """Two windows as one."""
     return a[0] + b[0], a[1] + b[1], min(a[2], b[2]), max(a[3], b[3])
 
@@ -44,7 +48,9 @@ def main(brokers: str, topic: str, schema: str, answer: str) -> None:
 
     found: list[Any] = []
     flow = Dataflow("minutes")
-    messages = op.input("messages", flow, KafkaSource([brokers], [topic], tail=False, batch_size=10_000))
+    messages = op.input(
+        "messages", flow, KafkaSource([brokers], [topic], tail=False, batch_size=10_000)
+    )
     windows = fold_window(
         "minutes",
         op.map("decode", messages, keyed),
@@ -58,9 +64,14 @@ def main(brokers: str, topic: str, schema: str, answer: str) -> None:
     op.output("totals", windows.down, TestingSink(found))
     run_main(flow)
     if answer:
-        rows = [(int(START.timestamp() * 1000) + 60_000 * window, *key.split(" "), *totals) for key, (window, totals) in found]
+        rows = [
+            (int(START.timestamp() * 1000) + 60_000 * window, *key.split(" "), *totals)
+            for key, (window, totals) in found
+        ]
         names = ["minute", "sensor_id", "metric", "readings", "total", "least", "most"]
-        parquet.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), answer)
+        parquet.write_table(
+            pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), answer
+        )
     print(len(found))
 
 

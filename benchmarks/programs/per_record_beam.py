@@ -35,8 +35,12 @@ class Partition(beam.RestrictionProvider):
     def initial_restriction(self, element: tuple[str, str, int]) -> OffsetRange:
         """All there are."""
         brokers, topic, partition = element
-        consumer = confluent_kafka.Consumer({"bootstrap.servers": brokers, "group.id": "per-record"})
-        low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=10)
+        consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": brokers, "group.id": "per-record"}
+        )
+        low, high = consumer.get_watermark_offsets(
+            confluent_kafka.TopicPartition(topic, partition), timeout=10
+        )
         consumer.close()
         return OffsetRange(low, high)
 
@@ -65,7 +69,9 @@ class Read(beam.DoFn):
         self,
         element: tuple[str, str, int],
         tracker: Any = beam.DoFn.RestrictionParam(Partition()),
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
+            ManualWatermarkEstimator.default_provider()
+        ),
     ) -> Iterator[Any]:
         """A second's work at a time."""
         brokers, topic, partition = element
@@ -74,7 +80,9 @@ class Read(beam.DoFn):
         place, end = tracker.current_restriction().start, time.monotonic() + SLICE
         consumer, position = self.consumers.pop(partition, (None, -1))
         if consumer is None:
-            consumer = confluent_kafka.Consumer({"bootstrap.servers": brokers, "group.id": "per-record"})
+            consumer = confluent_kafka.Consumer(
+                {"bootstrap.servers": brokers, "group.id": "per-record"}
+            )
         if position != place:
             consumer.assign([confluent_kafka.TopicPartition(topic, partition, place)])
         latest = None
@@ -87,7 +95,9 @@ class Read(beam.DoFn):
                 row: Any = fastavro.schemaless_reader(BytesIO(message.value()), self.parsed, None)
                 observed: datetime = row["observed_at"]
                 latest = max(latest or observed, observed)
-                yield TimestampedValue(((row["sensor_id"], row["metric"]), row["value"]), observed.timestamp())
+                yield TimestampedValue(
+                    ((row["sensor_id"], row["metric"]), row["value"]), observed.timestamp()
+                )
             if time.monotonic() > end or place >= tracker.current_restriction().stop:
                 break
         if latest is not None:
@@ -139,7 +149,9 @@ class Write(beam.DoFn):
     def process(self, pair: Any, window: Any = beam.DoFn.WindowParam) -> None:
         """One line."""
         (sensor, metric), totals = pair
-        self.lines.append(",".join(map(str, [window.start.micros // 1000, sensor, metric, *totals])) + "\n")
+        self.lines.append(
+            ",".join(map(str, [window.start.micros // 1000, sensor, metric, *totals])) + "\n"
+        )
 
 
 def main(brokers: str, topic: str, partitions: int, schema: str, answer: str) -> None:

@@ -67,8 +67,14 @@ class Totals(AggregateFunction):
 def main(brokers: str, topic: str, answer: str) -> None:
     """Submit it; the answer goes to a folder of CSV files where `answer` names one."""
     tables = environment()
-    sink = f"'connector' = 'filesystem', 'path' = 'file://{answer}', 'format' = 'csv'" if answer else "'connector' = 'blackhole'"
-    tables.create_temporary_system_function("totals", udaf(Totals(), accumulator_type=RESULT, result_type=RESULT))
+    sink = (
+        f"'connector' = 'filesystem', 'path' = 'file://{answer}', 'format' = 'csv'"
+        if answer
+        else "'connector' = 'blackhole'"
+    )
+    tables.create_temporary_system_function(
+        "totals", udaf(Totals(), accumulator_type=RESULT, result_type=RESULT)
+    )
     tables.execute_sql(READINGS.format(brokers=brokers, topic=topic))
     tables.execute_sql(MINUTES.format(sink=sink))
     tables.execute_sql(TOTALS)

@@ -54,10 +54,16 @@ def environment() -> TableEnvironment:
 def main(brokers: str, topic: str, answer: str) -> None:
     """Submit it; the answer goes to a folder of CSV files where `answer` names one."""
     tables = environment()
-    sink = f"'connector' = 'filesystem', 'path' = 'file://{answer}', 'format' = 'csv'" if answer else "'connector' = 'blackhole'"
+    sink = (
+        f"'connector' = 'filesystem', 'path' = 'file://{answer}', 'format' = 'csv'"
+        if answer
+        else "'connector' = 'blackhole'"
+    )
     tables.create_temporary_system_function("checked", checked)
     tables.execute_sql(READINGS.format(brokers=brokers, topic=topic))
-    tables.execute_sql("CREATE VIEW checked_readings AS SELECT *, checked(`value`) AS checked FROM readings")
+    tables.execute_sql(
+        "CREATE VIEW checked_readings AS SELECT *, checked(`value`) AS checked FROM readings"
+    )
     tables.execute_sql(MINUTES.format(sink=sink))
     tables.execute_sql(TOTALS)
 

@@ -24,24 +24,39 @@ def main(brokers: str, topic: str, schema: str, answer: str) -> None:
     found: list[Any] = []
     with tempfile.TemporaryDirectory() as folder:
         app = Application(
-            brokers, consumer_group=f"quix-{uuid.uuid4().hex}", auto_offset_reset="earliest", state_dir=folder, loglevel="WARNING"
+            brokers,
+            consumer_group=f"quix-{uuid.uuid4().hex}",
+            auto_offset_reset="earliest",
+            state_dir=folder,
+            loglevel="WARNING",
         )
         readings = app.topic(
             topic,
             value_deserializer=AvroDeserializer(json.loads(Path(schema).read_text())),
-            timestamp_extractor=lambda row, headers, at, kind: int(row["observed_at"].timestamp() * 1000),
+            timestamp_extractor=lambda row, headers, at, kind: int(
+                row["observed_at"].timestamp() * 1000
+            ),
         )
-        frame = app.dataframe(readings).apply(lambda row: {**row, "observed_at": int(row["observed_at"].timestamp() * 1000)})
+        frame = app.dataframe(readings).apply(
+            lambda row: {**row, "observed_at": int(row["observed_at"].timestamp() * 1000)}
+        )
         frame = frame.group_by(lambda row: f"{row['sensor_id']} {row['metric']}", name="series")
         windows = frame.tumbling_window(60_000, grace_ms=5_000).agg(
             readings=Count(), total=Sum("value"), least=Min("value"), most=Max("value")
         )
-        windows.final().update(lambda row, key, at, headers: found.append((key, row)), metadata=True)
+        windows.final().update(
+            lambda row, key, at, headers: found.append((key, row)), metadata=True
+        )
         app.run(timeout=10)
     if answer:
         names = ["minute", "sensor_id", "metric", "readings", "total", "least", "most"]
-        rows = [(row["start"], *key.split(" "), *(row[name] for name in names[3:])) for key, row in found]
-        parquet.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), answer)
+        rows = [
+            (row["start"], *key.split(" "), *(row[name] for name in names[3:]))
+            for key, row in found
+        ]
+        parquet.write_table(
+            pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), answer
+        )
     print(len(found))
 
 

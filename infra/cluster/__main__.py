@@ -14,17 +14,23 @@ from infra.cluster.settings import Cluster
 
 def main() -> int:
     """One verb; a problem is a sentence and exit code 1."""
-    parser = argparse.ArgumentParser(prog="python -m infra.cluster", description="A cluster on this machine")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.cluster", description="A cluster on this machine"
+    )
     parser.add_argument("verb", choices=("up", "down", "health", "env", "fetch"))
     parser.add_argument("--offset", type=int, default=0, help="added to every port")
-    parser.add_argument("--folder", type=Path, default=Cluster().folder, help="data, logs and configuration")
+    parser.add_argument(
+        "--folder", type=Path, default=Cluster().folder, help="data, logs and configuration"
+    )
     parser.add_argument("--slots", type=int, default=2, help="task slots")
     parser.add_argument("--state-backend", choices=("hashmap", "rocksdb"), default="hashmap")
     parser.add_argument("--forget", action="store_true", help="with down: remove its data")
     given = parser.parse_args()
     folder = given.folder.resolve()
     try:
-        cluster = Cluster(folder=folder, offset=given.offset, slots=given.slots, state_backend=given.state_backend)
+        cluster = Cluster(
+            folder=folder, offset=given.offset, slots=given.slots, state_backend=given.state_backend
+        )
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -40,14 +46,19 @@ def _do(verb: str, cluster: Cluster, forgetting: bool) -> int:
     elif verb == "up":
         seconds = up(cluster)
         print(f"ready in {seconds:.1f} s")
-        print(f"  Kafka {cluster.at('kafka')}   Flink http://{cluster.at('flink_rest')}   logs {cluster.logs}")
+        print(
+            f"  Kafka {cluster.at('kafka')}   Flink http://{cluster.at('flink_rest')}   logs {cluster.logs}"
+        )
         print(f"  the command finds it with: source {cluster.folder}/env")
     elif verb == "down":
         print("stopped" if down(cluster) else "nothing was running")
         if forgetting:
             forget(cluster)
     elif verb == "env":
-        print("".join(f"export {name}={value}\n" for name, value in cluster.environment().items()), end="")
+        print(
+            "".join(f"export {name}={value}\n" for name, value in cluster.environment().items()),
+            end="",
+        )
     else:
         problems = health(cluster)
         for name, known in state(cluster)["processes"].items():

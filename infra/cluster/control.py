@@ -27,11 +27,17 @@ def up(cluster: Cluster) -> float:
     fetch(cluster)
     began = time.monotonic()
     if supervisor(cluster) is None:
-        wanted = {cluster.port(process.ready): process.name for process in processes(cluster) if process.ready is not None}
+        wanted = {
+            cluster.port(process.ready): process.name
+            for process in processes(cluster)
+            if process.ready is not None
+        }
         taken = {port: name for port, name in wanted.items() if listens("127.0.0.1", port)}
         if taken:
             ports = ", ".join(f"{port} ({name})" for port, name in taken.items())
-            raise Missing(f"something else listens on port {ports}; stop it, or add --offset 1000 to use other ports")
+            raise Missing(
+                f"something else listens on port {ports}; stop it, or add --offset 1000 to use other ports"
+            )
         cluster.folder.mkdir(parents=True, exist_ok=True)
         with (cluster.folder / "supervisor.log").open("ab") as log:
             subprocess.Popen(
@@ -40,11 +46,15 @@ def up(cluster: Cluster) -> float:
             )  # fmt: skip
     while problems := health(cluster):
         waited = time.monotonic() - began
-        hopeless = any(known["starts"] >= HOPELESS for known in state(cluster)["processes"].values())
+        hopeless = any(
+            known["starts"] >= HOPELESS for known in state(cluster)["processes"].values()
+        )
         if waited > PATIENCE or (hopeless and waited < PATIENCE / 2):
             raise Missing("not healthy after {:.0f} s:\n  {}".format(waited, "\n  ".join(problems)))
         time.sleep(0.25)
-    (cluster.folder / "env").write_text("".join(f"export {n}={v}\n" for n, v in cluster.environment().items()), "utf-8")
+    (cluster.folder / "env").write_text(
+        "".join(f"export {n}={v}\n" for n, v in cluster.environment().items()), "utf-8"
+    )
     return time.monotonic() - began
 
 
@@ -93,8 +103,12 @@ def health(cluster: Cluster) -> list[str]:
         if name not in known:
             problems.append(f"{name} was not started yet")
         elif not alive(known[name]["pid"]):
-            problems.append(f"{name} ended ({known[name]['starts']} starts): {last_line(cluster, name)} ({log})")
-        elif process.ready is not None and not listens(cluster.host_of(process.ready), cluster.port(process.ready)):
+            problems.append(
+                f"{name} ended ({known[name]['starts']} starts): {last_line(cluster, name)} ({log})"
+            )
+        elif process.ready is not None and not listens(
+            cluster.host_of(process.ready), cluster.port(process.ready)
+        ):
             problems.append(f"{name} does not answer at port {cluster.port(process.ready)} ({log})")
     if not problems and "taskmanager" in known:
         try:
@@ -115,7 +129,9 @@ def rest(cluster: Cluster, path: str) -> Any:
 def last_line(cluster: Cluster, name: str) -> str:
     """The last line of a process's log."""
     try:
-        lines = (cluster.logs / f"{name}.log").read_text("utf-8", errors="replace").strip().splitlines()
+        lines = (
+            (cluster.logs / f"{name}.log").read_text("utf-8", errors="replace").strip().splitlines()
+        )
     except FileNotFoundError:
         return "no log"
     return lines[-1][:300] if lines else "its log is empty"

@@ -20,8 +20,12 @@ class Missing(Exception):
 def fetch(cluster: Cluster) -> None:
     """All that is not there yet. Raises Missing."""
     if shutil.which("java") is None:
-        raise Missing("no java on the PATH; Flink and Kafka need a JDK of Java 17 (Debian: openjdk-17-jdk-headless)")
-    modules = subprocess.run(["java", "--list-modules"], capture_output=True, text=True, check=False).stdout
+        raise Missing(
+            "no java on the PATH; Flink and Kafka need a JDK of Java 17 (Debian: openjdk-17-jdk-headless)"
+        )
+    modules = subprocess.run(
+        ["java", "--list-modules"], capture_output=True, text=True, check=False
+    ).stdout
     if "jdk.compiler@17" not in modules:
         raise Missing("the java on the PATH is no JDK of Java 17 (Debian: openjdk-17-jdk-headless)")
     cluster.tools.mkdir(parents=True, exist_ok=True)
@@ -59,7 +63,9 @@ def _maven(profile: str, folder: Path) -> None:
         "mvn", "-q", "-B", "-f", str(INFRA / "pom.xml"), f"-P{profile}", "dependency:copy-dependencies",
         f"-DoutputDirectory={unfinished}",
     ]  # fmt: skip
-    found = subprocess.run(command, env={**os.environ, **versions()}, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        command, env={**os.environ, **versions()}, capture_output=True, text=True, check=False
+    )
     if found.returncode:
         raise Missing(f"Maven could not fetch the jars of {folder.name}:\n{found.stdout[-2000:]}")
     unfinished.rename(folder)
@@ -67,10 +73,20 @@ def _maven(profile: str, folder: Path) -> None:
 
 def _compile(cluster: Cluster) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["javac", "-nowarn", "-d", folder, "-cp", f"{cluster.jars_runner}/*", *map(str, runner_sources())]
+        command = [
+            "javac",
+            "-nowarn",
+            "-d",
+            folder,
+            "-cp",
+            f"{cluster.jars_runner}/*",
+            *map(str, runner_sources()),
+        ]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode:
-            raise Missing(f"infra/runner does not compile against Beam's runner:\n{found.stderr[-2000:]}")
+            raise Missing(
+                f"infra/runner does not compile against Beam's runner:\n{found.stderr[-2000:]}"
+            )
         unfinished = cluster.jar_fixes.with_suffix(".part")
         with zipfile.ZipFile(unfinished, "w") as jar:
             for file in sorted(Path(folder).rglob("*.class")):
@@ -85,10 +101,21 @@ def _flink(folder: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted:
         wanted.write(f"apache-flink-libraries=={version} --hash=sha256:{digest}\n")
         wanted.flush()
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--no-compile",
+        ]
         command += ["--require-hashes", "--target", str(unfinished), "-r", wanted.name]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
-        raise Missing(f"Flink {version} could not be fetched from the Python package index:\n{found.stderr[-2000:]}")
+        raise Missing(
+            f"Flink {version} could not be fetched from the Python package index:\n{found.stderr[-2000:]}"
+        )
     (unfinished / "pyflink").rename(folder)
     shutil.rmtree(unfinished)

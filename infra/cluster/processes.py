@@ -52,7 +52,9 @@ def processes(cluster: Cluster) -> list[Process]:
     folder = cluster.folder
     kafka = f"{cluster.jars_kafka}/*"
     beam = f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
-    flink = beam if cluster.libraries is None else f"{cluster.jars_flink}/lib/*:{cluster.libraries}/*"
+    flink = (
+        beam if cluster.libraries is None else f"{cluster.jars_flink}/lib/*:{cluster.libraries}/*"
+    )
     java = ["java", "-XX:+ExitOnOutOfMemoryError"]
     flink_java = [*java, *JAVA_17, f"-Dlog4j.configurationFile={folder}/conf/log4j.properties"]
 
@@ -62,7 +64,14 @@ def processes(cluster: Cluster) -> list[Process]:
     runtime = "org.apache.flink.runtime"
     conf = f"{folder}/conf"
     kafka_command = [*java, "-Xmx1g", "-cp", kafka, "kafka.Kafka", f"{conf}/kafka.properties"]
-    zookeeper = [*flink_java, logged("zookeeper"), "-Xmx128m", "-cp", flink, f"{runtime}.zookeeper.FlinkZooKeeperQuorumPeer"]
+    zookeeper = [
+        *flink_java,
+        logged("zookeeper"),
+        "-Xmx128m",
+        "-cp",
+        flink,
+        f"{runtime}.zookeeper.FlinkZooKeeperQuorumPeer",
+    ]
     jobmanager = [
         *flink_java,
         logged("jobmanager"),
@@ -90,15 +99,43 @@ def processes(cluster: Cluster) -> list[Process]:
         f"{conf}/empty.jar",
         str(INFRA / "cluster" / "JobServer.java"),
     ]
-    jobserver += [f"{cluster.jars_flink}/lib:{cluster.jars_runner}", "org.apache.beam.runners.flink.FlinkJobServerDriver"]
-    jobserver += [f"--flink-master={cluster.at('flink_rest')}", f"--flink-conf-dir={conf}", "--job-host=127.0.0.1"]
-    jobserver += [f"--job-port={cluster.port('job_server')}", f"--artifact-port={cluster.port('artifacts')}"]
-    jobserver += [f"--expansion-port={cluster.port('expansion')}", f"--artifacts-dir={folder}/artifacts"]
-    workers = [sys.executable, "-m", "tocsin", "workers", "--port", str(cluster.port("worker_pool"))]
+    jobserver += [
+        f"{cluster.jars_flink}/lib:{cluster.jars_runner}",
+        "org.apache.beam.runners.flink.FlinkJobServerDriver",
+    ]
+    jobserver += [
+        f"--flink-master={cluster.at('flink_rest')}",
+        f"--flink-conf-dir={conf}",
+        "--job-host=127.0.0.1",
+    ]
+    jobserver += [
+        f"--job-port={cluster.port('job_server')}",
+        f"--artifact-port={cluster.port('artifacts')}",
+    ]
+    jobserver += [
+        f"--expansion-port={cluster.port('expansion')}",
+        f"--artifacts-dir={folder}/artifacts",
+    ]
+    workers = [
+        sys.executable,
+        "-m",
+        "tocsin",
+        "workers",
+        "--port",
+        str(cluster.port("worker_pool")),
+    ]
     wanted = [
         Process("kafka", kafka_command, "kafka"),
-        Process("zookeeper", [*zookeeper, "--zkConfigFile", f"{conf}/zoo.cfg", "--peerId", "1"], "zookeeper"),
-        Process("jobmanager", [*jobmanager, "--configDir", conf, "--executionMode", "cluster"], "flink_rest"),
+        Process(
+            "zookeeper",
+            [*zookeeper, "--zkConfigFile", f"{conf}/zoo.cfg", "--peerId", "1"],
+            "zookeeper",
+        ),
+        Process(
+            "jobmanager",
+            [*jobmanager, "--configDir", conf, "--executionMode", "cluster"],
+            "flink_rest",
+        ),
         Process("taskmanager", [*taskmanager, "--configDir", conf], None),
         Process("jobserver", jobserver, "job_server"),
         Process("workers", workers, "worker_pool"),
@@ -109,7 +146,11 @@ def processes(cluster: Cluster) -> list[Process]:
 def prepare(cluster: Cluster) -> None:
     """Configuration files, and the broker's store."""
     conf = cluster.folder / "conf"
-    for folder in (conf, cluster.logs, *(cluster.folder / name for name in ("kafka", "zookeeper", "flink", "artifacts"))):
+    for folder in (
+        conf,
+        cluster.logs,
+        *(cluster.folder / name for name in ("kafka", "zookeeper", "flink", "artifacts")),
+    ):
         folder.mkdir(parents=True, exist_ok=True)
     write(conf / "kafka.properties", _kafka(cluster))
     write(conf / "zoo.cfg", _zookeeper(cluster))
@@ -126,8 +167,17 @@ def prepare(cluster: Cluster) -> None:
 def _format(cluster: Cluster) -> None:
     """A new store for the broker; with its users, and a certificate, where it has a secure listener."""
     tool = ["java", "-cp", f"{cluster.jars_kafka}/*", "kafka.tools.StorageTool"]
-    identity = subprocess.run([*tool, "random-uuid"], capture_output=True, text=True, check=True).stdout.split()[-1]
-    command = [*tool, "format", "-t", identity, "-c", str(cluster.folder / "conf" / "kafka.properties")]
+    identity = subprocess.run(
+        [*tool, "random-uuid"], capture_output=True, text=True, check=True
+    ).stdout.split()[-1]
+    command = [
+        *tool,
+        "format",
+        "-t",
+        identity,
+        "-c",
+        str(cluster.folder / "conf" / "kafka.properties"),
+    ]
     for name, password in cluster.users.items():
         command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
     if cluster.users:
@@ -136,7 +186,14 @@ def _format(cluster: Cluster) -> None:
 
 
 def _certify(cluster: Cluster) -> None:
-    store = ["-keystore", str(cluster.folder / "conf" / "kafka.p12"), "-storepass", STORE_PASSWORD, "-alias", "kafka"]
+    store = [
+        "-keystore",
+        str(cluster.folder / "conf" / "kafka.p12"),
+        "-storepass",
+        STORE_PASSWORD,
+        "-alias",
+        "kafka",
+    ]
     made = [
         "keytool",
         "-genkeypair",
@@ -150,8 +207,12 @@ def _certify(cluster: Cluster) -> None:
         "-dname",
         "CN=localhost",
     ]
-    subprocess.run([*made, "-ext", "san=dns:localhost,ip:127.0.0.1"], capture_output=True, check=True)
-    exported = subprocess.run(["keytool", "-exportcert", "-rfc", *store], capture_output=True, text=True, check=True)
+    subprocess.run(
+        [*made, "-ext", "san=dns:localhost,ip:127.0.0.1"], capture_output=True, check=True
+    )
+    exported = subprocess.run(
+        ["keytool", "-exportcert", "-rfc", *store], capture_output=True, text=True, check=True
+    )
     write(cluster.certificate, exported.stdout)
 
 
@@ -165,10 +226,16 @@ def _properties(settings: Mapping[str, object], separator: str = "=") -> str:
 
 
 def _kafka(cluster: Cluster) -> str:
-    listeners = {"PLAINTEXT": cluster.at("kafka"), "CONTROLLER": f"127.0.0.1:{cluster.port('kafka_controller')}"}
+    listeners = {
+        "PLAINTEXT": cluster.at("kafka"),
+        "CONTROLLER": f"127.0.0.1:{cluster.port('kafka_controller')}",
+    }
     advertised = {"PLAINTEXT": cluster.at("kafka")}
     if cluster.proxied:
-        listeners["PROXIED"], advertised["PROXIED"] = cluster.at("kafka_proxied"), cluster.at("kafka_proxy")
+        listeners["PROXIED"], advertised["PROXIED"] = (
+            cluster.at("kafka_proxied"),
+            cluster.at("kafka_proxy"),
+        )
     secure: dict[str, object] = {}
     protocols = {"SECURE": "SASL_SSL"}
     if cluster.users:
@@ -188,8 +255,12 @@ def _kafka(cluster: Cluster) -> str:
         {
             **secure,
             "listeners": ",".join(f"{name}://{place}" for name, place in listeners.items()),
-            "advertised.listeners": ",".join(f"{name}://{place}" for name, place in advertised.items()),
-            "listener.security.protocol.map": ",".join(f"{name}:{protocols.get(name, 'PLAINTEXT')}" for name in listeners),
+            "advertised.listeners": ",".join(
+                f"{name}://{place}" for name, place in advertised.items()
+            ),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{protocols.get(name, 'PLAINTEXT')}" for name in listeners
+            ),
             "inter.broker.listener.name": "PLAINTEXT",
             "process.roles": "broker,controller",
             "node.id": 1,

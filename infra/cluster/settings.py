@@ -71,13 +71,19 @@ class Cluster:
     def __post_init__(self) -> None:
         highest = 65_535 - max(PORTS.values())
         if not 0 <= self.offset <= highest:
-            raise ValueError(f"an offset of {self.offset} leaves no port for the worker pool; it may be 0 to {highest}")
+            raise ValueError(
+                f"an offset of {self.offset} leaves no port for the worker pool; it may be 0 to {highest}"
+            )
 
     @classmethod
     def from_json(cls, text: str) -> Cluster:
         """What `to_json` wrote."""
         known = json.loads(text)
-        paths = {name: Path(known[name]) for name in ("folder", "tools", "libraries") if known[name] is not None}
+        paths = {
+            name: Path(known[name])
+            for name in ("folder", "tools", "libraries")
+            if known[name] is not None
+        }
         return cls(**{**known, **paths, "only": tuple(known["only"])})
 
     def to_json(self) -> str:
@@ -114,7 +120,9 @@ class Cluster:
     @property
     def jar_fixes(self) -> Path:
         """What stands before Beam's runner on the class path: infra/runner, compiled."""
-        digest = hashlib.sha256(b"".join(source.read_bytes() for source in runner_sources())).hexdigest()[:12]
+        digest = hashlib.sha256(
+            b"".join(source.read_bytes() for source in runner_sources())
+        ).hexdigest()[:12]
         return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}-fixes-{digest}.jar"
 
     @property

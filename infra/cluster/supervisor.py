@@ -37,7 +37,11 @@ class Supervisor:
         for process in wanted:
             self._start(process)
             # Flink, the job server and the workers find one another when all are up; ZooKeeper and Kafka come first.
-            while process.name in ("kafka", "zookeeper") and not self._answers(process) and not self.ending:
+            while (
+                process.name in ("kafka", "zookeeper")
+                and not self._answers(process)
+                and not self.ending
+            ):
                 time.sleep(0.1)
                 self._revive([process])
         while not self.ending:
@@ -47,7 +51,9 @@ class Supervisor:
             self._stop(name)
 
     def _answers(self, process: Process) -> bool:
-        return process.ready is None or listens(self.cluster.host_of(process.ready), self.cluster.port(process.ready))
+        return process.ready is None or listens(
+            self.cluster.host_of(process.ready), self.cluster.port(process.ready)
+        )
 
     def _start(self, process: Process) -> None:
         log = self.cluster.logs / f"{process.name}.log"
@@ -70,7 +76,11 @@ class Supervisor:
     def _revive(self, wanted: list[Process]) -> None:
         for process in wanted:
             known = self.running.get(process.name)
-            if known is None or known.poll() is None or (self.cluster.folder / HELD / process.name).exists():
+            if (
+                known is None
+                or known.poll() is None
+                or (self.cluster.folder / HELD / process.name).exists()
+            ):
                 continue
             time.sleep(PAUSE)
             if not self.ending:
@@ -90,7 +100,10 @@ class Supervisor:
             known.wait()
 
     def _note(self) -> None:
-        known = {name: {"pid": process.pid, "starts": self.starts[name]} for name, process in self.running.items()}
+        known = {
+            name: {"pid": process.pid, "starts": self.starts[name]}
+            for name, process in self.running.items()
+        }
         text = json.dumps({"supervisor": os.getpid(), "processes": known}, indent=1)
         unfinished = self.cluster.folder / "processes.json.part"
         unfinished.write_text(text, "utf-8")

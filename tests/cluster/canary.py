@@ -31,7 +31,9 @@ def _unpacked(blob: bytes) -> Iterator[bytes]:
             for name in archive.namelist():
                 yield archive.read(name)
         return
-    for start in (match.start() for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|BZh[1-9]", blob)):
+    for start in (
+        match.start() for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|BZh[1-9]", blob)
+    ):
         # The compressed data ends where it says; what follows is not its.
         worker = bz2.BZ2Decompressor() if blob[start : start + 2] == b"BZ" else zlib.decompressobj()
         try:
@@ -49,8 +51,15 @@ def _unpacked(blob: bytes) -> Iterator[bytes]:
 
 def found_in(blob: bytes, secrets: list[str]) -> list[str]:
     """The secrets that the bytes hold, as UTF-8 or UTF-16, in any packing."""
-    forms = {secret: (secret.encode(), secret.encode("utf-16-le"), secret.encode("utf-16-be")) for secret in secrets}
-    return [secret for secret, ways in forms.items() if any(way in layer for layer in layers(blob) for way in ways)]
+    forms = {
+        secret: (secret.encode(), secret.encode("utf-16-le"), secret.encode("utf-16-be"))
+        for secret in secrets
+    }
+    return [
+        secret
+        for secret, ways in forms.items()
+        if any(way in layer for layer in layers(blob) for way in ways)
+    ]
 
 
 def files_with(folder: Path, secrets: list[str], most: int = 64 * 2**20) -> list[str]:

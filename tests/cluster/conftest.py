@@ -31,7 +31,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """With a secure listener, whose user's password is the canary."""
     folder = tmp_path_factory.mktemp("cluster")
-    made = Cluster(folder=folder, offset=OFFSET, slots=2, users={"tocsin": CANARY, "stranger": "stranger-password"})
+    made = Cluster(
+        folder=folder,
+        offset=OFFSET,
+        slots=2,
+        users={"tocsin": CANARY, "stranger": "stranger-password"},
+    )
     # The workers' own environment: secrets are resolved there, and nowhere else.
     os.environ |= {
         "KAFKA_PASSWORD": CANARY,
@@ -56,7 +61,10 @@ def topics(admin: AdminClient) -> Callable[..., None]:
     """Create topics with two partitions, or as many as given by name=number."""
 
     def create(*names: str, **numbers: int) -> None:
-        wanted = [NewTopic(name, number, 1) for name, number in {**dict.fromkeys(names, 2), **numbers}.items()]
+        wanted = [
+            NewTopic(name, number, 1)
+            for name, number in {**dict.fromkeys(names, 2), **numbers}.items()
+        ]
         for future in admin.create_topics(wanted).values():
             future.result(30)
 
@@ -67,11 +75,26 @@ def topics(admin: AdminClient) -> Callable[..., None]:
 def tocsin(cluster: Cluster, tmp_path: Path) -> Iterator[Run]:
     """The command, as a user of the cluster runs it; jobs that a test leaves running are cancelled."""
 
-    def run(*arguments: object, check: bool = True, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **cluster.environment(), "TOCSIN_ALLOW_FOLDERS": str(tmp_path), **variables}
+    def run(
+        *arguments: object, check: bool = True, cwd: Path = ROOT, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            **cluster.environment(),
+            "TOCSIN_ALLOW_FOLDERS": str(tmp_path),
+            **variables,
+        }
         environment.setdefault("PYTHONPATH", str(ROOT))
         command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
-        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=240, check=False)
+        found = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=cwd,
+            timeout=240,
+            check=False,
+        )
         assert not check or found.returncode == 0, found.stdout + found.stderr
         return found
 
@@ -108,11 +131,22 @@ def wait_for(what: str, true: Callable[[], Any], patience: float = 60) -> Any:
 
 def messages(brokers: str, topic: str, **settings: str) -> list[Any]:
     """All committed messages of a topic."""
-    given = {"bootstrap.servers": brokers, "group.id": "test", "enable.auto.commit": False, "log_level": 0, **settings}
-    consumer = confluent_kafka.Consumer({**given, "isolation.level": "read_committed", "auto.offset.reset": "earliest"})
+    given = {
+        "bootstrap.servers": brokers,
+        "group.id": "test",
+        "enable.auto.commit": False,
+        "log_level": 0,
+        **settings,
+    }
+    consumer = confluent_kafka.Consumer(
+        {**given, "isolation.level": "read_committed", "auto.offset.reset": "earliest"}
+    )
     place = confluent_kafka.TopicPartition
     numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    ends = {number: consumer.get_watermark_offsets(place(topic, number), timeout=10)[1] for number in numbers}
+    ends = {
+        number: consumer.get_watermark_offsets(place(topic, number), timeout=10)[1]
+        for number in numbers
+    }
     consumer.assign([place(topic, number, 0) for number in numbers])
     found: list[Any] = []
     end = time.monotonic() + 30

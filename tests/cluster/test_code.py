@@ -13,7 +13,7 @@ from tests.cluster.conftest import Run, parquet_files, traffic, wait_for
 
 PART = '''"""Twice the value."""
 
-from tocsin.api import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, tally
 
 
 class Widest(Aggregation):
@@ -44,7 +44,7 @@ pipeline:
 
 def install(folder: Path) -> None:
     """A package with a part, as `pip install` leaves it; only the submitter has it."""
-    parts = folder / "their_parts" / "aggregate"
+    parts = folder / "their_parts" / "aggregations"
     parts.mkdir(parents=True)
     (folder / "their_parts" / "__init__.py").write_text('"""Parts of a third party."""\n')
     (parts / "__init__.py").write_text('"""Aggregations."""\n')
@@ -70,7 +70,9 @@ def test_a_part_of_a_third_party_runs_on_the_workers(
     with traffic(cluster, "code"):
         tocsin("submit", job, **given)
         wait_for("output", lambda: len(parquet_files(lake)) > 2)
-    rows = duckdb.sql(f"select widest, most from read_parquet('{lake}/**/*.parquet', hive_partitioning=false)").fetchall()
+    rows = duckdb.sql(
+        f"select widest, most from read_parquet('{lake}/**/*.parquet', hive_partitioning=false)"
+    ).fetchall()
     assert rows
     assert all(widest == 2 * most for widest, most in rows)
 
@@ -82,7 +84,11 @@ def test_another_version_on_the_workers_is_named(
     site = tmp_path / "site" / "pyarrow-1.2.3.dist-info"
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: pyarrow\nVersion: 1.2.3\n")
-    given = {"LIFE_TOPIC": "versions", "LAKE": str(tmp_path / "lake"), "PYTHONPATH": f"{site.parent}{os.pathsep}{ROOT}"}
+    given = {
+        "LIFE_TOPIC": "versions",
+        "LAKE": str(tmp_path / "lake"),
+        "PYTHONPATH": f"{site.parent}{os.pathsep}{ROOT}",
+    }
     found = tocsin("submit", Path(__file__).parent / "life.yaml", check=False, **given)
     assert found.returncode == 1
     assert "cannot run this job: pyarrow 1.2.3 at the submitter" in found.stderr

@@ -13,7 +13,9 @@ from tests.cluster.conftest import Run, as_json, messages, parquet_files, traffi
 JOB = Path(__file__).parent / "life.yaml"
 
 
-def test_the_life_of_a_job(cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path) -> None:
+def test_the_life_of_a_job(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
     topics("life", "life.alarms", "life.rejects")
     lake = tmp_path / "lake"
     given = {"LIFE_TOPIC": "life", "LAKE": str(lake)}
@@ -26,7 +28,9 @@ def test_the_life_of_a_job(cluster: Cluster, tocsin: Run, topics: Callable[..., 
         assert status["id"] == submitted["id"]
         assert status["checkpoints"]["completed"] >= 1
         assert status["restarts"] == 0
-        wait_for("a balanced ledger", lambda: as_json(tocsin("status", "life", "--json"))["balances"])
+        wait_for(
+            "a balanced ledger", lambda: as_json(tocsin("status", "life", "--json"))["balances"]
+        )
         assert {split["partition"] for split in status["splits"]} == {0, 1}
         assert all(split["lag"] is not None and split["position"] > 0 for split in status["splits"])
         assert status["watermark"] is not None
@@ -42,11 +46,19 @@ def test_the_life_of_a_job(cluster: Cluster, tocsin: Run, topics: Callable[..., 
         assert "its open windows would be lost" in difference.stdout
         refused = tocsin("upgrade", JOB, check=False, **renamed)
         assert refused.returncode == 2
-        assert "step 'Aggregate' is gone or has another name: its open windows would be lost" in refused.stderr
-        assert as_json(tocsin("status", "life", "--json"))["id"] == submitted["id"], "the running job goes on"
+        assert (
+            "step 'Aggregate' is gone or has another name: its open windows would be lost"
+            in refused.stderr
+        )
+        assert as_json(tocsin("status", "life", "--json"))["id"] == submitted["id"], (
+            "the running job goes on"
+        )
 
         changed = {**given, "THRESHOLD": "55"}
-        assert "an upgrade keeps all state" in tocsin("plan", JOB, "--diff", "running", **changed).stdout
+        assert (
+            "an upgrade keeps all state"
+            in tocsin("plan", JOB, "--diff", "running", **changed).stdout
+        )
         tocsin("upgrade", JOB, "--parallelism", 2, **changed)
         upgraded = as_json(tocsin("status", "life", "--json"))
         assert upgraded["id"] != submitted["id"]
@@ -67,11 +79,15 @@ def test_the_life_of_a_job(cluster: Cluster, tocsin: Run, topics: Callable[..., 
         f"select count(*) from (select 1 from {files} group by sensor, window_start, revision having count(*) > 1)"
     )
     assert twice.fetchall() == [(0,)]
-    events = [dict(message.headers())["ce_id"] for message in messages(cluster.at("kafka"), "life.alarms")]
+    events = [
+        dict(message.headers())["ce_id"] for message in messages(cluster.at("kafka"), "life.alarms")
+    ]
     assert events
 
 
-def test_a_job_that_cannot_start_says_why(cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path) -> None:
+def test_a_job_that_cannot_start_says_why(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
     given = {"LIFE_TOPIC": "no.such.topic", "LAKE": str(tmp_path / "lake")}
     found = tocsin("submit", JOB, check=False, **given)
     assert found.returncode == 1
@@ -80,7 +96,9 @@ def test_a_job_that_cannot_start_says_why(cluster: Cluster, tocsin: Run, topics:
     assert "Traceback" not in found.stderr
 
 
-def test_too_few_slots_are_named(cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path) -> None:
+def test_too_few_slots_are_named(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
     topics("slots", "slots.alarms", "slots.rejects")
     given = {"LIFE_TOPIC": "slots", "LAKE": str(tmp_path / "lake")}
     found = tocsin("submit", JOB, "--parallelism", 8, "--patience", 25, check=False, **given)
@@ -89,7 +107,12 @@ def test_too_few_slots_are_named(cluster: Cluster, tocsin: Run, topics: Callable
 
 
 def test_no_cluster_is_a_sentence(tocsin: Run) -> None:
-    for arguments in (("status", "life"), ("stop", "life"), ("savepoint", "life"), ("logs", "life")):
+    for arguments in (
+        ("status", "life"),
+        ("stop", "life"),
+        ("savepoint", "life"),
+        ("logs", "life"),
+    ):
         found = tocsin(*arguments, "--flink", "http://127.0.0.1:1", check=False)
         assert found.returncode == 1
         assert "no answer from Flink at http://127.0.0.1:1" in found.stderr

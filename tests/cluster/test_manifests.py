@@ -33,15 +33,23 @@ def render(folder: Path) -> list[Any]:
 
 
 def flink_deployment() -> Any:
-    return next(one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment")
+    return next(
+        one for one in render(INFRA / "kubernetes" / "base") if one["kind"] == "FlinkDeployment"
+    )
 
 
 def operator_schema(kind: str) -> Any:
     with zipfile.ZipFile(fetch_operator(Cluster())) as jar:
         definition = yaml.safe_load(jar.read(SCHEMAS.format(kind.lower())))
     # What every resource has, which the API server knows without being told.
-    everywhere = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
-    version = next(version for version in definition["spec"]["versions"] if version["name"] == "v1beta1")
+    everywhere = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+    }
+    version = next(
+        version for version in definition["spec"]["versions"] if version["name"] == "v1beta1"
+    )
     schema = strict(version["schema"]["openAPIV3Schema"])
     schema["properties"] |= everywhere
     return schema
@@ -52,7 +60,9 @@ def strict(schema: Any) -> Any:
     if isinstance(schema, dict):
         made = {key: strict(value) for key, value in schema.items()}
         if isinstance(made.get("properties"), dict) and "additionalProperties" not in made:
-            made["additionalProperties"] = bool(made.get("x-kubernetes-preserve-unknown-fields", False))
+            made["additionalProperties"] = bool(
+                made.get("x-kubernetes-preserve-unknown-fields", False)
+            )
         return made
     return [strict(item) for item in schema] if isinstance(schema, list) else schema
 
@@ -65,7 +75,9 @@ def test_the_manifests_render_and_meet_their_schemas(overlay: str) -> None:
         if document["apiVersion"].startswith("flink.apache.org/"):
             jsonschema.validate(document, operator_schema(document["kind"]))
         else:
-            kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+            kubernetes_validate.validate(
+                document, kubernetes_validate.latest_version(), strict=True
+            )
 
 
 def test_the_check_of_the_operators_resource_can_fail() -> None:
@@ -80,10 +92,17 @@ def test_the_check_of_the_operators_resource_can_fail() -> None:
 def test_versions_stand_in_one_file() -> None:
     known = versions()
     for document in render(INFRA / "kubernetes" / "trial"):
-        template = document.get("spec", {}).get("template", {}) if isinstance(document.get("spec"), dict) else {}
+        template = (
+            document.get("spec", {}).get("template", {})
+            if isinstance(document.get("spec"), dict)
+            else {}
+        )
         for container in template.get("spec", {}).get("containers", []):
             name, _, tag = container["image"].partition(":")
-            wanted = {"tocsin-flink": known["FLINK_VERSION"], "apache/kafka": known["KAFKA_VERSION"]}.get(name)
+            wanted = {
+                "tocsin-flink": known["FLINK_VERSION"],
+                "apache/kafka": known["KAFKA_VERSION"],
+            }.get(name)
             assert wanted is None or tag == wanted, container["image"]
     flink = flink_deployment()["spec"]
     assert flink["image"] == f"tocsin-flink:{known['FLINK_VERSION']}"
@@ -113,7 +132,10 @@ def test_containers_set_what_the_cluster_here_sets(tmp_path: Path) -> None:
     here = yaml.safe_load((tmp_path / "conf" / "config.yaml").read_text())
     compose = yaml.safe_load((INFRA / "compose.yaml").read_text())
     flink = flink_deployment()["spec"]
-    there = yaml.safe_load(compose["x-flink"]["environment"]["FLINK_PROPERTIES"]), flink["flinkConfiguration"]
+    there = (
+        yaml.safe_load(compose["x-flink"]["environment"]["FLINK_PROPERTIES"]),
+        flink["flinkConfiguration"],
+    )
     for name in (
         "restart-strategy.type", "restart-strategy.fixed-delay.attempts", "restart-strategy.fixed-delay.delay", "heartbeat.interval",
         "heartbeat.timeout", "classloader.resolve-order", "metrics.reporter.prometheus.factory.class",

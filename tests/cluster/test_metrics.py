@@ -29,7 +29,13 @@ def scrape(cluster: Cluster) -> list[dict[str, str]]:
             for line in httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text.splitlines():
                 match = _LINE.fullmatch(line)
                 if match and not line.startswith("#"):
-                    found.append({"__name__": match[1], **dict(_LABEL.findall(match[2] or "")), "value": match[3]})
+                    found.append(
+                        {
+                            "__name__": match[1],
+                            **dict(_LABEL.findall(match[2] or "")),
+                            "value": match[3],
+                        }
+                    )
     return found
 
 
@@ -41,7 +47,9 @@ def relabelled(series: dict[str, str], rules: list[Any]) -> dict[str, str]:
         source = ";".join(labels.get(name, "") for name in rule["source_labels"])
         match = re.fullmatch(rule["regex"], source)
         if match:
-            labels[rule["target_label"]] = match.expand(re.sub(r"\$(\d)", r"\\\1", rule["replacement"]))
+            labels[rule["target_label"]] = match.expand(
+                re.sub(r"\$(\d)", r"\\\1", rule["replacement"])
+            )
     return labels
 
 
@@ -53,7 +61,9 @@ def expressions() -> list[str]:
     return [*found, *(target["expr"] for panel in panels for target in panel.get("targets", []))]
 
 
-def test_the_names_exist(cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path) -> None:
+def test_the_names_exist(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
     topics("metrics", "metrics.alarms", "metrics.rejects")
     config = yaml.safe_load((INFRA / "prometheus" / "prometheus.yml").read_text())
     rules = config["scrape_configs"][0]["metric_relabel_configs"]
@@ -65,7 +75,9 @@ def test_the_names_exist(cluster: Cluster, tocsin: Run, topics: Callable[..., No
         def counted() -> list[dict[str, str]]:
             """The series, when the runner has reported the last step's first: its reports follow the output by seconds."""
             found = [relabelled(one, rules) for one in scrape(cluster)]
-            alarms = [float(one["value"]) for one in found if one["__name__"] == "tocsin_alarms_total"]
+            alarms = [
+                float(one["value"]) for one in found if one["__name__"] == "tocsin_alarms_total"
+            ]
             return found if sum(alarms) > 0 else []
 
         series = wait_for("count of alarms", counted)
@@ -76,7 +88,11 @@ def test_the_names_exist(cluster: Cluster, tocsin: Run, topics: Callable[..., No
     assert not wanted - names, sorted(wanted - names)
 
     def values(name: str, **labels: str) -> list[float]:
-        chosen = [one for one in series if one["__name__"] == name and all(one.get(k) == v for k, v in labels.items())]
+        chosen = [
+            one
+            for one in series
+            if one["__name__"] == name and all(one.get(k) == v for k, v in labels.items())
+        ]
         return [float(one["value"]) for one in chosen]
 
     for fate in ("read", "kept", "late", "rejected", "filtered"):
@@ -90,4 +106,6 @@ def test_the_names_exist(cluster: Cluster, tocsin: Run, topics: Callable[..., No
     assert max(values("tocsin_watermark_milliseconds", step="Read")) > 1.7e12
     # Labels that the queries group by are on the series.
     for label in ("step", "job_name"):
-        assert all(one.get(label) for one in series if one["__name__"] == "tocsin_records_total"), label
+        assert all(one.get(label) for one in series if one["__name__"] == "tocsin_records_total"), (
+            label
+        )

@@ -12,9 +12,9 @@ from pyarrow import parquet
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.conftest import Run, as_json, parquet_files, wait_for
-from tocsin.cli.sending import Sending
-from tocsin.columns.contract import timestamps
-from tocsin.parts.connection import Kafka
+from tocsin.cli.publishing import Sending
+from tocsin.kafka.connection import Kafka
+from tocsin.kernels.batch import timestamps
 
 JOB = Path(__file__).parent / "order.yaml"
 START = 1_772_409_600_000_000  # 2026-03-02T00:00Z
@@ -37,7 +37,11 @@ def test_an_hour_waits_for_its_last_ten_minutes(
     def send(minutes: np.ndarray[Any, Any], after: int = 0) -> None:
         """A reading of each minute, so many microseconds after its start; its value is the minute."""
         times = timestamps(START + minutes * MINUTE + after)
-        columns = {"sensor": pa.array(["s"] * len(minutes)), "at": times, "value": pa.array(minutes.astype(float))}
+        columns = {
+            "sensor": pa.array(["s"] * len(minutes)),
+            "at": times,
+            "value": pa.array(minutes.astype(float)),
+        }
         sending.send(pa.RecordBatch.from_pydict(columns))
         sending.flush()
 
@@ -57,7 +61,17 @@ def test_an_hour_waits_for_its_last_ten_minutes(
     settle()
     send(np.arange(61, 200))
     files = wait_for(
-        "two hours", lambda: parquet_files(tmp_path / "lake")[:2] if len(parquet_files(tmp_path / "lake")) > 1 else []
+        "two hours",
+        lambda: (
+            parquet_files(tmp_path / "lake")[:2]
+            if len(parquet_files(tmp_path / "lake")) > 1
+            else []
+        ),
     )
-    rows = [row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()]
-    assert [(row["parts"], row["low"], row["high"]) for row in rows] == [(6, 0.0, 59.0), (6, 60.0, 119.0)]
+    rows = [
+        row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()
+    ]
+    assert [(row["parts"], row["low"], row["high"]) for row in rows] == [
+        (6, 0.0, 59.0),
+        (6, 60.0, 119.0),
+    ]

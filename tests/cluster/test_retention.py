@@ -30,7 +30,9 @@ def test_a_gap_is_reported(
         ends = [TopicPartition("gap", number, -1) for number in (0, 1)]
         for future in admin.delete_records(ends).values():
             future.result(30)
-        found = tocsin("submit", JOB, "--from-savepoint", saved, "--patience", 40, check=False, **given)
+        found = tocsin(
+            "submit", JOB, "--from-savepoint", saved, "--patience", 40, check=False, **given
+        )
     assert found.returncode == 1
     assert "is no longer in the topic (retention has overtaken the job" in found.stderr
     assert "gap:" in found.stderr

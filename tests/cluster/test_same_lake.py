@@ -13,30 +13,40 @@ from pyarrow import csv
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.conftest import Run, as_json, messages, wait_for
-from tocsin.city.simulator import City
-from tocsin.city.systems import SYSTEMS, system_of
-from tocsin.cli.sending import Sending
-from tocsin.lake.putting import rows_digest
+from tocsin.cli.publishing import Sending
+from tocsin.kafka.connection import Kafka
+from tocsin.lake.backfill_merge import rows_digest
 from tocsin.lake.query import files_of, footer
-from tocsin.parts.connection import Kafka
+from tocsin.simulator.city import City
+from tocsin.simulator.systems import SYSTEMS, system_of
 
 HOUR = 3_600_000_000
 MINUTE = 60_000_000
 AIR = City(system="air", sensors=12, duration=HOUR // 2, anomalies=4)
 CLIMATE = City(system="climate", sensors=12, duration=2 * HOUR, cadence=MINUTE, anomalies=4)
-TRAFFIC = City(system="traffic", sensors=32, duration=2 * HOUR, cadence=MINUTE // 2, anomalies=6, late=0.005)
+TRAFFIC = City(
+    system="traffic", sensors=32, duration=2 * HOUR, cadence=MINUTE // 2, anomalies=6, late=0.005
+)
 # What each job reads, by the variable of the topic.
 CITIES: dict[str, dict[str, City]] = {
     "air_quality": {"AIR_TOPIC": AIR},
     "climate": {"CLIMATE_TOPIC": CLIMATE},
-    "connected_locks": {"LOCK_TOPIC": City(system="locks", sensors=40, duration=2 * HOUR, anomalies=9, late=0.005)},
+    "connected_locks": {
+        "LOCK_TOPIC": City(system="locks", sensors=40, duration=2 * HOUR, anomalies=9, late=0.005)
+    },
     "traffic": {"TRAFFIC_TOPIC": TRAFFIC},
     "surveillance": {
-        "CAMERA_TOPIC": City(system="cameras", sensors=40, duration=2 * HOUR, cadence=MINUTE, anomalies=8, late=0.005)
+        "CAMERA_TOPIC": City(
+            system="cameras", sensors=40, duration=2 * HOUR, cadence=MINUTE, anomalies=8, late=0.005
+        )
     },
     "network_links": {
-        "COUNTER_TOPIC": City(system="links", sensors=16, duration=2 * HOUR, cadence=MINUTE, anomalies=6, late=0.005),
-        "PROBE_TOPIC": City(system="probes", sensors=16, duration=2 * HOUR, cadence=MINUTE, anomalies=6, late=0.005),
+        "COUNTER_TOPIC": City(
+            system="links", sensors=16, duration=2 * HOUR, cadence=MINUTE, anomalies=6, late=0.005
+        ),
+        "PROBE_TOPIC": City(
+            system="probes", sensors=16, duration=2 * HOUR, cadence=MINUTE, anomalies=6, late=0.005
+        ),
     },
     "city_overview": {"TRAFFIC_TOPIC": TRAFFIC, "CLIMATE_TOPIC": CLIMATE, "AIR_TOPIC": AIR},
 }
@@ -67,7 +77,9 @@ def fill(brokers: str, topic: str, city: City) -> None:
 def files(lake: Path, before: int) -> dict[str, str]:
     """Digest of the rows by path of the files whose span is over before a moment (microseconds)."""
     found = files_of(lake) if lake.is_dir() else []
-    return {str(file.relative_to(lake)): rows_digest([file]) for file in found if ends(file) <= before}
+    return {
+        str(file.relative_to(lake)): rows_digest([file]) for file in found if ends(file) <= before
+    }
 
 
 def ends(file: Path) -> int:
@@ -93,11 +105,18 @@ def sources(job: str) -> list[str]:
     return [step.get("name", step["type"]) for step in steps if step["type"] == "ReadTelemetry"]
 
 
-@pytest.mark.parametrize("job", [pytest.param(job, marks=pytest.mark.slow) if job in LONG else job for job in CITIES])
-def test_the_same_lake_on_flink(job: str, cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "job", [pytest.param(job, marks=pytest.mark.slow) if job in LONG else job for job in CITIES]
+)
+def test_the_same_lake_on_flink(
+    job: str, cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
     brokers, given = cluster.at("kafka"), dict[str, str]()
     for variable, city in CITIES[job].items():
-        given |= {variable: f"same.{job}.{city.system}", REGISTRIES[city.system]: str(tmp_path / f"{city.system}.csv")}
+        given |= {
+            variable: f"same.{job}.{city.system}",
+            REGISTRIES[city.system]: str(tmp_path / f"{city.system}.csv"),
+        }
         topics(given[variable])
         csv.write_csv(system_of(city).registry(), given[REGISTRIES[city.system]])
     until = min(city.start for city in CITIES[job].values()) + AFTER - HOUR
@@ -117,28 +136,56 @@ def test_the_same_lake_on_flink(job: str, cluster: Cluster, tocsin: Run, topics:
             fill(brokers, given[variable], made(city))
     local = as_json(tocsin("run", f"jobs/{job}.yaml", "--json", **variables("local")))
     assert local["balances"]
-    wanted, wanted_alarms = files(tmp_path / "local", until), alarms(brokers, f"same.{job}.local.alarms", until)
+    wanted, wanted_alarms = (
+        files(tmp_path / "local", until),
+        alarms(brokers, f"same.{job}.local.alarms", until),
+    )
     assert len(wanted) > 2
     assert wanted_alarms or job == "city_overview"
     try:
-        wait_for("the whole lake", lambda: files(tmp_path / "live", until).keys() >= wanted.keys(), PATIENCE)
-        wait_for("all alarms", lambda: len(alarms(brokers, f"same.{job}.live.alarms", until)) >= len(wanted_alarms), PATIENCE)
+        wait_for(
+            "the whole lake",
+            lambda: files(tmp_path / "live", until).keys() >= wanted.keys(),
+            PATIENCE,
+        )
+        wait_for(
+            "all alarms",
+            lambda: len(alarms(brokers, f"same.{job}.live.alarms", until)) >= len(wanted_alarms),
+            PATIENCE,
+        )
     finally:
         standing = as_json(tocsin("status", job, "--json"))
     tocsin("stop", job, "--discard")
     for parallelism in (1, 2):
         run = f"replayed-{parallelism}"
-        tocsin("submit", f"jobs/{job}.yaml", "--bounded", "--parallelism", parallelism, **variables(run))
+        tocsin(
+            "submit",
+            f"jobs/{job}.yaml",
+            "--bounded",
+            "--parallelism",
+            parallelism,
+            **variables(run),
+        )
     runs = ["live", "replayed-1", "replayed-2"]
     if archive and job not in ("climate", "connected_locks"):
         # What the live job kept, on this machine and on the cluster; and over its own lake, where nothing is written.
         for run, way in {"backfill": [], "backfill-2": ["--cluster", "--parallelism", "2"]}.items():
-            tocsin("backfill", f"jobs/{job}.yaml", "--archive", archive, "--messages", *way, **variables(run))
+            tocsin(
+                "backfill",
+                f"jobs/{job}.yaml",
+                "--archive",
+                archive,
+                "--messages",
+                *way,
+                **variables(run),
+            )
             runs.append(run)
         mine = [file for file in files_of(tmp_path / "live") if ends(file) <= until]
         before = [file.stat().st_mtime_ns for file in mine]
         again = variables("again", LAKE=str(tmp_path / "live"))
-        found = as_json(tocsin("backfill", f"jobs/{job}.yaml", "--archive", archive, "--json", **again))
+        found = as_json(
+            tocsin("backfill", f"jobs/{job}.yaml", "--archive", archive, "--json", **again)
+        )
         assert [file.stat().st_mtime_ns for file in mine] == before
         assert sum(one["same"] for one in found["files"]) >= len(wanted)
     for run in runs:

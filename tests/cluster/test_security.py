@@ -25,7 +25,17 @@ from confluent_kafka.admin import (
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.canary import files_with, found_in
-from tests.cluster.conftest import CANARY, REGISTRY_CANARY, Run, as_json, cancel_all, messages, parquet_files, traffic, wait_for
+from tests.cluster.conftest import (
+    CANARY,
+    REGISTRY_CANARY,
+    Run,
+    as_json,
+    cancel_all,
+    messages,
+    parquet_files,
+    traffic,
+    wait_for,
+)
 from tocsin.flink.rest import FlinkRest
 
 JOB = Path(__file__).parent / "secure.yaml"
@@ -39,7 +49,12 @@ LEAST = [
     (ResourceType.TOPIC, "secure.alarms", ResourcePatternType.LITERAL, AclOperation.WRITE),
     (ResourceType.TOPIC, "secure.alarms", ResourcePatternType.LITERAL, AclOperation.READ),
     (ResourceType.TOPIC, "secure.rejects", ResourcePatternType.LITERAL, AclOperation.WRITE),
-    (ResourceType.TRANSACTIONAL_ID, "tocsin.secure", ResourcePatternType.PREFIXED, AclOperation.WRITE),
+    (
+        ResourceType.TRANSACTIONAL_ID,
+        "tocsin.secure",
+        ResourcePatternType.PREFIXED,
+        AclOperation.WRITE,
+    ),
     (ResourceType.GROUP, "tocsin.secure", ResourcePatternType.PREFIXED, AclOperation.READ),
 ]
 
@@ -51,7 +66,9 @@ def binding(right: tuple[Any, ...]) -> AclBinding:
 
 def removal(right: tuple[Any, ...]) -> AclBindingFilter:
     kind, name, pattern, operation = right
-    return AclBindingFilter(kind, name, pattern, "User:tocsin", "*", operation, AclPermissionType.ALLOW)
+    return AclBindingFilter(
+        kind, name, pattern, "User:tocsin", "*", operation, AclPermissionType.ALLOW
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +92,9 @@ class _Registry(BaseHTTPRequestHandler):
         if path == f"/subjects/{NAME}-value/versions":
             return self._answer(200, [1])
         if path == f"/subjects/{NAME}-value/versions/1":
-            return self._answer(200, {"subject": f"{NAME}-value", "version": 1, "id": 1, "schema": SCHEMA})
+            return self._answer(
+                200, {"subject": f"{NAME}-value", "version": 1, "id": 1, "schema": SCHEMA}
+            )
         return self._answer(404, {"error_code": 40403, "message": "not found"})
 
     def _answer(self, code: int, body: Any) -> None:
@@ -118,7 +137,11 @@ def test_with_least_rights_and_without_a_trace(
 ) -> None:
     outputs = []
     with traffic(cluster, "secure.readings"):
-        outputs += [tocsin("submit", JOB, **given), tocsin("plan", JOB, **given), tocsin("plan", JOB, "--json", **given)]
+        outputs += [
+            tocsin("submit", JOB, **given),
+            tocsin("plan", JOB, **given),
+            tocsin("plan", JOB, "--json", **given),
+        ]
         wait_for("output", lambda: len(parquet_files(tmp_path / "lake")) > 3)
         wait_for("alarms", lambda: messages(cluster.at("kafka"), "secure.alarms"))
         outputs += [
@@ -126,7 +149,9 @@ def test_with_least_rights_and_without_a_trace(
             tocsin("status", "secure"),
             tocsin("logs", "secure", "--full", "--lines", 100000),
         ]
-        wait_for("a balanced ledger", lambda: as_json(tocsin("status", "secure", "--json"))["balances"])
+        wait_for(
+            "a balanced ledger", lambda: as_json(tocsin("status", "secure", "--json"))["balances"]
+        )
         answers = rest_answers(cluster)
         assert b"tocsin_version" in b"".join(answers.values()) or len(answers) > 15
     for output in outputs:
@@ -144,23 +169,54 @@ def rest_answers(cluster: Cluster) -> dict[str, bytes]:
 
     rest = FlinkRest(f"http://{cluster.at('flink_rest')}")
     job = rest.job("secure").id
-    paths = ["/config", "/jobmanager/config", "/jobmanager/environment", "/jobmanager/metrics", "/taskmanagers", "/jobs/overview"]
+    paths = [
+        "/config",
+        "/jobmanager/config",
+        "/jobmanager/environment",
+        "/jobmanager/metrics",
+        "/taskmanagers",
+        "/jobs/overview",
+    ]
     paths += [
         f"/jobs/{job}{rest}"
-        for rest in ("", "/config", "/plan", "/accumulators", "/exceptions", "/checkpoints", "/checkpoints/config", "/metrics")
+        for rest in (
+            "",
+            "/config",
+            "/plan",
+            "/accumulators",
+            "/exceptions",
+            "/checkpoints",
+            "/checkpoints/config",
+            "/metrics",
+        )
     ]
-    paths += [f"/jobs/{job}/vertices/{vertex['id']}" for vertex in rest.get(f"/jobs/{job}")["vertices"]]
-    paths += [f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics" for vertex in rest.get(f"/jobs/{job}")["vertices"]]
+    paths += [
+        f"/jobs/{job}/vertices/{vertex['id']}" for vertex in rest.get(f"/jobs/{job}")["vertices"]
+    ]
+    paths += [
+        f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics"
+        for vertex in rest.get(f"/jobs/{job}")["vertices"]
+    ]
     for manager in rest.get("/taskmanagers")["taskmanagers"]:
-        paths += [f"/taskmanagers/{manager['id']}{rest}" for rest in ("", "/log", "/stdout", "/thread-dump", "/metrics")]
+        paths += [
+            f"/taskmanagers/{manager['id']}{rest}"
+            for rest in ("", "/log", "/stdout", "/thread-dump", "/metrics")
+        ]
     answers = {path: httpx.get(rest.url + path, timeout=30) for path in paths}
     assert answers[f"/jobs/{job}/config"].status_code == 200
     return {path: answer.content for path, answer in answers.items()}
 
 
-@pytest.mark.parametrize("right", LEAST, ids=lambda right: f"{right[0].name}.{right[1]}.{right[3].name}")
+@pytest.mark.parametrize(
+    "right", LEAST, ids=lambda right: f"{right[0].name}.{right[1]}.{right[3].name}"
+)
 def test_without_a_right_it_says_so(
-    right: tuple[Any, ...], cluster: Cluster, tocsin: Run, rights: None, given: dict[str, str], admin: AdminClient
+    right: tuple[Any, ...],
+    cluster: Cluster,
+    tocsin: Run,
+    rights: None,
+    given: dict[str, str],
+    admin: AdminClient,
 ) -> None:
     for future in admin.delete_acls([removal(right)]).values():
         future.result(30)
@@ -172,8 +228,13 @@ def test_without_a_right_it_says_so(
             if found.returncode == 0:
                 # A right that is needed with the first alarm only.
                 def reason() -> str:
-                    failures = [text for _, text in as_json(tocsin("status", "secure", "--json"))["failures"]]
-                    return next((text for text in failures if "a worker was cut off" not in text), "")
+                    failures = [
+                        text
+                        for _, text in as_json(tocsin("status", "secure", "--json"))["failures"]
+                    ]
+                    return next(
+                        (text for text in failures if "a worker was cut off" not in text), ""
+                    )
 
                 said = wait_for("reason", reason, 90)
     finally:
@@ -186,7 +247,9 @@ def test_without_a_right_it_says_so(
     assert not found_in(said.encode(), SECRETS)
 
 
-def test_a_wrong_password_is_told_without_it(tocsin: Run, given: dict[str, str], rights: None) -> None:
+def test_a_wrong_password_is_told_without_it(
+    tocsin: Run, given: dict[str, str], rights: None
+) -> None:
     found = tocsin("submit", JOB, check=False, **given, KAFKA_PASSWORD="wrong-but-also-secret")
     assert found.returncode == 1
     assert "authentication" in found.stderr.lower()
@@ -196,7 +259,11 @@ def test_a_wrong_password_is_told_without_it(tocsin: Run, given: dict[str, str],
 
 def test_a_missing_secret_is_named(tocsin: Run, given: dict[str, str]) -> None:
     environment = dict(given)
-    text = JOB.read_text().replace("env:KAFKA_PASSWORD", "env:KAFKA_PASSWORT").replace("../faults", str(ROOT / "tests/faults"))
+    text = (
+        JOB.read_text()
+        .replace("env:KAFKA_PASSWORD", "env:KAFKA_PASSWORT")
+        .replace("../faults", str(ROOT / "tests/faults"))
+    )
     job = Path(given["LAKE"]).parent / "secure.yaml"
     job.write_text(text)
     found = tocsin("submit", job, check=False, **environment)
@@ -204,7 +271,9 @@ def test_a_missing_secret_is_named(tocsin: Run, given: dict[str, str]) -> None:
     assert "KAFKA_PASSWORT" in found.stderr
 
 
-def test_a_registry_that_refuses_is_named(tocsin: Run, given: dict[str, str], cluster: Cluster, rights: None) -> None:
+def test_a_registry_that_refuses_is_named(
+    tocsin: Run, given: dict[str, str], cluster: Cluster, rights: None
+) -> None:
     text = (
         JOB.read_text()
         .replace("env:REGISTRY_USER_INFO", "env:STRANGER_PASSWORD")

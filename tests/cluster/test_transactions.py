@@ -16,10 +16,10 @@ from confluent_kafka.admin import AdminClient
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.conftest import messages
-from tocsin.parts.connection import Kafka
-from tocsin.parts.failpoint import ALARMS, FAILPOINTS_VARIABLE
-from tocsin.parts.failure import Failure
-from tocsin.parts.transactions import Transactions
+from tocsin.foundation.failpoint import ALARMS, FAILPOINTS_VARIABLE
+from tocsin.foundation.failure import Failure
+from tocsin.kafka.connection import Kafka
+from tocsin.kafka.transactions import Transactions
 
 
 def unit(number: int) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
@@ -44,11 +44,18 @@ def test_a_new_life_skips_what_is_done(cluster: Cluster, topics: Callable[..., N
     assert [first.write(number, unit(number)) for number in (1, 2, 5)] == [True, True, True]
     second = writer(cluster, "lives", "tocsin.lives/Alarms")
     assert second.done == 5
-    assert [second.write(number, unit(number)) for number in (1, 2, 5, 6)] == [False, False, False, True]
+    assert [second.write(number, unit(number)) for number in (1, 2, 5, 6)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
     assert values(cluster, "lives") == wanted(1, 2, 5, 6)
 
 
-def test_the_older_of_two_writers_can_commit_nothing_more(cluster: Cluster, topics: Callable[..., None]) -> None:
+def test_the_older_of_two_writers_can_commit_nothing_more(
+    cluster: Cluster, topics: Callable[..., None]
+) -> None:
     topics("fenced")
     older = writer(cluster, "fenced", "tocsin.fenced/Alarms")
     older.write(1, unit(1))
@@ -61,14 +68,19 @@ def test_the_older_of_two_writers_can_commit_nothing_more(cluster: Cluster, topi
 
 def test_two_jobs_do_not_fence_each_other(cluster: Cluster, topics: Callable[..., None]) -> None:
     topics("two")
-    one, other = writer(cluster, "two", "tocsin.one/Alarms"), writer(cluster, "two", "tocsin.other/Alarms")
+    one, other = (
+        writer(cluster, "two", "tocsin.one/Alarms"),
+        writer(cluster, "two", "tocsin.other/Alarms"),
+    )
     one.write(1, unit(1))
     other.write(2, unit(2))
     one.write(3, unit(3))
     assert values(cluster, "two") == wanted(1, 2, 3)
 
 
-def test_without_its_mark_a_unit_comes_again(cluster: Cluster, topics: Callable[..., None], admin: AdminClient) -> None:
+def test_without_its_mark_a_unit_comes_again(
+    cluster: Cluster, topics: Callable[..., None], admin: AdminClient
+) -> None:
     """What the assumption about the broker's memory costs where it does not hold."""
     topics("forgotten")
     writer(cluster, "forgotten", "tocsin.forgotten/Alarms").write(1, unit(1))
@@ -80,8 +92,8 @@ def test_without_its_mark_a_unit_comes_again(cluster: Cluster, topics: Callable[
 
 PROGRAM = """
     import sys
-    from tocsin.parts.connection import Kafka
-    from tocsin.parts.transactions import Transactions
+    from tocsin.kafka.connection import Kafka
+    from tocsin.kafka.transactions import Transactions
     made = Transactions(Kafka(brokers=sys.argv[1]), sys.argv[2], "tocsin.crash/" + sys.argv[2])
     for number in (1, 2):
         made.write(number, [(b"key", f"{number}.{at}".encode(), []) for at in range(3)])
@@ -89,7 +101,9 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_a_death_at_each_step(name: str, cluster: Cluster, topics: Callable[..., None], tmp_path: Path) -> None:
+def test_a_death_at_each_step(
+    name: str, cluster: Cluster, topics: Callable[..., None], tmp_path: Path
+) -> None:
     """The process dies at the step, is started again, and what a read_committed consumer sees is each unit once."""
     topic = name.replace(".", "-")
     topics(topic)
@@ -104,7 +118,9 @@ def test_a_death_at_each_step(name: str, cluster: Cluster, topics: Callable[...,
     assert values(cluster, topic) == wanted(1, 2)
 
 
-def test_a_reader_of_uncommitted_messages_sees_what_was_given_up(cluster: Cluster, topics: Callable[..., None]) -> None:
+def test_a_reader_of_uncommitted_messages_sees_what_was_given_up(
+    cluster: Cluster, topics: Callable[..., None]
+) -> None:
     """So `read_committed` is a condition, not a decoration."""
     topics("given-up")
     settings = {"bootstrap.servers": cluster.at("kafka"), "log_level": 0}
@@ -115,10 +131,19 @@ def test_a_reader_of_uncommitted_messages_sees_what_was_given_up(cluster: Cluste
     assert dying.flush(30) == 0
     writer(cluster, "given-up", "tocsin.given-up/Alarms").write(1, unit(1))
     consumer = confluent_kafka.Consumer(
-        {**settings, "group.id": "careless", "isolation.level": "read_uncommitted", "auto.offset.reset": "earliest"}
+        {
+            **settings,
+            "group.id": "careless",
+            "isolation.level": "read_uncommitted",
+            "auto.offset.reset": "earliest",
+        }
     )
     consumer.assign([confluent_kafka.TopicPartition("given-up", number, 0) for number in (0, 1)])
-    seen = [message.value().decode() for message in consumer.consume(100, timeout=8) if message.error() is None]
+    seen = [
+        message.value().decode()
+        for message in consumer.consume(100, timeout=8)
+        if message.error() is None
+    ]
     consumer.close()
     assert values(cluster, "given-up") == wanted(1)
     assert sorted(seen) == sorted([*wanted(1), "given up"])

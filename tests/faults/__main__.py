@@ -57,7 +57,11 @@ def play(stage: Stage, name: str) -> Round:
             time.sleep(1)
             verdict = judge(stage.oracle, stage.lake, stage.alarms, stage.rejects, until)
         found.whole, found.silence = time.time() - struck / 1e6, stage.silence(struck_at)
-        found.records, found.lost, found.duplicated = verdict.records, verdict.lost, verdict.duplicated
+        found.records, found.lost, found.duplicated = (
+            verdict.records,
+            verdict.lost,
+            verdict.duplicated,
+        )
         found.problems = verdict.problems + stage.traffic.errors
         found.problems += ledger_problems(stage)
     except Missed as missed:
@@ -77,7 +81,9 @@ def ledger_problems(stage: Stage) -> list[str]:
     odd: dict[str, int] = {}
     for _ in range(5):
         standing = stage.status()
-        odd = {step: rows for step, rows in standing["in_flight"].items() if not 0 < rows < IN_FLIGHT}
+        odd = {
+            step: rows for step, rows in standing["in_flight"].items() if not 0 < rows < IN_FLIGHT
+        }
         if not odd:
             return []
         time.sleep(1)
@@ -98,12 +104,20 @@ def main() -> int:
     """Run, report, and end with 1 where a round failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--rounds", type=int, default=50, help="rounds of the long form")
-    parser.add_argument("--short", action="store_true", help="the form that each submission is tested with")
-    parser.add_argument("--only", action="append", choices=list(FAULTS), help="only these faults, in this order")
+    parser.add_argument(
+        "--short", action="store_true", help="the form that each submission is tested with"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=list(FAULTS), help="only these faults, in this order"
+    )
     parser.add_argument("--seed", type=int, default=None, help="by default from the clock; printed")
     parser.add_argument("--folder", type=Path, default=ROOT / ".faults")
     parser.add_argument("--report", type=Path, help="JSON lines of the rounds, as they are played")
-    parser.add_argument("--page", type=Path, help="the report for people, written at the end (docs/reports/faults.md)")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        help="the report for people, written at the end (docs/reports/faults.md)",
+    )
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else int(time.time())
     cannot = impossible()
@@ -132,7 +146,10 @@ def main() -> int:
                 break
         if rounds[-1].passed:
             rounds[-1].problems += final_problems(stage)
-            print("at the end, without readings: " + ("; ".join(rounds[-1].problems) or "the ledger balances to the row"))
+            print(
+                "at the end, without readings: "
+                + ("; ".join(rounds[-1].problems) or "the ledger balances to the row")
+            )
     print(table(rounds))
     if given.page:
         given.page.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from infra.cluster.control import alive, health, state
 from infra.cluster.processes import processes
 from tests.faults.stage import Stage, mount
-from tocsin.parts.failpoint import ALARMS, LAKE
+from tocsin.foundation.failpoint import ALARMS, LAKE
 
 FILTER = "tocsin_faults"
 
@@ -40,7 +40,9 @@ def _kill(name: str) -> Callable[[Stage], None]:
     def strike(stage: Stage) -> None:
         before = state(stage.cluster)["processes"][name]["starts"]
         stage.kill(name)
-        stage.wait_for(f"start of {name}", lambda: state(stage.cluster)["processes"][name]["starts"] > before)
+        stage.wait_for(
+            f"start of {name}", lambda: state(stage.cluster)["processes"][name]["starts"] > before
+        )
 
     strike.__doc__ = f"kill -9 of the {name}; an orchestrator starts it again."
     return strike
@@ -138,9 +140,13 @@ def zombie_taskmanager(stage: Stage) -> None:
     pid, before = stage.pid("taskmanager"), stage.restarted()
     with (stage.cluster.logs / "spare.log").open("ab") as log:
         environment = {**os.environ, "FLINK_CONF_DIR": str(stage.cluster.folder / "conf")}
-        helper = subprocess.Popen(spare.command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        helper = subprocess.Popen(
+            spare.command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
     try:
-        stage.wait_for("second TaskManager", lambda: stage.rest("/overview")["taskmanagers"] >= 2, 40)
+        stage.wait_for(
+            "second TaskManager", lambda: stage.rest("/overview")["taskmanagers"] >= 2, 40
+        )
         os.kill(pid, signal.SIGSTOP)
         try:
             stage.wait_for("restart", lambda: stage.restarted() > before and _runs(stage), 90)
@@ -165,19 +171,30 @@ def zombie_jobmanager(stage: Stage) -> None:
 
 def network_cut(stage: Stage) -> None:
     """No packet passes between TaskManager and JobManager for 20 s (a packet filter drops them); both live on."""
-    taskmanagers = [found["path"].partition("@")[2].partition("/")[0] for found in stage.rest("/taskmanagers")["taskmanagers"]]
+    taskmanagers = [
+        found["path"].partition("@")[2].partition("/")[0]
+        for found in stage.rest("/taskmanagers")["taskmanagers"]
+    ]
     known = [str(stage.cluster.port(name)) for name in ("flink_rpc", "flink_blob")]
     ports = ", ".join([*known, *(address.rpartition(":")[2] for address in taskmanagers)])
     before = stage.restarted()
-    rules = "".join(f"add rule inet {FILTER} out tcp {side} {{ {ports} }} counter drop\n" for side in ("dport", "sport"))
+    rules = "".join(
+        f"add rule inet {FILTER} out tcp {side} {{ {ports} }} counter drop\n"
+        for side in ("dport", "sport")
+    )
     table = f"add table inet {FILTER}\nadd chain inet {FILTER} out {{ type filter hook output priority 0; }}\n"
     subprocess.run(["nft", "-f", "-"], input=table + rules, text=True, check=True)
     try:
         time.sleep(20)
-        dropped = subprocess.run(["nft", "list", "table", "inet", FILTER], capture_output=True, text=True, check=True).stdout
+        dropped = subprocess.run(
+            ["nft", "list", "table", "inet", FILTER], capture_output=True, text=True, check=True
+        ).stdout
     finally:
         subprocess.run(["nft", "delete", "table", "inet", FILTER], check=True)
-    _struck(any(int(number) > 0 for number in re.findall(r"packets (\d+)", dropped)), "no packet was dropped")
+    _struck(
+        any(int(number) > 0 for number in re.findall(r"packets (\d+)", dropped)),
+        "no packet was dropped",
+    )
     stage.wait_for("restart", lambda: stage.restarted() != before and _runs(stage), 90)
 
 
@@ -187,7 +204,10 @@ def _runs(stage: Stage) -> bool:
     except OSError:
         # A JobManager that is starting.
         return False
-    return any(job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"] for job in jobs)
+    return any(
+        job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"]
+        for job in jobs
+    )
 
 
 def _proxied(mode: str, seconds: float) -> Callable[[Stage], None]:

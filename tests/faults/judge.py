@@ -33,7 +33,9 @@ class Verdict:
         """Whether something is missing, and nothing else is wrong."""
         return bool(self.problems) and all(" lost, such as" in problem for problem in self.problems)
 
-    def compare(self, what: str, wanted: set[Any], found: Counter[Any], maybe: set[Any] | None = None) -> None:
+    def compare(
+        self, what: str, wanted: set[Any], found: Counter[Any], maybe: set[Any] | None = None
+    ) -> None:
         """Every wanted one once; nothing that is neither wanted nor, as it is younger, allowed."""
         missing = wanted - found.keys()
         twice = {key: number for key, number in found.items() if number > 1}
@@ -42,14 +44,20 @@ class Verdict:
         self.duplicated += sum(number - 1 for number in twice.values())
         for name, keys in (("lost", missing), ("twice", twice), ("unexpected", strange)):
             if keys:
-                self.problems.append(f"{len(keys)} {what} {name}, such as {sorted(keys, key=str)[:3]}")
+                self.problems.append(
+                    f"{len(keys)} {what} {name}, such as {sorted(keys, key=str)[:3]}"
+                )
 
 
 def judge(oracle: Oracle, lake: Path, alarm_topic: str, reject_topic: str, until: int) -> Verdict:
     """Compare everything whose time is up at `until` (microseconds)."""
     # First what the job has written, then the topic: nothing can be written of what was not in the topic before.
-    readings, late = (_query(lake, dataset, "_partition, _offset") for dataset in ("readings", "late"))
-    windows = _query(lake, "windows", "sensor, epoch_us(window_start), revision, readings, mean, least, most")
+    readings, late = (
+        _query(lake, dataset, "_partition, _offset") for dataset in ("readings", "late")
+    )
+    windows = _query(
+        lake, "windows", "sensor, epoch_us(window_start), revision, readings, mean, least, most"
+    )
     alarms, rejects = consumed(oracle.brokers, alarm_topic), consumed(oracle.brokers, reject_topic)
     oracle.follow()
     verdict = Verdict(records=oracle.messages)
@@ -59,7 +67,9 @@ def judge(oracle: Oracle, lake: Path, alarm_topic: str, reject_topic: str, until
     _judge_alarms(verdict, alarms, oracle, until)
     _judge_rejects(verdict, rejects, oracle, until - SLACK)
     everything = set().union(oracle.kept, oracle.late, oracle.rejected, oracle.duplicates)
-    if len(everything) != len(oracle.kept) + len(oracle.late) + len(oracle.rejected) + len(oracle.duplicates):
+    if len(everything) != len(oracle.kept) + len(oracle.late) + len(oracle.rejected) + len(
+        oracle.duplicates
+    ):
         verdict.problems.append("the oracle's own ledger does not balance")
     return verdict
 
@@ -67,12 +77,25 @@ def judge(oracle: Oracle, lake: Path, alarm_topic: str, reject_topic: str, until
 def _query(lake: Path, dataset: str, columns: str) -> list[Any]:
     if not any((lake / dataset).rglob("*.parquet")):
         return []
-    return duckdb.sql(f"select {columns} from read_parquet('{lake}/{dataset}/**/*.parquet', hive_partitioning=false)").fetchall()
+    return duckdb.sql(
+        f"select {columns} from read_parquet('{lake}/{dataset}/**/*.parquet', hive_partitioning=false)"
+    ).fetchall()
 
 
-def _judge_places(verdict: Verdict, dataset: str, rows: list[Any], expected: dict[tuple[int, int], int], until: int) -> None:
+def _judge_places(
+    verdict: Verdict,
+    dataset: str,
+    rows: list[Any],
+    expected: dict[tuple[int, int], int],
+    until: int,
+) -> None:
     found = Counter((partition, offset) for partition, offset in rows)
-    verdict.compare(f"rows of {dataset}", {place for place, time in expected.items() if time <= until}, found, set(expected))
+    verdict.compare(
+        f"rows of {dataset}",
+        {place for place, time in expected.items() if time <= until},
+        found,
+        set(expected),
+    )
 
 
 def _judge_windows(verdict: Verdict, rows: list[Any], oracle: Oracle, until: int) -> None:
@@ -88,7 +111,9 @@ def _judge_windows(verdict: Verdict, rows: list[Any], oracle: Oracle, until: int
 
 
 def _same(expected: tuple[Any, ...], row: tuple[Any, ...]) -> bool:
-    return expected[0] == row[0] and all(math.isclose(a, b, rel_tol=1e-12) for a, b in zip(expected[1:], row[1:], strict=True))
+    return expected[0] == row[0] and all(
+        math.isclose(a, b, rel_tol=1e-12) for a, b in zip(expected[1:], row[1:], strict=True)
+    )
 
 
 def _judge_alarms(verdict: Verdict, messages: list[Any], oracle: Oracle, until: int) -> None:
@@ -110,7 +135,9 @@ def _judge_rejects(verdict: Verdict, messages: list[Any], oracle: Oracle, until:
     found = set()
     for message in messages:
         headers = {name: value.decode() for name, value in message.headers()}
-        found.add((int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])))
+        found.add(
+            (int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"]))
+        )
     wanted = {place for place, time in oracle.rejected.items() if time <= until}
     verdict.compare("rejects", wanted, Counter(dict.fromkeys(found, 1)), set(oracle.rejected))
 
@@ -126,7 +153,9 @@ def consumed(brokers: str, topic: str) -> list[Any]:
     try:
         metadata = consumer.list_topics(topic, timeout=30).topics[topic]
         waiting = set(metadata.partitions)
-        consumer.assign([confluent_kafka.TopicPartition(topic, partition, 0) for partition in waiting])
+        consumer.assign(
+            [confluent_kafka.TopicPartition(topic, partition, 0) for partition in waiting]
+        )
         found = []
         while waiting:
             for message in consumer.consume(2000, timeout=1):

@@ -28,7 +28,9 @@ class Oracle:
     rejected: dict[tuple[int, int], int] = field(default_factory=dict)
     duplicates: set[tuple[int, int]] = field(default_factory=set)
     # Values by (sensor, window start), with whether each was on time.
-    windows: dict[tuple[str, int], list[tuple[float, bool]]] = field(default_factory=lambda: defaultdict(list))
+    windows: dict[tuple[str, int], list[tuple[float, bool]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     watermarks: dict[int, int] = field(default_factory=dict)
     positions: dict[int, int] = field(default_factory=dict)
     _seen: set[tuple[str, int]] = field(default_factory=set)
@@ -36,12 +38,21 @@ class Oracle:
 
     def follow(self) -> None:
         """Read what has come since."""
-        settings = {"bootstrap.servers": self.brokers, "group.id": "oracle", "auto.offset.reset": "earliest", "log_level": 0}
+        settings = {
+            "bootstrap.servers": self.brokers,
+            "group.id": "oracle",
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
         if self._consumer is None:
             self._consumer = confluent_kafka.Consumer({**settings, "enable.auto.commit": False})
-        partitions = self._consumer.list_topics(self.topic, timeout=30).topics[self.topic].partitions
+        partitions = (
+            self._consumer.list_topics(self.topic, timeout=30).topics[self.topic].partitions
+        )
         for partition in partitions:
-            place = confluent_kafka.TopicPartition(self.topic, partition, self.positions.get(partition, 0))
+            place = confluent_kafka.TopicPartition(
+                self.topic, partition, self.positions.get(partition, 0)
+            )
             _, end = self._consumer.get_watermark_offsets(place, timeout=30)
             self._consumer.assign([place])
             while self.positions.get(partition, 0) < end:

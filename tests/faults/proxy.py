@@ -52,7 +52,9 @@ class Proxy:
             writer.close()
             return
         self._writers |= {writer, back}
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
+        await asyncio.gather(
+            self._pass(reader, back), self._pass(there, writer), return_exceptions=True
+        )
         for end in (writer, back):
             self._writers.discard(end)
             end.close()

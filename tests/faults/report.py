@@ -43,8 +43,16 @@ def _spread(times: list[float]) -> str:
 
 
 def _row(name: str, of: list[Round]) -> str:
-    spans = [_spread([getattr(r, what) for r in of if r.whole]) for what in ("recovery", "silence", "whole")]
-    counts = [len(of), sum(r.passed for r in of), sum(r.lost for r in of), sum(r.duplicated for r in of)]
+    spans = [
+        _spread([getattr(r, what) for r in of if r.whole])
+        for what in ("recovery", "silence", "whole")
+    ]
+    counts = [
+        len(of),
+        sum(r.passed for r in of),
+        sum(r.lost for r in of),
+        sum(r.duplicated for r in of),
+    ]
     return f"| {' | '.join([name, *map(str, counts), *spans])} |"
 
 
@@ -57,21 +65,27 @@ def table(rounds: list[Round]) -> str:
     for name in sorted({r.fault for r in rounds}, key=list(FAULTS).index):
         lines.append(_row(name, [r for r in rounds if r.fault == name]))
     lines += [_row("**all**", rounds), ""]
-    lines.append(f"Messages in the topic at the end: {max((r.records for r in rounds), default=0):,}. Times: median, most.")
+    lines.append(
+        f"Messages in the topic at the end: {max((r.records for r in rounds), default=0):,}. Times: median, most."
+    )
     return "\n".join(lines)
 
 
 def _failures(rounds: list[Round]) -> str:
     """Every round that did not pass, with its reason."""
     failed = [(number, r) for number, r in enumerate(rounds, 1) if not r.passed]
-    listed = "\n".join(f"- round {number}, {r.fault}: {'; '.join(r.problems)[:300]}" for number, r in failed)
+    listed = "\n".join(
+        f"- round {number}, {r.fault}: {'; '.join(r.problems)[:300]}" for number, r in failed
+    )
     return f"\n## Rounds that did not pass\n\n{listed}\n" if failed else ""
 
 
 def page(rounds: list[Round], seeds: list[int]) -> str:
     """The table with what it needs to be understood, as Markdown."""
     known = versions()
-    what = "\n".join(f"| {name} | {(strike.__doc__ or '').splitlines()[0]} |" for name, strike in FAULTS.items())
+    what = "\n".join(
+        f"| {name} | {(strike.__doc__ or '').splitlines()[0]} |" for name, strike in FAULTS.items()
+    )
     return f"""# Faults
 
 Written by `make faults` and `python -m tests.faults.report`: {len(rounds)} rounds; a run's seed ({", ".join(map(str, seeds))}) repeats its order. Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]},
@@ -93,8 +107,14 @@ after it. *Longest silence*: without a newer window, from the strike on; a windo
 
 def main() -> int:
     """Print the page."""
-    lines = [json.loads(line) for file in sys.argv[1:] for line in Path(file).read_text("utf-8").splitlines()]
-    rounds = [Round(**{name: value for name, value in line.items() if name != "seed"}) for line in lines]
+    lines = [
+        json.loads(line)
+        for file in sys.argv[1:]
+        for line in Path(file).read_text("utf-8").splitlines()
+    ]
+    rounds = [
+        Round(**{name: value for name, value in line.items() if name != "seed"}) for line in lines
+    ]
     print(page(rounds, list(dict.fromkeys(line["seed"] for line in lines))), end="")
     return 0
 

@@ -33,7 +33,10 @@ CHECKPOINT_TIMEOUT = 20
 def mount(folder: Path) -> bool:
     """Make a folder a disk of its own that can be filled; whether this machine allows it."""
     command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
-    return shutil.which("mount") is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return (
+        shutil.which("mount") is not None
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
 
 
 @dataclass
@@ -51,7 +54,9 @@ class Stage:
     cluster: Cluster = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cluster = Cluster(folder=self.folder / "cluster", offset=self.offset, proxied=True, slots=2)
+        self.cluster = Cluster(
+            folder=self.folder / "cluster", offset=self.offset, proxied=True, slots=2
+        )
         self._ending = threading.Event()
         self._moved: list[float] = []
         self.lake, self.failpoints = self.folder / "lake", self.folder / "failpoints"
@@ -74,7 +79,11 @@ class Stage:
         up(self.cluster)
         self.brokers = self.cluster.at("kafka")
         self.admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
-        wanted = [NewTopic(self.topic, 2, 1), NewTopic(self.alarms, 2, 1), NewTopic(self.rejects, 1, 1)]
+        wanted = [
+            NewTopic(self.topic, 2, 1),
+            NewTopic(self.alarms, 2, 1),
+            NewTopic(self.rejects, 1, 1),
+        ]
         for future in self.admin.create_topics(wanted).values():
             future.result(30)
         self.traffic = Traffic(self.brokers, self.topic, self.seed)
@@ -100,18 +109,40 @@ class Stage:
             "FAULT_TOPIC": self.topic, "ALARM_TOPIC": self.alarms, "REJECT_TOPIC": self.rejects, "THRESHOLD": str(self.threshold),
         }  # fmt: skip
         command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
-        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False)
+        found = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+            timeout=240,
+            check=False,
+        )
         if check and found.returncode:
             raise RuntimeError(f"{' '.join(command[2:])}: {found.stdout}{found.stderr}")
         return found
 
     def submit(self) -> None:
         """Start the job without any state."""
-        self.command("submit", JOB, "--parallelism", self.parallelism, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
+        self.command(
+            "submit",
+            JOB,
+            "--parallelism",
+            self.parallelism,
+            "--checkpoint-timeout",
+            CHECKPOINT_TIMEOUT,
+        )
 
     def upgrade(self) -> None:
         """Replace the job, with the threshold and parallelism as they are now."""
-        self.command("upgrade", JOB, "--parallelism", self.parallelism, "--checkpoint-timeout", CHECKPOINT_TIMEOUT)
+        self.command(
+            "upgrade",
+            JOB,
+            "--parallelism",
+            self.parallelism,
+            "--checkpoint-timeout",
+            CHECKPOINT_TIMEOUT,
+        )
 
     def status(self) -> dict[str, Any]:
         """`tocsin status --json`."""
@@ -121,7 +152,11 @@ class Stage:
     def restarted(self) -> int:
         """When Flink last restarted the job, milliseconds; 0 for never. Its metric of restarts lags behind a lost TaskManager."""
         try:
-            running = [job for job in self.rest("/jobs/overview")["jobs"] if job["state"] in ("RUNNING", "RESTARTING", "FAILING")]
+            running = [
+                job
+                for job in self.rest("/jobs/overview")["jobs"]
+                if job["state"] in ("RUNNING", "RESTARTING", "FAILING")
+            ]
             times = self.rest(f"/jobs/{running[0]['jid']}")["timestamps"] if running else {}
         except OSError:
             # A JobManager that is starting.
@@ -136,7 +171,9 @@ class Stage:
 
     def worker_pids(self) -> list[int]:
         """Python workers of this cluster, also those that have outlived their pool."""
-        found = subprocess.run(["pgrep", "-x", "tocsin-worker"], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            ["pgrep", "-x", "tocsin-worker"], capture_output=True, text=True, check=False
+        )
         return [pid for pid in map(int, found.stdout.split()) if self._is_ours(pid)]
 
     def _is_ours(self, pid: int) -> bool:
@@ -193,7 +230,13 @@ class Stage:
         for file in (self.lake / "windows").rglob("*-r0.parquet"):
             stamp = re.match(r"(\d{8}T\d{6})Z", file.name)
             if stamp and not file.name.startswith("."):
-                newest = max(newest, int(time.mktime(time.strptime(stamp[1] + " UTC", "%Y%m%dT%H%M%S %Z")) - time.timezone))
+                newest = max(
+                    newest,
+                    int(
+                        time.mktime(time.strptime(stamp[1] + " UTC", "%Y%m%dT%H%M%S %Z"))
+                        - time.timezone
+                    ),
+                )
         return newest * 1_000_000 + WINDOW if newest else 0
 
     def _watch(self) -> None:
@@ -212,4 +255,6 @@ class Stage:
 
     def wait_for_output(self, moment: int, patience: float = 75) -> float:
         """Seconds until a window that ends after a moment (microseconds) is in the lake."""
-        return self.wait_for(f"output of after {moment}", lambda: self.newest_output() > moment, patience)
+        return self.wait_for(
+            f"output of after {moment}", lambda: self.newest_output() > moment, patience
+        )

@@ -17,7 +17,10 @@ import confluent_kafka
 import fastavro
 
 HERE = Path(__file__).parent
-SCHEMAS = {number: fastavro.parse_schema(json.loads((HERE / f"reading_v{number}.avsc").read_text())) for number in (1, 2)}
+SCHEMAS = {
+    number: fastavro.parse_schema(json.loads((HERE / f"reading_v{number}.avsc").read_text()))
+    for number in (1, 2)
+}
 WINDOW = 2_000_000
 
 
@@ -29,7 +32,9 @@ def is_spike(sensor: str, moment: int) -> bool:
 class Traffic(threading.Thread):
     """Sends until it is told to end. A sensor stays on its partition, so that its readings stay in order."""
 
-    def __init__(self, brokers: str, topic: str, seed: int, rate: int = 300, sensors: int = 24) -> None:
+    def __init__(
+        self, brokers: str, topic: str, seed: int, rate: int = 300, sensors: int = 24
+    ) -> None:
         super().__init__(daemon=True)
         self.topic, self.rate, self.sensors = topic, rate, sensors
         self.random = random.Random(seed)
@@ -80,13 +85,27 @@ class Traffic(threading.Thread):
         now = int(time.time() * 1_000_000)
         kind = self.random.random()
         # Within the out-of-orderness; within the allowed lateness, mostly; too late.
-        age = self.random.randint(0, 700_000) if kind > 0.02 else 2_500_000 if kind > 0.01 else 9_000_000
+        age = (
+            self.random.randint(0, 700_000)
+            if kind > 0.02
+            else 2_500_000
+            if kind > 0.01
+            else 9_000_000
+        )
         at = now - age
         value = round((100 if is_spike(sensor, at) else 20) + self.random.random(), 6)
         if self.poison and kind > 0.5:
             self.poison -= 1
             self._send(
-                partition, self.random.choice([b"poison", b"", struct.pack(">bI", 0, 77) + b"x", self._encoded(sensor, at, 9e9)])
+                partition,
+                self.random.choice(
+                    [
+                        b"poison",
+                        b"",
+                        struct.pack(">bI", 0, 77) + b"x",
+                        self._encoded(sensor, at, 9e9),
+                    ]
+                ),
             )
             return
         message = self._encoded(sensor, at, value)
@@ -106,7 +125,9 @@ class Traffic(threading.Thread):
         self.sent += 1
         while True:
             try:
-                self._producer.produce(self.topic, value, partition=partition, on_delivery=self._delivered)
+                self._producer.produce(
+                    self.topic, value, partition=partition, on_delivery=self._delivered
+                )
                 return
             except confluent_kafka.KafkaException:
                 # A partition that is new: the producer hears of it soon.

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tocsin.flink import starting
+from tocsin.flink import waiting
 from tocsin.flink.failures import failures_in, reason_of
 from tocsin.flink.rest import FlinkJob
-from tocsin.flink.starting import wait_until_well
-from tocsin.parts.failure import Failure
+from tocsin.flink.waiting import wait_until_well
+from tocsin.foundation.failure import Failure
 
 CUT_OFF = (
     "org.apache.flink.runtime.taskmanager.AsynchronousException: Caught exception while processing timer.\n"
@@ -21,27 +21,37 @@ CUT_OFF = (
 REASON = (
     "java.lang.RuntimeException: Error received from SDK harness for instruction 7: Traceback (most recent call last):\n"
     '  File "/somewhere/transactions.py", line 90, in write\n'
-    "tocsin.parts.failure.Failure: [[cannot write to the topic 'alarms': Group authorization failed.]]\n"
+    "tocsin.foundation.failure.Failure: [[cannot write to the topic 'alarms': Group authorization failed.]]\n"
 )
 PYTHON = "java.lang.RuntimeException: x\nCaused by: java.lang.RuntimeException: Traceback:\nValueError: no such value\n"
 
 
 def entry(text: str, *beside: str, at: int = 5) -> dict[str, Any]:
     found: dict[str, Any] = {"timestamp": at, "stacktrace": text}
-    return {**found, "concurrentExceptions": [{"timestamp": at + 1, "stacktrace": other} for other in beside]}
+    return {
+        **found,
+        "concurrentExceptions": [{"timestamp": at + 1, "stacktrace": other} for other in beside],
+    }
 
 
 def test_of_failures_that_came_together_the_reason_is_told() -> None:
-    found = failures_in([entry(CUT_OFF, CUT_OFF, REASON, at=9), entry(PYTHON, REASON), entry(CUT_OFF, at=1)])
+    found = failures_in(
+        [entry(CUT_OFF, CUT_OFF, REASON, at=9), entry(PYTHON, REASON), entry(CUT_OFF, at=1)]
+    )
     assert [failure.moment for failure in found] == [10, 5, 1]
     assert [failure.tells for failure in found] == [True, True, False]
     assert found[0].sentence == "cannot write to the topic 'alarms': Group authorization failed."
     assert found[1].sentence == "ValueError: no such value"
-    assert found[2].sentence == "a worker was cut off (CANCELLED: client cancelled): another failure or the worker's log says why"
+    assert (
+        found[2].sentence
+        == "a worker was cut off (CANCELLED: client cancelled): another failure or the worker's log says why"
+    )
 
 
 def test_an_older_flink_tells_of_none_beside() -> None:
-    assert [failure.tells for failure in failures_in([{"timestamp": 1, "stacktrace": REASON}])] == [True]
+    assert [failure.tells for failure in failures_in([{"timestamp": 1, "stacktrace": REASON}])] == [
+        True
+    ]
 
 
 def test_the_reason_of_several_is_one_that_tells() -> None:
@@ -54,7 +64,12 @@ def test_the_reason_of_several_is_one_that_tells() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["no reason with CANCELLED in it", "UNAVAILABLE of the job's own", "[[StatusRuntimeException: CANCELLED]]"]
+    "said",
+    [
+        "no reason with CANCELLED in it",
+        "UNAVAILABLE of the job's own",
+        "[[StatusRuntimeException: CANCELLED]]",
+    ],
 )
 def test_words_alone_do_not_make_it_a_cut(said: str) -> None:
     assert failures_in([entry(said)])[0].tells
@@ -87,7 +102,7 @@ class Flink:
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "LOOK", 0.001)
+    monkeypatch.setattr(waiting, "LOOK", 0.001)
 
 
 def well(flink: Any, patience: float = 5.0) -> FlinkJob:
@@ -109,6 +124,9 @@ def test_a_job_whose_worker_was_cut_off_is_awaited_until_it_says_why() -> None:
 
 def test_one_that_never_says_why_ends_with_what_there_is() -> None:
     flink = Flink(([CUT_OFF], 0))
-    with pytest.raises(Failure, match=r"within 0 s \(3 tasks running\); the job was cancelled; a worker was cut off"):
+    with pytest.raises(
+        Failure,
+        match=r"within 0 s \(3 tasks running\); the job was cancelled; a worker was cut off",
+    ):
         well(flink, 0.05)
     assert flink.cancelled

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pyarrow import csv
 
-from tocsin.city.simulator import City
-from tocsin.city.systems import SYSTEMS, system_of
-from tocsin.cli.sending import Sending
+from tocsin.cli.publishing import Sending
+from tocsin.compiler.backfill_job import from_archive, without_messages
+from tocsin.compiler.checker import check_file
+from tocsin.foundation.failure import Failure
+from tocsin.kafka.connection import Kafka
 from tocsin.lake.query import open_lake
-from tocsin.parts.connection import Kafka
-from tocsin.parts.failure import Failure
-from tocsin.spec.backfill import from_archive, without_messages
-from tocsin.spec.check import check_file
+from tocsin.simulator.city import City
+from tocsin.simulator.systems import SYSTEMS, system_of
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
@@ -27,15 +27,33 @@ JOBS: dict[str, tuple[dict[str, str], str]] = {
     "connected_locks": ({"locks": "city.locks"}, "LOCK_REGISTRY"),
     "traffic": ({"traffic": "city.traffic"}, "TRAFFIC_REGISTRY"),
     "surveillance": ({"cameras": "city.cameras"}, "CAMERA_REGISTRY"),
-    "network_links": ({"links": "city.link-counters", "probes": "city.link-probes"}, "LINK_REGISTRY"),
+    "network_links": (
+        {"links": "city.link-counters", "probes": "city.link-probes"},
+        "LINK_REGISTRY",
+    ),
 }
-SIZES = {"air": 6, "climate": 6, "locks": 40, "traffic": 32, "cameras": 24, "links": 12, "probes": 12}
+SIZES = {
+    "air": 6,
+    "climate": 6,
+    "locks": 40,
+    "traffic": 32,
+    "cameras": 24,
+    "links": 12,
+    "probes": 12,
+}
 
 
 def city(system: str) -> City:
     settings = {**SYSTEMS[system].settings, "late": 0.01, "duplicated": 0.01}
     cadence = 30_000_000 if system == "traffic" else 60_000_000
-    return City(system=system, sensors=SIZES[system], duration=HOUR * 3 // 2, cadence=cadence, anomalies=3, **settings)
+    return City(
+        system=system,
+        sensors=SIZES[system],
+        duration=HOUR * 3 // 2,
+        cadence=cadence,
+        anomalies=3,
+        **settings,
+    )
 
 
 def rows_of(lake: Path) -> dict[str, list[Any]]:
@@ -44,19 +62,23 @@ def rows_of(lake: Path) -> dict[str, list[Any]]:
     found = {}
     for dataset in datasets:
         if not dataset.name.startswith("raw_"):
-            found[dataset.name] = sorted(connection.execute(f"select * from {dataset.name}_all").fetchall(), key=str)
+            found[dataset.name] = sorted(
+                connection.execute(f"select * from {dataset.name}_all").fetchall(), key=str
+            )
     return found
 
 
 def alarms_of(messages: list[Any]) -> list[str]:
-    return sorted(json.dumps(json.loads(message.value())["data"], sort_keys=True) for message in messages)
+    return sorted(
+        json.dumps(json.loads(message.value())["data"], sort_keys=True) for message in messages
+    )
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_replay_from_the_archive_is_what_was_live(
     job: str, kafka: Any, receive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     systems, registry = JOBS[job]
     monkeypatch.chdir(ROOT)
@@ -78,7 +100,10 @@ def test_replay_from_the_archive_is_what_was_live(
     kafka.create("again.alarms")
     ledger = run_bounded(check_file(f"jobs/{job}.yaml")[0])
     assert ledger.balances
-    assert sum(count.kept for name, count in ledger.steps.items() if name.endswith(" (archive)")) == sent
+    assert (
+        sum(count.kept for name, count in ledger.steps.items() if name.endswith(" (archive)"))
+        == sent
+    )
 
     monkeypatch.setenv("LAKE", str(tmp_path / "again"))
     monkeypatch.setenv("ALARM_TOPIC", "again.alarms")

@@ -16,7 +16,7 @@ import fastavro
 import pytest
 
 from tocsin.lake.query import open_lake
-from tocsin.parts.finder import find
+from tocsin.parts.registry import find
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = fastavro.schema.load_schema(str(ROOT / "schemas/air_reading.avsc"))
@@ -39,7 +39,9 @@ pipeline:
 def message(sensor: str = "air-1", at: int = NOW, value: float | None = 1.0) -> bytes:
     stream = BytesIO()
     fastavro.schemaless_writer(
-        stream, SCHEMA, {"sensor_id": sensor, "metric": "pm25", "observed_at": at, "value": value, "quality": 1}
+        stream,
+        SCHEMA,
+        {"sensor_id": sensor, "metric": "pm25", "observed_at": at, "value": value, "quality": 1},
     )
     return b"\x00\x00\x00\x00\x01" + stream.getvalue()
 
@@ -65,11 +67,12 @@ def test_a_wrong_broker_address(job: Path, tocsin: Any) -> None:
     assert "no answer from Kafka at 127.0.0.1:1" in one_sentence(told)
 
 
-def test_a_missing_topic(job: Path, kafka: Any, tocsin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_topic(
+    job: Path, kafka: Any, tocsin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The embedded Kafka makes any topic that it is asked for, so the answer of a real one is put in its place.
     from confluent_kafka import KafkaError, KafkaException
-
-    from transforms.read.read_telemetry import ReadTelemetry
+    from tocsin.transforms.read.read_telemetry import ReadTelemetry
 
     class Missing:
         def list_topics(self, *_: Any, **__: Any) -> Any:
@@ -92,11 +95,17 @@ def test_messages_that_cannot_be_read_are_rejected_with_their_bytes(
         b"\x00\x00\x00\x00\x63rest": "unknown schema id:99 (known: id:1)",
         message()[:-4]: "not readable with its schema",
     }
-    send("city.air", [*((value, b"air-1", NOW) for value in good), *((value, b"k", NOW) for value in bad)])
+    send(
+        "city.air",
+        [*((value, b"air-1", NOW) for value in good), *((value, b"k", NOW) for value in bad)],
+    )
     code, out, told = tocsin("run", job)
     assert (code, "Traceback" in told) == (0, False)
     assert "ReadTelemetry     8     5     0         3         0  yes" in out
-    rejects = {m.value(): dict(m.headers())["__connect.errors.exception.message"].decode() for m in receive("city.rejects")}
+    rejects = {
+        m.value(): dict(m.headers())["__connect.errors.exception.message"].decode()
+        for m in receive("city.rejects")
+    }
     assert rejects.keys() == bad.keys()
     for value, reason in bad.items():
         assert reason in rejects[value]
@@ -104,17 +113,27 @@ def test_messages_that_cannot_be_read_are_rejected_with_their_bytes(
     assert connection.execute("select sum(readings) from air").fetchone() == (5,)
 
 
-def test_a_record_with_a_null_key_is_a_record(job: Path, kafka: Any, send: Any, tocsin: Any, tmp_path: Path) -> None:
+def test_a_record_with_a_null_key_is_a_record(
+    job: Path, kafka: Any, send: Any, tocsin: Any, tmp_path: Path
+) -> None:
     send("city.air", [(message(), None, NOW)])
     assert tocsin("run", job)[0] == 0
-    assert open_lake(tmp_path / "lake")[0].execute("select sum(readings) from air").fetchone() == (1,)
+    assert open_lake(tmp_path / "lake")[0].execute("select sum(readings) from air").fetchone() == (
+        1,
+    )
 
 
 def test_a_clock_in_1970_is_late_and_one_in_2262_is_rejected_and_neither_spoils_the_rest(
     job: Path, kafka: Any, send: Any, receive: Any, tocsin: Any, tmp_path: Path
 ) -> None:
     far = 9_214_646_400_000  # 2262
-    rows = [message(at=NOW), message(at=far), message(at=0), message(at=NOW + 30_000), message(at=NOW + 61_000)]
+    rows = [
+        message(at=NOW),
+        message(at=far),
+        message(at=0),
+        message(at=NOW + 30_000),
+        message(at=NOW + 61_000),
+    ]
     send("city.air", [(value, b"air-1", NOW + 1000, 0) for value in rows])
     code, out, _ = tocsin("run", job)
     assert code == 0
@@ -124,14 +143,26 @@ def test_a_clock_in_1970_is_late_and_one_in_2262_is_rejected_and_neither_spoils_
     assert reject.value() == message(at=far)
     assert dict(reject.headers())["__connect.errors.exception.class.name"] == b"from_the_future"
     connection, _ = open_lake(tmp_path / "lake")
-    assert connection.execute("select readings from air order by window_start").fetchall() == [(2,), (1,)]
+    assert connection.execute("select readings from air order by window_start").fetchall() == [
+        (2,),
+        (1,),
+    ]
 
 
 def test_a_job_with_six_mistakes(tocsin: Any) -> None:
     for verb in ("check", "run"):
         code, _, told = tocsin(verb, "tests/errors/six_mistakes.yaml")
         assert code == 2
-        assert len([line for line in told.splitlines() if line.startswith("tests/errors/six_mistakes.yaml:")]) == 6
+        assert (
+            len(
+                [
+                    line
+                    for line in told.splitlines()
+                    if line.startswith("tests/errors/six_mistakes.yaml:")
+                ]
+            )
+            == 6
+        )
         assert "Traceback" not in told
 
 
@@ -142,7 +173,9 @@ def test_an_empty_topic(job: Path, kafka: Any, tocsin: Any) -> None:
     assert "ReadTelemetry     0     0     0         0         0  yes" in out
 
 
-def test_an_unwritable_lake(job: Path, kafka: Any, tocsin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_lake(
+    job: Path, kafka: Any, tocsin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("LAKE", str(tmp_path / "file" / "lake"))
     code, _, told = tocsin("run", job)
@@ -155,16 +188,28 @@ def small_disk(tmp_path: Path) -> Any:
     """A file system of 64 kB."""
     folder = tmp_path / "small"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
     if done.returncode:
         pytest.skip("mounting a small file system needs root")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk(job: Path, kafka: Any, send: Any, tocsin: Any, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(
+    job: Path, kafka: Any, send: Any, tocsin: Any, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAKE", str(small_disk / "lake"))
-    send("city.air", [(message(f"sensor-{n * 7919 % 100_000}", NOW + n * 50), b"k", NOW + n * 50, 0) for n in range(20_000)])
+    send(
+        "city.air",
+        [
+            (message(f"sensor-{n * 7919 % 100_000}", NOW + n * 50), b"k", NOW + n * 50, 0)
+            for n in range(20_000)
+        ],
+    )
     code, _, told = tocsin("run", job)
     assert code == 1
     sentence = one_sentence(told)
@@ -179,15 +224,26 @@ def test_a_full_disk(job: Path, kafka: Any, send: Any, tocsin: Any, small_disk: 
 
 
 @pytest.mark.parametrize("after", [0.3, 0.8, 1.0], ids="{} s".format)
-def test_ctrl_c_in_the_middle(after: float, kafka: Any, send: Any, tocsin: Any, tmp_path: Path) -> None:
+def test_ctrl_c_in_the_middle(
+    after: float, kafka: Any, send: Any, tocsin: Any, tmp_path: Path
+) -> None:
     job = tmp_path / "job.yaml"
     job.write_text(JOB.replace("${LAKE}", str(tmp_path / "lake")))
-    values = [(message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)]
+    values = [
+        (message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)
+    ]
     send("city.air", values)
     # A shell that runs the tests in the background ignores Ctrl-C, and what it starts would, too.
     heeds = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('tocsin', run_name='__main__')"
     command = [sys.executable, "-c", heeds, "run", str(job)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
     assert process.stderr is not None
     assert "reading" in process.stderr.readline()
     time.sleep(after)
@@ -210,7 +266,7 @@ def test_ctrl_c_in_the_middle(after: float, kafka: Any, send: Any, tocsin: Any, 
         (["explain", "Detekt"], 2, "no part 'Detekt', did you mean 'Detect'?"),
         (["lake", "no/such/lake"], 2, "no lake at no/such/lake"),
         (["check"], 2, "name a job file"),
-        (["new", "detect", "Bad-Name", "--to", "/nowhere"], 2, "is not a name in snake case"),
+        (["new", "detector", "Bad-Name", "--to", "/nowhere"], 2, "is not a name in snake case"),
     ],
 )
 def test_a_wrong_argument(arguments: list[str], code: int, sentence: str, tocsin: Any) -> None:
@@ -235,16 +291,21 @@ def test_lines_that_cannot_be_read_are_rejected_with_their_numbers_even_where_no
         ' {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}}]}'
     )
     good = [json.dumps({"sensor": f"s{at}", "at": at * 1_000_000}) for at in range(3)]
-    (tmp_path / "r.jsonl").write_text("\n".join(["nonsense", "more", good[0], "again", good[1], good[2], "last", "words"]) + "\n")
+    (tmp_path / "r.jsonl").write_text(
+        "\n".join(["nonsense", "more", good[0], "again", good[1], good[2], "last", "words"]) + "\n"
+    )
     source = find("read", "read_files").model_validate(
-        {"files": "r.jsonl", "schema": "r.avsc", "event_time": "at", "batch_rows": 2}, context={"folders": [str(tmp_path)]}
+        {"files": "r.jsonl", "schema": "r.avsc", "event_time": "at", "batch_rows": 2},
+        context={"folders": [str(tmp_path)]},
     )
     (split,) = source.splits(False)
     assert split.stop == 8
 
     def read(start: int) -> tuple[list[int], list[int]]:
         pieces = [piece for piece in source.read(split, start) if piece is not None]
-        return [o for p in pieces for o in p.offsets.tolist()], [r["offset"] for p in pieces for r in p.rejected]
+        return [o for p in pieces for o in p.offsets.tolist()], [
+            r["offset"] for p in pieces for r in p.rejected
+        ]
 
     assert read(0) == ([2, 4, 5], [0, 1, 3, 6, 7])
     assert read(3) == ([4, 5], [3, 6, 7])

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tocsin.city.simulator import City
-from tocsin.city.systems import SYSTEMS, system_of
-from tocsin.cli.sending import Sending
+from tocsin.cli.publishing import Sending
+from tocsin.kafka.connection import Kafka
 from tocsin.lake.query import files_of, open_lake
-from tocsin.parts.connection import Kafka
+from tocsin.simulator.city import City
+from tocsin.simulator.systems import SYSTEMS, system_of
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
@@ -44,22 +44,36 @@ air-00001,1.5,2026-03-02T00:41:00Z,
 air-00002,0.9,2026-03-01T00:00:00Z,
 """
 # From 00:22 to 00:41 in windows of five minutes.
-AFFECTED = {f"date=2026-03-02/sensor_id=air-00001/20260302T00{minute:02}00Z" for minute in (20, 25, 30, 35, 40)}
+AFFECTED = {
+    f"date=2026-03-02/sensor_id=air-00001/20260302T00{minute:02}00Z"
+    for minute in (20, 25, 30, 35, 40)
+}
 
 
 def tocsin(*arguments: object) -> tuple[int, str, str]:
     """The command in a process of its own: one process reads a table once."""
     command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
+    )
     return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture
 def given(kafka: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a job and its lake of 90 minutes, of which some came late."""
-    city = City(system="air", sensors=3, duration=HOUR * 3 // 2, cadence=60_000_000, late=0.02, duplicated=0.01)
+    city = City(
+        system="air",
+        sensors=3,
+        duration=HOUR * 3 // 2,
+        cadence=60_000_000,
+        late=0.02,
+        duplicated=0.01,
+    )
     simulated = system_of(city)
-    sending = Sending(Kafka(), "air", (ROOT / "schemas" / SYSTEMS["air"].schema).read_text(), 0, key=simulated.key)
+    sending = Sending(
+        Kafka(), "air", (ROOT / "schemas" / SYSTEMS["air"].schema).read_text(), 0, key=simulated.key
+    )
     for batch in simulated.readings():
         sending.send(batch)
     sending.flush()
@@ -77,7 +91,10 @@ def touched(lake: Path) -> dict[str, tuple[int, int]]:
     """What tells whether a file was written again, by its path to the end of the stamp."""
     found = {}
     for file in files_of(lake / "windows"):
-        found[str(file.relative_to(lake / "windows"))] = (file.stat().st_ino, file.stat().st_mtime_ns)
+        found[str(file.relative_to(lake / "windows"))] = (
+            file.stat().st_ino,
+            file.stat().st_mtime_ns,
+        )
     return found
 
 
@@ -98,7 +115,14 @@ def test_exactly_the_windows_of_the_coefficient_are_written_again(
     code, out, err = tocsin("backfill", folder / "job.yaml", *archive, "--json")
     assert code == 0, err
     assert json.loads(out)["files"] == [
-        {"dataset": "windows", "same": len(before), "changed": [], "new": [], "gone": [], "kept": []}
+        {
+            "dataset": "windows",
+            "same": len(before),
+            "changed": [],
+            "new": [],
+            "gone": [],
+            "kept": [],
+        }
     ]
     assert touched(lake) == before
 

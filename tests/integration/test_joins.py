@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tocsin.beam.testing import run_test
-from tocsin.spec.check import check_text
+from tocsin.compiler.checker import check_text
+from tocsin.engines.beam.job_tests import run_test
 
 
 def test_aggregates_of_two_topics_are_joined_by_window_and_key(tmp_path: Path) -> None:
-    job, _ = check_text(str(tmp_path / "job.yaml"), JOB.replace("lake: lake", f"lake: {tmp_path}/lake"))
+    job, _ = check_text(
+        str(tmp_path / "job.yaml"), JOB.replace("lake: lake", f"lake: {tmp_path}/lake")
+    )
     outcome = run_test(job, job.tests[0])
     assert outcome.passed, outcome.mismatches
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tocsin.city.simulator import City, readings
-from tocsin.cli.sending import Sending
+from tocsin.cli.publishing import Sending
+from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
+from tocsin.kafka.connection import Kafka
 from tocsin.lake.query import open_lake
-from tocsin.parts.connection import Kafka
-from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
+from tocsin.simulator.city import City, readings
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,14 @@ def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> N
     sending.flush()
     kafka.create("city.alarms")
     command = [sys.executable, "-m", "tocsin", "run", "jobs/air_quality.yaml", "--live"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         for block in blocks[1:]:
             time.sleep(1)
@@ -47,7 +54,9 @@ def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> N
         while time.monotonic() < deadline and len(list(lake.rglob("*.parquet"))) < 2:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             time.sleep(0.5)
-        assert len(list(lake.rglob("*.parquet"))) >= 2, "no file of a closed window while the job runs"
+        assert len(list(lake.rglob("*.parquet"))) >= 2, (
+            "no file of a closed window while the job runs"
+        )
     finally:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
@@ -60,7 +69,9 @@ def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> N
     assert twice == (0,)
 
 
-def test_without_prism_one_sentence_says_how_to_get_it(tocsin: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_prism_one_sentence_says_how_to_get_it(
+    tocsin: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("TOCSIN_PRISM", "GOBIN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GOPATH", str(tmp_path))

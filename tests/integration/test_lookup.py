@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tocsin.beam.testing import run_test
-from tocsin.spec.check import check_text
+from tocsin.compiler.checker import check_text
+from tocsin.engines.beam.job_tests import run_test
 
 JOB = """
 pipeline:
@@ -50,6 +50,8 @@ tests:
 
 
 def test_coefficients_hold_from_their_own_time(tmp_path: Path) -> None:
-    job, _ = check_text(str(tmp_path / "job.yaml"), JOB.replace("lake: lake", f"lake: {tmp_path}/lake"))
+    job, _ = check_text(
+        str(tmp_path / "job.yaml"), JOB.replace("lake: lake", f"lake: {tmp_path}/lake")
+    )
     outcome = run_test(job, job.tests[0])
     assert outcome.passed, outcome.mismatches

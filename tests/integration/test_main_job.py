@@ -17,13 +17,13 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from pyarrow import parquet
 
-from tocsin.city.scoring import score
-from tocsin.city.simulator import City, readings
-from tocsin.cli.sending import Sending
-from tocsin.lake.check import check_lake
+from tocsin.cli.publishing import Sending
+from tocsin.compiler.checker import check_file, check_text
+from tocsin.kafka.connection import Kafka
+from tocsin.lake.audit import check_lake
 from tocsin.lake.query import open_lake
-from tocsin.parts.connection import Kafka
-from tocsin.spec.check import check_file, check_text
+from tocsin.simulator.city import City, readings
+from tocsin.simulator.scoring import score
 
 ROOT = Path(__file__).parents[2]
 CITY = City(sensors=20, anomalies=6)
@@ -48,8 +48,10 @@ def fill(topic: str = "city.air") -> int:
     return count
 
 
-def test_a_citys_hour_becomes_a_lake_and_alarms(kafka: Any, send: Any, receive: Any, lake: Path) -> None:
-    from tocsin.beam.running import run_bounded
+def test_a_citys_hour_becomes_a_lake_and_alarms(
+    kafka: Any, send: Any, receive: Any, lake: Path
+) -> None:
+    from tocsin.engines.beam.running import run_bounded
 
     sent = fill()
     send("city.air", [b"not avro", (None, b"air-00001")])
@@ -69,14 +71,20 @@ def test_a_citys_hour_becomes_a_lake_and_alarms(kafka: Any, send: Any, receive: 
     connection, _ = open_lake(lake)
     total = connection.execute("select sum(readings) from air_quality").fetchone()[0]
     nulls = connection.execute("select count(*) from air_quality where mean is null").fetchone()[0]
-    assert 0 < ledger.steps["Aggregate"].kept - total < 0.01 * sent, "readings without a value are not counted by count(value)"
+    assert 0 < ledger.steps["Aggregate"].kept - total < 0.01 * sent, (
+        "readings without a value are not counted by count(value)"
+    )
     assert nulls < 5
     report = check_lake(lake, Kafka())
     assert report.is_good, report.problems
     assert set(report.offsets["city.air"]) == {"0", "1", "2", "3"}
 
     events = [json.loads(message.value()) for message in receive("city.alarms")]
-    spikes = [event for event in events if event["data"]["rule"].endswith("/Spike") and event["data"]["event"] == "raise"]
+    spikes = [
+        event
+        for event in events
+        if event["data"]["rule"].endswith("/Spike") and event["data"]["event"] == "raise"
+    ]
     assert spikes
     for event in spikes:
         rows = connection.execute(event["data"]["lakeQuery"]).fetchall()
@@ -95,8 +103,10 @@ def test_a_citys_hour_becomes_a_lake_and_alarms(kafka: Any, send: Any, receive: 
     assert all(h["__connect.errors.exception.message"] for h in headers)
 
 
-def test_alarms_are_cloud_events_and_smart_data_models_alerts(kafka: Any, receive: Any, lake: Path) -> None:
-    from tocsin.beam.running import run_bounded
+def test_alarms_are_cloud_events_and_smart_data_models_alerts(
+    kafka: Any, receive: Any, lake: Path
+) -> None:
+    from tocsin.engines.beam.running import run_bounded
 
     fill()
     run_bounded(check_file("jobs/air_quality.yaml")[0])
@@ -104,7 +114,9 @@ def test_alarms_are_cloud_events_and_smart_data_models_alerts(kafka: Any, receiv
     messages = receive("city.alarms")
     assert messages
     for message in messages:
-        event = from_binary_event(KafkaMessage(dict(message.headers()), message.key(), message.value()))
+        event = from_binary_event(
+            KafkaMessage(dict(message.headers()), message.key(), message.value())
+        )
         assert event.get_specversion() == "1.0"
         assert (
             event.get_id()
@@ -115,11 +127,15 @@ def test_alarms_are_cloud_events_and_smart_data_models_alerts(kafka: Any, receiv
 
 def test_the_climate_job_filters_and_aggregates(kafka: Any, lake: Path) -> None:
     """`Filter` is also a name of Beam YAML's own: it must be ours that runs."""
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     kafka.create("city.climate")
-    city = City(system="climate", sensors=6, duration=7_200_000_000, cadence=60_000_000, anomalies=0)
-    sending = Sending(Kafka(), "city.climate", (ROOT / "schemas/climate_reading.avsc").read_text(), 0)
+    city = City(
+        system="climate", sensors=6, duration=7_200_000_000, cadence=60_000_000, anomalies=0
+    )
+    sending = Sending(
+        Kafka(), "city.climate", (ROOT / "schemas/climate_reading.avsc").read_text(), 0
+    )
     sent = sum(sending.send(batch) for batch in readings(city))
     sending.flush()
     ledger = run_bounded(check_file("jobs/climate.yaml")[0])
@@ -131,8 +147,10 @@ def test_the_climate_job_filters_and_aggregates(kafka: Any, lake: Path) -> None:
     assert ledger.steps["Lake"].kept > 0
 
 
-def test_running_again_writes_the_same_lake_and_the_same_alarms(kafka: Any, receive: Any, lake: Path) -> None:
-    from tocsin.beam.running import run_bounded
+def test_running_again_writes_the_same_lake_and_the_same_alarms(
+    kafka: Any, receive: Any, lake: Path
+) -> None:
+    from tocsin.engines.beam.running import run_bounded
 
     fill()
     job, _ = check_file("jobs/air_quality.yaml")
@@ -147,16 +165,18 @@ def test_running_again_writes_the_same_lake_and_the_same_alarms(kafka: Any, rece
     assert len(set(ids)) == len(ids)
 
 
-def test_the_lake_is_the_same_for_any_number_of_shards_and_partitions(kafka: Any, lake: Path, tmp_path: Path) -> None:
-    from tocsin.beam.running import run_bounded
+def test_the_lake_is_the_same_for_any_number_of_shards_and_partitions(
+    kafka: Any, lake: Path, tmp_path: Path
+) -> None:
+    from tocsin.engines.beam.running import run_bounded
 
     fill()
     text = (ROOT / "jobs/air_quality.yaml").read_text()
     results = []
     for shards in (16, 3):
-        changed = text.replace("every: 1 min\n", f"every: 1 min\n        shards: {shards}\n").replace(
-            "dataset: air_quality", f"dataset: air{shards}"
-        )
+        changed = text.replace(
+            "every: 1 min\n", f"every: 1 min\n        shards: {shards}\n"
+        ).replace("dataset: air_quality", f"dataset: air{shards}")
         run_bounded(check_text("jobs/air_quality.yaml", changed)[0])
         connection, _ = open_lake(lake)
         results.append(connection.execute(f"select * from air{shards}_all order by all").fetchall())
@@ -166,7 +186,11 @@ def test_the_lake_is_the_same_for_any_number_of_shards_and_partitions(kafka: Any
 
 def test_a_job_also_runs_with_beams_own_program(tmp_path: Path) -> None:
     table = pa.table(
-        {"sensor": ["a", "a", "b"], "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")), "value": [1.0, 3.0, 5.0]}
+        {
+            "sensor": ["a", "a", "b"],
+            "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")),
+            "value": [1.0, 3.0, 5.0],
+        }
     )
     parquet.write_table(table, tmp_path / "readings.parquet")
     job = f"""
@@ -182,14 +206,16 @@ pipeline:
     - type: WriteToLake
       config: {{lake: {tmp_path}/lake, dataset: plain}}
 providers:
-  - include: {ROOT}/tocsin/beam/providers.yaml
+  - include: {ROOT}/tocsin/engines/beam/providers.yaml
 """
     (tmp_path / "job.yaml").write_text(job)
     command = [
         sys.executable, "-m", "apache_beam.yaml.main", f"--yaml_pipeline_file={tmp_path}/job.yaml",
         "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ), check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ), check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     connection, _ = open_lake(tmp_path / "lake")
     rows = connection.execute("select sensor, mean from plain order by all").fetchall()
@@ -197,10 +223,14 @@ providers:
 
 
 def test_stock_beam_transforms_join_behind_to_rows(tmp_path: Path) -> None:
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     table = pa.table(
-        {"sensor": ["a", "a", "b"], "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")), "value": [1.0, 3.0, 5.0]}
+        {
+            "sensor": ["a", "a", "b"],
+            "at": pa.array([0, 30_000, 70_000], pa.timestamp("ms", tz="UTC")),
+            "value": [1.0, 3.0, 5.0],
+        }
     )
     parquet.write_table(table, tmp_path / "readings.parquet")
     job = f"""
@@ -220,18 +250,21 @@ pipeline:
 """
     run_bounded(check_text(str(tmp_path / "job.yaml"), job)[0])
     connection, _ = open_lake(tmp_path / "lake")
-    assert connection.execute("select place, level from joined order by all").fetchall() == [("a", 2.0), ("b", 5.0)]
+    assert connection.execute("select place, level from joined order by all").fetchall() == [
+        ("a", 2.0),
+        ("b", 5.0),
+    ]
 
 
 def test_a_third_partys_package_brings_parts_by_its_entry_point(tmp_path: Path) -> None:
     package = tmp_path / "acme"
-    (package / "acme_parts" / "aggregate").mkdir(parents=True)
+    (package / "acme_parts" / "aggregations").mkdir(parents=True)
     (package / "acme_parts" / "__init__.py").touch()
-    (package / "acme_parts" / "aggregate" / "__init__.py").touch()
-    (package / "acme_parts" / "aggregate" / "spread.py").write_text(
+    (package / "acme_parts" / "aggregations" / "__init__.py").touch()
+    (package / "acme_parts" / "aggregations" / "spread.py").write_text(
         '''"""Spread."""
 import pyarrow.compute as pc
-from tocsin.api import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, tally
 
 
 class Spread(Aggregation):
@@ -267,22 +300,31 @@ tests:
     for arguments, expected in (
         (["list"], "acme/spread"),
         (["explain", "acme/spread"], "Greatest less smallest value"),
-        (["laws", str(package / "acme_parts/aggregate/spread.py")], "0 failed"),
+        (["laws", str(package / "acme_parts/aggregations/spread.py")], "0 failed"),
         (["test", str(tmp_path / "job.yaml")], "1 passed, 0 failed"),
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "tocsin", *arguments], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+            [sys.executable, "-m", "tocsin", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         assert expected in done.stdout
 
 
 def test_values_from_data_cannot_leave_the_lake(tmp_path: Path) -> None:
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     names = ["../../evil", "a/b", ".", "..", "", "x" * 500, "sensor=1", "é\x00", None]
     table = pa.table(
-        {"sensor": pa.array(names), "at": pa.array([0] * len(names), pa.timestamp("ms", tz="UTC")), "value": [1.0] * len(names)}
+        {
+            "sensor": pa.array(names),
+            "at": pa.array([0] * len(names), pa.timestamp("ms", tz="UTC")),
+            "value": [1.0] * len(names),
+        }
     )
     parquet.write_table(table, tmp_path / "readings.parquet")
     job = f"""
@@ -295,7 +337,11 @@ pipeline:
     run_bounded(check_text(str(tmp_path / "job.yaml"), job)[0])
     files = list(tmp_path.rglob("*.parquet"))
     assert len(files) == 1 + len(names)
-    assert all((tmp_path / "in/lake/raw") in file.parents for file in files if file.name != "readings.parquet")
+    assert all(
+        (tmp_path / "in/lake/raw") in file.parents
+        for file in files
+        if file.name != "readings.parquet"
+    )
     connection, _ = open_lake(tmp_path / "in/lake")
     found = {row[0] for row in connection.execute("select sensor from raw").fetchall()}
     assert {"../../evil", "a/b", ".", "..", "sensor=1", None} <= found
@@ -304,7 +350,15 @@ pipeline:
 @pytest.fixture
 def simulated(tmp_path: Path, tocsin: Callable[..., tuple[int, str, str]]) -> Path:
     code, _, _ = tocsin(
-        "simulate", "--sensors", 5, "--duration", "20 min", "--to", tmp_path / "a.parquet", "--labels", tmp_path / "l.parquet"
+        "simulate",
+        "--sensors",
+        5,
+        "--duration",
+        "20 min",
+        "--to",
+        tmp_path / "a.parquet",
+        "--labels",
+        tmp_path / "l.parquet",
     )
     assert code == 0
     return tmp_path / "a.parquet"
@@ -312,7 +366,17 @@ def simulated(tmp_path: Path, tocsin: Callable[..., tuple[int, str, str]]) -> Pa
 
 def test_the_same_seed_is_the_same_city(simulated: Path, tmp_path: Path, tocsin: Any) -> None:
     tocsin("simulate", "--sensors", 5, "--duration", "20 min", "--to", tmp_path / "b.parquet")
-    tocsin("simulate", "--sensors", 5, "--duration", "20 min", "--seed", 8, "--to", tmp_path / "c.parquet")
+    tocsin(
+        "simulate",
+        "--sensors",
+        5,
+        "--duration",
+        "20 min",
+        "--seed",
+        8,
+        "--to",
+        tmp_path / "c.parquet",
+    )
     one, same, other = (parquet.read_table(tmp_path / f"{n}.parquet") for n in "abc")
     assert one.equals(same)
     assert not one.equals(other)
@@ -320,6 +384,8 @@ def test_the_same_seed_is_the_same_city(simulated: Path, tmp_path: Path, tocsin:
 
 
 def test_a_recording_is_replayed_into_a_topic(simulated: Path, kafka: Any, tocsin: Any) -> None:
-    code, _, told = tocsin("replay", simulated, "--topic", "again", "--schema", "schemas/air_reading.avsc")
+    code, _, told = tocsin(
+        "replay", simulated, "--topic", "again", "--schema", "schemas/air_reading.avsc"
+    )
     assert code == 0, told
     assert kafka.ensure_whole("again") == parquet.read_metadata(simulated).num_rows

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.beam.testing import run_test
-from tocsin.spec.check import check_text
-from tocsin.spec.problems import JobError
+from tocsin.compiler.checker import check_text
+from tocsin.compiler.diagnostics import JobError
+from tocsin.engines.beam.job_tests import run_test
 
 JOB = """
 pipeline:
@@ -97,20 +97,38 @@ def test_a_job_with_commands_and_a_topology(folder: Path) -> None:
             "input: X.alarms",
             "takes inputs by name: `alarms`, `commands` (optional)",
         ),
-        ("input: {alarms: X.alarms, commands: Commands}", "input: {alarms: X}", "takes alarm events, such as Detect.alarms"),
-        ("input: {alarms: X.alarms, commands: Commands}", "input: {alarms: [X.alarms, Commands]}", "must have the same columns"),
-        ("input: {alarms: X.alarms, commands: Commands}", "input: {alarms: X.alarms, orders: Commands}", "takes inputs by name"),
+        (
+            "input: {alarms: X.alarms, commands: Commands}",
+            "input: {alarms: X}",
+            "takes alarm events, such as Detect.alarms",
+        ),
+        (
+            "input: {alarms: X.alarms, commands: Commands}",
+            "input: {alarms: [X.alarms, Commands]}",
+            "must have the same columns",
+        ),
+        (
+            "input: {alarms: X.alarms, commands: Commands}",
+            "input: {alarms: X.alarms, orders: Commands}",
+            "takes inputs by name",
+        ),
         (
             "input: {alarms: X.alarms, commands: Commands}",
             "input: {alarms: X.alarms, commands: ReadTelemetry}",
             "needs the columns",
         ),
-        ("input: ReadTelemetry, config: {of", "input: {left: ReadTelemetry}, config: {of", "takes one input, or a list"),
+        (
+            "input: ReadTelemetry, config: {of",
+            "input: {left: ReadTelemetry}, config: {of",
+            "takes one input, or a list",
+        ),
         ("input: ManageAlarms, config", "input: [], config", "several are a list"),
         ("table: topology.csv", "table: none.csv", "no file 'none.csv'"),
     ],
 )
-def test_wrong_inputs_are_told_in_a_sentence(before: str, after: str, why: str, folder: Path) -> None:
+def test_wrong_inputs_are_told_in_a_sentence(
+    before: str, after: str, why: str, folder: Path
+) -> None:
     assert before in JOB
     with pytest.raises(JobError) as told:
         check_text(str(folder / "job.yaml"), JOB.replace(before, after))

@@ -10,11 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tocsin.beam.running import run_bounded
-from tocsin.city.misbehaving import CLEAN, DAY, FAULT, MINUTE, MISBEHAVIOURS, START, day
-from tocsin.cli.sending import Sending
-from tocsin.parts.connection import Kafka
-from tocsin.spec.check import check_text
+from tocsin.cli.publishing import Sending
+from tocsin.compiler.checker import check_text
+from tocsin.engines.beam.running import run_bounded
+from tocsin.kafka.connection import Kafka
+from tocsin.simulator.misbehaving_sensors import (
+    CLEAN,
+    DAY,
+    FAULT,
+    MINUTE,
+    MISBEHAVIOURS,
+    START,
+    day,
+)
 
 ROOT = Path(__file__).parents[2]
 JOB = """
@@ -64,7 +72,11 @@ def run(batch: pa.RecordBatch, receive: Any, kafka: Any) -> tuple[Any, list[tupl
         if event["data"]["event"] == "raise":
             at = pa.scalar(event["validFrom"]).cast(pa.timestamp("us", "UTC")).value
             raised.append(
-                (event["data"]["rule"].removeprefix("day/"), event["alertSource"].rpartition(":")[2], (at - START) // MINUTE)
+                (
+                    event["data"]["rule"].removeprefix("day/"),
+                    event["alertSource"].rpartition(":")[2],
+                    (at - START) // MINUTE,
+                )
             )
     return ledger, sorted(raised)
 
@@ -74,7 +86,9 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def test_each_misbehaviour_raises_what_it_should_and_nobody_else_anything(kafka: Any, receive: Any) -> None:
+def test_each_misbehaviour_raises_what_it_should_and_nobody_else_anything(
+    kafka: Any, receive: Any
+) -> None:
     batch = day(held_up=(840, 1200))
     ledger, raised = run(batch, receive, kafka)
     assert ledger.balances

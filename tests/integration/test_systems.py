@@ -11,10 +11,10 @@ import pytest
 from pyarrow import csv, parquet
 
 from tocsin.backtest.compare import episodes
-from tocsin.city.simulator import City
-from tocsin.city.systems import SYSTEMS, system_of
-from tocsin.columns.contract import micros
-from tocsin.spec.check import check_file
+from tocsin.compiler.checker import check_file
+from tocsin.kernels.batch import micros
+from tocsin.simulator.city import City
+from tocsin.simulator.systems import SYSTEMS, system_of
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
@@ -33,7 +33,13 @@ def city(system: str, seed: int = 7, hours: int = 24) -> City:
     cadence = 30_000_000
     settings = SYSTEMS[system].settings
     return City(
-        system=system, sensors=sensors, anomalies=anomalies, duration=hours * HOUR, cadence=cadence, seed=seed, **settings
+        system=system,
+        sensors=sensors,
+        anomalies=anomalies,
+        duration=hours * HOUR,
+        cadence=cadence,
+        seed=seed,
+        **settings,
     )
 
 
@@ -52,7 +58,9 @@ def test_a_system_is_the_same_for_the_same_seed(system: str) -> None:
 
 
 @pytest.mark.parametrize("system", CASES)
-def test_what_is_wrong_is_found(system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_found(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, registry, _, _, most = CASES[system]
     simulated = system_of(city(system))
     rows = pa.Table.from_batches(list(simulated.readings()))
@@ -84,5 +92,10 @@ def test_who_is_wrong_has_one_thing_wrong() -> None:
         labels = system_of(city(system)).labels()
         who = labels.column("sensor_id").to_pylist()
         assert len(set(who)) == len(who)
-        assert all(start < end for start, end in zip(*(labels.column(n).to_pylist() for n in ("start", "end")), strict=True))
+        assert all(
+            start < end
+            for start, end in zip(
+                *(labels.column(n).to_pylist() for n in ("start", "end")), strict=True
+            )
+        )
         assert min(labels.column("start").to_pylist()) >= datetime(2026, 3, 2, tzinfo=UTC)

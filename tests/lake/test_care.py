@@ -16,14 +16,14 @@ import shapely
 from pyarrow import dataset as datasets
 from pyarrow import parquet
 
-from tocsin.columns.contract import SYSTEM_FIELDS, readings_schema, timestamps
-from tocsin.lake.check import check_lake
-from tocsin.lake.compacting import compact
-from tocsin.lake.contents import contents
-from tocsin.lake.forgetting import erase, retain
+from tocsin.foundation.failure import Failure
+from tocsin.kernels.batch import SYSTEM_FIELDS, readings_schema, timestamps
+from tocsin.lake.audit import check_lake
+from tocsin.lake.catalog import contents
+from tocsin.lake.compaction import compact
 from tocsin.lake.query import files_of, open_lake
-from tocsin.parts.failure import Failure
-from tocsin.parts.finder import find
+from tocsin.lake.retention import erase, retain
+from tocsin.parts.registry import find
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 START = 1_772_409_600_000_000  # 2026-03-02T00:00Z
@@ -54,7 +54,9 @@ def lake(tmp_path: Path) -> Path:
     locks = find("write", "write_to_lake")(
         lake=str(tmp_path), dataset="locks", span="1 h", geometry=["lat", "lng"], retention="2 d"
     )
-    others = find("write", "write_to_lake")(lake=str(tmp_path), dataset="others", span="1 h", partition_by=["date", "lock_id"])
+    others = find("write", "write_to_lake")(
+        lake=str(tmp_path), dataset="others", span="1 h", partition_by=["date", "lock_id"]
+    )
     for hour in range(72):
         for sink in (locks, others):
             sink.write(batch_of(hour), f"{START + hour * HOUR}.s000.r0")
@@ -63,7 +65,9 @@ def lake(tmp_path: Path) -> Path:
 
 def rows_of(lake: Path, name: str) -> list[Any]:
     connection, _ = open_lake(lake)
-    found: list[Any] = connection.execute(f"select lock_id, value, _offset from {name} order by all").fetchall()
+    found: list[Any] = connection.execute(
+        f"select lock_id, value, _offset from {name} order by all"
+    ).fetchall()
     return found
 
 
@@ -90,7 +94,9 @@ def test_readers_see_all_rows_or_ask_again(lake: Path) -> None:
         connection = duckdb.connect()
         while not stop.is_set():
             try:
-                found = connection.execute(f"select count(*) from read_parquet('{lake}/locks/**/*.parquet')").fetchone()
+                found = connection.execute(
+                    f"select count(*) from read_parquet('{lake}/locks/**/*.parquet')"
+                ).fetchone()
                 counts.add(found[0])
             except duckdb.IOException:
                 # It listed the folder before the exchange, and opened a file after it.
@@ -111,13 +117,26 @@ def test_three_readers_read_it(lake: Path) -> None:
     compact(lake, DAY)
     total = sum(row[1] for row in rows_of(lake, "locks"))
     assert (
-        datasets.dataset(lake / "locks", partitioning="hive").to_table(columns=["value"]).column("value").to_numpy().sum()
+        datasets.dataset(lake / "locks", partitioning="hive")
+        .to_table(columns=["value"])
+        .column("value")
+        .to_numpy()
+        .sum()
         == total
     )
     assert (
-        polars.scan_parquet(lake / "locks/**/*.parquet", hive_partitioning=True).select("value").collect()["value"].sum() == total
+        polars.scan_parquet(lake / "locks/**/*.parquet", hive_partitioning=True)
+        .select("value")
+        .collect()["value"]
+        .sum()
+        == total
     )
-    by_day = polars.scan_parquet(lake / "others/**/*.parquet", hive_partitioning=True).group_by("date").len().collect()
+    by_day = (
+        polars.scan_parquet(lake / "others/**/*.parquet", hive_partitioning=True)
+        .group_by("date")
+        .len()
+        .collect()
+    )
     assert by_day["len"].to_list() == [24 * ROWS] * 3
     query = f"select sum(value) from read_parquet('{lake}/locks/**/*.parquet', hive_partitioning = true)"
     assert duckdb.connect().execute(query).fetchone() == (total,)
@@ -167,8 +186,15 @@ def test_the_table_of_contents(lake: Path) -> None:
         "lock_id": "string", "value": "double", "lat": "double", "lng": "double", "_event_time": "timestamp[us, tz=UTC]",
         "_partition": "int32", "_offset": "int64", "_index": "int32", "geometry": "binary",
     }  # fmt: skip
-    assert (locks["from"], locks["to"]) == ("2026-03-02T00:00:00+00:00", "2026-03-05T00:00:00+00:00")
-    assert (locks["topics"], locks["retention_seconds"], locks["partitioned_by"]) == (["city.locks"], 172_800.0, ["date"])
+    assert (locks["from"], locks["to"]) == (
+        "2026-03-02T00:00:00+00:00",
+        "2026-03-05T00:00:00+00:00",
+    )
+    assert (locks["topics"], locks["retention_seconds"], locks["partitioned_by"]) == (
+        ["city.locks"],
+        172_800.0,
+        ["date"],
+    )
     assert (others["partitioned_by"], others["retention_seconds"]) == (["date", "lock_id"], None)
 
 

@@ -13,23 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from tocsin.api import (
-    BEGINNING,
-    Aggregation,
-    Column,
-    Detector,
-    Fetched,
-    Floats,
-    Outcome,
-    Param,
-    Recurrence,
-    Sink,
-    Source,
-    Split,
-    State,
-    Transform,
-    tally,
-)  # fmt: skip
+from tocsin.api.aggregation import Aggregation, Column, Floats, Param, tally
+from tocsin.api.detector import Detector, Recurrence, State
+from tocsin.api.sink import Sink
+from tocsin.api.source import BEGINNING, Fetched, Source, Split
+from tocsin.api.transform import Outcome, Transform
 
 
 class Undocumented(Aggregation):
@@ -86,7 +74,10 @@ class FirstToArrive(Aggregation):
 
     caught_by: ClassVar[str] = "order_changes_nothing"
     seen = tally(
-        "sum", lambda self, x: pa.array(np.where(np.arange(len(x)) == 0, x.fill_null(0.0).to_numpy(zero_copy_only=False), 0.0))
+        "sum",
+        lambda self, x: pa.array(
+            np.where(np.arange(len(x)) == 0, x.fill_null(0.0).to_numpy(zero_copy_only=False), 0.0)
+        ),
     )
 
     def finish(self, seen: Column) -> Column:
@@ -169,7 +160,9 @@ class Shared(Detector):
     def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
         return x, s
 
-    def score_many(self, x: Floats, t: Floats, starts: Any, states: Floats) -> tuple[Floats, Floats]:
+    def score_many(
+        self, x: Floats, t: Floats, starts: Any, states: Floats
+    ) -> tuple[Floats, Floats]:
         return x - x.mean(), np.full(len(x), np.nan)
 
     examples = [({}, [1.0], [0.0])]
@@ -185,7 +178,9 @@ class Overwrites(Detector):
         x -= 1.0
         return x, s
 
-    def score_many(self, x: Floats, t: Floats, starts: Any, states: Floats) -> tuple[Floats, Floats]:
+    def score_many(
+        self, x: Floats, t: Floats, starts: Any, states: Floats
+    ) -> tuple[Floats, Floats]:
         return self.score(x, t, ())[0], x
 
     examples = [({}, [1.0], [0.0])]
@@ -197,7 +192,9 @@ class MissingIsZero(Detector):
     caught_by: ClassVar[str] = "missing_readings_change_nothing"
     start = (0.0,)
 
-    def score_many(self, x: Floats, t: Floats, starts: Any, states: Floats) -> tuple[Floats, Floats]:
+    def score_many(
+        self, x: Floats, t: Floats, starts: Any, states: Floats
+    ) -> tuple[Floats, Floats]:
         return np.nan_to_num(x), x
 
     examples = [({}, [1.0], [1.0])]
@@ -245,7 +242,9 @@ class Centres(Transform):
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         column = batch.column("value")
         at = batch.schema.get_field_index("value")
-        return Outcome(batch.set_column(at, batch.schema.field(at), pc.subtract(column, pc.mean(column))))
+        return Outcome(
+            batch.set_column(at, batch.schema.field(at), pc.subtract(column, pc.mean(column)))
+        )
 
     examples = [({}, [1.0], [0.0])]
 

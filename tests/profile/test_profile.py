@@ -14,19 +14,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tocsin.parts.failure import Failure
+from tocsin.foundation.failure import Failure
 from tocsin.profile import stacks
-from tocsin.profile.accounting import accounted, accounted_java, part_of
-from tocsin.profile.flame import flame_graph
-from tocsin.profile.own import profiled
+from tocsin.profile.attribution import accounted, accounted_java, part_of
+from tocsin.profile.flame_graph import flame_graph
+from tocsin.profile.process import profiled
 from tocsin.profile.stacks import Stack, folded, weighed
 from tocsin.profile.threads import Thread, ThreadTimes, threads_of
 
 ROOT = Path(__file__).parents[2]
-LINES = """thread (11): MainThread;main (app.py:3);Records.decode (tocsin/columns/avro/records.py:10);take (pyarrow/compute.py:400) 30
-thread (11): MainThread;main (app.py:4);Records.decode (tocsin/columns/avro/records.py:12);take (pyarrow/compute.py:401) 10
+LINES = """thread (11): MainThread;main (app.py:3);Records.decode (tocsin/kernels/avro/records.py:10);take (pyarrow/compute.py:400) 30
+thread (11): MainThread;main (app.py:4);Records.decode (tocsin/kernels/avro/records.py:12);take (pyarrow/compute.py:401) 10
 thread (11): MainThread;main (app.py:9);Condition.wait (threading.py:320) 500
-thread (12): reader;Thread.run (threading.py:9);ColumnarConsumer.consume (tocsin/parts/consumer.py:120) 20
+thread (12): reader;Thread.run (threading.py:9);ColumnarConsumer.consume (tocsin/kafka/consumer.py:120) 20
 no thread at all 7
 thread (11): job_0;
 """
@@ -34,27 +34,59 @@ thread (11): job_0;
 
 def test_lines_of_one_place_are_one_stack_whatever_their_numbers() -> None:
     assert folded(LINES.splitlines()) == [
-        Stack(11, ("main (app.py)", "Records.decode (tocsin/columns/avro/records.py)", "take (pyarrow/compute.py)"), 40),
+        Stack(
+            11,
+            (
+                "main (app.py)",
+                "Records.decode (tocsin/kernels/avro/records.py)",
+                "take (pyarrow/compute.py)",
+            ),
+            40,
+        ),
         Stack(11, ("main (app.py)", "Condition.wait (threading.py)"), 500),
-        Stack(12, ("Thread.run (threading.py)", "ColumnarConsumer.consume (tocsin/parts/consumer.py)"), 20),
+        Stack(
+            12,
+            ("Thread.run (threading.py)", "ColumnarConsumer.consume (tocsin/kafka/consumer.py)"),
+            20,
+        ),
     ]
 
 
 def test_waiting_weighs_nothing_and_threads_in_c_weigh_what_they_used() -> None:
-    threads = {11: Thread("MainThread", 4.0), 12: Thread("reader", 1.0), 13: Thread("rdk:broker1", 0.5), 14: Thread("odd", 0.25)}
+    threads = {
+        11: Thread("MainThread", 4.0),
+        12: Thread("reader", 1.0),
+        13: Thread("rdk:broker1", 0.5),
+        14: Thread("odd", 0.25),
+    }
     weights = weighed(folded(LINES.splitlines()), threads)
-    assert accounted(weights, 6.0) == {"decode": 4.0, "consume": 1.5, "rest": 0.25, "threads that had ended": 0.25}
+    assert accounted(weights, 6.0) == {
+        "decode": 4.0,
+        "consume": 1.5,
+        "rest": 0.25,
+        "threads that had ended": 0.25,
+    }
 
 
 def test_the_innermost_frame_that_is_known_says_the_part() -> None:
-    frames = ("SdkWorker.process_bundle (apache_beam/runners/worker/sdk_worker.py)", "Windower.fold (tocsin/parts/windower.py)")
+    frames = (
+        "SdkWorker.process_bundle (apache_beam/runners/worker/sdk_worker.py)",
+        "Windower.fold (tocsin/steps/aggregate/window_operator.py)",
+    )
     assert part_of(Stack(1, frames, 1)) == "window split and partial aggregate"
     assert part_of(Stack(1, frames[:1], 1)) == "Beam"
     assert part_of(Stack(1, ("f (somewhere.py)",), 1)) == "rest"
 
 
 def test_threads_of_flink_go_to_their_parts() -> None:
-    names = ["GC Thread#0", "C1 CompilerThre", "AsyncOperations", "grpc-default-wo", "[1]Aggregate/Ke", "flink-pekko.act"]
+    names = [
+        "GC Thread#0",
+        "C1 CompilerThre",
+        "AsyncOperations",
+        "grpc-default-wo",
+        "[1]Aggregate/Ke",
+        "flink-pekko.act",
+    ]
     threads = {number: Thread(name, 1.0) for number, name in enumerate(names)}
     found = accounted_java(threads, 7.5)
     assert found == {
@@ -69,7 +101,11 @@ def test_a_flame_graph_holds_each_frame_as_wide_as_it_weighs() -> None:
     space = "{http://www.w3.org/2000/svg}"
     titles = [title.text or "" for title in root.iter(f"{space}title")]
     assert [title.partition(":")[0] for title in titles] == ["all", "a", "b <c>"]
-    widths = [float(box.get("width", "0")) for group in root.iter(f"{space}g") for box in group.findall(f"{space}rect")]
+    widths = [
+        float(box.get("width", "0"))
+        for group in root.iter(f"{space}g")
+        for box in group.findall(f"{space}rect")
+    ]
     assert widths[1] == widths[0]
     assert abs(widths[2] / widths[0] - 0.75) < 0.01
     assert ElementTree.fromstring(flame_graph([], "nothing")).tag == f"{space}svg"
@@ -114,8 +150,18 @@ def test_run_writes_a_profile(tmp_path: Path) -> None:
         "    - {type: ReadFiles, config: {files: readings.parquet, event_time: at}}\n"
         "    - {type: Aggregate, config: {every: 1 min, by: [sensor], measures: {n: count()}}}\n"
     )
-    command = [sys.executable, "-m", "tocsin", "run", str(job), "--profile", str(tmp_path / "profile")]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    command = [
+        sys.executable,
+        "-m",
+        "tocsin",
+        "run",
+        str(job),
+        "--profile",
+        str(tmp_path / "profile"),
+    ]
+    found = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert found.returncode == 0, found.stderr
     assert "processor seconds" in found.stderr
     assert (tmp_path / "profile" / "flame.svg").read_text().startswith("<svg")

@@ -29,7 +29,9 @@ PLACED = {
     "traffic": ["traffic_lanes"],
 }
 
-pytestmark = pytest.mark.skipif(READERS is None, reason="TOCSIN_READERS is not set: `make test-readers`")
+pytestmark = pytest.mark.skipif(
+    READERS is None, reason="TOCSIN_READERS is not set: `make test-readers`"
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +54,25 @@ def read(program: str, *arguments: object) -> Any:
 
 def expected(dataset: Path) -> dict[str, Any]:
     """Rows, rows with a place, and the corners of their places."""
-    tables = [parquet.read_table(file, columns=["latitude", "longitude"], partitioning=None) for file in files_of(dataset)]
+    tables = [
+        parquet.read_table(file, columns=["latitude", "longitude"], partitioning=None)
+        for file in files_of(dataset)
+    ]
     known = [table.filter(table.column("latitude").is_valid()) for table in tables]
-    latitudes, longitudes = ([v for t in known for v in t.column(name).to_pylist()] for name in ("latitude", "longitude"))
+    latitudes, longitudes = (
+        [v for t in known for v in t.column(name).to_pylist()] for name in ("latitude", "longitude")
+    )
     corners = [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
-    return {"rows": sum(table.num_rows for table in tables), "places": len(latitudes), "corners": corners}
+    return {
+        "rows": sum(table.num_rows for table in tables),
+        "places": len(latitudes),
+        "corners": corners,
+    }
 
 
-@pytest.mark.parametrize(("job", "name"), [(job, name) for job, names in PLACED.items() for name in names])
+@pytest.mark.parametrize(
+    ("job", "name"), [(job, name) for job, names in PLACED.items() for name in names]
+)
 @pytest.mark.parametrize("program", ["with_geopandas", "with_duckdb_spatial"])
 def test_map_programs_open_what_has_a_place(program: str, job: str, name: str, lakes: Path) -> None:
     wanted = expected(lakes / job / name)
@@ -73,7 +86,9 @@ def test_spark_reads_every_dataset(lakes: Path) -> None:
     datasets = sorted({file.relative_to(lakes).parts[:2] for file in files_of(lakes)})
     assert len(datasets) > 30
     wanted = {
-        f"{job}/{name}": sum(parquet.read_metadata(file).num_rows for file in files_of(lakes / job / name))
+        f"{job}/{name}": sum(
+            parquet.read_metadata(file).num_rows for file in files_of(lakes / job / name)
+        )
         for job, name in datasets
     }
     assert read("with_spark", lakes, *wanted) == wanted

@@ -17,4 +17,6 @@ rows, places, *corners = connection.execute(
     "select count(*), count(geometry), min(st_x(geometry)), min(st_y(geometry)), max(st_x(geometry)), max(st_y(geometry))"
     f" from {lake}"
 ).fetchone()
-print(json.dumps({"rows": rows, "places": places, "corners": corners, "system": kind.split("'")[1]}))
+print(
+    json.dumps({"rows": rows, "places": places, "corners": corners, "system": kind.split("'")[1]})
+)

@@ -6,7 +6,11 @@ import sys
 from pyspark.sql import SparkSession
 
 lake, *names = sys.argv[1:]
-settings = {"spark.ui.enabled": "false", "spark.sql.session.timeZone": "UTC", "spark.driver.bindAddress": "127.0.0.1"}
+settings = {
+    "spark.ui.enabled": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
 builder = SparkSession.builder.master("local[1]")
 for key, value in settings.items():
     builder = builder.config(key, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,40 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import recording
-
-# Its folder `transforms` would hide the package.
-sys.path.pop(0)
-
-from tocsin.city.messages import encode, keys_of, milliseconds
-from tocsin.columns.domains.air_quality import air_quality_index, micrograms_of_ppb, nowcast
-from tocsin.columns.domains.climate import heat_index, vapour_pressure
+from tests.support.recordings import recording
+from tocsin.compiler.checker import check_file
+from tocsin.kernels.domains.air_quality import air_quality_index, micrograms_of_ppb, nowcast
+from tocsin.kernels.domains.climate import heat_index, vapour_pressure
 from tocsin.lake.query import open_lake
-from tocsin.spec.check import check_file
+from tocsin.simulator.messages import encode, keys_of, milliseconds
 
 ROOT = Path(__file__).parents[2]
 
 
 def recorded(name: str) -> pd.DataFrame:
     """Sensor, metric, ts (UTC) and value, in the order of time."""
-    frame = parquet.read_table(recording(name), columns=["seq", "ts", "sensor_id", "metric", "value"]).to_pandas()
-    frame["sensor_id"], frame["metric"] = frame["sensor_id"].astype(str), frame["metric"].astype(str)
+    frame = parquet.read_table(
+        recording(name), columns=["seq", "ts", "sensor_id", "metric", "value"]
+    ).to_pandas()
+    frame["sensor_id"], frame["metric"] = (
+        frame["sensor_id"].astype(str),
+        frame["metric"].astype(str),
+    )
     frame["ts"] = pd.to_datetime(frame["ts"]).dt.tz_localize("UTC")
     return frame.sort_values(["ts", "seq"], kind="stable")
 
 
-def run(job: str, rows: pd.DataFrame, key: str, topic: str, send: Any, kafka: Any, schema: str) -> Any:
+def run(
+    job: str, rows: pd.DataFrame, key: str, topic: str, send: Any, kafka: Any, schema: str
+) -> Any:
     """The job over rows with the columns of its schema; gives the lake."""
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     batch = pa.RecordBatch.from_pandas(rows, preserve_index=False)
     at = batch.schema.get_field_index("observed_at")
-    batch = batch.set_column(at, "observed_at", batch.column("observed_at").cast(pa.timestamp("us", tz="UTC")))
+    batch = batch.set_column(
+        at, "observed_at", batch.column("observed_at").cast(pa.timestamp("us", tz="UTC"))
+    )
     values = encode(batch, (ROOT / "schemas" / schema).read_text())
     stamps = milliseconds(batch, "observed_at")
     # The mock keeps 5 MB a partition: sensors take turns.
@@ -67,12 +70,22 @@ def query(lake: Path, sql: str) -> pd.DataFrame:
 
 
 def near(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
-    return bool(np.allclose(one.to_numpy(float), other.to_numpy(float), rtol=1e-9, atol=1e-9, equal_nan=True))
+    return bool(
+        np.allclose(
+            one.to_numpy(float), other.to_numpy(float), rtol=1e-9, atol=1e-9, equal_nan=True
+        )
+    )
 
 
-def test_counted_vehicles(lake: Path, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counted_vehicles(
+    lake: Path, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """telraam_fr: hours of cameras at windows, with the speed that 85 % keep to."""
-    wide = recorded("telraam_fr.parquet").pivot_table(index=["ts", "sensor_id"], columns="metric", values="value").reset_index()
+    wide = (
+        recorded("telraam_fr.parquet")
+        .pivot_table(index=["ts", "sensor_id"], columns="metric", values="value")
+        .reset_index()
+    )
     wide = wide.sort_values("ts", kind="stable")
     rows = pd.DataFrame(
         {
@@ -82,17 +95,32 @@ def test_counted_vehicles(lake: Path, kafka: Any, send: Any, tmp_path: Path, mon
     )  # fmt: skip
     rows["occupancy"] = rows["occupancy"].astype(float)
     sensors = sorted(rows["detector_id"].unique())
-    registry = pd.DataFrame({"detector_id": sensors, "station": sensors, "downstream": "none", "approach": sensors, "lane": 0})
-    registry = registry.assign(length_km=0.5, free_speed=50, district="d", latitude=48.0, longitude=-1.0)
+    registry = pd.DataFrame(
+        {
+            "detector_id": sensors,
+            "station": sensors,
+            "downstream": "none",
+            "approach": sensors,
+            "lane": 0,
+        }
+    )
+    registry = registry.assign(
+        length_km=0.5, free_speed=50, district="d", latitude=48.0, longitude=-1.0
+    )
     registry["detector_id"] = [f"det-{one}" for one in sensors]
     registry["station"] = [f"st-{one}" for one in sensors]
     rows["detector_id"] = "det-" + rows["detector_id"]
     registry.to_csv(tmp_path / "registry.csv", index=False)
     monkeypatch.setenv("TRAFFIC_REGISTRY", str(tmp_path / "registry.csv"))
-    ledger = run("traffic", rows, "detector_id", "city.traffic", send, kafka, "traffic_reading.avsc")
+    ledger = run(
+        "traffic", rows, "detector_id", "city.traffic", send, kafka, "traffic_reading.avsc"
+    )
     assert ledger.steps["Validate"].kept == len(rows)
 
-    found = query(lake, "select approach, window_start, vehicle_km, vehicle_hours, lost_hours from traffic_approaches")
+    found = query(
+        lake,
+        "select approach, window_start, vehicle_km, vehicle_hours, lost_hours from traffic_approaches",
+    )
     known = rows[(rows["vehicles"] > 0) | rows["speed"].notna() | True].copy()
     known["window_start"] = known["observed_at"].dt.floor("1h")
     known["approach"] = known["detector_id"].str.removeprefix("det-").astype(float)
@@ -100,7 +128,9 @@ def test_counted_vehicles(lake: Path, kafka: Any, send: Any, tmp_path: Path, mon
     known["km"] = known["vehicles"] * 0.5
     known["hours"] = known["km"] / speed
     known["lost"] = known["km"] * np.maximum(1 / speed - 1 / 50, 0)
-    wanted = known.groupby(["approach", "window_start"]).agg(km=("km", "sum"), hours=("hours", "sum"), lost=("lost", "sum"))
+    wanted = known.groupby(["approach", "window_start"]).agg(
+        km=("km", "sum"), hours=("hours", "sum"), lost=("lost", "sum")
+    )
     found["approach"] = found["approach"].astype(float)
     both = found.set_index(["approach", "window_start"]).sort_index()
     wanted = wanted.sort_index()
@@ -108,14 +138,18 @@ def test_counted_vehicles(lake: Path, kafka: Any, send: Any, tmp_path: Path, mon
     assert near(both["vehicle_km"], wanted["km"])
     assert near(both["vehicle_hours"].fillna(0), wanted["hours"])
     assert near(both["lost_hours"].fillna(0), wanted["lost"])
-    lanes = query(lake, "select sum(vehicles) as vehicles, max(abs(speed * 1.0)) as speed from traffic_lanes")
+    lanes = query(
+        lake, "select sum(vehicles) as vehicles, max(abs(speed * 1.0)) as speed from traffic_lanes"
+    )
     assert int(lanes["vehicles"][0]) == int(rows["vehicles"].sum())
 
 
 def test_rooms(lake: Path, kafka: Any, send: Any) -> None:
     """open_smart_home: temperature and humidity of rooms, side by side every ten minutes."""
     frame = recorded("open_smart_home.parquet")
-    frame = frame[frame["metric"].isin(["Temperature", "Humidity"])].drop_duplicates(["sensor_id", "metric", "ts"])
+    frame = frame[frame["metric"].isin(["Temperature", "Humidity"])].drop_duplicates(
+        ["sensor_id", "metric", "ts"]
+    )
     rows = pd.DataFrame(
         {
             "sensor_id": frame["sensor_id"], "metric": frame["metric"].str.lower(), "observed_at": frame["ts"],
@@ -125,7 +159,11 @@ def test_rooms(lake: Path, kafka: Any, send: Any) -> None:
     run("climate", rows, "sensor_id", "city.climate", send, kafka, "climate_reading.avsc")
     rows["window_start"] = rows["observed_at"].dt.floor("10min")
     means = rows.groupby(["sensor_id", "window_start", "metric"])["value"].mean().unstack().dropna()
-    found = query(lake, "select * from climate_felt").set_index(["sensor_id", "window_start"]).sort_index()
+    found = (
+        query(lake, "select * from climate_felt")
+        .set_index(["sensor_id", "window_start"])
+        .sort_index()
+    )
     assert len(found) == len(means) > 10_000
     assert near(found["temperature"], means["temperature"])
     assert near(found["humidity"], means["humidity"])
@@ -135,14 +173,22 @@ def test_rooms(lake: Path, kafka: Any, send: Any) -> None:
     hours = means.reset_index()
     hours["window_start"] = hours["window_start"].dt.floor("1h")
     hours = hours.groupby(["sensor_id", "window_start"])[["temperature", "e"]].mean().sort_index()
-    humid = query(lake, "select * from climate_humidity").set_index(["sensor_id", "window_start"]).sort_index()
+    humid = (
+        query(lake, "select * from climate_humidity")
+        .set_index(["sensor_id", "window_start"])
+        .sort_index()
+    )
     assert near(humid["vapour_pressure"], hours["e"])
 
 
-def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_street_sensors(
+    lake: Path, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """epa_toco: particles and ozone of street sensors, one reading a minute."""
     frame = recorded("epa_toco.parquet")
-    frame = frame[frame["metric"].isin(["PM2.5 (µg/m³)", "O3 (ppb)"])].drop_duplicates(["sensor_id", "metric", "ts"])
+    frame = frame[frame["metric"].isin(["PM2.5 (µg/m³)", "O3 (ppb)"])].drop_duplicates(
+        ["sensor_id", "metric", "ts"]
+    )
     # As much as the embedded Kafka holds: the first half of the time.
     frame = frame[frame["ts"] < frame["ts"].min() + (frame["ts"].max() - frame["ts"].min()) / 2]
     frame["metric"] = np.where(frame["metric"].str.startswith("O3"), "o3", "pm25")
@@ -157,7 +203,9 @@ def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monke
     )  # fmt: skip
     monkeypatch.setenv("AIR_CADENCE", "1 min")
     sensors = sorted(rows["sensor_id"].unique())
-    registry = pd.DataFrame({"sensor_id": sensors, "district": "d", "latitude": 35.9, "longitude": -78.9})
+    registry = pd.DataFrame(
+        {"sensor_id": sensors, "district": "d", "latitude": 35.9, "longitude": -78.9}
+    )
     registry.to_csv(tmp_path / "registry.csv", index=False)
     monkeypatch.setenv("AIR_REGISTRY", str(tmp_path / "registry.csv"))
     run("air_quality", rows, "sensor_id", "city.air", send, kafka, "air_reading.avsc")
@@ -181,7 +229,11 @@ def test_street_sensors(lake: Path, kafka: Any, send: Any, tmp_path: Path, monke
     # NowCast by a loop over the hourly means, where no reading of the twelve hours failed.
     hours = wanted["mean"].xs("pm25", level="metric")
     good = found["flag"].xs("pm25", level="metric")
-    index = query(lake, "select * from air_quality_index").set_index(["sensor_id", "window_end"])["nowcast"].sort_index()
+    index = (
+        query(lake, "select * from air_quality_index")
+        .set_index(["sensor_id", "window_end"])["nowcast"]
+        .sort_index()
+    )
     compared = 0
     for (sensor, end), value in index.items():
         ends = [(sensor, end - pd.Timedelta(hours=back + 1)) for back in range(12)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from conftest import recording
-
-from tocsin.city.messages import encode
+from tests.support.recordings import recording
+from tocsin.compiler.checker import check_text
 from tocsin.lake.query import open_lake
-from tocsin.spec.check import check_text
+from tocsin.simulator.messages import encode
 
 SCHEMA = {
     "type": "record", "name": "Recorded",
@@ -53,7 +50,9 @@ pipeline:
 
 def columns(name: str) -> pa.Table:
     """The recording's readings in the order of time, as a stream has them."""
-    table = parquet.read_table(recording(name), columns=["sensor_id", "metric", "ts", "value", "seq"])
+    table = parquet.read_table(
+        recording(name), columns=["sensor_id", "metric", "ts", "value", "seq"]
+    )
     for at, column in enumerate(("sensor_id", "metric")):
         table = table.set_column(at, column, table.column(column).cast(pa.string()))
     return table.sort_by([("ts", "ascending"), ("seq", "ascending")])
@@ -62,7 +61,13 @@ def columns(name: str) -> pa.Table:
 def shuffled(table: pa.Table, minutes: float) -> pa.Table:
     """Each reading up to `minutes` late, which mixes the order."""
     times = table.column("ts").cast(pa.int64()).to_numpy() / 60_000
-    return table.take(pa.array(np.argsort(times + np.random.default_rng(5).uniform(0, minutes, len(times)), kind="stable")))
+    return table.take(
+        pa.array(
+            np.argsort(
+                times + np.random.default_rng(5).uniform(0, minutes, len(times)), kind="stable"
+            )
+        )
+    )
 
 
 def through_kafka(table: pa.Table, send: Any, kafka: Any) -> None:
@@ -100,9 +105,15 @@ def from_the_lake(folder: Path) -> pd.DataFrame:
 @pytest.mark.parametrize("kind", ["tumbling", "sliding"])
 @pytest.mark.parametrize("name", ["telraam_fr.parquet", "open_smart_home.parquet"])
 def test_the_lake_equals_pandas(
-    name: str, kind: str, order: str, kafka: Any, send: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    kind: str,
+    order: str,
+    kafka: Any,
+    send: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     every, wide, unit = RECORDINGS[name]
     window = every if kind == "tumbling" else wide
@@ -112,7 +123,10 @@ def test_the_lake_equals_pandas(
     (tmp_path / "recorded.avsc").write_text(json.dumps(SCHEMA))
     monkeypatch.chdir(tmp_path)
     lateness = "0 s" if order == "in_order" else f"{minutes + 5} min"
-    job, _ = check_text(str(tmp_path / "job.yaml"), JOB.format(every=every, window=window, disorder="0 s", lateness=lateness))
+    job, _ = check_text(
+        str(tmp_path / "job.yaml"),
+        JOB.format(every=every, window=window, disorder="0 s", lateness=lateness),
+    )
     ledger = run_bounded(job)
     assert ledger.balances
     assert ledger.steps["Aggregate"].kept == table.num_rows, "no reading is late"
@@ -123,26 +137,38 @@ def test_the_lake_equals_pandas(
     for column in ("readings", "rows"):
         assert (came[column].to_numpy() == wanted[column].to_numpy()).all(), column
     for column in ("least", "most"):
-        assert np.array_equal(came[column].to_numpy(float), wanted[column].to_numpy(float), equal_nan=True), column
+        assert np.array_equal(
+            came[column].to_numpy(float), wanted[column].to_numpy(float), equal_nan=True
+        ), column
     # pandas says 0 for the sum of no values, a job says null.
     wanted.loc[wanted.readings == 0, "total"] = np.nan
     for column in ("total", "mean"):
-        np.testing.assert_allclose(came[column].to_numpy(float), wanted[column].to_numpy(float), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            came[column].to_numpy(float), wanted[column].to_numpy(float), rtol=1e-9, atol=1e-12
+        )
 
 
-def test_the_air_recording_equals_pandas_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_air_recording_equals_pandas_from_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """775,687 readings, too many for the embedded Kafka: by ReadFiles, which gives the same rows."""
-    from tocsin.beam.running import run_bounded
+    from tocsin.engines.beam.running import run_bounded
 
     table = columns("epa_toco.parquet")
     parquet.write_table(table.drop(["seq"]), tmp_path / "air.parquet")
     monkeypatch.chdir(tmp_path)
     text = JOB.format(every="15 min", window="15 min", disorder="0 s", lateness="0 s")
-    text = text.replace("ReadTelemetry", "ReadFiles").replace("topic: recorded, schema: recorded.avsc", "files: air.parquet")
+    text = text.replace("ReadTelemetry", "ReadFiles").replace(
+        "topic: recorded, schema: recorded.avsc", "files: air.parquet"
+    )
     ledger = run_bounded(check_text(str(tmp_path / "job.yaml"), text)[0])
     assert ledger.steps["Aggregate"].kept == table.num_rows
     came, wanted = from_the_lake(tmp_path / "lake"), expected(table, "15 min", "15 min")
     assert len(came) == len(wanted)
     assert (came["readings"].to_numpy() == wanted["readings"].to_numpy()).all()
-    assert np.array_equal(came["least"].to_numpy(float), wanted["least"].to_numpy(float), equal_nan=True)
-    np.testing.assert_allclose(came["mean"].to_numpy(float), wanted["mean"].to_numpy(float), rtol=1e-9, atol=1e-12)
+    assert np.array_equal(
+        came["least"].to_numpy(float), wanted["least"].to_numpy(float), equal_nan=True
+    )
+    np.testing.assert_allclose(
+        came["mean"].to_numpy(float), wanted["mean"].to_numpy(float), rtol=1e-9, atol=1e-12
+    )

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
+from tocsin.transforms.write.write_alarms import body, headers
 
+from tocsin.foundation.faults import Faults
 from tocsin.laws.readings import batch
-from tocsin.parts.finder import find
-from tocsin.parts.part import Faults
-from transforms.write.write_alarms import body, headers
+from tocsin.parts.registry import find
 
 ALERT = find("alert", "alert")
 
@@ -27,12 +27,18 @@ def test_each_reading_that_is_wrong_is_one_alarm_with_its_value_and_why() -> Non
     assert found.column("event").to_pylist() == ["raise", "raise"]
     key = found.column("key")[0].as_py()
     assert found.column("message")[0].as_py() == f"value of {key} was 15: value > 10"
-    assert found.column("time")[0] == found.column("started_at")[0] == found.column("_event_time")[0]
+    assert (
+        found.column("time")[0] == found.column("started_at")[0] == found.column("_event_time")[0]
+    )
 
 
 def test_ids_are_of_rule_key_and_time_and_of_nothing_else() -> None:
     assert alerts().column("alarm_id").equals(alerts(severity="critical").column("alarm_id"))
-    assert set(alerts(rule="other").column("alarm_id").to_pylist()) & set(alerts().column("alarm_id").to_pylist()) == set()
+    assert (
+        set(alerts(rule="other").column("alarm_id").to_pylist())
+        & set(alerts().column("alarm_id").to_pylist())
+        == set()
+    )
     assert len(set(alerts().column("alarm_id").to_pylist())) == 2
 
 

@@ -12,13 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.columns.as_of import dated
-from tocsin.columns.contract import SYSTEM_FIELDS, readings_schema, timestamps
-from tocsin.parts.finder import load, step_types
-from tocsin.parts.part import Fault
+from tocsin.foundation.faults import Fault
+from tocsin.kernels.batch import SYSTEM_FIELDS, readings_schema, timestamps
+from tocsin.kernels.time.as_of import dated
+from tocsin.parts.registry import load, step_types
 
 SECOND = 1_000_000
-SCHEMA = readings_schema([pa.field("sensor", pa.string()), pa.field("value", pa.float64())], topic="t", allowed_lateness=0)
+SCHEMA = readings_schema(
+    [pa.field("sensor", pa.string()), pa.field("value", pa.float64())],
+    topic="t",
+    allowed_lateness=0,
+)
 
 
 def enrich(table: Path, **config: Any) -> Any:
@@ -39,17 +43,27 @@ table_rows = st.lists(
     max_size=12,
     unique_by=lambda row: row[:2],
 )
-readings = st.lists(st.tuples(st.sampled_from("abcd") | st.none(), st.integers(-5, 70)), min_size=1, max_size=30)
+readings = st.lists(
+    st.tuples(st.sampled_from("abcd") | st.none(), st.integers(-5, 70)), min_size=1, max_size=30
+)
 
 
 @given(table_rows, readings)
-def test_the_row_that_holds_is_the_last_that_began_and_has_not_ended(table: Any, given_rows: Any) -> None:
-    sensors, starts, ends = (list(column) for column in zip(*table, strict=True)) if table else ([], [], [])
+def test_the_row_that_holds_is_the_last_that_began_and_has_not_ended(
+    table: Any, given_rows: Any
+) -> None:
+    sensors, starts, ends = (
+        (list(column) for column in zip(*table, strict=True)) if table else ([], [], [])
+    )
     at = timestamps(np.array([start * SECOND for start in starts], np.int64))
-    until = pa.array([None if end is None else end * SECOND for end in ends], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    until = pa.array([None if end is None else end * SECOND for end in ends], pa.int64()).cast(
+        pa.timestamp("us", "UTC")
+    )
     known = dated([pa.array(sensors, pa.string())], at, until)
     times = np.array([time * SECOND for _, time in given_rows], np.int64)
-    found = known.rows_at([pa.array([sensor for sensor, _ in given_rows], pa.string())], times).to_pylist()
+    found = known.rows_at(
+        [pa.array([sensor for sensor, _ in given_rows], pa.string())], times
+    ).to_pylist()
     for (sensor, time), row in zip(given_rows, found, strict=True):
         began = [n for n in range(len(starts)) if sensors[n] == sensor and starts[n] <= time]
         last = max(began, key=lambda n: starts[n], default=None)
@@ -60,19 +74,29 @@ def test_the_row_that_holds_is_the_last_that_began_and_has_not_ended(table: Any,
 def test_dated_calibrations_are_those_of_the_readings_time_as_pandas_has_it(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     table = pd.DataFrame(
-        {"sensor": random.choice(list("abc"), 30), "since": pd.to_datetime(random.permutation(500)[:30], unit="s")}
+        {
+            "sensor": random.choice(list("abc"), 30),
+            "since": pd.to_datetime(random.permutation(500)[:30], unit="s"),
+        }
     )
     table["slope"] = random.normal(1, 0.1, 30)
     table.to_csv(tmp_path / "calibration.csv", index=False)
-    rows = [(str(s), int(t)) for s, t in zip(random.choice(list("abcd"), 400), random.integers(0, 600, 400), strict=True)]
+    rows = [
+        (str(s), int(t))
+        for s, t in zip(random.choice(list("abcd"), 400), random.integers(0, 600, 400), strict=True)
+    ]
     step = enrich(tmp_path / "calibration.csv", valid_from="since")
     assert step.output_schema(SCHEMA).names[:3] == ["sensor", "value", "slope"]
     found = step.apply(batch(rows)).kept.column("slope").to_pylist()
     frame = pd.DataFrame(rows, columns=["sensor", "t"]).reset_index()
     frame["since"] = pd.to_datetime(frame["t"], unit="s")
-    merged = pd.merge_asof(frame.sort_values("since"), table.sort_values("since"), on="since", by="sensor").sort_values("index")
+    merged = pd.merge_asof(
+        frame.sort_values("since"), table.sort_values("since"), on="since", by="sensor"
+    ).sort_values("index")
     np.testing.assert_allclose(np.array(found, float), merged["slope"].to_numpy())
-    kept = enrich(tmp_path / "calibration.csv", valid_from="since", unknown="filter").apply(batch(rows))
+    kept = enrich(tmp_path / "calibration.csv", valid_from="since", unknown="filter").apply(
+        batch(rows)
+    )
     assert kept.filtered == int(merged["slope"].isna().sum())
 
 
@@ -84,8 +108,16 @@ def test_dated_calibrations_are_those_of_the_readings_time_as_pandas_has_it(tmp_
             {"valid_from": "since"},
             "two rows of sensor=a, since=2026-01-01",
         ),
-        ("sensor,since,slope\na,2026-01-01,1\na,2026-02-01,2\n", {}, "`valid_from` would date them"),
-        ("sensor,since,slope\na,2026-01-01,1\n", {"valid_from": "sinse"}, "no column 'sinse' in the table"),
+        (
+            "sensor,since,slope\na,2026-01-01,1\na,2026-02-01,2\n",
+            {},
+            "`valid_from` would date them",
+        ),
+        (
+            "sensor,since,slope\na,2026-01-01,1\n",
+            {"valid_from": "sinse"},
+            "no column 'sinse' in the table",
+        ),
         ("sensor,since,slope\na,soon,1\n", {"valid_from": "since"}, "dates cannot be read"),
         ("sensor,since,slope\na,2026-01-01,1\n", {"valid_to": "since"}, "needs `valid_from`"),
     ],

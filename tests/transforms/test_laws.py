@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from tocsin.compiler.checker import FRAMEWORK_PARTS
 from tocsin.laws import BrokenLaw, laws_of
-from tocsin.parts.finder import load, locations
-from tocsin.spec.check import FRAMEWORK_PARTS
+from tocsin.parts.registry import load, locations
 
 PARTS = [load(place) for place in locations().values()]
 CASES = [(part, law) for part in PARTS for law in laws_of(part)]
 
 
-@pytest.mark.parametrize(("part", "law"), CASES, ids=[f"{p.__name__}-{law.name}" for p, law in CASES])
+@pytest.mark.parametrize(
+    ("part", "law"), CASES, ids=[f"{p.__name__}-{law.name}" for p, law in CASES]
+)
 def test_law(part: Any, law: Any) -> None:
     law.holds(part)
 
@@ -33,7 +35,9 @@ def mutants() -> list[tuple[str, Any]]:
     return [(part.caught_by, part) for part in module.MUTANTS]
 
 
-@pytest.mark.parametrize(("caught_by", "mutant"), mutants(), ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("caught_by", "mutant"), mutants(), ids=lambda value: getattr(value, "__name__", value)
+)
 def test_the_law_catches_the_mutant(caught_by: str, mutant: Any) -> None:
     (law,) = [law for law in laws_of(mutant) if law.name == caught_by]
     with pytest.raises(BrokenLaw):

@@ -13,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from tocsin.columns.contract import SYSTEM_FIELDS, readings_schema
-from tocsin.parts.finder import find
-from tocsin.parts.part import Faults
+from tocsin.foundation.faults import Faults
+from tocsin.kernels.batch import SYSTEM_FIELDS, readings_schema
+from tocsin.parts.registry import find
 
 AREAS = {"first": [0, 0, 2, 2], "second": [1, 1, 3, 3], "hole": [10, 10, 13, 13]}
-SCHEMA = readings_schema([pa.field(name, pa.float64()) for name in ("latitude", "longitude")], topic="t", allowed_lateness=0)
+SCHEMA = readings_schema(
+    [pa.field(name, pa.float64()) for name in ("latitude", "longitude")],
+    topic="t",
+    allowed_lateness=0,
+)
 
 
 def polygon(name: str) -> Any:
@@ -30,27 +34,48 @@ def polygon(name: str) -> Any:
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("areas")
     features = [
-        {"type": "Feature", "properties": {"name": name, "n": at}, "geometry": json.loads(shapely.to_geojson(polygon(name)))}
+        {
+            "type": "Feature",
+            "properties": {"name": name, "n": at},
+            "geometry": json.loads(shapely.to_geojson(polygon(name))),
+        }
         for at, name in enumerate(AREAS)
     ]
-    (folder / "areas.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    table = pa.table({"name": list(AREAS), "n": [0, 1, 2], "geometry": [shapely.to_wkb(polygon(name)) for name in AREAS]})
+    (folder / "areas.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": features})
+    )
+    table = pa.table(
+        {
+            "name": list(AREAS),
+            "n": [0, 1, 2],
+            "geometry": [shapely.to_wkb(polygon(name)) for name in AREAS],
+        }
+    )
     geo = {
         "version": "1.1.0",
         "primary_column": "geometry",
         "columns": {"geometry": {"encoding": "WKB", "geometry_types": ["Polygon"]}},
     }
-    parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), folder / "areas.parquet")
+    parquet.write_table(
+        table.replace_schema_metadata({"geo": json.dumps(geo)}), folder / "areas.parquet"
+    )
     (folder / "broken.geojson").write_text('{"features": 3}')
     parquet.write_table(table, folder / "plain.parquet")
-    return [str(folder / name) for name in ("areas.geojson", "areas.parquet", "broken.geojson", "plain.parquet")]
+    return [
+        str(folder / name)
+        for name in ("areas.geojson", "areas.parquet", "broken.geojson", "plain.parquet")
+    ]
 
 
-def located(file: str, places: list[tuple[float | None, float | None]], **config: Any) -> list[str | None]:
+def located(
+    file: str, places: list[tuple[float | None, float | None]], **config: Any
+) -> list[str | None]:
     rows = len(places)
     columns = [pa.array([place[at] for place in places], pa.float64()) for at in range(2)]
     columns += [pa.nulls(rows, field.type) for field in SYSTEM_FIELDS]
-    part = find("enrich", "locate").model_validate({"areas": file, "add": {"area": "name"}, **config}, context={"folders": ["/"]})
+    part = find("enrich", "locate").model_validate(
+        {"areas": file, "add": {"area": "name"}, **config}, context={"folders": ["/"]}
+    )
     outcome = part.apply(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
     assert outcome.kept.num_rows + outcome.filtered == rows
     assert outcome.kept.schema.equals(part.output_schema(SCHEMA))
@@ -71,8 +96,13 @@ def test_both_formats_find_the_same(files: list[str]) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-1, 14), st.floats(-1, 14)), max_size=20))
-def test_it_is_what_a_loop_over_polygons_finds(files: list[str], places: list[tuple[float, float]]) -> None:
-    expected = [next((name for name in AREAS if polygon(name).intersects(shapely.Point(lng, lat))), None) for lat, lng in places]
+def test_it_is_what_a_loop_over_polygons_finds(
+    files: list[str], places: list[tuple[float, float]]
+) -> None:
+    expected = [
+        next((name for name in AREAS if polygon(name).intersects(shapely.Point(lng, lat))), None)
+        for lat, lng in places
+    ]
     assert located(files[0], list(places)) == expected
 
 
@@ -85,7 +115,9 @@ def test_mistakes_are_told(files: list[str]) -> None:
         (files[0], {"latitude": "name"}, "already has a column 'latitude'"),
     ):
         with pytest.raises(Faults, match=why):
-            part.model_validate({"areas": file, "add": add}, context={"folders": ["/"]}).output_schema(SCHEMA)
+            part.model_validate(
+                {"areas": file, "add": add}, context={"folders": ["/"]}
+            ).output_schema(SCHEMA)
 
 
 def test_places_are_looked_up_once(files: list[str]) -> None:

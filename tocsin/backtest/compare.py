@@ -7,9 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.backtest.engine import Engine, alarm_outputs
-from tocsin.spec.job import Job
+from tocsin.compiler.job import Job
 
-_TOLD = ["alarm_id", "event", "rule", "key", "time", "started_at", "severity", "peak_score", "message"]
+_TOLD = [
+    "alarm_id",
+    "event",
+    "rule",
+    "key",
+    "time",
+    "started_at",
+    "severity",
+    "peak_score",
+    "message",
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,9 @@ class Episode:
         """Whether they are of one rule and sensor and have a moment in common."""
         if (self.rule, self.key) != (other.rule, other.key):
             return False
-        return (other.end is None or self.start <= other.end) and (self.end is None or other.start <= self.end)
+        return (other.end is None or self.start <= other.end) and (
+            self.end is None or other.start <= self.end
+        )
 
 
 @dataclass(frozen=True)
@@ -51,13 +63,22 @@ def _without(ones: list[Episode], others: list[Episode]) -> list[Episode]:
     by_key: dict[tuple[str, str], list[Episode]] = {}
     for other in others:
         by_key.setdefault((other.rule, other.key), []).append(other)
-    return [one for one in ones if not any(one.overlaps(other) for other in by_key.get((one.rule, one.key), []))]
+    return [
+        one
+        for one in ones
+        if not any(one.overlaps(other) for other in by_key.get((one.rule, one.key), []))
+    ]
 
 
 def episodes(job: Job, recording: str) -> list[Episode]:
     """The alarms that the job would have raised. A rule is called by its step, so that two files compare. Raises Failure."""
     found = Engine(job, alarm_outputs(job)).run(recording)
-    rows = [row for batches in found.values() for batch in batches for row in batch.select(_TOLD).to_pylist()]
+    rows = [
+        row
+        for batches in found.values()
+        for batch in batches
+        for row in batch.select(_TOLD).to_pylist()
+    ]
     rows.sort(key=lambda row: (row["time"], row["event"] != "raise"))
     known: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -70,7 +91,13 @@ def episodes(job: Job, recording: str) -> list[Episode]:
             one["peak_score"] = max(one["peak_score"], row["peak_score"])
             if row["event"] != "clear":
                 one["severity"] = row["severity"]
-            one["end"] = row["time"] if row["event"] == "clear" else None if row["event"] == "resume" else one["end"]
+            one["end"] = (
+                row["time"]
+                if row["event"] == "clear"
+                else None
+                if row["event"] == "resume"
+                else one["end"]
+            )
     alarms = [
         Episode(
             row["rule"].removeprefix(f"{job.name}/"), row["key"], row["started_at"], row["end"], row["severity"],

@@ -9,19 +9,20 @@ from typing import Any
 import pyarrow as pa
 
 from tocsin.backtest.recording import Recording
-from tocsin.parts.aggregate import Aggregate
-from tocsin.parts.detect import Detect
-from tocsin.parts.failure import Failure
-from tocsin.parts.keyed import FOREVER, KeyedStep, Memory
+from tocsin.compiler.job import Job, Step
+from tocsin.foundation.failure import Failure
+from tocsin.kernels.batch import FOREVER
 from tocsin.parts.part import Part
-from tocsin.parts.release import RELEASE
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
-from tocsin.parts.stateful import keyed_step
 from tocsin.parts.transform import Transform
-from tocsin.parts.union import united
-from tocsin.parts.watcher import PLACE, Watcher
-from tocsin.spec.job import Job, Step
+from tocsin.steps.aggregate.step import Aggregate
+from tocsin.steps.catalogue import keyed_step
+from tocsin.steps.detect.scoring_operator import PLACE, ScoringOperator
+from tocsin.steps.detect.step import Detect
+from tocsin.steps.state.operator import KeyedStep, Memory
+from tocsin.steps.state.release_times import RELEASE
+from tocsin.steps.state.union import united
 
 Outputs = dict[tuple[str, str], list[pa.RecordBatch]]
 
@@ -78,11 +79,13 @@ class Engine:
         self._keyed: dict[str, _Keyed] = {}
         for step in self.steps:
             if step.part is None:
-                raise Failure(f"'{step.name}' is a stock Beam transform, which only a runner can run")
+                raise Failure(
+                    f"'{step.name}' is a stock Beam transform, which only a runner can run"
+                )
             if step.schema is None:
                 continue
             keyed = keyed_step(self._part(step), self._schema(step), f"{job.name}/{step.name}")
-            if isinstance(keyed, Watcher):
+            if isinstance(keyed, ScoringOperator):
                 keyed.gives_rows = self._takes((step.name, "output"))
             if keyed is not None:
                 self._keyed[step.name] = _Keyed(keyed)
@@ -95,19 +98,33 @@ class Engine:
 
     def _takes(self, output: tuple[str, str]) -> bool:
         """Whether anything takes an output."""
-        return output in self.wanted or any(output == source for step in self.steps for _, source in step.sources())
+        return output in self.wanted or any(
+            output == source for step in self.steps for _, source in step.sources()
+        )
 
     def _part(self, step: Step) -> Part:
         """The part in one piece, as there is one process; of an aggregation that is only judged, what is judged."""
         part = step.part
         assert part is not None
         if isinstance(part, Aggregate):
-            takers = [one.part for one in self.steps if (step.name, "output") in [source for _, source in one.sources()]]
+            takers = [
+                one.part
+                for one in self.steps
+                if (step.name, "output") in [source for _, source in one.sources()]
+            ]
             judged = {name for one in takers if isinstance(one, Detect) for name in one.columns()}
-            if (step.name, "output") not in self.wanted and all(isinstance(one, Detect) for one in takers):
-                kept = {name: text for name, text in part.written().items() if name in judged or name in PLACE}
+            if (step.name, "output") not in self.wanted and all(
+                isinstance(one, Detect) for one in takers
+            ):
+                kept = {
+                    name: text
+                    for name, text in part.written().items()
+                    if name in judged or name in PLACE
+                }
                 # A judged column may be a key, of which there is at least one window's row whatever is measured.
-                part = part.model_copy(update={"measures": kept or part.measures, "completeness": None})
+                part = part.model_copy(
+                    update={"measures": kept or part.measures, "completeness": None}
+                )
         return part.model_copy(update={"shards": 1}) if hasattr(part, "shards") else part
 
     def source_for(self, path: str) -> tuple[str, Recording]:
@@ -129,7 +146,9 @@ class Engine:
         passes: list[dict[str, Future[Outputs]]] = []
         with ThreadPoolExecutor(_THREADS) as threads:
             for batch, time in recording.batches():
-                self._pass(passes, threads, {(source, "output"): [batch]}, time // RELEASE * RELEASE, None)
+                self._pass(
+                    passes, threads, {(source, "output"): [batch]}, time // RELEASE * RELEASE, None
+                )
                 self._gather(passes, found, _AHEAD)
             if len(recording.times):
                 self._pass(passes, threads, {}, FOREVER, int(recording.times[-1]))
@@ -137,7 +156,12 @@ class Engine:
         return found
 
     def _pass(
-        self, passes: list[dict[str, Future[Outputs]]], threads: ThreadPoolExecutor, given: Outputs, time: int, end: int | None
+        self,
+        passes: list[dict[str, Future[Outputs]]],
+        threads: ThreadPoolExecutor,
+        given: Outputs,
+        time: int,
+        end: int | None,
     ) -> None:
         """One batch through all steps. A step works when those before it have, and when it has done with the batch before.
 
@@ -160,7 +184,9 @@ class Engine:
                     if one in found:
                         found[one] += batches
 
-    def _work(self, step: Step, given: Outputs, awaited: list[Future[Outputs]], time: int, end: int | None) -> Outputs:
+    def _work(
+        self, step: Step, given: Outputs, awaited: list[Future[Outputs]], time: int, end: int | None
+    ) -> Outputs:
         """One step on what there is for it now."""
         here = dict(given)
         for future in awaited:
@@ -177,21 +203,34 @@ class Engine:
         for rows in self._given(step, here):
             kept = step.part.apply(rows).kept
             if kept.num_rows:
-                outputs[step.name, "output"].append(pa.RecordBatch.from_arrays(kept.columns, schema=step.outputs["output"]))
+                outputs[step.name, "output"].append(
+                    pa.RecordBatch.from_arrays(kept.columns, schema=step.outputs["output"])
+                )
         return outputs
 
     def _given(self, step: Step, here: Outputs) -> list[pa.RecordBatch]:
         """What the step takes now, as one batch where there is any."""
-        batches = [(side, batch) for side, source in step.sources() for batch in here.get(source, []) if batch.num_rows]
+        batches = [
+            (side, batch)
+            for side, source in step.sources()
+            for batch in here.get(source, [])
+            if batch.num_rows
+        ]
         if step.is_united:
             batches = [(side, united(batch, side, step.schema)) for side, batch in batches]
         if not batches:
             return []
         schema = self._schema(step)
-        return [pa.concat_batches([batch.replace_schema_metadata(schema.metadata) for _, batch in batches])]
+        return [
+            pa.concat_batches(
+                [batch.replace_schema_metadata(schema.metadata) for _, batch in batches]
+            )
+        ]
 
 
 def alarm_outputs(job: Job) -> set[tuple[str, str]]:
     """Where the alarms are that people would have been told of: what is written to topics, else all that there are."""
-    written = {source for step in job.steps if step.type == "WriteAlarms" for _, source in step.sources()}
+    written = {
+        source for step in job.steps if step.type == "WriteAlarms" for _, source in step.sources()
+    }
     return written or {(step.name, "alarms") for step in job.steps if "alarms" in step.outputs}

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from tocsin.columns.contract import INDEX, OFFSET, PARTITION, WATERMARK, Int64s, timestamps
-from tocsin.parts.failure import Failure
+from tocsin.foundation.failure import Failure
+from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, WATERMARK, Int64s, timestamps
 from tocsin.parts.source import Source, event_micros
 
 ROWS = 500_000

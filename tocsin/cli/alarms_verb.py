@@ -7,11 +7,13 @@ import time
 from typing import Any
 
 from tocsin.cli.console import DONE, say
-from tocsin.parts.connection import Kafka
-from tocsin.parts.failure import Failure
+from tocsin.foundation.failure import Failure
+from tocsin.kafka.connection import Kafka
 
 
-def alarms(topic: str, *, brokers: str | None = None, follow: bool = True, json: bool = False) -> int:
+def alarms(
+    topic: str, *, brokers: str | None = None, follow: bool = True, json: bool = False
+) -> int:
     """Follow an alarm topic from its beginning; --no-follow ends when all that is there was shown.
 
     Parameters
@@ -30,7 +32,9 @@ def alarms(topic: str, *, brokers: str | None = None, follow: bool = True, json:
             say(json_text.dumps(event, ensure_ascii=False))
         else:
             data = event["data"]
-            say(f"{event['dateIssued']}  {data['event']:6}  {event['severity']:8}  {data['rule']}: {event['description']}")
+            say(
+                f"{event['dateIssued']}  {data['event']:6}  {event['severity']:8}  {data['rule']}: {event['description']}"
+            )
     return DONE
 
 
@@ -38,13 +42,21 @@ def read_alarms(kafka: Kafka, topic: str, follow: bool) -> Any:
     """Alarm events of a topic, each once by its CloudEvents id. Raises Failure where Kafka does not answer."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-    settings = {"group.id": "tocsin-alarms", "enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 3}
+    settings = {
+        "group.id": "tocsin-alarms",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "log_level": 3,
+    }
     consumer = Consumer(kafka.client_settings(**settings))
     try:
         found = consumer.list_topics(topic, timeout=10).topics[topic]
         if found.error is not None:
             raise Failure(f"the topic '{topic}' does not exist at {kafka.address()}")
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in found.partitions}
+        ends = {
+            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)
+            for p in found.partitions
+        }
         consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in ends.items()])
         left = sum(high - low for low, high in ends.values())
         seen: set[bytes] = set()

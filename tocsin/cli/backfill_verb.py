@@ -6,15 +6,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tocsin.cli.cluster import Deployment
 from tocsin.cli.console import DONE, note, say, show_json, table
-from tocsin.cli.given import given_duration, given_moment
+from tocsin.cli.deployment import Deployment
+from tocsin.cli.option_values import given_duration, given_moment
 from tocsin.cli.run_verb import report
-from tocsin.lake.putting import Put, put
-from tocsin.lake.rewriting import remove_folder, workshop
-from tocsin.parts.ledger import Ledger
-from tocsin.spec.backfill import beside, from_archive, without_messages
-from tocsin.spec.job import Job
+from tocsin.compiler.backfill_job import beside, from_archive, without_messages
+from tocsin.compiler.job import Job
+from tocsin.foundation.ledger import Ledger
+from tocsin.lake.atomic_replace import remove_folder, workshop
+from tocsin.lake.backfill_merge import Put, put
 
 
 def backfill(
@@ -56,7 +56,9 @@ def backfill(
     first = None if since is None else given_moment("--since", since)
     before = given_duration("--warm-up", warm_up)
     if archive is not None:
-        checked = from_archive(checked, str(archive.absolute()), None if first is None else first - before)
+        checked = from_archive(
+            checked, str(archive.absolute()), None if first is None else first - before
+        )
     if not messages:
         checked = without_messages(checked)
     token = workshop("backfill")
@@ -72,7 +74,11 @@ def backfill(
             ledger = _here(checked)
         if ledger is not None and not ledger.balances:
             return report(checked.name, ledger, json=json)
-        changes = [one for lake, datasets in lakes.items() for one in put(lake / token, lake, datasets, first)]
+        changes = [
+            one
+            for lake, datasets in lakes.items()
+            for one in put(lake / token, lake, datasets, first)
+        ]
     finally:
         for lake in lakes:
             if (lake / token).is_dir():
@@ -82,7 +88,7 @@ def backfill(
 
 
 def _here(job: Job) -> Ledger:
-    from tocsin.beam.running import quiet_beam, run_bounded
+    from tocsin.engines.beam.running import quiet_beam, run_bounded
 
     quiet_beam()
     return run_bounded(job)
@@ -90,10 +96,21 @@ def _here(job: Job) -> Ledger:
 
 def _told(job: str, changes: list[Put], ledger: Ledger | None, json: bool) -> int:
     if json:
-        show_json({"job": job, "files": [asdict(one) for one in changes], "steps": ledger.as_dict() if ledger else None})
+        show_json(
+            {
+                "job": job,
+                "files": [asdict(one) for one in changes],
+                "steps": ledger.as_dict() if ledger else None,
+            }
+        )
         return DONE
-    rows = [[one.dataset, one.same, len(one.changed), len(one.new), len(one.gone), len(one.kept)] for one in changes]
+    rows = [
+        [one.dataset, one.same, len(one.changed), len(one.new), len(one.gone), len(one.kept)]
+        for one in changes
+    ]
     say(table(["dataset", "same", "changed", "new", "gone", "kept"], rows, right=(1, 2, 3, 4, 5)))
     if any(one.kept for one in changes):
-        note("kept: these files come from messages that were not all read again, and stay as they are")
+        note(
+            "kept: these files come from messages that were not all read again, and stay as they are"
+        )
     return DONE if ledger is None else report(job, ledger, json=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.cli.console import DONE, note, say, show_json, table
-from tocsin.spec.job import Job
+from tocsin.compiler.job import Job
 
 if TYPE_CHECKING:
     from tocsin.backtest.compare import Episode
@@ -24,21 +24,41 @@ def backtest(before: Job | None, after: Job, recording: str, plots: Path | None,
     found = Difference(now if before is None else episodes(before, recording), now)
     new, gone = found.new, found.gone
     if plots is not None:
-        from tocsin.backtest.pictures import pictures
+        from tocsin.backtest.plots import pictures
 
-        count = pictures(plots, before, after, recording, found if before is not None else Difference([], now))
+        count = pictures(
+            plots, before, after, recording, found if before is not None else Difference([], now)
+        )
         note(f"{plots}: {count} plots")
     if json:
-        listed = {"new": [asdict(one) for one in new], "gone": [asdict(one) for one in gone]} if before is not None else {}
-        show_json({"job": after.name, "alarms": [asdict(one) for one in now], "before": len(found.before), **listed})
+        listed = (
+            {"new": [asdict(one) for one in new], "gone": [asdict(one) for one in gone]}
+            if before is not None
+            else {}
+        )
+        show_json(
+            {
+                "job": after.name,
+                "alarms": [asdict(one) for one in now],
+                "before": len(found.before),
+                **listed,
+            }
+        )
         return DONE
     if before is None:
         say(_count(now))
         _list([("", one) for one in now])
         return DONE
     same = len(now) - len(new)
-    say(f"{_count(now)} instead of {len(found.before)}: {same} as before, {len(new)} new, {len(gone)} gone")
-    _list(sorted([*(("new", one) for one in new), *(("gone", one) for one in gone)], key=lambda row: row[1].start))
+    say(
+        f"{_count(now)} instead of {len(found.before)}: {same} as before, {len(new)} new, {len(gone)} gone"
+    )
+    _list(
+        sorted(
+            [*(("new", one) for one in new), *(("gone", one) for one in gone)],
+            key=lambda row: row[1].start,
+        )
+    )
     return DONE
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tocsin.cli.console import DONE, WRONG, complain, note, say, show_json, table
 
 if TYPE_CHECKING:
-    from tocsin.columns.contract import Floats
-    from tocsin.judging.series import Labelled
+    from tocsin.evaluation.labelled_series import Labelled
+    from tocsin.kernels.batch import Floats
 
 
 def bench(
@@ -59,9 +60,9 @@ def bench(
     json
         For scripts.
     """
-    from tocsin.judging.corpus import clean, development, held_back, injected
-    from tocsin.judging.judge import judged, raises
-    from tocsin.judging.series import read_folder
+    from tocsin.evaluation.datasets import clean, development, held_back, injected
+    from tocsin.evaluation.evaluate import judged, raises
+    from tocsin.evaluation.labelled_series import read_folder
 
     made = _detectors(detector)
     if made is None:
@@ -79,17 +80,26 @@ def bench(
     if scores is not None:
         _write(scores, given, kept)
     if plots is not None:
-        from tocsin.judging.plots import plot
+        from tocsin.evaluation.plots import plot
 
         for at, one_series in enumerate(given):
             shown = {
-                name: (values[at], raises(values[at], one_series.t, made[name].clear_below)) for name, values in kept.items()
+                name: (values[at], raises(values[at], one_series.t, made[name].clear_below))
+                for name, values in kept.items()
             }
             plot(plots / f"{one_series.name}.png", one_series, shown)
     if json:
         # JSON has no number for what cannot be told.
         rows = [asdict(judgement) for judgement in found]
-        show_json([{name: None if value != value else value for name, value in row.items()} for row in rows])  # noqa: PLR0124
+        show_json(
+            [
+                {
+                    name: None if isinstance(value, float) and isnan(value) else value
+                    for name, value in row.items()
+                }
+                for row in rows
+            ]
+        )
     else:
         _show(found)
     return DONE
@@ -98,14 +108,14 @@ def bench(
 def _detectors(names: list[str] | None) -> dict[str, Any] | None:
     from pydantic import ValidationError
 
-    from tocsin.parts.finder import UnknownPart, find, names_of
+    from tocsin.parts.registry import UnknownPart, find, names_of
 
     made: dict[str, Any] = {}
-    for text in names or [name for name in names_of("detect") if name not in _NEED_SETTINGS]:
+    for text in names or [name for name in names_of("detectors") if name not in _NEED_SETTINGS]:
         name, _, rest = text.partition(":")
         settings = dict(pair.partition("=")[::2] for pair in rest.split(",") if pair)
         try:
-            made[text] = find("detect", name)(**settings)
+            made[text] = find("detectors", name)(**settings)
             if made[text].several:
                 complain(f"{name} judges several columns together; these series have one")
                 return None
@@ -113,7 +123,9 @@ def _detectors(names: list[str] | None) -> dict[str, Any] | None:
             complain(str(error))
             return None
         except ValidationError as error:
-            complain(f"{text}: {error.errors()[0]['loc'][-1:]} {error.errors()[0]['msg']}; write it as name:setting=value,…")
+            complain(
+                f"{text}: {error.errors()[0]['loc'][-1:]} {error.errors()[0]['msg']}; write it as name:setting=value,…"
+            )
             return None
     return made
 
@@ -130,7 +142,7 @@ def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> 
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    from tocsin.judging.judge import calibrated
+    from tocsin.evaluation.evaluate import calibrated
 
     parts = []
     for name, values in kept.items():
@@ -152,7 +164,17 @@ def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> 
 
 
 def _show(found: list[Any]) -> None:
-    headers = ["detector", "VUS-PR", "VUS-ROC", "range F1", "window score", "false/day", "delay", "found", "missed"]
+    headers = [
+        "detector",
+        "VUS-PR",
+        "VUS-ROC",
+        "range F1",
+        "window score",
+        "false/day",
+        "delay",
+        "found",
+        "missed",
+    ]
     headers += ["readings/s", "state bytes"]
     rows = [
         [
@@ -166,7 +188,13 @@ def _show(found: list[Any]) -> None:
     if kinds:
         say()
         shown = [
-            [one.detector, *(f"{one.found.get(k, 0)}/{one.found.get(k, 0) + one.missed.get(k, 0)}" for k in kinds)]
+            [
+                one.detector,
+                *(
+                    f"{one.found.get(k, 0)}/{one.found.get(k, 0) + one.missed.get(k, 0)}"
+                    for k in kinds
+                ),
+            ]
             for one in found
         ]
         say(table(["found, by kind", *kinds], shown, right=tuple(range(1, len(kinds) + 1))))

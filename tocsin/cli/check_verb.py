@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
-from tocsin.spec.check import check_file
-from tocsin.spec.problems import JobError
+from tocsin.compiler.checker import check_file
+from tocsin.compiler.diagnostics import JobError
 
 
 def check(*jobs: Path, trusted: bool = False, json: bool = False) -> int:

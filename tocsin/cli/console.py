@@ -32,10 +32,16 @@ def show_json(value: Any) -> None:
 def table(headers: list[str], rows: list[list[Any]], *, right: tuple[int, ...] = ()) -> str:
     """A plain table; columns in `right` are aligned to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]
-    widths = [max(len(header), *(len(row[i]) for row in texts)) if texts else len(header) for i, header in enumerate(headers)]
+    widths = [
+        max(len(header), *(len(row[i]) for row in texts)) if texts else len(header)
+        for i, header in enumerate(headers)
+    ]
     lines = [headers, ["-" * width for width in widths], *texts]
     return "\n".join(
-        "  ".join(cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(line)).rstrip()
+        "  ".join(
+            cell.rjust(widths[i]) if i in right else cell.ljust(widths[i])
+            for i, cell in enumerate(line)
+        ).rstrip()
         for line in lines
     )
 

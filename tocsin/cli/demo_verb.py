@@ -9,18 +9,18 @@ from pathlib import Path
 
 from pyarrow import csv, parquet
 
-from tocsin.city.embedded_kafka import EmbeddedKafka
-from tocsin.city.scoring import Score, score
-from tocsin.city.simulator import City, readings
 from tocsin.cli.alarms_verb import read_alarms
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, table
+from tocsin.cli.publishing import Sending
 from tocsin.cli.run_verb import ledger_table
-from tocsin.cli.sending import Sending
 from tocsin.cli.simulate_verb import schema_text
-from tocsin.parts.connection import Kafka
-from tocsin.parts.fence import BROKERS_VARIABLE, FOLDERS_VARIABLE
-from tocsin.parts.part import find_file
-from tocsin.spec.check import check_file
+from tocsin.compiler.checker import check_file
+from tocsin.foundation.sandbox import BROKERS_VARIABLE, FOLDERS_VARIABLE
+from tocsin.kafka.connection import Kafka
+from tocsin.parts.fields import find_file
+from tocsin.simulator.city import City, readings
+from tocsin.simulator.embedded_kafka import EmbeddedKafka
+from tocsin.simulator.scoring import Score, score
 
 _MARK = ".tocsin-demo"
 _QUERY = """select district, metric, count(*) as windows, round(avg(mean), 1) as mean, round(max(p95), 1) as p95,
@@ -46,7 +46,7 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
     shutil.rmtree(to, ignore_errors=True)
     to.mkdir(parents=True)
     (to / _MARK).touch()
-    from tocsin.beam.running import quiet_beam, run_bounded
+    from tocsin.engines.beam.running import quiet_beam, run_bounded
 
     quiet_beam()
     city = City(sensors=sensors, seed=seed)
@@ -64,7 +64,9 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
         _spoil(kafka.brokers)
         sending.flush()
         kafka.ensure_whole("city.air")
-        note(f"2. an hour of {sensors} sensors: {sent:,} readings and 3 broken messages sent to city.air")
+        note(
+            f"2. an hour of {sensors} sensors: {sent:,} readings and 3 broken messages sent to city.air"
+        )
         home = Path(__file__).resolve().parents[2]
         job, _ = check_file(str(find_file("jobs/air_quality.yaml", [str(Path.cwd()), str(home)])))
         note("3. jobs/air_quality.yaml runs …")
@@ -76,7 +78,9 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
     _show_lake(to / "lake")
     result = score(city.labels(), alarms)
     _show_alarms(alarms, result)
-    say(f"\nEverything lies in {to}/: lake/, labels.parquet, air_sensors.csv. It took {time.monotonic() - started:.0f} s.")
+    say(
+        f"\nEverything lies in {to}/: lake/, labels.parquet, air_sensors.csv. It took {time.monotonic() - started:.0f} s."
+    )
     say(f'Ask the lake: tocsin lake {to}/lake "select * from air_quality limit 5"')
     return DONE if ledger.balances else FAILED
 
@@ -98,14 +102,22 @@ def _show_lake(folder: Path) -> None:
     files = ", ".join(f"{d.name} {d.files} files, {d.rows:,} rows" for d in datasets)
     say(f"\nLake: {files}\n")
     result = connection.execute(_QUERY)
-    say(table([column[0] for column in result.description], [list(row) for row in result.fetchall()], right=(2, 3, 4, 5)))
+    say(
+        table(
+            [column[0] for column in result.description],
+            [list(row) for row in result.fetchall()],
+            right=(2, 3, 4, 5),
+        )
+    )
 
 
 def _show_alarms(alarms: list[dict[str, object]], result: Score) -> None:
     kinds = sorted({*result.found, *result.missed})
     rows = [[kind, result.found.get(kind, 0) + result.missed.get(kind, 0), result.found.get(kind, 0), result.missed.get(kind, 0)]
             for kind in kinds]  # fmt: skip
-    say(f"\nAlarms: {len(alarms)} events; against the anomalies injected, {len(result.false)} raised for no reason\n")
+    say(
+        f"\nAlarms: {len(alarms)} events; against the anomalies injected, {len(result.false)} raised for no reason\n"
+    )
     say(table(["anomaly", "injected", "found", "missed"], rows, right=(1, 2, 3)))
     for alarm in alarms[:3]:
         say(f"  {alarm['dateIssued']}  {alarm['severity']:6}  {alarm['description']}")

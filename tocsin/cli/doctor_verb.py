@@ -9,11 +9,21 @@ import shutil
 import sys
 
 from tocsin.cli.console import DONE, FAILED, say, show_json, table
-from tocsin.parts.connection import Kafka
-from tocsin.parts.fence import BROKERS_VARIABLE
-from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
+from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
+from tocsin.foundation.sandbox import BROKERS_VARIABLE
+from tocsin.kafka.connection import Kafka
 
-_NEEDED = ("apache-beam", "pyarrow", "confluent-kafka", "pyruhvro", "fastavro", "numba", "duckdb", "pydantic", "cyclopts")
+_NEEDED = (
+    "apache-beam",
+    "pyarrow",
+    "confluent-kafka",
+    "pyruhvro",
+    "fastavro",
+    "numba",
+    "duckdb",
+    "pydantic",
+    "cyclopts",
+)
 
 
 def doctor(*, brokers: str | None = None, json: bool = False) -> int:
@@ -26,7 +36,14 @@ def doctor(*, brokers: str | None = None, json: bool = False) -> int:
     json
         Print the findings as JSON.
     """
-    rows = [["python", platform.python_version(), (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13"]]
+    rows = [
+        [
+            "python",
+            platform.python_version(),
+            (3, 11) <= sys.version_info < (3, 14),
+            "Python 3.11 to 3.13",
+        ]
+    ]
     for name in _NEEDED:
         try:
             rows.append([name, importlib.metadata.version(name), True, ""])
@@ -34,17 +51,38 @@ def doctor(*, brokers: str | None = None, json: bool = False) -> int:
             rows.append([name, "missing", False, f"pip install {name}"])
     needed = len(rows)
     prism = find_prism()
-    rows.append(["prism (run --live)", prism or "missing", prism is not None, "" if prism else HOW_TO_GET_IT])
+    rows.append(
+        [
+            "prism (run --live)",
+            prism or "missing",
+            prism is not None,
+            "" if prism else HOW_TO_GET_IT,
+        ]
+    )
     java = shutil.which("java")
-    rows.append(["java (Flink, Kafka)", java or "missing", java is not None, "" if java else "a Java 17 runtime"])
+    rows.append(
+        [
+            "java (Flink, Kafka)",
+            java or "missing",
+            java is not None,
+            "" if java else "a Java 17 runtime",
+        ]
+    )
     if brokers or os.environ.get(BROKERS_VARIABLE):
         rows.append(_kafka(Kafka(brokers=brokers)))
         needed += 1
     if json:
-        show_json([dict(zip(("what", "found", "good", "remedy"), row, strict=True)) for row in rows])
+        show_json(
+            [dict(zip(("what", "found", "good", "remedy"), row, strict=True)) for row in rows]
+        )
     else:
         say(table(["what", "found", "good", "remedy"], rows))
-    return DONE if all(row[2] for row in rows[: len(_NEEDED) + 1]) and (needed == len(_NEEDED) + 1 or rows[-1][2]) else FAILED
+    return (
+        DONE
+        if all(row[2] for row in rows[: len(_NEEDED) + 1])
+        and (needed == len(_NEEDED) + 1 or rows[-1][2])
+        else FAILED
+    )
 
 
 def _kafka(kafka: Kafka) -> list[object]:

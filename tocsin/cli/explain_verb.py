@@ -6,12 +6,12 @@ import inspect
 from typing import Any
 
 from tocsin.cli.console import DONE, WRONG, complain, say
+from tocsin.compiler.checker import FRAMEWORK_PARTS
+from tocsin.compiler.grammar import near
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.detector import Detector, width_of
-from tocsin.parts.finder import load, locations
 from tocsin.parts.part import Part
-from tocsin.spec.check import FRAMEWORK_PARTS
-from tocsin.spec.grammar import near
+from tocsin.parts.registry import load, locations
 
 
 def explain(name: str) -> int:
@@ -42,7 +42,11 @@ def page(part: type[Part]) -> str:
         schema = part.model_json_schema(by_alias=True)["properties"]
         for key, info in fields.items():
             shown = info.alias or key
-            default = "required" if info.is_required() else f"`{schema[shown].get('default', info.default)}`"
+            default = (
+                "required"
+                if info.is_required()
+                else f"`{schema[shown].get('default', info.default)}`"
+            )
             lines.append(f"| `{shown}` | {default} | {info.description or ''} |")
         lines.append("")
     for config, given, expected in part.examples:
@@ -50,5 +54,8 @@ def page(part: type[Part]) -> str:
     if issubclass(part, Detector) and not any(f.is_required() for f in fields.values()):
         lines += ["", f"State: {8 * width_of(part())} bytes a sensor with the defaults."]
     if issubclass(part, Aggregation):
-        lines += ["", "Null and NaN are missing and skipped; infinities are values. Duplicates count (see Deduplicate)."]
+        lines += [
+            "",
+            "Null and NaN are missing and skipped; infinities are values. Duplicates count (see Deduplicate).",
+        ]
     return "\n".join(lines).rstrip()

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json, table
-from tocsin.cli.given import given_duration
-from tocsin.parts.connection import Kafka
+from tocsin.cli.option_values import given_duration
+from tocsin.kafka.connection import Kafka
 
 
 def lake(
@@ -59,7 +59,9 @@ def lake(
     if query is None:
         rows = [[d.name, d.files, d.rows, d.first or "", d.last or ""] for d in datasets]
         headers = ["dataset", "files", "rows", "from", "to"]
-        show_json([dict(zip(headers, row, strict=True)) for row in rows]) if json else say(table(headers, rows, right=(1, 2)))
+        show_json([dict(zip(headers, row, strict=True)) for row in rows]) if json else say(
+            table(headers, rows, right=(1, 2))
+        )
         return DONE
     try:
         result = connection.execute(query)
@@ -76,7 +78,7 @@ def lake(
 
 
 def _check(root: Path, brokers: str | None, json: bool) -> int:
-    from tocsin.lake.check import check_lake
+    from tocsin.lake.audit import check_lake
 
     report = check_lake(root, Kafka(brokers=brokers) if brokers else None)
     if json:
@@ -86,10 +88,12 @@ def _check(root: Path, brokers: str | None, json: bool) -> int:
     return DONE if report.is_good else FAILED
 
 
-def _care(root: Path, word: str, dataset: str | None, older_than: str, where: str | None, json: bool) -> int:
-    from tocsin.lake.compacting import compact
-    from tocsin.lake.contents import contents
-    from tocsin.lake.forgetting import erase, retain
+def _care(
+    root: Path, word: str, dataset: str | None, older_than: str, where: str | None, json: bool
+) -> int:
+    from tocsin.lake.catalog import contents
+    from tocsin.lake.compaction import compact
+    from tocsin.lake.retention import erase, retain
 
     column, separator, value = (where or "").partition("=")
     if word == "erase" and not (column and separator):
@@ -97,10 +101,16 @@ def _care(root: Path, word: str, dataset: str | None, older_than: str, where: st
         return WRONG
     if word == "contents":
         found = contents(root)
-        shown = [{**one, "columns": ", ".join(one["columns"]), "keys": ", ".join(one["keys"])} for one in found]
+        shown = [
+            {**one, "columns": ", ".join(one["columns"]), "keys": ", ".join(one["keys"])}
+            for one in found
+        ]
         names = ["dataset", "rows", "files", "bytes", "from", "to", "keys", "columns"]
     elif word == "compact":
-        found = shown = [asdict(one) for one in compact(root, given_duration("--older-than", older_than), dataset)]
+        found = shown = [
+            asdict(one)
+            for one in compact(root, given_duration("--older-than", older_than), dataset)
+        ]
         names = ["dataset", "before", "after", "rows"]
     else:
         gone = retain(root) if word == "retain" else erase(root, column, value, dataset)
@@ -109,5 +119,11 @@ def _care(root: Path, word: str, dataset: str | None, older_than: str, where: st
     if json:
         show_json(found)
     else:
-        say(table(names, [[one[name] for name in names] for one in shown], right=tuple(range(1, min(len(names), 4)))))
+        say(
+            table(
+                names,
+                [[one[name] for name in names] for one in shown],
+                right=tuple(range(1, min(len(names), 4))),
+            )
+        )
     return DONE

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say
-from tocsin.parts.finder import FOLDERS, load, locations
 from tocsin.parts.part import Part
+from tocsin.parts.registry import FOLDERS, load, locations
 
 
 def laws(*files: Path) -> int:
@@ -26,7 +26,9 @@ def laws(*files: Path) -> int:
     for file in files:
         found = parts_in(file)
         if not found:
-            complain(f"no part in {file}: define a class that extends Aggregation, Detector, Transform, Source or Sink")
+            complain(
+                f"no part in {file}: define a class that extends Aggregation, Detector, Transform, Source or Sink"
+            )
             return WRONG
         parts += found
     parts = parts or [load(place) for place in locations().values()]
@@ -50,4 +52,8 @@ def parts_in(file: Path) -> list[type[Part]]:
     sys.modules[file.stem] = module
     spec.loader.exec_module(module)
     bases = tuple(FOLDERS.values())
-    return [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, bases) and v.__module__ == file.stem]
+    return [
+        v
+        for v in vars(module).values()
+        if isinstance(v, type) and issubclass(v, bases) and v.__module__ == file.stem
+    ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tocsin.cli.cluster import name_of, rest_of
 from tocsin.cli.console import DONE, say
+from tocsin.cli.deployment import name_of, rest_of
 
 
-def logs(job: str | None = None, *, lines: int = 40, full: bool = False, flink: str | None = None) -> int:
+def logs(
+    job: str | None = None, *, lines: int = 40, full: bool = False, flink: str | None = None
+) -> int:
     """Show why a job failed or restarted, and the last lines of the TaskManagers' logs.
 
     Parameters

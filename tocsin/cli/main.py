@@ -13,8 +13,8 @@ from cyclopts import App
 
 from tocsin import __version__
 from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
-from tocsin.parts.failure import Failure, sentence_in
-from tocsin.spec.problems import JobError
+from tocsin.compiler.diagnostics import JobError
+from tocsin.foundation.failure import Failure, sentence_in
 
 app = App(
     name="tocsin",
@@ -35,7 +35,10 @@ for verb in (
     "simulate", "replay", "backfill", "lake", "alarms", "doctor", "demo",
     "submit", "status", "savepoint", "stop", "upgrade", "logs", "workers",
 ):  # fmt: skip
-    app.command(f"tocsin.cli.{verb}_verb:{verb}" if verb != "list" else "tocsin.cli.list_verb:list_parts", name=verb)
+    app.command(
+        f"tocsin.cli.{verb}_verb:{verb}" if verb != "list" else "tocsin.cli.list_verb:list_parts",
+        name=verb,
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,11 +9,11 @@ from typing import Literal
 from tocsin.cli.console import DONE, WRONG, complain, say
 
 _TEMPLATES = {
-    "aggregate": '''"""TODO: what it gives, in a few words."""
+    "aggregation": '''"""TODO: what it gives, in a few words."""
 
 import pyarrow.compute as pc
 
-from tocsin.api import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, tally
 
 
 class {type}(Aggregation):
@@ -28,13 +28,13 @@ class {type}(Aggregation):
     # (configuration, readings, result): replace the None by what {name} gives of these readings.
     examples = [({{}}, [1.0, 2.0, 6.0], None)]
 ''',
-    "detect": '''"""TODO: what it notices, in a few words."""
+    "detector": '''"""TODO: what it notices, in a few words."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tocsin.api import Detector, Floats, Param, State
+from tocsin.api.detector import Detector, Floats, Param, State
 
 
 class {type}(Detector):
@@ -56,7 +56,7 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from tocsin.api import Outcome, Param, Transform
+from tocsin.api.transform import Outcome, Param, Transform
 
 
 class {type}(Transform):
@@ -83,7 +83,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from tocsin.api import BEGINNING, Fetched, Param, Source, Split
+from tocsin.api.source import BEGINNING, Fetched, Param, Source, Split
 
 
 class {type}(Source):
@@ -124,7 +124,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from tocsin.api import Param, Sink
+from tocsin.api.sink import Param, Sink
 
 
 class {type}(Sink):
@@ -147,17 +147,21 @@ class {type}(Sink):
 ''',
 }
 _TEMPLATES["clean"] = _TEMPLATES["enrich"]
+_FOLDERS = {"aggregation": "aggregations", "detector": "detectors"}
 
 
 def new(
-    kind: Literal["read", "clean", "enrich", "aggregate", "detect", "write"], name: str, *, to: Path = Path("transforms")
+    kind: Literal["aggregation", "detector", "read", "clean", "enrich", "write"],
+    name: str,
+    *,
+    to: Path = Path("transforms"),
 ) -> int:
     """Write the file of a new part, with an example that fails until it is filled in.
 
     Parameters
     ----------
     kind
-        The verb: which folder of parts it belongs to.
+        What it is; a verb is also the folder of the part.
     name
         Its name in snake case, such as stuck_pump.
     to
@@ -166,7 +170,7 @@ def new(
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         complain(f"'{name}' is not a name in snake case, such as stuck_pump")
         return WRONG
-    file = to / kind / f"{name}.py"
+    file = to / _FOLDERS.get(kind, kind) / f"{name}.py"
     if file.exists():
         complain(f"{file} is already there")
         return WRONG

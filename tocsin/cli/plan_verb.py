@@ -8,18 +8,18 @@ from typing import Any
 
 from tocsin.cli.backtest import backtest
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
-from tocsin.columns.contract import user_columns
-from tocsin.parts.aggregate import Aggregate
-from tocsin.parts.deduplicate import Deduplicate
-from tocsin.parts.detect import Detect
-from tocsin.parts.lookup import Lookup
-from tocsin.parts.manage_alarms import ManageAlarms
-from tocsin.parts.sequence import Sequence
-from tocsin.parts.watcher import Watcher
-from tocsin.parts.window_join import WindowJoin
-from tocsin.spec.check import check_file
-from tocsin.spec.job import Job, Step
-from tocsin.spec.state import changes, state_of
+from tocsin.compiler.checker import check_file
+from tocsin.compiler.job import Job, Step
+from tocsin.compiler.state_compatibility import changes, state_of
+from tocsin.kernels.batch import user_columns
+from tocsin.steps.aggregate.step import Aggregate
+from tocsin.steps.deduplicate.step import Deduplicate
+from tocsin.steps.detect.scoring_operator import ScoringOperator
+from tocsin.steps.detect.step import Detect
+from tocsin.steps.lookup.step import Lookup
+from tocsin.steps.manage_alarms.step import ManageAlarms
+from tocsin.steps.ordered.ordered_step import Sequence
+from tocsin.steps.window_join.step import WindowJoin
 
 RUNNING = "running"
 
@@ -63,7 +63,13 @@ def plan(
         return _difference(diff, checked, flink, trusted, json)
     steps = [_described(step) for step in checked.steps]
     if json:
-        show_json({"job": checked.name, "steps": steps, "warnings": [warning.as_dict() for warning in warnings]})
+        show_json(
+            {
+                "job": checked.name,
+                "steps": steps,
+                "warnings": [warning.as_dict() for warning in warnings],
+            }
+        )
         return DONE
     for step in steps:
         source = f"  <- {step['input']}" if step["input"] else ""
@@ -72,7 +78,11 @@ def plan(
             if step.get(key):
                 say(f"    {key}: {step[key]}")
         for output, columns in step["outputs"].items():
-            text = ", ".join(f"{name} {kind}" for name, kind in columns.items()) if columns else "known when Beam expands it"
+            text = (
+                ", ".join(f"{name} {kind}" for name, kind in columns.items())
+                if columns
+                else "known when Beam expands it"
+            )
             say(f"    -> {output}: {text}")
     for warning in warnings:
         complain(str(warning), plain=True)
@@ -80,11 +90,17 @@ def plan(
 
 
 def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: bool) -> int:
-    state = _running_state(job, flink) if before == RUNNING else state_of(check_file(before, trusted=trusted)[0])
+    state = (
+        _running_state(job, flink)
+        if before == RUNNING
+        else state_of(check_file(before, trusted=trusted)[0])
+    )
     found = changes(state, state_of(job))
     loses = any(change.loses for change in found)
     if json:
-        show_json({"job": job.name, "loses_state": loses, "changes": [asdict(change) for change in found]})
+        show_json(
+            {"job": job.name, "loses_state": loses, "changes": [asdict(change) for change in found]}
+        )
         return WRONG if loses else DONE
     for change in found:
         say(f"{'loses' if change.loses else 'keeps'}  {change.step}: {change.sentence}")
@@ -93,8 +109,8 @@ def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: b
 
 
 def _running_state(job: Job, flink: str | None) -> dict[str, dict[str, Any]]:
-    from tocsin.cli.cluster import rest_of
-    from tocsin.flink.identity import described, flink_name
+    from tocsin.cli.deployment import rest_of
+    from tocsin.flink.job_metadata import described, flink_name
 
     rest = rest_of(flink)
     state: dict[str, dict[str, Any]] = described(rest, rest.job(flink_name(job.name)).id)["state"]
@@ -112,24 +128,54 @@ def _described(step: Step) -> dict[str, Any]:
         "type": step.type,
         "input": ", ".join(_input(name, one) for name, one in step.sources()) or None,
         "outputs": {
-            name: {} if schema is None else {c: str(schema.field(c).type) for c in user_columns(schema)}
+            name: {}
+            if schema is None
+            else {c: str(schema.field(c).type) for c in user_columns(schema)}
             for name, schema in step.outputs.items()
         },
     }
     part = step.part
     if isinstance(part, Aggregate):
-        found |= {"keys": ", ".join(part.by) or "none", "shards": part.shards, "state": "partial results of open windows"}
+        found |= {
+            "keys": ", ".join(part.by) or "none",
+            "shards": part.shards,
+            "state": "partial results of open windows",
+        }
     if isinstance(part, Detect):
-        size = 8 * len(Watcher(part, step.schema).start) if step.schema is not None else 0
-        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": f"{size} bytes a key, and rows not yet in order"}
+        size = 8 * len(ScoringOperator(part, step.schema).start) if step.schema is not None else 0
+        found |= {
+            "keys": ", ".join(part.by),
+            "shards": part.shards,
+            "state": f"{size} bytes a key, and rows not yet in order",
+        }
     if isinstance(part, Lookup):
-        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "the registry, and readings that wait for it"}
+        found |= {
+            "keys": ", ".join(part.by),
+            "shards": part.shards,
+            "state": "the registry, and readings that wait for it",
+        }
     if isinstance(part, WindowJoin):
-        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "rows of windows that may be revised"}
+        found |= {
+            "keys": ", ".join(part.by),
+            "shards": part.shards,
+            "state": "rows of windows that may be revised",
+        }
     if isinstance(part, Sequence):
-        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "rows that wait, and some of each key"}
+        found |= {
+            "keys": ", ".join(part.by),
+            "shards": part.shards,
+            "state": "rows that wait, and some of each key",
+        }
     if isinstance(part, ManageAlarms):
-        found |= {"keys": "rule, key", "shards": 1, "state": "alarms that stand, are kept quiet or wait for an acknowledgement"}
+        found |= {
+            "keys": "rule, key",
+            "shards": 1,
+            "state": "alarms that stand, are kept quiet or wait for an acknowledgement",
+        }
     if isinstance(part, Deduplicate):
-        found |= {"keys": ", ".join(part.by), "shards": part.shards, "state": "16 bytes a reading remembered"}
+        found |= {
+            "keys": ", ".join(part.by),
+            "shards": part.shards,
+            "state": "16 bytes a reading remembered",
+        }
     return found

@@ -7,12 +7,18 @@ from pathlib import Path
 from pyarrow import parquet
 
 from tocsin.cli.console import DONE, note
-from tocsin.cli.sending import Sending
-from tocsin.parts.connection import Kafka
+from tocsin.cli.publishing import Sending
+from tocsin.kafka.connection import Kafka
 
 
 def replay(
-    recording: Path, *, topic: str, schema: Path, time_column: str = "received_at", speed: float = 0.0, brokers: str | None = None
+    recording: Path,
+    *,
+    topic: str,
+    schema: Path,
+    time_column: str = "received_at",
+    speed: float = 0.0,
+    brokers: str | None = None,
 ) -> int:
     """Replay a recording (Parquet) into a topic, at real, accelerated or full speed.
 

@@ -10,10 +10,10 @@ from json import dumps
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
-from tocsin.parts.fence import BROKERS_VARIABLE
-from tocsin.parts.ledger import FATES, Ledger
-from tocsin.parts.prism import HOW_TO_GET_IT, find_prism
-from tocsin.spec.check import check_file
+from tocsin.compiler.checker import check_file
+from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
+from tocsin.foundation.ledger import FATES, Ledger
+from tocsin.foundation.sandbox import BROKERS_VARIABLE
 
 
 def run(
@@ -58,12 +58,14 @@ def run(
     checked, warnings = check_file(str(job), trusted=trusted)
     for warning in warnings:
         complain(str(warning), plain=True)
-    from tocsin.beam.running import quiet_beam, run_bounded, run_live
+    from tocsin.engines.beam.running import quiet_beam, run_bounded, run_live
 
     quiet_beam()
     prism = find_prism() if live else None
     if live and prism is None:
-        complain(f"--live needs Beam's Prism runner: {HOW_TO_GET_IT}, or put its path into TOCSIN_PRISM")
+        complain(
+            f"--live needs Beam's Prism runner: {HOW_TO_GET_IT}, or put its path into TOCSIN_PRISM"
+        )
         return WRONG
     started = time.monotonic()
     note(f"{checked.name}: reading {'until interrupted' if live else 'to the end of its inputs'}")
@@ -80,7 +82,9 @@ def report(job: str, ledger: Ledger, *, json: bool, must_balance: bool = True) -
     else:
         say(ledger_table(ledger))
     if must_balance and not ledger.balances:
-        complain("the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin")
+        complain(
+            "the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin"
+        )
         return FAILED
     return DONE
 
@@ -90,19 +94,33 @@ def _profiled(folder: Path | None, name: str) -> Iterator[None]:
     if folder is None:
         yield
         return
-    from tocsin.profile.own import profiled
+    from tocsin.profile.process import profiled
 
     folder.mkdir(parents=True, exist_ok=True)
     with profiled(name) as found:
         yield
     (folder / "flame.svg").write_text(found.flame, "utf-8")
-    (folder / "parts.json").write_text(dumps({"total": found.total, "parts": found.parts}, indent=1) + "\n", "utf-8")
-    rows = [[part, f"{seconds:.2f}", f"{100 * seconds / (found.total or 1):.1f} %"] for part, seconds in found.parts.items()]
-    note(table(["part", "processor seconds", "share"], [*rows, ["all", f"{found.total:.2f}", "100.0 %"]], right=(1, 2)))
+    (folder / "parts.json").write_text(
+        dumps({"total": found.total, "parts": found.parts}, indent=1) + "\n", "utf-8"
+    )
+    rows = [
+        [part, f"{seconds:.2f}", f"{100 * seconds / (found.total or 1):.1f} %"]
+        for part, seconds in found.parts.items()
+    ]
+    note(
+        table(
+            ["part", "processor seconds", "share"],
+            [*rows, ["all", f"{found.total:.2f}", "100.0 %"]],
+            right=(1, 2),
+        )
+    )
     note(f"{folder / 'flame.svg'}: the flame graph")
 
 
 def ledger_table(ledger: Ledger) -> str:
     """The ledger for people."""
-    rows = [[name, *(getattr(count, fate) for fate in FATES), count.balances] for name, count in ledger.steps.items()]
+    rows = [
+        [name, *(getattr(count, fate) for fate in FATES), count.balances]
+        for name, count in ledger.steps.items()
+    ]
     return table(["step", *FATES, "balances"], rows, right=(1, 2, 3, 4, 5))

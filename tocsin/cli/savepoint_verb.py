@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tocsin.cli.cluster import name_of, rest_of
 from tocsin.cli.console import DONE, WRONG, complain, say
+from tocsin.cli.deployment import name_of, rest_of
 
 
 def savepoint(job: str, *, to: str | None = None, flink: str | None = None) -> int:

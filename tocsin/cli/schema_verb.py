@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.cli.console import DONE, show_json
-from tocsin.spec.json_schema import job_schema
+from tocsin.compiler.json_schema import job_schema
 
 
 def schema() -> int:

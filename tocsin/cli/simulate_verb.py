@@ -8,13 +8,13 @@ from typing import Literal
 
 from pyarrow import parquet
 
-from tocsin.city.simulator import City
-from tocsin.city.systems import SYSTEMS, system_of
 from tocsin.cli.console import DONE, note, say
-from tocsin.cli.sending import Sending
-from tocsin.columns.quantities import parse_duration
-from tocsin.parts.connection import Kafka
-from tocsin.parts.part import find_file
+from tocsin.cli.publishing import Sending
+from tocsin.kafka.connection import Kafka
+from tocsin.kernels.time.durations import parse_duration
+from tocsin.parts.fields import find_file
+from tocsin.simulator.city import City
+from tocsin.simulator.systems import SYSTEMS, system_of
 
 
 def simulate(
@@ -80,7 +80,9 @@ def simulate(
         if writer is not None:
             writer.close()
     if topic is not None:
-        sending = Sending(Kafka(brokers=brokers), topic, schema_text(system), speed, key=simulated.key)
+        sending = Sending(
+            Kafka(brokers=brokers), topic, schema_text(system), speed, key=simulated.key
+        )
         count = sum(sending.send(batch) for batch in simulated.readings())
         sending.flush()
     elapsed = time.monotonic() - started
@@ -91,7 +93,9 @@ def simulate(
 def schema_text(system: str) -> str:
     """The Avro schema of a system's readings."""
     home = Path(__file__).resolve().parents[2]
-    return find_file(f"schemas/{SYSTEMS[system].schema}", [str(Path.cwd()), str(home)]).read_text("utf-8")
+    return find_file(f"schemas/{SYSTEMS[system].schema}", [str(Path.cwd()), str(home)]).read_text(
+        "utf-8"
+    )
 
 
 def write_tables(city: City, labels: Path | None, registry: Path | None) -> None:

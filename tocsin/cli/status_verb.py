@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tocsin.cli.cluster import name_of, rest_of
 from tocsin.cli.console import DONE, say, show_json, table
-from tocsin.flink.standing import Standing, is_known, standing_of
-from tocsin.parts.ledger import FATES, StepCount
+from tocsin.cli.deployment import name_of, rest_of
+from tocsin.flink.job_status import JobStatus, is_known, standing_of
+from tocsin.foundation.ledger import FATES, StepCount
 
 
 def status(job: str | None = None, *, flink: str | None = None, json: bool = False) -> int:
@@ -28,7 +28,12 @@ def status(job: str | None = None, *, flink: str | None = None, json: bool = Fal
         if json:
             show_json([vars(found) for found in jobs])
         else:
-            say(table(["job", "state", "started", "id"], [[j.name, j.state.lower(), _time(j.started), j.id] for j in jobs]))
+            say(
+                table(
+                    ["job", "state", "started", "id"],
+                    [[j.name, j.state.lower(), _time(j.started), j.id] for j in jobs],
+                )
+            )
         return DONE
     standing = standing_of(rest, rest.job(name_of(job)))
     if json:
@@ -38,15 +43,26 @@ def status(job: str | None = None, *, flink: str | None = None, json: bool = Fal
     return DONE
 
 
-def _tell(standing: Standing) -> None:
+def _tell(standing: JobStatus) -> None:
     checkpoints = standing.checkpoints
     restarts = "" if standing.restarts is None else f", {standing.restarts} restarts"
-    say(f"{standing.name}: {standing.state.lower()} for {_span(standing.running_for)}{restarts} ({standing.id})")
-    say(f"checkpoints: {checkpoints['completed']} completed, {checkpoints['failed']} failed" + _last(checkpoints))
+    say(
+        f"{standing.name}: {standing.state.lower()} for {_span(standing.running_for)}{restarts} ({standing.id})"
+    )
+    say(
+        f"checkpoints: {checkpoints['completed']} completed, {checkpoints['failed']} failed"
+        + _last(checkpoints)
+    )
     say(f"watermark: {_time(standing.watermark) if is_known(standing.watermark) else 'none yet'}")
     if standing.splits:
         rows = [
-            [split.step, split.partition, split.position, split.lag, _time(split.watermark) if is_known(split.watermark) else ""]
+            [
+                split.step,
+                split.partition,
+                split.position,
+                split.lag,
+                _time(split.watermark) if is_known(split.watermark) else "",
+            ]
             for split in standing.splits
         ]
         say()
@@ -67,13 +83,23 @@ def _tell(standing: Standing) -> None:
 
 
 def _balance(count: StepCount) -> str:
-    return "yes" if count.balances else f"{count.in_flight:,} in flight" if count.in_flight > 0 else "no"
+    return (
+        "yes"
+        if count.balances
+        else f"{count.in_flight:,} in flight"
+        if count.in_flight > 0
+        else "no"
+    )
 
 
 def _last(checkpoints: dict[str, int]) -> str:
     if checkpoints["last_size"] is None:
         return ""
-    size, took, age = checkpoints["last_full_size"], checkpoints["last_duration"], checkpoints["last_age"]
+    size, took, age = (
+        checkpoints["last_full_size"],
+        checkpoints["last_duration"],
+        checkpoints["last_age"],
+    )
     return f"; the last: {size / 1024:,.0f} kB in {took:,} ms, {_span(age)} ago"
 
 

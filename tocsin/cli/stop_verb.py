@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tocsin.cli.cluster import name_of, rest_of
 from tocsin.cli.console import DONE, WRONG, complain, note, say
+from tocsin.cli.deployment import name_of, rest_of
 
 
-def stop(job: str, *, to: str | None = None, discard: bool = False, flink: str | None = None) -> int:
+def stop(
+    job: str, *, to: str | None = None, discard: bool = False, flink: str | None = None
+) -> int:
     """Stop a job with a savepoint, from which it can go on.
 
     Parameters

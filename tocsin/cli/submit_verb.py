@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tocsin.cli.cluster import Deployment
 from tocsin.cli.console import DONE, WRONG, complain, note, say, show_json
-from tocsin.flink.identity import flink_name
+from tocsin.cli.deployment import Deployment
+from tocsin.flink.job_metadata import flink_name
 from tocsin.flink.rest import FlinkRest
 
 
@@ -36,7 +36,9 @@ def submit(
     name = flink_name(checked.name)
     running = FlinkRest(on.address.flink).running(name)
     if running is not None:
-        complain(f"'{name}' runs already ({running.id}); `tocsin upgrade {job}` replaces it and keeps its state")
+        complain(
+            f"'{name}' runs already ({running.id}); `tocsin upgrade {job}` replaces it and keeps its state"
+        )
         return WRONG
     on.rehearse(checked)
     found = on.start(checked, live=not bounded, savepoint=from_savepoint)

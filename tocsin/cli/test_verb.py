@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json
-from tocsin.spec.check import check_file
+from tocsin.compiler.checker import check_file
 
 
 def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
@@ -24,8 +24,8 @@ def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
         complain("name a job file, such as jobs/air_quality.yaml")
         return WRONG
     checked = [check_file(str(file), trusted=trusted)[0] for file in jobs]
-    from tocsin.beam.running import quiet_beam
-    from tocsin.beam.testing import run_test
+    from tocsin.engines.beam.job_tests import run_test
+    from tocsin.engines.beam.running import quiet_beam
 
     quiet_beam()
     results, failed = [], 0
@@ -36,7 +36,14 @@ def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
             outcome = run_test(job, written)
             failed += not outcome.passed
             mismatches = [str(mismatch) for mismatch in outcome.mismatches]
-            results.append({"job": job.name, "test": outcome.test, "passed": outcome.passed, "mismatches": mismatches})
+            results.append(
+                {
+                    "job": job.name,
+                    "test": outcome.test,
+                    "passed": outcome.passed,
+                    "mismatches": mismatches,
+                }
+            )
             if not json:
                 say(f"{'passed' if outcome.passed else 'FAILED'}  {job.name}: {outcome.test}")
                 for mismatch in mismatches:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tocsin.cli.cluster import Deployment
 from tocsin.cli.console import DONE, WRONG, complain, note, say
-from tocsin.flink.identity import described, flink_name
+from tocsin.cli.deployment import Deployment
+from tocsin.compiler.state_compatibility import changes, state_of
+from tocsin.flink.job_metadata import described, flink_name
 from tocsin.flink.rest import FlinkRest
-from tocsin.parts.failure import Failure
-from tocsin.spec.state import changes, state_of
+from tocsin.foundation.failure import Failure
 
 
 def upgrade(job: Path, *, to: str | None = None, on: Deployment | None = None) -> int:

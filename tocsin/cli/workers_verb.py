@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from tocsin.cli.console import DONE, note
-from tocsin.parts.failure import Failure
+from tocsin.foundation.failure import Failure
 
 
 def workers(*, port: int = 8100, host: str = "127.0.0.1", folder: Path | None = None) -> int:
@@ -27,7 +27,7 @@ def workers(*, port: int = 8100, host: str = "127.0.0.1", folder: Path | None = 
     folder
         Where the code of jobs is kept.
     """
-    from tocsin.beam.worker_pool import WorkerPool, default_folder
+    from tocsin.engines.beam.workers.pool import WorkerPool, default_folder
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     where = folder or default_folder()
@@ -35,7 +35,9 @@ def workers(*, port: int = 8100, host: str = "127.0.0.1", folder: Path | None = 
     found = where.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         # What lies there is run: nobody else may have put it there.
-        raise Failure(f"others may write to {where}; name a folder of this user's own with --folder")
+        raise Failure(
+            f"others may write to {where}; name a folder of this user's own with --folder"
+        )
     pool = WorkerPool(where)
     server = pool.serve(host, port)
     note(f"workers: listening at {host}:{port}")

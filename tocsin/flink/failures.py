@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.parts.failure import sentence_in
+from tocsin.foundation.failure import sentence_in
 
 # A call to a worker that has ended, of a task that did not fail by itself: the reason is with another task, or in the
 # worker's log. A worker that could not say why it ended comes as one of these, too.
@@ -44,7 +44,14 @@ def failures_in(history: Iterable[dict[str, Any]]) -> list[JobFailure]:
     found = []
     for entry in history:
         beside = entry.get("concurrentExceptions") or []
-        found.append(_telling([JobFailure(int(one["timestamp"]), str(one["stacktrace"])) for one in (entry, *beside)]))
+        found.append(
+            _telling(
+                [
+                    JobFailure(int(one["timestamp"]), str(one["stacktrace"]))
+                    for one in (entry, *beside)
+                ]
+            )
+        )
     return found
 
 
@@ -62,9 +69,17 @@ def brief(text: str) -> str:
     sentence = sentence_in(text)
     if sentence is not None:
         return sentence
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("at ", "..."))]
+    lines = [
+        line.strip()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith(("at ", "..."))
+    ]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
     # Python's own last line is the most telling; it stands inside of Java's cause.
-    errors = [line for line in lines if line.split(":")[0].endswith("Error") and "." not in line.split(":")[0]]
+    errors = [
+        line
+        for line in lines
+        if line.split(":")[0].endswith("Error") and "." not in line.split(":")[0]
+    ]
     found = errors[-1:] or causes[-1:] or lines[:1]
     return found[0][:500] if found else "no reason given"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from tocsin.flink.failures import JobFailure, brief, failures_in
-from tocsin.parts.failure import Failure
+from tocsin.foundation.failure import Failure
 
 # Flink's words for a job that will not run again.
 ENDED = {"FINISHED", "CANCELED", "FAILED", "SUSPENDED"}
@@ -86,13 +86,17 @@ class FlinkRest:
 
     def failures(self, job: str) -> list[JobFailure]:
         """Failures of a job, the newest first."""
-        return failures_in(self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", []))
+        return failures_in(
+            self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
+        )
 
     def save(self, job: str, folder: str | None, *, stop: bool, patience: float = 120.0) -> str:
         """Take a savepoint, and stop the job where asked; gives its path."""
         wanted: dict[str, Any] = {"targetDirectory": folder} if folder else {}
         path = f"/jobs/{job}/stop" if stop else f"/jobs/{job}/savepoints"
-        request = self._call("POST", path, json={**wanted, **({"drain": False} if stop else {"cancel-job": False})})["request-id"]
+        request = self._call(
+            "POST", path, json={**wanted, **({"drain": False} if stop else {"cancel-job": False})}
+        )["request-id"]
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             answer = self.get(f"/jobs/{job}/savepoints/{request}")
@@ -114,7 +118,14 @@ class FlinkRest:
         found = []
         for manager in self.get("/taskmanagers")["taskmanagers"]:
             answer = self._client.get(f"/taskmanagers/{manager['id']}/log")
-            found.append((manager["id"], answer.text if answer.status_code == 200 else "no log file (its log.file is not set)"))
+            found.append(
+                (
+                    manager["id"],
+                    answer.text
+                    if answer.status_code == 200
+                    else "no log file (its log.file is not set)",
+                )
+            )
         return found
 
     def metrics(self, path: str, names: list[str]) -> dict[str, str]:

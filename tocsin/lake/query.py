@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from pyarrow import parquet
 
-from tocsin.columns.contract import merge_offsets
+from tocsin.kernels.batch import merge_offsets
 
 LakeOffsets = dict[str, dict[str, tuple[int, int]]]
 """First and last offset by topic and partition."""
@@ -35,7 +35,9 @@ def files_of(dataset: Path) -> list[Path]:
 
 def datasets_of(root: Path) -> list[Path]:
     """The folders of the datasets, by name."""
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(
+        path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
 
 
 def open_lake(root: Path) -> tuple[Any, list[Dataset]]:
@@ -56,7 +58,9 @@ def open_lake(root: Path) -> tuple[Any, list[Dataset]]:
         newest = ""
         if keys:
             listed = ", ".join('"' + key.replace('"', '""') + '"' for key in keys)
-            newest = f" qualify row_number() over (partition by {listed} order by revision desc) = 1"
+            newest = (
+                f" qualify row_number() over (partition by {listed} order by revision desc) = 1"
+            )
         connection.execute(f'create view "{name}" as select * from "{name}_all"{newest}')
         rows = connection.execute(f'select count(*) from "{name}"').fetchone()
         stamps = [path.name.split("-")[0] for path in files]
@@ -74,7 +78,11 @@ def _keys(file: Path) -> list[str]:
 def footer(file: Path) -> dict[str, str]:
     """The file's own metadata."""
     metadata = parquet.read_metadata(file).metadata or {}
-    return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"tocsin.")}
+    return {
+        key.decode(): value.decode()
+        for key, value in metadata.items()
+        if key.startswith(b"tocsin.")
+    }
 
 
 def merged(spans: Iterable[LakeOffsets]) -> LakeOffsets:
@@ -89,4 +97,7 @@ def merged(spans: Iterable[LakeOffsets]) -> LakeOffsets:
 def offsets_in(head: dict[str, str]) -> LakeOffsets:
     """What a footer says that its file came from."""
     said = json.loads(head.get("tocsin.offsets", "{}"))
-    return {topic: {name: (span[0], span[1]) for name, span in spans.items()} for topic, spans in said.items()}
+    return {
+        topic: {name: (span[0], span[1]) for name, span in spans.items()}
+        for topic, spans in said.items()
+    }

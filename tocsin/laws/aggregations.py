@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tocsin.columns.contract import EVENT_TIME, micros
-from tocsin.columns.expressions import parse
+from tocsin.kernels.batch import EVENT_TIME, micros
+from tocsin.kernels.expressions import parse
 from tocsin.laws.kit import demand, instances, law
 from tocsin.laws.readings import START, batch, cuts, series
-from tocsin.parts.measures import Measure, Measures
+from tocsin.steps.aggregate.measures import Measure, Measures
 
 _MINUTE = 60_000_000
 _CASES = 12
@@ -27,7 +27,9 @@ def results(aggregation: Any, pieces: list[pa.RecordBatch]) -> list[Any]:
     for piece in pieces:
         ids = np.zeros(piece.num_rows, np.int64)
         arrays = measures.fold(piece, micros(piece.column(EVENT_TIME)), ids, 1)
-        partials.append(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(measures.partial_fields)))
+        partials.append(
+            pa.RecordBatch.from_arrays(arrays, schema=pa.schema(measures.partial_fields))
+        )
     together = pa.concat_batches(partials)
     merged = measures.merge(together, np.zeros(together.num_rows, np.int64), 1)
     whole = pa.RecordBatch.from_arrays(merged, schema=pa.schema(measures.partial_fields))
@@ -44,11 +46,15 @@ def _same(one: Any, other: Any) -> bool:
 
 def examples_hold(part: Any) -> None:
     """Input readings a second apart from the start of a window of a minute."""
-    demand(bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, result)")
+    demand(
+        bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, result)"
+    )
     for config, given, expected in part.examples:
         values = np.array([np.nan if v is None else v for v in given], np.float64)
         came = results(part(**config), [batch(values)])[0]
-        near = came == expected or (came is not None and expected is not None and math.isclose(came, expected, rel_tol=1e-9))
+        near = came == expected or (
+            came is not None and expected is not None and math.isclose(came, expected, rel_tol=1e-9)
+        )
         demand(near, f"{config} over {given} gives {came}, the example says {expected}")
 
 
@@ -60,7 +66,9 @@ def cutting_the_stream_changes_nothing(part: Any) -> None:
             at = cuts(seed, rows.num_rows)
             pieces = [rows.slice(a, b - a) for a, b in itertools.pairwise(at)]
             whole, cut = results(made, [rows])[0], results(made, pieces)[0]
-            demand(_same(whole, cut), f"{made!r}, seed {seed}: whole {whole!r}, cut at {at} {cut!r}")
+            demand(
+                _same(whole, cut), f"{made!r}, seed {seed}: whole {whole!r}, cut at {at} {cut!r}"
+            )
 
 
 def order_changes_nothing(part: Any) -> None:
@@ -70,7 +78,10 @@ def order_changes_nothing(part: Any) -> None:
             rows = batch(series(seed))
             order = pa.array(np.random.default_rng(seed).permutation(rows.num_rows))
             straight, shuffled = results(made, [rows])[0], results(made, [rows.take(order)])[0]
-            demand(_same(straight, shuffled), f"{made!r}, seed {seed}: in order {straight!r}, shuffled {shuffled!r}")
+            demand(
+                _same(straight, shuffled),
+                f"{made!r}, seed {seed}: in order {straight!r}, shuffled {shuffled!r}",
+            )
 
 
 def missing_readings_change_nothing(part: Any) -> None:
@@ -78,9 +89,14 @@ def missing_readings_change_nothing(part: Any) -> None:
     for made in instances(part):
         for seed in range(_CASES):
             rows = batch(series(seed))
-            present = rows.filter(pa.array(~np.isnan(rows.column("value").fill_null(np.nan).to_numpy())))
+            present = rows.filter(
+                pa.array(~np.isnan(rows.column("value").fill_null(np.nan).to_numpy()))
+            )
             with_missing, without = results(made, [rows])[0], results(made, [present])[0]
-            demand(_same(with_missing, without), f"{made!r}, seed {seed}: {with_missing!r} with missing, {without!r} without")
+            demand(
+                _same(with_missing, without),
+                f"{made!r}, seed {seed}: {with_missing!r} with missing, {without!r} without",
+            )
 
 
 LAWS = [

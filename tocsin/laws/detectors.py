@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tocsin.columns.contract import Floats
+from tocsin.kernels.batch import Floats
 from tocsin.laws.kit import demand, instances, law
 from tocsin.laws.readings import cuts, series
 from tocsin.parts.detector import width_of
@@ -39,7 +39,9 @@ def _run(made: Any, values: Floats, at: list[int]) -> Floats:
     scores, times = [], _times(len(values))
     for a, b in itertools.pairwise(at):
         starts = np.array([0, b - a], np.int64)
-        found, _ = made.score_many(_seen(made, values)[a:b].copy(), times[a:b].copy(), starts, state)
+        found, _ = made.score_many(
+            _seen(made, values)[a:b].copy(), times[a:b].copy(), starts, state
+        )
         scores.append(found)
     return np.concatenate(scores)
 
@@ -50,13 +52,17 @@ def _equal(one: Floats, other: Floats) -> bool:
 
 def examples_hold(part: Any) -> None:
     """Readings ten seconds apart … or a second, where an example is about rates."""
-    demand(bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, scores)")
+    demand(
+        bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, scores)"
+    )
     for config, given, expected in part.examples:
         values, starts = np.array(given, np.float64), np.array([0, len(given)], np.int64)
         made = part(**config) if values.ndim == 1 else part(**config).of_columns(values.shape[1])
         state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
         scores, _ = made.score_many(values, 1_772_409_600.0 + np.arange(len(given)), starts, state)
-        near = np.allclose(scores, np.array(expected, np.float64), rtol=1e-6, atol=_HALF_UNIT, equal_nan=True)
+        near = np.allclose(
+            scores, np.array(expected, np.float64), rtol=1e-6, atol=_HALF_UNIT, equal_nan=True
+        )
         demand(near, f"{config} over {given} scores {scores.tolist()}, the example says {expected}")
 
 
@@ -67,7 +73,10 @@ def cutting_the_series_changes_nothing(part: Any) -> None:
             values = series(seed, missing=False)
             at = cuts(seed, len(values))
             whole, cut = _run(made, values, [0, len(values)]), _run(made, values, at)
-            demand(_equal(whole, cut), f"{made!r}, seed {seed}, cut at {at}: {_first_difference(whole, cut)}")
+            demand(
+                _equal(whole, cut),
+                f"{made!r}, seed {seed}, cut at {at}: {_first_difference(whole, cut)}",
+            )
 
 
 def vector_equals_scalar(part: Any) -> None:
@@ -77,9 +86,15 @@ def vector_equals_scalar(part: Any) -> None:
             values = [series(seed * 10 + i, 20 + i, missing=False) for i in range(3)]
             starts = np.cumsum([0, *(len(v) for v in values)]).astype(np.int64)
             times = np.concatenate([_times(len(v)) for v in values])
-            states = np.tile(np.array(made.start_state(), np.float64), (3, 1)).reshape(3, width_of(made))
-            together, _ = made.score_many(np.concatenate([_seen(made, v) for v in values]), times, starts, states)
-            alone = np.concatenate([made.score(_seen(made, v), _times(len(v)), made.start_state())[0] for v in values])
+            states = np.tile(np.array(made.start_state(), np.float64), (3, 1)).reshape(
+                3, width_of(made)
+            )
+            together, _ = made.score_many(
+                np.concatenate([_seen(made, v) for v in values]), times, starts, states
+            )
+            alone = np.concatenate(
+                [made.score(_seen(made, v), _times(len(v)), made.start_state())[0] for v in values]
+            )
             near = np.allclose(together, alone, rtol=1e-12, atol=1e-12, equal_nan=True)
             demand(near, f"{made!r}, seed {seed}: {_first_difference(together, alone)}")
 
@@ -90,18 +105,28 @@ def sensors_do_not_meet(part: Any) -> None:
         for seed in range(_CASES):
             mine, other = series(seed, missing=False), series(seed + 100, missing=False) * 7
             starts = np.array([0, len(other), len(other) + len(mine)], np.int64)
-            states = np.tile(np.array(made.start_state(), np.float64), (2, 1)).reshape(2, width_of(made))
+            states = np.tile(np.array(made.start_state(), np.float64), (2, 1)).reshape(
+                2, width_of(made)
+            )
             times = np.concatenate([_times(len(other)), _times(len(mine))])
-            both, _ = made.score_many(np.concatenate([_seen(made, other), _seen(made, mine)]), times, starts, states)
+            both, _ = made.score_many(
+                np.concatenate([_seen(made, other), _seen(made, mine)]), times, starts, states
+            )
             alone = _run(made, mine, [0, len(mine)])
-            demand(_equal(both[len(other) :], alone), f"{made!r}, seed {seed}: {_first_difference(both[len(other) :], alone)}")
+            demand(
+                _equal(both[len(other) :], alone),
+                f"{made!r}, seed {seed}: {_first_difference(both[len(other) :], alone)}",
+            )
 
 
 def readings_are_not_changed(part: Any) -> None:
     """Scores are given; readings stay."""
     for made in _made(part):
         values = _seen(made, series(1, missing=False))
-        before, state = values.copy(), np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+        before, state = (
+            values.copy(),
+            np.array([made.start_state()], np.float64).reshape(1, width_of(made)),
+        )
         made.score_many(values, _times(len(values)), np.array([0, len(values)], np.int64), state)
         demand(_equal(values, before), f"{made!r} changes the readings that it is given")
         made.score(values, _times(len(values)), made.start_state())
@@ -120,19 +145,31 @@ def missing_readings_change_nothing(part: Any) -> None:
             state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
             starts = np.array([0, int(present.sum())], np.int64)
             without, _ = made.score_many(values[present], times[present], starts, state)
-            demand(bool(np.isnan(scores[~present]).all()), f"{made!r}, seed {seed}: a missing reading has a score")
-            demand(_equal(scores[present], without), f"{made!r}, seed {seed}: {_first_difference(scores[present], without)}")
+            demand(
+                bool(np.isnan(scores[~present]).all()),
+                f"{made!r}, seed {seed}: a missing reading has a score",
+            )
+            demand(
+                _equal(scores[present], without),
+                f"{made!r}, seed {seed}: {_first_difference(scores[present], without)}",
+            )
 
 
 def state_is_bounded(part: Any) -> None:
     """In absolute bytes, after many readings: a state that grows with the readings is caught."""
     for made in _made(part):
-        demand(8 * width_of(made) <= _LARGEST_STATE, f"{made!r} keeps {8 * width_of(made)} bytes a sensor")
+        demand(
+            8 * width_of(made) <= _LARGEST_STATE,
+            f"{made!r} keeps {8 * width_of(made)} bytes a sensor",
+        )
         state = made.start_state()
         for chunk in range(8):
             values = _seen(made, series(chunk, 512, missing=False))
             _, state = made.score(values, _times(512), state)
-            demand(len(state) == width_of(made), f"{made!r}: the state grew from {width_of(made)} to {len(state)} numbers")
+            demand(
+                len(state) == width_of(made),
+                f"{made!r}: the state grew from {width_of(made)} to {len(state)} numbers",
+            )
 
 
 def _first_difference(one: Floats, other: Floats) -> str:

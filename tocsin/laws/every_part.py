@@ -12,7 +12,8 @@ def it_is_documented(part: Any) -> None:
     """A first line of its own, and a description for each parameter."""
     own = vars(part).get("__doc__") or ""
     demand(
-        len(own.strip().splitlines()[0:1]) == 1 and len(own) > 20, f"{part.__name__} needs a docstring that says what it gives"
+        len(own.strip().splitlines()[0:1]) == 1 and len(own) > 20,
+        f"{part.__name__} needs a docstring that says what it gives",
     )
     for name, field in part.model_fields.items():
         demand(bool(field.description), f"the parameter '{name}' needs a help text")
@@ -27,7 +28,9 @@ def it_survives_pickle_and_json(part: Any) -> None:
 
 def _needs_a_place(part: Any) -> bool:
     """Sources and sinks need files or topics; their own laws make one."""
-    return hasattr(part, "sample") or (any(f.is_required() for f in part.model_fields.values()) and not part.examples)
+    return hasattr(part, "sample") or (
+        any(f.is_required() for f in part.model_fields.values()) and not part.examples
+    )
 
 
 LAWS = [law(it_is_documented), law(it_survives_pickle_and_json)]

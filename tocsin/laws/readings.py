@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from tocsin.columns.contract import SYSTEM_FIELDS, Floats, readings_schema, timestamps
+from tocsin.kernels.batch import SYSTEM_FIELDS, Floats, readings_schema, timestamps
 
 START = 1_772_409_600_000_000
 
@@ -27,7 +27,9 @@ def batch(values: Floats, seed: int = 0, sensors: int = 3) -> pa.RecordBatch:
     random = np.random.default_rng(seed)
     nulls = np.isnan(values) & (np.arange(size) % 2 == 0)
     schema = readings_schema(
-        [pa.field("sensor_id", pa.string()), pa.field("value", pa.float64())], topic="law", allowed_lateness=0
+        [pa.field("sensor_id", pa.string()), pa.field("value", pa.float64())],
+        topic="law",
+        allowed_lateness=0,
     )
     times = START + np.arange(size, dtype=np.int64) * 1_000_000
     names = pa.array([f"s{i}" for i in random.integers(0, sensors, size)], pa.string())

@@ -13,7 +13,10 @@ from tocsin.laws.readings import START, batch, series
 
 def _contents(folder: str) -> dict[str, str]:
     files = [path for path in Path(folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def writing_a_unit_twice_equals_once(part: Any) -> None:
@@ -29,7 +32,10 @@ def writing_a_unit_twice_equals_once(part: Any) -> None:
         sink.write(rows, unit)
         sink.flush()
         demand(bool(once), "nothing was written")
-        demand(_contents(folder) == once, f"a second write changed {sorted(once)} to {sorted(_contents(folder))}")
+        demand(
+            _contents(folder) == once,
+            f"a second write changed {sorted(once)} to {sorted(_contents(folder))}",
+        )
 
 
 def units_do_not_meet(part: Any) -> None:
@@ -43,7 +49,10 @@ def units_do_not_meet(part: Any) -> None:
         first = _contents(folder)
         sink.write(rows.slice(5), f"{START}.s001.r0")
         after = _contents(folder)
-        demand({name: after.get(name) for name in first} == first, "a second unit changed the files of the first")
+        demand(
+            {name: after.get(name) for name in first} == first,
+            "a second unit changed the files of the first",
+        )
         demand(len(after) > len(first), "a second unit wrote no file of its own")
 
 

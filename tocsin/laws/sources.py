@@ -13,7 +13,10 @@ def _rows(source: Any, split: Split, start: int) -> list[tuple[int, str]]:
     found = []
     for fetched in source.read(split, start):
         if fetched is not None:
-            found += [(int(o), str(row)) for o, row in zip(fetched.offsets, fetched.batch.to_pylist(), strict=True)]
+            found += [
+                (int(o), str(row))
+                for o, row in zip(fetched.offsets, fetched.batch.to_pylist(), strict=True)
+            ]
     return found
 
 
@@ -26,10 +29,15 @@ def reading_from_any_position_gives_the_rest(part: Any) -> None:
         for split in source.splits(live=False):
             whole = _rows(source, split, split.start)
             assert split.stop is not None
-            for start in range(split.start, split.stop + 1, max((split.stop - split.start) // 6, 1)):
+            for start in range(
+                split.start, split.stop + 1, max((split.stop - split.start) // 6, 1)
+            ):
                 rest = _rows(source, split, start)
                 expected = [row for row in whole if row[0] >= start]
-                demand(rest == expected, f"from position {start} of {split}: {len(rest)} rows, expected {len(expected)}")
+                demand(
+                    rest == expected,
+                    f"from position {start} of {split}: {len(rest)} rows, expected {len(expected)}",
+                )
 
 
 def the_columns_are_as_promised(part: Any) -> None:

@@ -28,7 +28,10 @@ def examples_hold(part: Any) -> None:
         column = pa.array(list(given), pa.float64())
         rows = rows.set_column(1, rows.schema.field(1), column)
         came = part(**config).apply(rows).kept.column(part.shows).to_pylist()
-        demand(came == expected, f"{config} over {given} keeps {came}, the example says {expected} ({nulls.true_count} null)")
+        demand(
+            came == expected,
+            f"{config} over {given} keeps {came}, the example says {expected} ({nulls.true_count} null)",
+        )
 
 
 def every_row_is_accounted_for(part: Any) -> None:
@@ -38,10 +41,14 @@ def every_row_is_accounted_for(part: Any) -> None:
             rows = batch(series(seed) * 3)
             outcome = part(**config).apply(rows)
             demand(
-                sum(_fates(outcome)) == rows.num_rows, f"{config}, seed {seed}: {rows.num_rows} rows in, {_fates(outcome)} out"
+                sum(_fates(outcome)) == rows.num_rows,
+                f"{config}, seed {seed}: {rows.num_rows} rows in, {_fates(outcome)} out",
             )
             if outcome.rejected is not None:
-                demand(len(outcome.reasons) == outcome.rejected.num_rows, f"{config}, seed {seed}: rejects without reason")
+                demand(
+                    len(outcome.reasons) == outcome.rejected.num_rows,
+                    f"{config}, seed {seed}: rejects without reason",
+                )
 
 
 def cutting_the_batch_changes_nothing(part: Any) -> None:
@@ -54,7 +61,9 @@ def cutting_the_batch_changes_nothing(part: Any) -> None:
             whole = made.apply(rows).kept.to_pylist()
             pieces = [rows.slice(a, b - a) for a, b in itertools.pairwise(at) if b > a]
             cut = [row for piece in pieces for row in made.apply(piece).kept.to_pylist()]
-            demand(str(whole) == str(cut), f"{config}, seed {seed}: another result when cut at {at}")
+            demand(
+                str(whole) == str(cut), f"{config}, seed {seed}: another result when cut at {at}"
+            )
 
 
 def the_schema_is_as_promised(part: Any) -> None:
@@ -62,7 +71,10 @@ def the_schema_is_as_promised(part: Any) -> None:
     for config, _, _ in part.examples:
         made, rows = part(**config), batch(series(1))
         came, promised = made.apply(rows).kept.schema, made.output_schema(rows.schema)
-        demand(came.names == promised.names and came.types == promised.types, f"{config}: promised {promised}, gave {came}")
+        demand(
+            came.names == promised.names and came.types == promised.types,
+            f"{config}: promised {promised}, gave {came}",
+        )
 
 
 LAWS = [

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.columns.tallies import KERNELS
+from tocsin.kernels.aggregation.accumulators import KERNELS
 from tocsin.parts.part import Part, Tally
 
 Column = Any  # an Arrow array; pyarrow ships no types
@@ -54,7 +54,9 @@ class Aggregation(Part):
         """The tallies by name, in order of declaration."""
         found: dict[str, Tally] = {}
         for owner in reversed(cls.__mro__):
-            found.update({name: value for name, value in vars(owner).items() if isinstance(value, Tally)})
+            found.update(
+                {name: value for name, value in vars(owner).items() if isinstance(value, Tally)}
+            )
         return found
 
     @classmethod

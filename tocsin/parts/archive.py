@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pydantic import ValidationInfo, model_validator
 
-from tocsin.parts.fence import check_lake
-from tocsin.parts.part import Duration, Param, Part
+from tocsin.foundation.sandbox import check_lake
+from tocsin.parts.fields import Duration
+from tocsin.parts.part import Param, Part
 
 
 class Archive(Part):
     """A dataset of a lake with all readings of a topic, late ones too, each with its partition and offset."""
 
     lake: str = Param(help="folder or URI of the lake; nothing is kept where it is empty")
-    dataset: str = Param(help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
+    dataset: str = Param(
+        help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$", max_length=100
+    )
     span: Duration = Param("1 h", help="time of arrival in one file", validate_default=True)
 
     @model_validator(mode="after")
@@ -23,4 +26,9 @@ class Archive(Part):
 
     def as_sink(self) -> dict[str, object]:
         """The configuration of the WriteToLake that writes it."""
-        return {"lake": self.lake, "dataset": self.dataset, "span": f"{self.span // 1_000_000} s", "by_arrival": True}
+        return {
+            "lake": self.lake,
+            "dataset": self.dataset,
+            "span": f"{self.span // 1_000_000} s",
+            "by_arrival": True,
+        }

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.columns.expressions import ExpressionError, evaluate, parse, type_of
-from tocsin.parts.part import Fault
+from tocsin.foundation.faults import Fault
+from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
 
 
 def check_condition(written: str, schema: pa.Schema, field: str) -> None:

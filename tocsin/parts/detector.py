@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import PrivateAttr
 
-from tocsin.columns.contract import Floats, Int64s
-from tocsin.columns.recurrence import Recurrence
+from tocsin.kernels.batch import Floats, Int64s
+from tocsin.kernels.recurrence import Recurrence
 from tocsin.parts.part import Part
 
 State = tuple[float, ...]
@@ -70,12 +70,16 @@ class Detector(Part):
             if type(self).score_many is Detector.score_many:
                 raise NotImplementedError
             states = np.array([s], np.float64)
-            return self.score_many(x, t, np.array([0, len(x)], np.int64), states)[0], tuple(states[0].tolist())
+            return self.score_many(x, t, np.array([0, len(x)], np.int64), states)[0], tuple(
+                states[0].tolist()
+            )
         state = np.array(s, np.float64)
         scores, _ = self.step.run_plain(x, t, state, np.array(self.parameters(), np.float64))
         return scores, tuple(state)
 
-    def score_many(self, x: Floats, t: Floats, starts: Int64s, states: Floats) -> tuple[Floats, Floats]:
+    def score_many(
+        self, x: Floats, t: Floats, starts: Int64s, states: Floats
+    ) -> tuple[Floats, Floats]:
         """Scores and expected values of many sensors' readings; `starts` bounds each run; `states` is changed."""
         if self.step is not None:
             return self.step.run(x, t, starts, states, np.array(self.parameters(), np.float64))

@@ -7,7 +7,8 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.parts.part import Fault, Part
+from tocsin.foundation.faults import Fault
+from tocsin.parts.part import Part
 
 
 class Sink(Part):
@@ -30,7 +31,9 @@ class Sink(Part):
         """Raises Fault where the input cannot be written."""
         missing = [name for name in self.takes if name not in schema.names]
         if missing:
-            raise Fault(f"takes rows with the columns {', '.join(self.takes)}; its input lacks {', '.join(missing)}")
+            raise Fault(
+                f"takes rows with the columns {', '.join(self.takes)}; its input lacks {', '.join(missing)}"
+            )
 
     def file_span(self) -> int | None:
         """Microseconds of event time in one unit, or None."""

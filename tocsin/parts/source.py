@@ -10,9 +10,18 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.columns.contract import BEGINNING, SYSTEM_FIELDS, Int64s, micros, readings_schema, with_traits
-from tocsin.columns.units import kind_of_unit
-from tocsin.parts.part import Duration, Fault, Param, Part
+from tocsin.foundation.faults import Fault
+from tocsin.kernels.batch import (
+    BEGINNING,
+    SYSTEM_FIELDS,
+    Int64s,
+    micros,
+    readings_schema,
+    with_traits,
+)
+from tocsin.kernels.units import kind_of_unit
+from tocsin.parts.fields import Duration
+from tocsin.parts.part import Param, Part
 
 REJECTS = pa.schema(
     [
@@ -67,13 +76,23 @@ class Source(Part):
     """Gives splits, and reads one from any position. Event time, watermarks, lateness and checkpoints follow."""
 
     event_time: str = Param(help="column of the event time", examples=["observed_at"])
-    out_of_orderness: Duration = Param("0 s", help="how far readings of one partition may be out of order", validate_default=True)
-    allowed_lateness: Duration = Param("0 s", help="how long a window waits for late readings", validate_default=True)
-    max_future: Duration = Param("5 min", help="readings further ahead of their arrival are rejected", validate_default=True)
+    out_of_orderness: Duration = Param(
+        "0 s", help="how far readings of one partition may be out of order", validate_default=True
+    )
+    allowed_lateness: Duration = Param(
+        "0 s", help="how long a window waits for late readings", validate_default=True
+    )
+    max_future: Duration = Param(
+        "5 min", help="readings further ahead of their arrival are rejected", validate_default=True
+    )
 
-    units: dict[str, str] = Param({}, help="UCUM codes of columns, such as {value: ug/m3}, over those of the schema")
+    units: dict[str, str] = Param(
+        {}, help="UCUM codes of columns, such as {value: ug/m3}, over those of the schema"
+    )
     linger: Duration = Param(
-        "20 ms", help="live: how long all that keep up wait for more readings before they pass them on", validate_default=True
+        "20 ms",
+        help="live: how long all that keep up wait for more readings before they pass them on",
+        validate_default=True,
     )
 
     # Seconds that `read` may wait for readings before it says that there are none: the framework sets it.
@@ -95,12 +114,22 @@ class Source(Part):
         fields = self.fields()
         names = [f.name for f in fields]
         if self.event_time not in names:
-            raise Fault(f"no column '{self.event_time}' in the readings (columns: {', '.join(names)})", "event_time")
+            raise Fault(
+                f"no column '{self.event_time}' in the readings (columns: {', '.join(names)})",
+                "event_time",
+            )
         kind = next(f.type for f in fields if f.name == self.event_time)
         if not (pa.types.is_timestamp(kind) or kind == pa.int64()):
-            raise Fault(f"'{self.event_time}' is {kind}; an event time is a timestamp or a long of milliseconds", "event_time")
-        schema = readings_schema(fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness)
-        return with_traits(schema, units=self._checked_units(names), out_of_orderness=self.out_of_orderness)
+            raise Fault(
+                f"'{self.event_time}' is {kind}; an event time is a timestamp or a long of milliseconds",
+                "event_time",
+            )
+        schema = readings_schema(
+            fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness
+        )
+        return with_traits(
+            schema, units=self._checked_units(names), out_of_orderness=self.out_of_orderness
+        )
 
     def units_of_fields(self) -> dict[str, str]:
         """Units that the readings' own schema says."""
@@ -109,7 +138,11 @@ class Source(Part):
     def _checked_units(self, names: list[str]) -> dict[str, str]:
         for name, code in self.units.items():
             if name not in names:
-                raise Fault(f"no column '{name}' in the readings (columns: {', '.join(names)})", "units", name)
+                raise Fault(
+                    f"no column '{name}' in the readings (columns: {', '.join(names)})",
+                    "units",
+                    name,
+                )
             try:
                 kind_of_unit(code)
             except ValueError as error:

@@ -6,7 +6,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from tocsin.parts.part import Fault
+from tocsin.foundation.faults import Fault
 
 
 @cache
@@ -29,5 +29,8 @@ def checked_table(path: str, columns: list[str], *place: str) -> pa.Table:
         raise Fault(f"cannot read the table: {error}", *place) from None
     for name in columns:
         if name not in table.schema.names:
-            raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", *place)
+            raise Fault(
+                f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})",
+                *place,
+            )
     return table

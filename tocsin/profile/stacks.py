@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.parts.failure import Failure
+from tocsin.foundation.failure import Failure
 from tocsin.profile.threads import Thread
 
 # Looks a second; and seconds that nothing takes.
@@ -74,7 +74,9 @@ def folded(lines: Iterable[str]) -> list[Stack]:
 @contextmanager
 def recording(pid: int, rate: int = RATE) -> Iterator[Spy]:
     """Look at a process until the block ends. Raises Failure where py-spy is missing or may not look."""
-    command = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
+    command = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which(
+        "py-spy"
+    )
     if command is None:
         raise Failure("a profile needs py-spy: pip install 'tocsin[profile]'")
     # A system may let a process be looked at by its parents only; this one says that its child may, too.
@@ -83,9 +85,23 @@ def recording(pid: int, rate: int = RATE) -> Iterator[Spy]:
     found = Spy()
     with tempfile.TemporaryDirectory() as folder:
         file, said = Path(folder) / "stacks.txt", Path(folder) / "said.txt"
-        given = ["record", "--pid", str(pid), "--rate", str(rate), "--format", "raw", "--threads", "--nonblocking"]
+        given = [
+            "record",
+            "--pid",
+            str(pid),
+            "--rate",
+            str(rate),
+            "--format",
+            "raw",
+            "--threads",
+            "--nonblocking",
+        ]
         with said.open("wb") as log:
-            spy = subprocess.Popen([command, *given, "--duration", _LONG, "--output", str(file)], stdout=log, stderr=log)
+            spy = subprocess.Popen(
+                [command, *given, "--duration", _LONG, "--output", str(file)],
+                stdout=log,
+                stderr=log,
+            )
             try:
                 yield found
             finally:
@@ -93,7 +109,9 @@ def recording(pid: int, rate: int = RATE) -> Iterator[Spy]:
                     spy.send_signal(signal.SIGINT)
                 spy.wait(60)
         if not file.exists():
-            raise Failure(f"py-spy saw nothing: {said.read_text(errors='replace').strip()[-300:] or 'the run was too short'}")
+            raise Failure(
+                f"py-spy saw nothing: {said.read_text(errors='replace').strip()[-300:] or 'the run was too short'}"
+            )
         found.text = file.read_text("utf-8", errors="replace")
 
 
@@ -107,7 +125,11 @@ def weighed(stacks: Iterable[Stack], threads: Mapping[int, Thread]) -> list[tupl
     found = []
     for number, thread in threads.items():
         own = by_thread.get(number, [])
-        busy = [stack for stack in own if not stack.waits] or own or [Stack(number, (f"[{thread.name}]",), 1)]
+        busy = (
+            [stack for stack in own if not stack.waits]
+            or own
+            or [Stack(number, (f"[{thread.name}]",), 1)]
+        )
         total = sum(stack.count for stack in busy)
         found += [(stack, thread.seconds * stack.count / total) for stack in busy]
     return found

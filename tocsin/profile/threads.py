@@ -25,7 +25,9 @@ def threads_of(pid: int) -> dict[int, Thread]:
             with suppress(OSError):
                 head, _, rest = (folder / "stat").read_text().rpartition(")")
                 fields = rest.split()
-                found[int(folder.name)] = Thread(head.partition("(")[2], (int(fields[11]) + int(fields[12])) / tick)
+                found[int(folder.name)] = Thread(
+                    head.partition("(")[2], (int(fields[11]) + int(fields[12])) / tick
+                )
     return found
 
 
@@ -49,5 +51,8 @@ class ThreadTimes(threading.Thread):
         self._stopped.set()
         self.join()
         seen = self._seen | threads_of(self._pid)
-        used = {tid: one.seconds - (self._before[tid].seconds if tid in self._before else 0.0) for tid, one in seen.items()}
+        used = {
+            tid: one.seconds - (self._before[tid].seconds if tid in self._before else 0.0)
+            for tid, one in seen.items()
+        }
         return {tid: Thread(one.name, used[tid]) for tid, one in seen.items() if used[tid] > 0}

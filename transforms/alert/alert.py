@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import pyarrow as pa
 
-from tocsin.api import (
+from tocsin.api.transform import (
     ACTIVE,
     ALARM_FIELDS,
     EVENT_TIME,
@@ -47,7 +47,9 @@ class Alert(Transform):
     of: str = Param("value", help="the number that the alarm tells of")
     by: list[str] = Param(help="columns that identify a sensor", min_length=1)
     rule: str = Param(help="name of the rule in alarms and their ids", min_length=1)
-    severity: Literal["informational", "low", "medium", "high", "critical"] = Param("medium", help="severity")
+    severity: Literal["informational", "low", "medium", "high", "critical"] = Param(
+        "medium", help="severity"
+    )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         collector = Collector()
@@ -59,7 +61,9 @@ class Alert(Transform):
             if self.of not in schema.names:
                 raise Fault(unknown_column(self.of, schema), "of")
             if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
-                raise Fault(f"'{self.of}' is {schema.field(self.of).type}; an alarm tells of a number", "of")
+                raise Fault(
+                    f"'{self.of}' is {schema.field(self.of).type}; an alarm tells of a number", "of"
+                )
         collector.done()
         rows = like(schema, [*ALARM_FIELDS, *SYSTEM_FIELDS])
         return with_traits(rows, keys=("alarm_id", "event", "time"), aggregated=False)
@@ -69,13 +73,21 @@ class Alert(Transform):
         schema = self.output_schema(batch.schema)
         count = found.num_rows
         everyone = pa.array(range(count), pa.int64())
-        labels = list(zip(*([(name, value) for value in found.column(name).to_pylist()] for name in self.by), strict=True))
+        labels = list(
+            zip(
+                *([(name, value) for value in found.column(name).to_pylist()] for name in self.by),
+                strict=True,
+            )
+        )
         keys = [key_text(one) for one in labels]
         times = micros(found.column(EVENT_TIME)).tolist()
         observed = found.column(self.of).cast(pa.float64())
         seen = ["nothing" if value is None else f"{value:.4g}" for value in observed.to_pylist()]
         columns = {
-            "alarm_id": [alarm_id(self.rule, list(one), time) for one, time in zip(labels, times, strict=True)],
+            "alarm_id": [
+                alarm_id(self.rule, list(one), time)
+                for one, time in zip(labels, times, strict=True)
+            ],
             "event": ["raise"] * count,
             "state": [ACTIVE] * count,
             "rule": [self.rule] * count,
@@ -101,7 +113,10 @@ class Alert(Transform):
         }
         system = [found.column(field.name) for field in SYSTEM_FIELDS]
         return Outcome(
-            pa.RecordBatch.from_arrays([*alarm_columns(columns, count), *system], schema=schema), filtered=batch.num_rows - count
+            pa.RecordBatch.from_arrays([*alarm_columns(columns, count), *system], schema=schema),
+            filtered=batch.num_rows - count,
         )
 
-    examples = [({"when": "value > 10", "by": ["sensor_id"], "rule": "high"}, [5.0, 15.0, None], [15.0])]
+    examples = [
+        ({"when": "value > 10", "by": ["sensor_id"], "rule": "high"}, [5.0, 15.0, None], [15.0])
+    ]

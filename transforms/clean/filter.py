@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tocsin.api import Outcome, Param, Transform, check_condition, rows_where
+from tocsin.api.transform import Outcome, Param, Transform, check_condition, rows_where
 
 
 class Filter(Transform):
     """Keeps the rows for which a condition is true; where it is false or null, the row is filtered, and counted."""
 
-    keep: str = Param(help="a condition, such as quality == 1 and value is not null", examples=["value > 10"])
+    keep: str = Param(
+        help="a condition, such as quality == 1 and value is not null", examples=["value > 10"]
+    )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         check_condition(self.keep, schema, "keep")

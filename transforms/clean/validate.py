@@ -9,7 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from tocsin.api import Collector, Fault, Outcome, Param, Transform, kind_of, unknown_column, user_columns
+from tocsin.api.transform import (
+    Collector,
+    Fault,
+    Outcome,
+    Param,
+    Transform,
+    kind_of,
+    unknown_column,
+    user_columns,
+)
 
 
 class Rule(BaseModel):
@@ -18,11 +27,17 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     min: float | None = Param(None, help="smallest value that is right")
     max: float | None = Param(None, help="greatest value that is right")
-    one_of: list[str | float | bool] | None = Param(None, help="the only values that are right", alias="in")
+    one_of: list[str | float | bool] | None = Param(
+        None, help="the only values that are right", alias="in"
+    )
     required: bool = Param(False, help="null is wrong")
     finite: bool = Param(True, help="NaN and infinities are wrong")
-    sentinels: list[float] = Param([], help="values that mean missing, such as -999: they become null")
-    scale: float = Param(1.0, help="multiplies the value, to change its unit, before the bounds are judged")
+    sentinels: list[float] = Param(
+        [], help="values that mean missing, such as -999: they become null"
+    )
+    scale: float = Param(
+        1.0, help="multiplies the value, to change its unit, before the bounds are judged"
+    )
     shift: float = Param(0.0, help="is added after `scale`")
 
 
@@ -33,7 +48,9 @@ class Validate(Transform):
     """
 
     rejects: ClassVar[bool] = True
-    rules: dict[str, Rule] = Param(help="rules by column, such as {value: {min: 0, max: 500}}", min_length=1)
+    rules: dict[str, Rule] = Param(
+        help="rules by column, such as {value: {min: 0, max: 500}}", min_length=1
+    )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         collector = Collector()
@@ -49,10 +66,18 @@ class Validate(Transform):
             raise Fault(unknown_column(name, schema), "rules", name)
         kind = schema.field(name).type
         converts = (rule.scale, rule.shift) != (1, 0)
-        if (rule.min is not None or rule.max is not None or rule.sentinels or converts) and kind_of(kind) != "number":
-            raise Fault(f"'{name}' is {kind}: min, max, sentinels, scale and shift take numbers", "rules", name)
+        if (rule.min is not None or rule.max is not None or rule.sentinels or converts) and kind_of(
+            kind
+        ) != "number":
+            raise Fault(
+                f"'{name}' is {kind}: min, max, sentinels, scale and shift take numbers",
+                "rules",
+                name,
+            )
         if converts and not pa.types.is_floating(kind):
-            raise Fault(f"'{name}' is {kind}: scale and shift need a floating-point column", "rules", name)
+            raise Fault(
+                f"'{name}' is {kind}: scale and shift need a floating-point column", "rules", name
+            )
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         bad = np.zeros(batch.num_rows, bool)
@@ -68,13 +93,17 @@ class Validate(Transform):
         if not bad.any():
             return Outcome(batch)
         kept = pa.array(~bad)
-        return Outcome(batch.filter(kept), batch.filter(pa.array(bad)), pa.array(reasons[bad], pa.string()))
+        return Outcome(
+            batch.filter(kept), batch.filter(pa.array(bad)), pa.array(reasons[bad], pa.string())
+        )
 
     @staticmethod
     def _converted(column: Any, rule: Rule) -> Any:
         if rule.sentinels:
             kind = column.type
-            missing = pc.is_in(column.cast(pa.float64()), value_set=pa.array(rule.sentinels, pa.float64()))
+            missing = pc.is_in(
+                column.cast(pa.float64()), value_set=pa.array(rule.sentinels, pa.float64())
+            )
             column = pc.if_else(missing, pa.scalar(None, kind), column)
         if (rule.scale, rule.shift) != (1, 0):
             column = pc.add(pc.multiply(column, rule.scale), rule.shift).cast(column.type)
@@ -94,7 +123,12 @@ class Validate(Transform):
         if rule.one_of is not None:
             values = pa.array(list(rule.one_of), None).cast(column.type)
             known = pc.is_in(column, value_set=values)
-            found.append((pc.and_(column.is_valid(), pc.invert(known)), f"{name} is not one of {rule.one_of}"))
+            found.append(
+                (
+                    pc.and_(column.is_valid(), pc.invert(known)),
+                    f"{name} is not one of {rule.one_of}",
+                )
+            )
         return found
 
     examples = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tocsin.api import (
+from tocsin.api.transform import (
     Collector,
     ExpressionError,
     Fault,
@@ -23,7 +23,9 @@ from tocsin.api import (
 class Derive(Transform):
     """Adds columns computed from others, or replaces them; each expression sees those before it. Null in, null out."""
 
-    columns: dict[str, str] = Param(help="expressions by column, such as {kelvin: value + 273.15}", min_length=1)
+    columns: dict[str, str] = Param(
+        help="expressions by column, such as {kelvin: value + 273.15}", min_length=1
+    )
     drop: list[str] = Param([], help="columns to leave out afterwards")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -41,7 +43,9 @@ class Derive(Transform):
     @staticmethod
     def _with_column(schema: pa.Schema, name: str, text: str) -> pa.Schema:
         if name.startswith("_"):
-            raise Fault("a name that starts with an underscore is kept for system columns", "columns", name)
+            raise Fault(
+                "a name that starts with an underscore is kept for system columns", "columns", name
+            )
         try:
             tree = parse(text)
             field = pa.field(name, type_of(tree, schema))
@@ -49,7 +53,9 @@ class Derive(Transform):
         except ExpressionError as error:
             raise Fault(str(error), "columns", name, at=error.at) from None
         at = schema.get_field_index(name)
-        schema = schema.set(at, field) if at >= 0 else schema.insert(len(user_columns(schema)), field)
+        schema = (
+            schema.set(at, field) if at >= 0 else schema.insert(len(user_columns(schema)), field)
+        )
         return with_measured(schema, {name: measured})
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.api import (
+from tocsin.api.transform import (
     EVENT_TIME,
     DataFile,
     Dated,
@@ -35,10 +35,15 @@ class Enrich(Transform):
     by: list[str] = Param(help="key columns, named alike in both", min_length=1)
     add: list[str] | None = Param(None, help="columns to add; by default all that the input lacks")
     valid_from: str | None = Param(
-        None, help="column of the table: the time from which on a row holds, until the next of its key"
+        None,
+        help="column of the table: the time from which on a row holds, until the next of its key",
     )
-    valid_to: str | None = Param(None, help="column of the table: the time from which on it does not hold any more")
-    unknown: Literal["null", "filter"] = Param("null", help="what happens to readings whose key the table lacks")
+    valid_to: str | None = Param(
+        None, help="column of the table: the time from which on it does not hold any more"
+    )
+    unknown: Literal["null", "filter"] = Param(
+        "null", help="what happens to readings whose key the table lacks"
+    )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         try:
@@ -53,14 +58,23 @@ class Enrich(Transform):
         if self.valid_from is None and table.num_rows != len(
             set(zip(*(table.column(name).to_pylist() for name in self.by), strict=True))
         ):
-            raise Fault(f"the table has several rows for one key of {', '.join(self.by)}; `valid_from` would date them", "table")
+            raise Fault(
+                f"the table has several rows for one key of {', '.join(self.by)}; `valid_from` would date them",
+                "table",
+            )
         at = len(user_columns(schema))
         for place, name in enumerate(self._added(schema, table)):
             if name not in table.schema.names:
-                raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", "add", place)
+                raise Fault(
+                    f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})",
+                    "add",
+                    place,
+                )
             if name in schema.names:
                 raise Fault(f"its input already has a column '{name}'", "add", place)
-            schema = schema.insert(at, table.schema.field(name).with_nullable(True).with_metadata(None))
+            schema = schema.insert(
+                at, table.schema.field(name).with_nullable(True).with_metadata(None)
+            )
             at += 1
         return schema
 
@@ -69,7 +83,10 @@ class Enrich(Transform):
             raise Fault("`valid_to` needs `valid_from`", "valid_to")
         for key, name in (("valid_from", self.valid_from), ("valid_to", self.valid_to)):
             if name is not None and name not in table.schema.names:
-                raise Fault(f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})", key)
+                raise Fault(
+                    f"no column '{name}' in the table (columns: {', '.join(table.schema.names)})",
+                    key,
+                )
         if self.valid_from is None:
             return
         try:
@@ -77,14 +94,18 @@ class Enrich(Transform):
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise Fault(f"the table's dates cannot be read: {error}", "valid_from") from None
         if at is not None:
-            of = ", ".join(f"{name}={table.column(name)[at]}" for name in (*self.by, self.valid_from))
+            of = ", ".join(
+                f"{name}={table.column(name)[at]}" for name in (*self.by, self.valid_from)
+            )
             raise Fault(f"the table has two rows of {of}", "table")
 
     def _added(self, schema: pa.Schema, table: pa.Table) -> list[str]:
         if self.add is not None:
             return self.add
         dates = (self.valid_from, self.valid_to)
-        return [name for name in table.schema.names if name not in schema.names and name not in dates]
+        return [
+            name for name in table.schema.names if name not in schema.names and name not in dates
+        ]
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
         table = read_table(self.table)
@@ -104,7 +125,9 @@ class Enrich(Transform):
         """The table's row of each reading, or null."""
         if self.valid_from is not None:
             known = _dated(self.table, tuple(self.by), self.valid_from, self.valid_to)
-            return known.rows_at([batch.column(name) for name in self.by], micros(batch.column(EVENT_TIME)))
+            return known.rows_at(
+                [batch.column(name) for name in self.by], micros(batch.column(EVENT_TIME))
+            )
         if len(self.by) == 1:
             name = self.by[0]
             keys = table.column(name).combine_chunks()

@@ -11,7 +11,16 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from tocsin.api import Collector, DataFile, Fault, Outcome, Param, Transform, need_columns, user_columns
+from tocsin.api.transform import (
+    Collector,
+    DataFile,
+    Fault,
+    Outcome,
+    Param,
+    Transform,
+    need_columns,
+    user_columns,
+)
 
 
 class Locate(Transform):
@@ -21,8 +30,12 @@ class Locate(Transform):
     coordinates, gets nulls, or is filtered: an area is a geofence. Coordinates are longitude and latitude of WGS 84 (RFC 7946).
     """
 
-    areas: DataFile = Param(help="GeoJSON (.geojson, .json) or GeoParquet (.parquet) file with polygons")
-    add: dict[str, str] = Param(help="columns by name: properties of the areas, such as {district: name}", min_length=1)
+    areas: DataFile = Param(
+        help="GeoJSON (.geojson, .json) or GeoParquet (.parquet) file with polygons"
+    )
+    add: dict[str, str] = Param(
+        help="columns by name: properties of the areas, such as {district: name}", min_length=1
+    )
     latitude: str = Param("latitude", help="column of the latitude, degrees")
     longitude: str = Param("longitude", help="column of the longitude, degrees")
     outside: Literal["null", "filter"] = Param("null", help="what happens to rows in no area")
@@ -42,7 +55,11 @@ class Locate(Transform):
             for name, of in self.add.items():
                 with collector:
                     if of not in properties.schema.names:
-                        raise Fault(f"the areas have no '{of}' (they have: {', '.join(properties.schema.names)})", "add", name)
+                        raise Fault(
+                            f"the areas have no '{of}' (they have: {', '.join(properties.schema.names)})",
+                            "add",
+                            name,
+                        )
                     if name in schema.names or name.startswith("_"):
                         raise Fault(f"its input already has a column '{name}'", "add", name)
         collector.done()
@@ -112,7 +129,9 @@ def _areas(path: str) -> _Areas:
         features = json.loads(Path(path).read_text("utf-8"))["features"]
         shapes = shapely.from_geojson([json.dumps(one["geometry"]) for one in features])
         names = list(dict.fromkeys(name for one in features for name in one["properties"] or {}))
-        columns = {name: [(one["properties"] or {}).get(name) for one in features] for name in names}
+        columns = {
+            name: [(one["properties"] or {}).get(name) for one in features] for name in names
+        }
     except (KeyError, TypeError, ValueError, shapely.errors.GEOSException) as error:
         raise ValueError(f"{path} is no GeoJSON FeatureCollection: {error}") from None
     return _Areas(shapes, pa.table(columns))

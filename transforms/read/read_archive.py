@@ -12,7 +12,17 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic import ValidationInfo, model_validator
 
-from tocsin.api import BEGINNING, Failure, Fault, Fetched, Param, Source, Split, check_lake, stamp_of
+from tocsin.api.source import (
+    BEGINNING,
+    Failure,
+    Fault,
+    Fetched,
+    Param,
+    Source,
+    Split,
+    check_lake,
+    stamp_of,
+)
 
 _PLACE = ["_partition", "_offset", "_index"]
 
@@ -26,7 +36,10 @@ class ReadArchive(Source):
     lake: str = Param(help="folder of the lake with the archive")
     dataset: str = Param(help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$")
     topic: str = Param("", help="the topic that it was; by default the name of the table")
-    since: int | None = Param(None, help="leave out what came before this moment (microseconds since 1970, of the watermark)")
+    since: int | None = Param(
+        None,
+        help="leave out what came before this moment (microseconds since 1970, of the watermark)",
+    )
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     @model_validator(mode="after")
@@ -53,7 +66,11 @@ class ReadArchive(Source):
         if self.since is not None:
             # A span ends where the next one begins, or later.
             bound = stamp_of(self.since)
-            starts = [start for start, following in zip(starts, [*starts[1:], "9"], strict=True) if following > bound]
+            starts = [
+                start
+                for start, following in zip(starts, [*starts[1:], "9"], strict=True)
+                if following > bound
+            ]
         return [by_start[start] for start in starts]
 
     def fields(self) -> list[pa.Field]:
@@ -71,19 +88,31 @@ class ReadArchive(Source):
             table = parquet.read_table(path, columns=_PLACE[:2], partitioning=None)
             found = table.group_by("_partition").aggregate([("_offset", "max")])
             for partition, last in zip(
-                found.column("_partition").to_pylist(), found.column("_offset_max").to_pylist(), strict=True
+                found.column("_partition").to_pylist(),
+                found.column("_offset_max").to_pylist(),
+                strict=True,
             ):
                 stops[partition] = max(stops.get(partition, 0), last + 1)
         if not stops:
             raise Failure(f"no archive '{self.dataset}' in {self.lake}")
-        return [Split(self.topic_name(), partition, 0, stop) for partition, stop in sorted(stops.items())]
+        return [
+            Split(self.topic_name(), partition, 0, stop)
+            for partition, stop in sorted(stops.items())
+        ]
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         fields = pa.schema(self.fields())
         for span in self._spans():
             ours = (pc.field("_partition") == split.partition) & (pc.field("_offset") >= start)
-            parts = [parquet.read_table(path, columns=[*fields.names, *_PLACE], filters=ours, partitioning=None) for path in span]
-            rows = pa.concat_tables(parts).sort_by([("_offset", "ascending"), ("_index", "ascending")])
+            parts = [
+                parquet.read_table(
+                    path, columns=[*fields.names, *_PLACE], filters=ours, partitioning=None
+                )
+                for path in span
+            ]
+            rows = pa.concat_tables(parts).sort_by(
+                [("_offset", "ascending"), ("_index", "ascending")]
+            )
             for batch in rows.combine_chunks().to_batches(self.batch_rows):
                 yield self._fetched(batch, fields)
 
@@ -93,4 +122,11 @@ class ReadArchive(Source):
         index = batch.column("_index").to_numpy().astype(np.int64)
         columns = batch.select(fields.names).cast(fields)
         messages = len(np.unique(offsets))
-        return Fetched(columns, offsets, index, np.full(len(offsets), BEGINNING), int(offsets[-1]) + 1, messages)
+        return Fetched(
+            columns,
+            offsets,
+            index,
+            np.full(len(offsets), BEGINNING),
+            int(offsets[-1]) + 1,
+            messages,
+        )

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from pydantic import ValidationInfo, model_validator
 
-from tocsin.api import (
+from tocsin.api.source import (
     BEGINNING,
     Failure,
     Fault,
@@ -39,9 +39,16 @@ class ReadFiles(Source):
     The rows are those of `schema` where it is given, else those of the first file (Parquet only).
     """
 
-    files: str = Param(help="path or glob, such as recordings/*.parquet", examples=["recordings/*.parquet"])
-    schema_: TextFile | None = Param(None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema")
-    received: str | None = Param(None, help="Parquet column of when a reading arrived, for `max_future`; else that is not known")
+    files: str = Param(
+        help="path or glob, such as recordings/*.parquet", examples=["recordings/*.parquet"]
+    )
+    schema_: TextFile | None = Param(
+        None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema"
+    )
+    received: str | None = Param(
+        None,
+        help="Parquet column of when a reading arrived, for `max_future`; else that is not known",
+    )
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     @model_validator(mode="after")
@@ -53,7 +60,13 @@ class ReadFiles(Source):
     @classmethod
     def sample(cls, folder: str) -> ReadFiles:
         """Some readings in a folder, for the laws."""
-        table = pa.table({"sensor": [f"s{n % 3}" for n in range(50)], "at": pa.array(range(50), pa.int64()), "value": range(50)})
+        table = pa.table(
+            {
+                "sensor": [f"s{n % 3}" for n in range(50)],
+                "at": pa.array(range(50), pa.int64()),
+                "value": range(50),
+            }
+        )
         parquet.write_table(table, f"{folder}/readings.parquet", row_group_size=20)
         return cls(files=f"{folder}/*.parquet", event_time="at", batch_rows=8)
 
@@ -65,7 +78,12 @@ class ReadFiles(Source):
         if pattern.is_file():
             return [self.files]
         root = Path(pattern.anchor or ".")
-        return sorted(str(path) for path in root.glob(str(pattern.relative_to(pattern.anchor) if pattern.anchor else pattern)))
+        return sorted(
+            str(path)
+            for path in root.glob(
+                str(pattern.relative_to(pattern.anchor) if pattern.anchor else pattern)
+            )
+        )
 
     def fields(self) -> list[pa.Field]:
         if self.schema_ is not None:
@@ -85,7 +103,10 @@ class ReadFiles(Source):
         paths = self._paths()
         if not paths:
             raise Failure(f"no file matches '{self.files}'")
-        return [Split(str(Path(path).absolute()), number, 0, self._rows(path)) for number, path in enumerate(paths)]
+        return [
+            Split(str(Path(path).absolute()), number, 0, self._rows(path))
+            for number, path in enumerate(paths)
+        ]
 
     def _rows(self, path: str) -> int:
         if path.endswith(".parquet"):
@@ -100,10 +121,16 @@ class ReadFiles(Source):
             rows = piece.batch if ours.all() else piece.batch.filter(pa.array(ours))
             offsets = piece.offsets[ours]
             where = {"topic": split.topic, "partition": split.partition}
-            rejects = [{**reject, **where} for reject in piece.rejected if reject["offset"] >= start]
-            received = np.full(len(offsets), BEGINNING) if piece.received is None else piece.received[ours]
+            rejects = [
+                {**reject, **where} for reject in piece.rejected if reject["offset"] >= start
+            ]
+            received = (
+                np.full(len(offsets), BEGINNING) if piece.received is None else piece.received[ours]
+            )
             read = len(offsets) + len(rejects)
-            yield Fetched(rows, offsets, np.zeros(len(offsets), np.int64), received, piece.end, read, rejects)
+            yield Fetched(
+                rows, offsets, np.zeros(len(offsets), np.int64), received, piece.end, read, rejects
+            )
 
     def _pieces(self, path: str) -> Iterator[_Piece]:
         """The file in its order."""
@@ -127,14 +154,19 @@ class ReadFiles(Source):
             return
         names = dict.fromkeys([*fields.names, *([self.received] if self.received else [])])
         for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=list(names)):
-            yield batch.select(fields.names).cast(fields), micros(batch.column(self.received)) if self.received else None
+            yield (
+                batch.select(fields.names).cast(fields),
+                micros(batch.column(self.received)) if self.received else None,
+            )
 
     def _json_lines(self, path: str) -> Iterator[_Piece]:
         assert self.schema_ is not None
         decoder = JsonDecoder(leaves(parse_schema(self.schema_.text)))
         end = 0
         with Path(path).open("rb") as lines:
-            while chunk := [line.rstrip(b"\r\n") for line in itertools.islice(lines, self.batch_rows)]:
+            while chunk := [
+                line.rstrip(b"\r\n") for line in itertools.islice(lines, self.batch_rows)
+            ]:
                 first, end = end, end + len(chunk)
                 yield _decoded(decoder, chunk, first)
 
@@ -142,10 +174,18 @@ class ReadFiles(Source):
 def _decoded(decoder: Any, lines: list[bytes], first: int) -> _Piece:
     decoded = decoder.decode(lines)
     rejected = [
-        {"offset": first + at, "value": lines[at], "step": "ReadFiles", "reason": "unreadable", "message": reason}
+        {
+            "offset": first + at,
+            "value": lines[at],
+            "step": "ReadFiles",
+            "reason": "unreadable",
+            "message": reason,
+        }
         for at, reason in decoded.faults
     ]
-    return _Piece(decoded.batch, first + np.asarray(decoded.rows, np.int64), rejected, first + len(lines))
+    return _Piece(
+        decoded.batch, first + np.asarray(decoded.rows, np.int64), rejected, first + len(lines)
+    )
 
 
 @dataclass(frozen=True)

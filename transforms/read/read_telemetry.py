@@ -12,16 +12,16 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic import PrivateAttr, model_validator
 
-from tocsin.api import (
+from tocsin.api.source import (
     Archive,
     Failure,
     Fault,
     Fetched,
     Kafka,
+    MessageDecoder,
     Messages,
     Param,
     PartitionConsumer,
-    Reading,
     Registry,
     Source,
     Split,
@@ -33,7 +33,12 @@ from tocsin.api import (
 
 _PATIENCE = 10.0
 # Errors that librdkafka gets over by itself.
-_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+_PASSING = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+}
 # The client looks for the coordinator of a group that this source never joins: it needs no right to one.
 _NOT_OURS = {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
@@ -46,22 +51,37 @@ class ReadTelemetry(Source):
     """
 
     topic: str = Param(help="topic name", min_length=1)
-    schema_: TextFile = Param(help="Avro schema of the readings as the job wants them (.avsc)", alias="schema")
-    format: Literal["confluent", "avro", "json"] = Param(
-        "confluent", help="confluent: framed with a schema id (or single-object); avro: bare datums; json: objects"
+    schema_: TextFile = Param(
+        help="Avro schema of the readings as the job wants them (.avsc)", alias="schema"
     )
-    writers: dict[int, TextFile] = Param({}, help="schemas by id, where there is no registry; by default id 1 is `schema`")
+    format: Literal["confluent", "avro", "json"] = Param(
+        "confluent",
+        help="confluent: framed with a schema id (or single-object); avro: bare datums; json: objects",
+    )
+    writers: dict[int, TextFile] = Param(
+        {}, help="schemas by id, where there is no registry; by default id 1 is `schema`"
+    )
     registry: Registry | None = Param(None, help="a Confluent-compatible schema registry")
-    readings: str | None = Param(None, help="array column that holds the readings, where a message holds many")
+    readings: str | None = Param(
+        None, help="array column that holds the readings, where a message holds many"
+    )
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
-    start: str = Param("earliest", help="earliest, latest, or an ISO 8601 time with zone; ignored after a checkpoint")
+    start: str = Param(
+        "earliest",
+        help="earliest, latest, or an ISO 8601 time with zone; ignored after a checkpoint",
+    )
     offsets: dict[int, int] = Param({}, help="start offset by partition, over `start`")
     batch_rows: int = Param(20_000, help="about so many readings make a batch", ge=1, le=200_000)
-    archive: Archive | None = Param(None, help="keep the readings in a lake as they came, for `tocsin backfill`")
-    idle_after: str = Param("1 min", help="a live partition without messages stops holding the watermark back after this")
+    archive: Archive | None = Param(
+        None, help="keep the readings in a lake as they came, for `tocsin backfill`"
+    )
+    idle_after: str = Param(
+        "1 min",
+        help="a live partition without messages stops holding the watermark back after this",
+    )
 
     _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)
-    _reading: Reading | None = PrivateAttr(None)
+    _reading: MessageDecoder | None = PrivateAttr(None)
     _watching: Consumer | None = PrivateAttr(None)
     # Messages that are taken at a time: as many as hold about `batch_rows` readings.
     _most: int = PrivateAttr(0)
@@ -99,14 +119,18 @@ class ReadTelemetry(Source):
 
     def units_of_fields(self) -> dict[str, str]:
         declared = parse_schema(self.schema_.text)["fields"]
-        return {field["name"]: field["unit"] for field in declared if isinstance(field.get("unit"), str)}
+        return {
+            field["name"]: field["unit"] for field in declared if isinstance(field.get("unit"), str)
+        }
 
     @staticmethod
     def _unnested(fields: list[pa.Field], name: str) -> list[pa.Field]:
         found = next((field for field in fields if field.name == name), None)
         if found is None or not pa.types.is_list(found.type):
             raise Fault(f"no array column '{name}' in the schema", "readings")
-        items = list(found.type.value_type) if pa.types.is_struct(found.type.value_type) else [found]
+        items = (
+            list(found.type.value_type) if pa.types.is_struct(found.type.value_type) else [found]
+        )
         others = [field for field in fields if field.name != name]
         clash = {f.name for f in items} & {f.name for f in others}
         if clash:
@@ -120,11 +144,15 @@ class ReadTelemetry(Source):
         try:
             metadata = consumer.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic]
             if metadata.error is not None:
-                raise Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}: {metadata.error.str()}")
+                raise Failure(
+                    f"the topic '{self.topic}' does not exist at {self.kafka.address()}: {metadata.error.str()}"
+                )
             partitions = sorted(metadata.partitions)
             unknown = sorted(set(self.offsets) - set(partitions))
             if unknown:
-                raise Failure(f"'{self.topic}' has no partition {unknown[0]}; it has {len(partitions)}, from 0")
+                raise Failure(
+                    f"'{self.topic}' has no partition {unknown[0]}; it has {len(partitions)}, from 0"
+                )
             return [self._split(consumer, partition, live) for partition in partitions]
         except KafkaException as error:
             raise self._unreachable(error, consumer) from None
@@ -136,22 +164,36 @@ class ReadTelemetry(Source):
         if self._watching is None:
             self._watching = self._consumer()
         try:
-            partitions = self._watching.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic].partitions
+            partitions = (
+                self._watching.list_topics(self.topic, timeout=_PATIENCE)
+                .topics[self.topic]
+                .partitions
+            )
         except KafkaException:
             return []
-        return [Split(self.topic, partition, 0, None) for partition in sorted(partitions) if partition >= known]
+        return [
+            Split(self.topic, partition, 0, None)
+            for partition in sorted(partitions)
+            if partition >= known
+        ]
 
     def _split(self, consumer: Consumer, partition: int, live: bool) -> Split:
-        low, high = consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=_PATIENCE)
+        low, high = consumer.get_watermark_offsets(
+            TopicPartition(self.topic, partition), timeout=_PATIENCE
+        )
         if partition in self.offsets:
             start = self.offsets[partition]
             if not low <= start <= high:
-                raise Failure(f"{self.topic}:{partition}: offset {start} is not in the topic, which has {low} to {high}")
+                raise Failure(
+                    f"{self.topic}:{partition}: offset {start} is not in the topic, which has {low} to {high}"
+                )
         elif self.start in ("earliest", "latest"):
             start = low if self.start == "earliest" else high
         else:
             moment = int(datetime.fromisoformat(self.start).timestamp() * 1000)
-            found = consumer.offsets_for_times([TopicPartition(self.topic, partition, moment)], timeout=_PATIENCE)
+            found = consumer.offsets_for_times(
+                [TopicPartition(self.topic, partition, moment)], timeout=_PATIENCE
+            )
             start = found[0].offset if found[0].offset >= 0 else high
         return Split(self.topic, partition, start, None if live else high)
 
@@ -159,7 +201,9 @@ class ReadTelemetry(Source):
         cause = error.args[0]
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
-        return Failure(f"no answer from Kafka at {self.kafka.address()}: {self.kafka.why(cause, consumer)}")
+        return Failure(
+            f"no answer from Kafka at {self.kafka.address()}: {self.kafka.why(cause, consumer)}"
+        )
 
     def _settings(self) -> dict[str, Any]:
         settings = self.kafka.client_settings(
@@ -186,7 +230,7 @@ class ReadTelemetry(Source):
         except KafkaException as error:
             raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
 
-    # Reading.
+    # MessageDecoder.
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         consumer = self._assigned(split, start)
@@ -211,13 +255,23 @@ class ReadTelemetry(Source):
             self._consumers[split.partition] = (consumer, position)
             fetched = self._decoder().decode(messages, split, position)
             if self.readings is not None and len(messages):
-                self._most = max(min(self.batch_rows * len(messages) // max(fetched.batch.num_rows, 1), self.batch_rows), 1)
+                self._most = max(
+                    min(
+                        self.batch_rows * len(messages) // max(fetched.batch.num_rows, 1),
+                        self.batch_rows,
+                    ),
+                    1,
+                )
             yield replace(fetched, end=consumer.end())
 
     def _consume(self, consumer: PartitionConsumer, split: Split, position: int) -> Messages:
         if not self._most:
             self._most = self.batch_rows if self.readings is None else 1
-        most = self._most if self._piece is None else max(self._most * self._piece // self.batch_rows, 1)
+        most = (
+            self._most
+            if self._piece is None
+            else max(self._most * self._piece // self.batch_rows, 1)
+        )
         messages, faults = consumer.consume(min(most, self._most), self._wait)
         for code, text in faults:
             if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
@@ -239,13 +293,21 @@ class ReadTelemetry(Source):
         self._consumers[split.partition] = (found, start)
         return found
 
-    def _decoder(self) -> Reading:
+    def _decoder(self) -> MessageDecoder:
         if self._reading is None:
             writers = {key: file.text for key, file in self.writers.items()}
             if not writers and self.registry is None:
                 writers = {1: self.schema_.text}
             fields = pa.schema(self.fields())
-            self._reading = Reading(self.topic, self.schema_.text, self.format, writers, self.registry, self.readings, fields)
+            self._reading = MessageDecoder(
+                self.topic,
+                self.schema_.text,
+                self.format,
+                writers,
+                self.registry,
+                self.readings,
+                fields,
+            )
         return self._reading
 
 

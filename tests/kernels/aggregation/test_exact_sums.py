@@ -1,0 +1,75 @@
+"""Sums against exact rational arithmetic."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.kernels.aggregation import exact_sums
+
+# Telemetry: thousandths up to a billion, and whole counters up to 10^15.
+values = st.lists(
+    st.integers(-(10**12), 10**12).map(lambda n: n / 1000) | st.integers(0, 10**15).map(float),
+    min_size=1,
+    max_size=60,
+)
+
+
+def total(numbers: list[float]) -> float:
+    high, low = np.zeros(1), np.zeros(1)
+    exact_sums.add_pairs(
+        np.zeros(len(numbers), np.int64), np.array(numbers), np.zeros(len(numbers)), high, low
+    )
+    return float(high[0] + low[0])
+
+
+@given(values, st.randoms(use_true_random=False))
+def test_a_sum_is_the_exact_one_rounded_once_in_any_order(
+    numbers: list[float], random: object
+) -> None:
+    shuffled = list(numbers)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert total(numbers) == total(shuffled) == math.fsum(numbers)
+
+
+@given(values)
+def test_a_square_is_exact(numbers: list[float]) -> None:
+    array = np.array(numbers)
+    high, low = np.empty(len(array)), np.empty(len(array))
+    exact_sums.squares(array, high, low)
+    for x, h, l in zip(numbers, high, low, strict=True):
+        if 1e-100 < abs(x) < 1e100:
+            assert Fraction(x) ** 2 == Fraction(float(h)) + Fraction(float(l))
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(-1e8, 1e8))
+def test_variance_does_not_cancel_far_from_zero(numbers: list[float], far: float) -> None:
+    shifted = [x + far for x in numbers]
+    array, ids = np.array(shifted), np.zeros(len(shifted), np.int64)
+    pairs = []
+    for square in (False, True):
+        highs, lows = array.copy(), np.zeros(len(array))
+        if square:
+            exact_sums.squares(array, highs, lows)
+        high, low = np.zeros(1), np.zeros(1)
+        exact_sums.add_pairs(ids, highs, lows, high, low)
+        pairs.append((high, low))
+    found = exact_sums.variance(pairs[0], pairs[1], np.array([float(len(shifted))]), 1)[0]
+    mean = sum(map(Fraction, shifted)) / len(shifted)
+    exact = float(sum((Fraction(x) - mean) ** 2 for x in shifted) / (len(shifted) - 1))
+    assert math.isclose(found, exact, rel_tol=1e-9, abs_tol=1e-15)
+
+
+def test_the_compiled_loop_equals_the_plain_one() -> None:
+    random = np.random.default_rng(1)
+    ids, highs, lows = (
+        random.integers(0, 5, 200),
+        random.normal(0, 1e6, 200),
+        random.normal(0, 1e-10, 200),
+    )
+    fast, plain = [np.zeros(5), np.zeros(5)], [np.zeros(5), np.zeros(5)]
+    exact_sums.add_pairs(ids, highs, lows, *fast)
+    exact_sums.add_pairs.plain(ids, highs, lows, *plain)
+    assert np.array_equal(fast, plain)

@@ -1,0 +1,100 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.kernels.aggregation import grouping
+from tocsin.kernels.aggregation.grouping import _by_dictionaries, group_ids, hash_rows, shards
+
+keys = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "", None]), st.integers(0, 3) | st.none()),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(keys)
+def test_groups_are_those_of_a_dictionary(rows: list[tuple[str | None, int | None]]) -> None:
+    texts, numbers = zip(*rows, strict=True)
+    ids, first = group_ids([pa.array(texts, pa.string()), pa.array(numbers, pa.int64())])
+    seen: dict[object, int] = {}
+    assert ids.tolist() == [seen.setdefault(row, len(seen)) for row in rows]
+    assert first.tolist() == [rows.index(key) for key in seen]
+
+
+LARGE = 2**62
+COLUMNS = {
+    "text": (
+        st.sampled_from(["", "a", "eight by", "nine byte", "sixteen bytes ok", "é"]),
+        pa.string(),
+    ),
+    "binary": (st.binary(max_size=3), pa.binary()),
+    "small": (st.integers(-2, 2), pa.int8()),
+    "large": (st.sampled_from([-LARGE, 0, LARGE]), pa.int64()),
+    "unsigned": (st.sampled_from([0, 1, 2**64 - 1]), pa.uint64()),
+    "time": (st.integers(-2, 2), pa.timestamp("us", tz="UTC")),
+    "number": (st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")]), pa.float64()),
+    "flag": (st.booleans(), pa.bool_()),
+}
+
+
+@given(
+    st.data(), st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4), st.integers(0, 3)
+)
+def test_groups_are_those_of_the_plain_way(
+    data: st.DataObject, names: list[str], sliced: int
+) -> None:
+    count = data.draw(st.integers(0, 25))
+    columns = []
+    for name in names:
+        values, kind = COLUMNS[name]
+        drawn = data.draw(
+            st.lists(st.none() | values, min_size=count + sliced, max_size=count + sliced)
+        )
+        columns.append(pa.array(drawn, kind).slice(sliced))
+    for ours, theirs in zip(
+        group_ids(columns), _by_dictionaries([_canonical(c) for c in columns]), strict=True
+    ):
+        assert ours.tolist() == theirs.tolist()
+
+
+def _canonical(column: pa.Array) -> pa.Array:
+    """-0.0 is 0.0."""
+    return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column
+
+
+def test_keys_with_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "_mix_in", lambda hashes, *_: hashes.fill(7))
+    ids, first = group_ids([pa.array(["a", "b", "a", None])])
+    assert (ids.tolist(), first.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
+
+
+@given(keys)
+def test_equal_rows_hash_alike_however_they_are_encoded(
+    rows: list[tuple[str | None, int | None]],
+) -> None:
+    texts = pa.array([row[0] for row in rows], pa.string())
+    assert np.array_equal(hash_rows([texts]), hash_rows([texts.dictionary_encode()]))
+    hashes = hash_rows([texts, pa.array([row[1] for row in rows], pa.int64())])
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows):
+            assert (hashes[i] == hashes[j]) == (one == other)
+
+
+def test_hashes_are_the_same_on_every_machine_and_in_every_release() -> None:
+    found = hash_rows([pa.array(["air-00001", "", None]), pa.array([1.5, -0.0, 0.0])])
+    again = hash_rows([pa.array(["x", "air-00001", ""]).slice(1), pa.array([1.5, 0.0])])
+    assert found[:2].tolist() == again.tolist()
+    assert hash_rows([pa.array(["air-00001"])]).tolist() == [STABLE]
+
+
+STABLE = 10811124288516398818
+
+
+def test_rows_spread_over_the_shards() -> None:
+    names = pa.array([f"sensor-{n}" for n in range(4000)])
+    counts = np.bincount(shards([names], 16), minlength=16)
+    assert counts.min() > 180
+    assert counts.max() < 320

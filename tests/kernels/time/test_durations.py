@@ -1,0 +1,36 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.kernels.time.durations import format_duration, parse_duration, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("30 s", 30_000_000),
+        ("10 min", 600_000_000),
+        ("1h", 3_600_000_000),
+        ("1 h 30 min", 5_400_000_000),
+        ("250ms", 250_000),
+    ],
+)
+def test_a_duration_is_read(text: str, micros: int) -> None:
+    assert parse_duration(text) == micros
+
+
+@pytest.mark.parametrize("text", ["", "30", "s", "30 parsecs", "-5 s", "5 s x"])
+def test_other_text_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match="such as '30 s'"):
+        parse_duration(text)
+
+
+@given(st.integers(0, 10**15))
+def test_format_and_parse_are_inverse(micros: int) -> None:
+    assert parse_duration(format_duration(micros)) == micros
+
+
+def test_a_size_is_read() -> None:
+    assert parse_size("64 MiB") == 64 * 2**20
+    with pytest.raises(ValueError, match="such as '64 MiB'"):
+        parse_size("lots")

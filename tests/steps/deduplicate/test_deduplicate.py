@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.streams import (
+    LATENESS,
+    SCHEMA,
+    SECOND,
+    batch_of,
+    deliveries,
+    partitions,
+    rows_of,
+)
+from tocsin.kernels.batch import FOREVER
+from tocsin.kernels.state.keyed_block import from_ipc
+from tocsin.steps.deduplicate.step import Deduplicate, DeduplicationOperator
+
+STEP = Deduplicate(by=["sensor"], shards=2)
+
+
+@given(partitions, st.integers(0, 100))
+def test_each_key_and_time_is_kept_once_and_every_row_is_counted(streams: Any, seed: int) -> None:
+    rows = rows_of(streams)
+    random = np.random.default_rng(seed)
+    made = DeduplicationOperator(STEP, SCHEMA)
+    states: dict[int, list[bytes]] = {}
+    memories: dict[int, dict[str, Any]] = {}
+    kept, late, filtered = [], 0, 0
+    for batch, watermark in deliveries(rows, random):
+        routed = made.route(batch_of(batch))
+        late += routed.counts["late"]
+        for shard, part in routed.by_shard:
+            if random.random() < 0.2:
+                memories.pop(shard, None)
+                states[shard] = [bytes(bytearray(piece)) for piece in states.get(shard, [])]
+            advanced = made.advance(
+                states.get(shard, []), [part], -FOREVER, None, memories.setdefault(shard, {})
+            )
+            states[shard] = advanced.state
+            filtered += advanced.counts["filtered"]
+            kept += [
+                (r["sensor"], r["_event_time"]) for _, b in advanced.outputs for r in b.to_pylist()
+            ]
+        for shard in list(states):
+            states[shard] = made.advance(states[shard], [], watermark, None, memories[shard]).state
+    everything = [row for partition in rows for row in partition]
+    in_time = {(r.sensor, r.time) for r in everything if r.time + LATENESS >= r.watermark}
+    assert len(kept) == len(set(kept)) == len(in_time)
+    assert len(kept) + late + filtered == len(everything)
+
+
+def test_memory_is_bounded_by_time() -> None:
+    made = DeduplicationOperator(STEP, SCHEMA)
+    state: list[bytes] = []
+    for second in range(0, 600, 10):
+        for _, part in made.route(batch_of(rows_of([[("a", second, 1.0)]])[0])).by_shard:
+            state = made.advance(state, [part], -FOREVER, None).state
+        state = made.advance(
+            state, [], rows_of([[("a", second, 1.0)]])[0][0].time - 5 * SECOND, None
+        ).state
+    assert sum(from_ipc(piece).num_rows for piece in state) <= 4
+
+
+def test_of_copies_in_one_batch_the_lowest_offset_is_kept() -> None:
+    made = DeduplicationOperator(STEP, SCHEMA)
+    rows = rows_of([[("a", 1, 1.0), ("a", 1, 2.0)]])[0]
+    ((_, part),) = made.route(batch_of(rows[::-1])).by_shard
+    ((_, kept),) = made.advance([], [part], -FOREVER, None).outputs
+    assert kept.column("value").to_pylist() == [1.0]

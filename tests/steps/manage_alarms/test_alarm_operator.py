@@ -1,0 +1,434 @@
+"""Alarm management: who is told of what, whatever the batch cuts, the firing times and what a worker has forgotten."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.support.streams import SECOND, START, Shards
+from tocsin.alarms.event import ALARM_FIELDS, alarm_id
+from tocsin.foundation.faults import Faults
+from tocsin.kernels.alarms import management as annunciation
+from tocsin.kernels.batch import FOREVER, SYSTEM_FIELDS, micros, readings_schema, timestamps
+from tocsin.steps.manage_alarms.alarm_operator import AlarmOperator
+from tocsin.steps.manage_alarms.schedule import Schedule
+from tocsin.steps.manage_alarms.step import COMMAND_FIELDS, ManageAlarms
+from tocsin.steps.state.union import united, united_schema
+
+ALARMS = readings_schema(list(ALARM_FIELDS), topic="t", allowed_lateness=0)
+COMMANDS = readings_schema(list(COMMAND_FIELDS), topic="c", allowed_lateness=0)
+SCHEMA = united_schema([("alarms", ALARMS), ("commands", COMMANDS)])
+MINUTE = 60 * SECOND
+Event = tuple[int, str, str]
+
+
+def alarm_batch(events: list[tuple[int, str, str, str, int]]) -> pa.RecordBatch:
+    """(time, thing, event, severity, start) as rows of both sides."""
+    rows: dict[str, list[Any]] = {field.name: [] for field in ALARM_FIELDS}
+    for time, thing, event, severity, start in events:
+        row = {
+            "alarm_id": alarm_id("rule", [("id", thing)], start),
+            "event": event,
+            "rule": "rule",
+            "severity": severity,
+            "key": f"id={thing}",
+            "labels": [("id", thing)],
+            "time": time,
+            "started_at": start,
+            "message": f"{thing} {event}",
+        }
+        for name, column in rows.items():
+            column.append(row.get(name))
+    columns = [pa.array(rows[field.name], field.type) for field in ALARM_FIELDS]
+    moments = np.array([(time // SECOND + 1) * SECOND - 1 for time, *_ in events], np.int64)
+    empty = [pa.nulls(len(events), field.type) for field in SYSTEM_FIELDS[1:]]
+    return united(
+        pa.RecordBatch.from_arrays([*columns, timestamps(moments), *empty], schema=ALARMS),
+        "alarms",
+        SCHEMA,
+    )
+
+
+def command_batch(
+    time: int, command: str, thing: str, until: int | None = None, named: str | None = None
+) -> pa.RecordBatch:
+    """One command."""
+    row = {
+        "command": command,
+        "rule": "rule",
+        "key": f"id={thing}",
+        "until": until,
+        "by": "ann",
+        "reason": None,
+    }
+    row |= {"alarm_id": named}
+    columns = [pa.array([row[field.name]], field.type) for field in COMMAND_FIELDS]
+    system = [
+        timestamps(np.array([time])),
+        *(pa.nulls(1, field.type) for field in SYSTEM_FIELDS[1:]),
+    ]
+    return united(
+        pa.RecordBatch.from_arrays([*columns, *system], schema=COMMANDS), "commands", SCHEMA
+    )
+
+
+def lives(turns: list[tuple[str, int]]) -> list[tuple[int, str, str, str, int]]:
+    """Things whose alarm is raised and cleared by turns, at seconds."""
+    found, start = [], dict[str, int]()
+    for thing, second in sorted(set(turns), key=lambda turn: turn[1]):
+        time = START + second * SECOND
+        begun = start.pop(thing, None)
+        if begun is None:
+            start[thing] = time
+        found.append((time, thing, "clear" if begun else "raise", "medium", begun or time))
+    return found
+
+
+def told(
+    step: ManageAlarms, parts: list[pa.RecordBatch], seed: int, end: int, cuts: int = 6
+) -> dict[str, list[tuple[int, str, str, str | None, str]]]:
+    """What comes out: by output (second, event, thing, reason, state)."""
+    random = np.random.default_rng(seed)
+    annunciator = AlarmOperator(step, SCHEMA)
+    shards = Shards(annunciator, random)
+    rows = sorted(parts, key=lambda part: int(micros(part.column("_event_time"))[0]))
+    found: dict[str, list[Any]] = defaultdict(list)
+    marks = sorted(random.integers(0, (end - START) // SECOND + 1, cuts)) if cuts else []
+    outputs, passed = [], 0
+    for mark in marks:
+        time = START + int(mark) * SECOND
+        here = [
+            part
+            for part in rows[passed:]
+            if int(micros(part.column("_event_time"))[0]) < time + 3 * SECOND
+        ]
+        passed += len(here)
+        for at in random.permutation(len(here)):
+            shards.take(annunciator.route(here[at]))
+        outputs += shards.advance(0, time, None)
+    for at in random.permutation(len(rows) - passed):
+        shards.take(annunciator.route(rows[passed + int(at)]))
+    outputs += shards.advance(0, FOREVER, end)
+    for name, batch in outputs:
+        for row in batch.to_pylist():
+            if name == "health":
+                found[name].append(
+                    tuple(
+                        row[field]
+                        for field in (
+                            "window_start",
+                            "raised",
+                            "standing",
+                            "suppressed",
+                            "flapping",
+                        )
+                    )
+                )
+            elif name == "refused":
+                found[name].append((row["command"], row["message"]))
+            else:
+                second = (micros(pa.array([row["time"]]))[0] - START) / SECOND
+                found[name].append(
+                    (
+                        second,
+                        row["event"],
+                        row["key"].removeprefix("id="),
+                        row["reason"],
+                        row["state"],
+                        row["alarm_id"],
+                    )
+                )
+    return {name: sorted(rows, key=str) for name, rows in found.items()}
+
+
+@pytest.fixture(scope="module")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("topology") / "topology.csv"
+    path.write_text("child,parent\ncam-1,switch\ncam-2,switch\nswitch,link\n")
+    return str(path)
+
+
+def step_of(**config: Any) -> ManageAlarms:
+    return ManageAlarms.model_validate(config, context={"folders": ["/"]})
+
+
+def each(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    return [batch.slice(at, 1) for at in range(batch.num_rows)]
+
+
+turns = st.lists(
+    st.tuples(st.sampled_from(["cam-1", "cam-2", "switch", "link", "x"]), st.integers(0, 600)),
+    min_size=1,
+    max_size=40,
+)
+commands = st.lists(
+    st.tuples(
+        st.sampled_from(["acknowledge", "shelve", "unshelve"]),
+        st.sampled_from(["cam-1", "link", "x"]),
+        st.integers(0, 600),
+        st.integers(1, 200),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60)
+@given(turns, commands, st.integers(0, 99), st.integers(0, 99), st.booleans(), st.booleans())
+def test_what_people_are_told_does_not_depend_on_the_runner_and_each_alarm_is_raised_and_cleared_once(
+    topology: str, turned: Any, said: Any, one: int, other: int, waits: bool, has_hours: bool
+) -> None:
+    hours = {"time_zone": "UTC", "active": ["10:01-10:04", "10:06-10:09"]} if has_hours else None
+    step = step_of(
+        inhibit={"table": topology, "by": ["id"], "wait": "20 s" if waits else "0 s"},
+        flapping={"raises": 3, "within": "2 min", "quiet": "1 min"},
+        schedule=hours,
+        health={"every": "1 min"},
+    )
+    parts = each(alarm_batch(lives(turned)))
+    for command, thing, second, longer in said:
+        at = START + second * SECOND
+        parts.append(
+            command_batch(at, command, thing, at + longer * SECOND if command == "shelve" else None)
+        )
+    end = START + 700 * SECOND
+    found = told(step, parts, one, end)
+    assert found == told(step, parts, other, end, cuts=0)
+    shown: dict[str, list[str]] = defaultdict(list)
+    for second, event, thing, _, _, alarm in sorted(
+        found.get("output", []), key=lambda row: row[0]
+    ):
+        assert second >= 0
+        if event in ("raise", "clear"):
+            shown[thing].append(f"{event} {alarm}")
+    for events in shown.values():
+        raised = [event.removeprefix("raise ") for event in events[::2]]
+        assert [event.partition(" ")[0] for event in events] == ["raise", "clear"] * (
+            len(events) // 2
+        ) + ["raise"] * (len(events) % 2)
+        assert [event.removeprefix("clear ") for event in events[1::2]] == raised[
+            : len(events) // 2
+        ]
+        assert len(set(raised)) == len(raised)
+    # Nobody is told of nothing: each alarm is shown, kept quiet with a reason, or one with a flapping alarm that is shown.
+    known = {row[5] for name in ("output", "suppressed") for row in found.get(name, [])}
+    flapping = {
+        thing for _, _, thing, reason, _, _ in found.get("output", []) if reason == "flapping"
+    }
+    for time, thing, event, _, start in lives(turned):
+        if event == "raise" and time < end and thing not in flapping:
+            assert alarm_id("rule", [("id", thing)], start) in known
+
+
+@given(turns, st.integers(0, 99))
+@settings(max_examples=25)
+def test_the_compiled_pass_equals_the_plain_one(topology: str, turned: Any, seed: int) -> None:
+    step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "5 s"}, flapping={"raises": 2})
+    parts = each(alarm_batch(lives(turned)))
+    compiled = told(step, parts, seed, START + 700 * SECOND)
+    machine = annunciation.annunciate
+    try:
+        annunciation.annunciate = annunciation.annunciate.plain  # type: ignore[misc,assignment]
+        assert told(step, parts, seed, START + 700 * SECOND) == compiled
+    finally:
+        annunciation.annunciate = machine  # type: ignore[misc]
+
+
+def test_a_link_that_is_down_keeps_its_cameras_quiet_and_tells_of_those_that_stay_down(
+    topology: str,
+) -> None:
+    step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "20 s"})
+    turned = [("cam-1", 10), ("cam-2", 11), ("link", 15), ("link", 300), ("cam-1", 305)]
+    found = told(step, [alarm_batch(lives(turned))], 0, START + 600 * SECOND)
+    assert [row[:4] for row in found["output"]] == [
+        (15.0, "raise", "link", None),
+        (300.0, "clear", "link", None),
+        (320.0, "raise", "cam-2", "no longer held back for an alarm of what it hangs on"),
+    ]
+    quiet = [row[:3] for row in found["suppressed"]]
+    assert quiet == [(10.0, "raise", "cam-1"), (11.0, "raise", "cam-2"), (305.0, "clear", "cam-1")]
+
+
+def test_acknowledgement_is_of_one_alarm_and_an_alarm_that_gets_worse_needs_another() -> None:
+    start = START + 10 * SECOND
+    rows = [
+        (start, "x", "raise", "low", start),
+        (start + MINUTE, "x", "escalate", "critical", start),
+    ]
+    rows += [(start + 2 * MINUTE, "x", "clear", "critical", start)]
+    mine, not_mine = alarm_id("rule", [("id", "x")], start), "0" * 32
+    said = [
+        command_batch(start + SECOND, "acknowledge", "x", named=mine),
+        command_batch(start + 2 * SECOND, "acknowledge", "x", named=not_mine),
+        command_batch(start + 3 * MINUTE, "acknowledge", "x"),
+        command_batch(start + 3 * MINUTE, "shelve", "x"),
+        command_batch(start + 3 * MINUTE, "dance", "x"),
+    ]
+    found = told(step_of(), [*each(alarm_batch(rows)), *said], 1, START + 600 * SECOND)
+    assert [
+        (row[1], row[3], row[4]) for row in sorted(found["output"], key=lambda row: row[0])
+    ] == [
+        ("raise", None, "unacknowledged"),
+        ("acknowledge", "by ann", "acknowledged"),
+        ("escalate", None, "unacknowledged"),
+        ("clear", None, "returned_unacknowledged"),
+        ("acknowledge", "by ann", "normal"),
+    ]
+    assert [name for name, _ in found["refused"]] == ["acknowledge", "dance", "shelve"]
+
+
+def test_shelving_ends_by_itself_and_an_alarm_that_flaps_is_one() -> None:
+    said = [command_batch(START + SECOND, "shelve", "x", START + 100 * SECOND)]
+    found = told(step_of(), [*each(alarm_batch(lives([("x", 5)]))), *said], 2, START + 600 * SECOND)
+    assert [row[:4] for row in found["output"]] == [(100.0, "raise", "x", "no longer shelved")]
+    flaps = [("y", second) for second in range(0, 200, 10)]
+    found = told(
+        step_of(flapping={"raises": 3, "within": "5 min", "quiet": "2 min"}),
+        [alarm_batch(lives(flaps))],
+        2,
+        START + 600 * SECOND,
+    )
+    events = sorted((row[0], row[1]) for row in found["output"])
+    assert events == [
+        (0, "raise"),
+        (10, "clear"),
+        (20, "raise"),
+        (30, "clear"),
+        (40, "raise"),
+        (310, "clear"),
+    ]
+
+
+def test_hours_are_local_and_right_when_the_clock_changes() -> None:
+    hours = Schedule(time_zone="Europe/Paris", active=["Mon-Fri 07:00-19:00"])
+    day = int(datetime(2026, 3, 26, tzinfo=UTC).timestamp() * SECOND)
+    opens, closes = hours.spans(day, day + 5 * 86_400 * SECOND)
+    spans = {
+        datetime.fromtimestamp(o / SECOND, UTC): datetime.fromtimestamp(c / SECOND, UTC)
+        for o, c in zip(opens, closes, strict=True)
+    }
+    # On 29 March 2026 clocks in Paris go from UTC+1 to UTC+2.
+    assert spans[datetime(2026, 3, 27, 6, tzinfo=UTC)] == datetime(2026, 3, 27, 18, tzinfo=UTC)
+    assert spans[datetime(2026, 3, 30, 5, tzinfo=UTC)] == datetime(2026, 3, 30, 17, tzinfo=UTC)
+    assert datetime(2026, 3, 28, 6, tzinfo=UTC) not in spans
+    night = Schedule(time_zone="Europe/Paris", active=["Sun 01:00-04:00"])
+    autumn = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp() * SECOND)
+    for first, hours_long in ((day, 2), (autumn, 4)):
+        opens, closes = night.spans(first, first)
+        here = [
+            (c - o) / 3600 / SECOND
+            for o, c in zip(opens, closes, strict=True)
+            if first - 86_400 * SECOND <= o < first + 4 * 86_400 * SECOND
+        ]
+        assert hours_long in here
+
+
+def test_outside_of_its_hours_an_alarm_waits_unless_it_is_severe() -> None:
+    schedule = {"time_zone": "UTC", "active": ["10:05-11:00"], "unless": "critical"}
+    rows = [
+        (START, "x", "raise", "low", START),
+        (START + SECOND, "y", "raise", "critical", START + SECOND),
+    ]
+    found = told(step_of(schedule=schedule), [alarm_batch(rows)], 3, START + 900 * SECOND)
+    assert [row[:4] for row in found["output"]] == [
+        (1.0, "raise", "y", None),
+        (300.0, "raise", "x", "no longer outside of its schedule"),
+    ]
+
+
+def test_the_alarm_systems_health_tells_a_flood() -> None:
+    rows = [
+        (START + at * SECOND, f"t{at}", "raise", "high" if at % 2 else "low", START + at * SECOND)
+        for at in range(24)
+    ]
+    annunciator = AlarmOperator(step_of(health={"every": "10 min", "operators": 2}), SCHEMA)
+    outputs = annunciator.advance([], [alarm_batch(rows)], FOREVER, START + 1300 * SECOND).outputs
+    first, second = dict(outputs)["health"].to_pylist()
+    assert (
+        first["raised"],
+        first["raised_high"],
+        first["raised_low"],
+        first["raised_per_operator"],
+    ) == (24, 12, 12, 12.0)
+    assert (first["flood"], first["standing"], first["unacknowledged"]) == (True, 24, 24)
+    assert (second["raised"], second["flood"], second["standing"]) == (0, False, 24)
+
+
+def test_alarms_that_are_over_are_forgotten() -> None:
+    annunciator = AlarmOperator(step_of(flapping=None), united_schema([("alarms", ALARMS)]))
+    rows = [event for at in range(100) for event in lives([(f"t{at}", at), (f"t{at}", at + 1)])]
+    batch = (
+        alarm_batch(rows)
+        .select(annunciator.shard_schema.names)
+        .replace_schema_metadata(annunciator.shard_schema.metadata)
+    )
+    few = annunciator.advance([], [batch], START + 500 * SECOND, None)
+    assert sum(map(len, few.state)) < 12_000
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (
+            {"schedule": {"time_zone": "Mars/Olympus", "active": ["Mon 10:00-11:00"]}},
+            "no time zone 'Mars/Olympus'",
+        ),
+        ({"schedule": {"time_zone": "UTC", "active": ["Monday"]}}, "are no hours"),
+        ({"schedule": {"time_zone": "UTC", "active": ["25:00-26:00"]}}, "no clock shows"),
+        ({"flapping": {"raises": 99}}, "less than or equal to 8"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(config: Any, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        step_of(**config)
+
+
+def test_a_topology_with_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "circle.csv").write_text("child,parent\na,b\nb,a\n")
+    step = step_of(inhibit={"table": str(tmp_path / "circle.csv"), "by": ["id"]})
+    with pytest.raises(Faults, match="hangs on itself"):
+        step.output_schemas(SCHEMA)
+    with pytest.raises(Faults, match="takes alarm events"):
+        step_of().output_schemas(united_schema([("alarms", COMMANDS)]))
+
+
+def test_a_flood_of_a_hundred_thousand_alarms_is_told_once_each_and_called_a_flood() -> None:
+    count = 100_000
+    started = np.arange(count, dtype=np.int64) % 1000 + START
+    ids = pa.array([f"{n:032x}" for n in range(count)])
+    known = {
+        "alarm_id": ids,
+        "event": pa.repeat("raise", count),
+        "rule": pa.repeat("rule", count),
+        "severity": pa.repeat("high", count),
+        "key": pa.array([f"id=t{n}" for n in range(count)]),
+        "time": timestamps(started),
+        "started_at": timestamps(started),
+    }
+    columns = [known[f.name] if f.name in known else pa.nulls(count, f.type) for f in ALARM_FIELDS]
+    moment = timestamps(np.full(count, START + SECOND - 1, np.int64))
+    empty = [pa.nulls(count, field.type) for field in SYSTEM_FIELDS[1:]]
+    batch = united(
+        pa.RecordBatch.from_arrays([*columns, moment, *empty], schema=ALARMS), "alarms", SCHEMA
+    )
+    annunciator = AlarmOperator(step_of(), SCHEMA)
+    first = annunciator.advance([], [batch], START + 2 * SECOND, None)
+    told = dict(first.outputs)["output"]
+    assert sorted(told.column("alarm_id").to_pylist()) == sorted(ids.to_pylist())
+    # The same events again, as after a restart: nobody is told twice.
+    again = annunciator.advance(
+        [bytes(bytearray(piece)) for piece in first.state], [batch], START + 3 * SECOND, None
+    )
+    assert [name for name, _ in again.outputs] == []
+    (health,) = dict(annunciator.advance(again.state, [], START + 700 * SECOND, None).outputs)[
+        "health"
+    ].to_pylist()
+    assert (health["raised"], health["flood"], health["standing"]) == (count, True, count)

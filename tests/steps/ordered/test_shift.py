@@ -1,0 +1,148 @@
+"""What came before and after each row: what a loop over rows in order finds, whatever the cuts and the interleaving."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.streams import (
+    SCHEMA,
+    SECOND,
+    Row,
+    Shards,
+    batch_of,
+    deliveries,
+    partitions,
+    rows_of,
+)
+from tocsin.foundation.faults import Faults
+from tocsin.kernels.batch import FOREVER
+from tocsin.steps.ordered.ordering_operator import OrderingOperator
+from tocsin.steps.ordered.shift import Shift
+
+WITHIN = 7
+STEP = {
+    "by": ["sensor"],
+    "previous": {"before": "value", "third": {"of": "value", "rows": 3}},
+    "latest": {"known": "value"},
+    "next": {"after": "value"},
+    "within": f"{WITHIN} s",
+    "since_previous": "gap",
+    "followed": "followed",
+    "shards": 2,
+}
+NAMES = [
+    "sensor",
+    "_event_time",
+    "_offset",
+    "_partition",
+    "value",
+    "before",
+    "third",
+    "known",
+    "after",
+    "gap",
+    "followed",
+]
+
+
+def shifted(stream: list[list[Row]], seed: int) -> tuple[list[tuple[Any, ...]], int]:
+    random = np.random.default_rng(seed)
+    step = OrderingOperator(Shift.model_validate(STEP), SCHEMA)
+    shards = Shards(step, random)
+    found: list[tuple[Any, ...]] = []
+    late = 0
+
+    def take(outputs: list[tuple[str, pa.RecordBatch]]) -> None:
+        found.extend(
+            tuple(row[name] for name in NAMES) for _, batch in outputs for row in batch.to_pylist()
+        )
+
+    for rows, reached in deliveries(stream, random):
+        routed = step.route(batch_of(rows))
+        late += routed.counts["late"]
+        shards.take(routed)
+        for shard in range(2):
+            if random.random() < 0.7:
+                take(shards.advance(shard, reached))
+    for shard in range(2):
+        take(shards.advance(shard, FOREVER, end_of(stream)))
+    return sorted(found, key=str), late
+
+
+def end_of(stream: list[list[Row]]) -> int:
+    return min(max(row.time - 5 * SECOND for row in rows) for rows in stream)
+
+
+def expected(stream: list[list[Row]]) -> tuple[list[tuple[Any, ...]], int]:
+    every = [row for rows in stream for row in rows]
+    known = sorted(
+        (r for r in every if r.time >= r.watermark), key=lambda r: (r.time, r.partition, r.offset)
+    )
+    found = []
+    for sensor in sorted({row.sensor for row in known}):
+        mine = [row for row in known if row.sensor == sensor]
+        for at, row in enumerate(mine):
+            back = mine[at - 1] if at else None
+            third = mine[at - 3] if at >= 3 else None
+            latest = next((one.value for one in reversed(mine[:at]) if one.value is not None), None)
+            after = (
+                mine[at + 1]
+                if at + 1 < len(mine) and mine[at + 1].time - row.time <= WITHIN * SECOND
+                else None
+            )
+            followed = (
+                True if after else None if row.time + WITHIN * SECOND >= end_of(stream) else False
+            )
+            when = batch_of([row]).column("_event_time")[0].as_py()
+            found.append(
+                (
+                    sensor, when, row.offset, row.partition, row.value, back and back.value, third and third.value, latest,
+                    after and after.value, None if back is None else (row.time - back.time) / SECOND, followed,
+                )
+            )  # fmt: skip
+    return sorted(found, key=str), len(every) - len(known)
+
+
+@pytest.mark.parametrize("spent", [0, 4_000])
+@settings(max_examples=80)
+@given(drawn=partitions, seed=st.integers(0, 99))
+def test_it_is_what_a_loop_finds(spent: int, drawn: Any, seed: int) -> None:
+    stream = rows_of(drawn)
+    # However soon what is no longer needed is left out.
+    with mock.patch("tocsin.steps.state.operator._SPENT", spent):
+        assert shifted(stream, seed) == expected(stream)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"previous": {"before": "valeu"}}, "no column 'valeu'"),
+        ({"previous": {"value": "value"}}, "there is a column 'value' already"),
+        ({"by": ["nobody"]}, "no column 'nobody'"),
+        ({"followed": "_followed"}, "underscore"),
+    ],
+)
+def test_mistakes_are_told(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(Faults, match=why):
+        Shift.model_validate({**STEP, **change}).output_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ({"by": ["sensor"]}, "needs one of"),
+        ({"by": ["sensor"], "followed": "followed"}, "need `within`"),
+        ({"by": ["sensor"], "previous": {"b": "value"}, "within": "1 s"}, "needs one of them"),
+        ({"by": ["sensor"], "followed": "f", "within": "100 ms"}, "whole number of seconds"),
+    ],
+)
+def test_a_step_that_makes_no_sense_is_refused(written: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Shift.model_validate(written)

@@ -1,0 +1,74 @@
+"""Units of output: the same rows in the same unit whenever the runner fires; nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.streams import (
+    LATENESS,
+    SCHEMA,
+    SECOND,
+    Shards,
+    batch_of,
+    deliveries,
+    partitions,
+    rows_of,
+)
+from tocsin.api.sink import Sink
+from tocsin.kernels.batch import FOREVER, offsets_of
+from tocsin.steps.write_files.file_operator import Units
+
+
+class Files(Sink):
+    """A sink of ten-second files."""
+
+    def file_span(self) -> int | None:
+        return 10 * SECOND
+
+    def unit_shards(self) -> int:
+        return 2
+
+
+@given(partitions, st.integers(0, 100), st.integers(0, 100))
+def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -> None:
+    rows = rows_of(streams)
+    results = []
+    for seed in (one, other):
+        random = np.random.default_rng(seed)
+        units, late = {}, 0
+        made = Units(Files(), SCHEMA)
+        shards = Shards(made, random)
+
+        def advance(shard: int, time: int) -> None:
+            for tag, batch in shards.advance(shard, time):
+                assert (shard, tag) not in units, "a unit was written twice"
+                units[shard, tag] = batch.to_pylist()
+
+        for batch, watermark in deliveries(rows, random):
+            routed = made.route(batch_of(batch))
+            late += routed.counts["late"]
+            shards.take(routed)
+            for shard in range(2):
+                if random.random() < 0.5:
+                    advance(shard, watermark)
+        for shard in range(2):
+            advance(shard, FOREVER)
+        results.append((units, late))
+    assert results[0] == results[1]
+    units, late = results[0]
+    everything = [row for partition in rows for row in partition]
+    assert late == sum(
+        (r.time // (10 * SECOND) + 1) * 10 * SECOND + LATENESS <= r.watermark for r in everything
+    )
+    assert sum(map(len, units.values())) + late == len(everything)
+
+
+def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
+    made = Units(Files(), SCHEMA)
+    ((_shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
+    ((_, batch),) = made.advance([], [part], FOREVER, None).outputs
+    assert offsets_of(batch) == {"0": (0, 1)}

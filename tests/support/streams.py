@@ -1,0 +1,133 @@
+"""Streams of readings for tests: partitions with watermarks of their own, cut and delivered in any order that Kafka allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from tocsin.kernels.batch import BEGINNING, SYSTEM_FIELDS, readings_schema, timestamps
+from tocsin.kernels.time.lateness import running_watermarks
+
+SECOND = 1_000_000
+START = 1_772_445_600_000_000
+LATENESS = 20 * SECOND
+OUT_OF_ORDERNESS = 5 * SECOND
+
+SCHEMA = readings_schema(
+    [pa.field("sensor", pa.string()), pa.field("value", pa.float64())],
+    topic="t",
+    allowed_lateness=LATENESS,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A reading with all that its lateness depends on."""
+
+    sensor: str
+    value: float | None
+    time: int
+    watermark: int
+    partition: int
+    offset: int
+
+
+def rows_of(partitions: list[list[tuple[str, int, float | None]]]) -> list[list[Row]]:
+    """(sensor, second, value) in offset order by partition, with the watermark at each offset."""
+    found = []
+    for number, readings in enumerate(partitions):
+        times = np.array([START + second * SECOND for _, second, _ in readings], np.int64)
+        watermarks, _ = running_watermarks(times, BEGINNING, OUT_OF_ORDERNESS)
+        found.append(
+            [
+                Row(sensor, value, int(time), int(watermark), number, offset)
+                for offset, ((sensor, _, value), time, watermark) in enumerate(
+                    zip(readings, times, watermarks, strict=True)
+                )
+            ]
+        )
+    return found
+
+
+def batch_of(rows: list[Row]) -> pa.RecordBatch:
+    """Rows as a batch of SCHEMA."""
+    columns = [
+        pa.array([row.sensor for row in rows], pa.string()),
+        pa.array([row.value for row in rows], pa.float64()),
+        timestamps(np.array([row.time for row in rows], np.int64)),
+        timestamps(np.array([row.watermark for row in rows], np.int64)),
+        pa.array([row.partition for row in rows], pa.int32()),
+        pa.array([row.offset for row in rows], pa.int64()),
+        pa.array([0] * len(rows), pa.int32()),
+    ]
+    assert len(columns) == 2 + len(SYSTEM_FIELDS)
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def deliveries(
+    partitions: list[list[Row]], random: np.random.Generator
+) -> list[tuple[list[Row], int]]:
+    """Batches (each of one partition, in offset order, partitions interleaved) with the global watermark after each:
+    the smallest of the partitions' watermarks, which is what a runner knows."""
+    at = [0] * len(partitions)
+    reached = [BEGINNING] * len(partitions)
+    found = []
+    while any(a < len(rows) for a, rows in zip(at, partitions, strict=True)):
+        number = int(random.choice([i for i, rows in enumerate(partitions) if at[i] < len(rows)]))
+        size = int(random.integers(1, 6))
+        rows = partitions[number][at[number] : at[number] + size]
+        at[number] += len(rows)
+        reached[number] = max([reached[number], *(row.time - OUT_OF_ORDERNESS for row in rows)])
+        if at[number] == len(partitions[number]):
+            reached[number] = max(reached[number], 0)
+        found.append((rows, min(reached)))
+    return found
+
+
+readings = st.lists(
+    st.tuples(
+        st.sampled_from("abc"),
+        st.integers(0, 90),
+        st.none() | st.integers(-50, 50).map(lambda n: n / 7),
+    ),
+    min_size=1,
+    max_size=30,
+)
+partitions = st.lists(readings, min_size=1, max_size=3)
+
+
+class Shards:
+    """The shards of a keyed step as a runner keeps them. What a step remembers besides its state is lost now and then."""
+
+    def __init__(self, step: Any, random: np.random.Generator) -> None:
+        self.step, self.random = step, random
+        self.states: dict[int, list[bytes]] = {}
+        self.logs: dict[int, list[pa.RecordBatch]] = {}
+        self.memories: dict[int, dict[str, Any]] = {}
+
+    def take(self, routed: Any) -> None:
+        """Rows have come."""
+        for shard, part in routed.by_shard:
+            self.logs.setdefault(shard, []).append(part)
+
+    def advance(
+        self, shard: int, time: int, end: int | None = None
+    ) -> list[tuple[str, pa.RecordBatch]]:
+        """The watermark has passed a time; gives the outputs."""
+        if self.random.random() < 0.2:
+            self.memories.pop(shard, None)
+            # A worker that starts anew has equal bytes, not the same.
+            self.states[shard] = [bytes(bytearray(piece)) for piece in self.states.get(shard, [])]
+        memory = self.memories.setdefault(shard, {})
+        advanced = self.step.advance(
+            self.states.get(shard, []), self.logs.get(shard, []), time, end, memory
+        )
+        self.states[shard] = advanced.state
+        if advanced.log is not None:
+            self.logs[shard] = list(advanced.log)
+        outputs: list[tuple[str, pa.RecordBatch]] = advanced.outputs
+        return outputs

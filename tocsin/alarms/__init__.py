@@ -1,0 +1,1 @@
+"""The alarm event and the quality of the data behind it."""

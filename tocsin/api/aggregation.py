@@ -1,0 +1,47 @@
+"""What an aggregation may import."""
+
+from tocsin.foundation.failure import Failure
+from tocsin.foundation.faults import Collector, Fault
+from tocsin.kernels.aggregation.exact_sums import variance
+from tocsin.kernels.aggregation.network_probes import (
+    consecutive_variation,
+    interarrival_jitter,
+    lost_share,
+)
+from tocsin.kernels.aggregation.sketches import estimate_distinct, quantile
+from tocsin.kernels.aggregation.time_series import counter_rate, hourly, slope, time_weighted_mean
+from tocsin.kernels.batch import Floats
+from tocsin.kernels.domains.air_quality import nowcast
+from tocsin.kernels.domains.completeness import least_share
+from tocsin.kernels.quality_tests import flag_of, weight_of
+from tocsin.parts.aggregation import Aggregation, Column, expected_readings, tally
+from tocsin.parts.fields import Duration
+from tocsin.parts.part import Param, need_columns
+
+__all__ = [
+    "Aggregation",
+    "Collector",
+    "Column",
+    "Duration",
+    "Failure",
+    "Fault",
+    "Floats",
+    "Param",
+    "consecutive_variation",
+    "counter_rate",
+    "estimate_distinct",
+    "expected_readings",
+    "flag_of",
+    "hourly",
+    "interarrival_jitter",
+    "least_share",
+    "lost_share",
+    "need_columns",
+    "nowcast",
+    "quantile",
+    "slope",
+    "tally",
+    "time_weighted_mean",
+    "variance",
+    "weight_of",
+]

@@ -1,0 +1,48 @@
+"""What a sink may import."""
+
+from tocsin.alarms.data_quality import reasons_of
+from tocsin.foundation.failpoint import failpoint
+from tocsin.foundation.failure import Failure
+from tocsin.foundation.faults import Collector, Fault
+from tocsin.foundation.sandbox import check_lake
+from tocsin.kafka.connection import Kafka
+from tocsin.kafka.producer import Producer
+from tocsin.kafka.transactions import Transactions
+from tocsin.kernels.aggregation.grouping import group_ids
+from tocsin.kernels.batch import EVENT_TIME, WATERMARK, micros, offsets_of, traits, user_columns
+from tocsin.kernels.expressions.typing import suggestion
+from tocsin.kernels.geo.geoparquet import with_points
+from tocsin.kernels.path_encoding import path_part
+from tocsin.kernels.time.durations import format_duration
+from tocsin.kernels.time.file_timestamps import stamp_of
+from tocsin.parts.fields import Duration
+from tocsin.parts.part import Param, need_columns
+from tocsin.parts.sink import Sink
+
+__all__ = [
+    "EVENT_TIME",
+    "WATERMARK",
+    "Collector",
+    "Duration",
+    "Failure",
+    "Fault",
+    "Kafka",
+    "Param",
+    "Producer",
+    "Sink",
+    "Transactions",
+    "check_lake",
+    "failpoint",
+    "format_duration",
+    "group_ids",
+    "micros",
+    "need_columns",
+    "offsets_of",
+    "path_part",
+    "reasons_of",
+    "stamp_of",
+    "suggestion",
+    "traits",
+    "user_columns",
+    "with_points",
+]

@@ -1,0 +1,67 @@
+"""What a transform (clean, enrich, alert) may import."""
+
+from tocsin.alarms.data_quality import doubts, quality_of
+from tocsin.alarms.event import ACTIVE, ALARM_FIELDS, alarm_columns, alarm_id, key_text
+from tocsin.foundation.failure import Failure
+from tocsin.foundation.faults import Collector, Fault
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    OFFSET,
+    PARTITION,
+    SYSTEM_FIELDS,
+    like,
+    micros,
+    traits,
+    user_columns,
+    with_traits,
+)
+from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
+from tocsin.kernels.expressions.measured import quantity_of, with_measured
+from tocsin.kernels.expressions.typing import kind_of, unknown_column
+from tocsin.kernels.time.as_of import Dated, dated
+from tocsin.parts.condition import check_condition, rows_where
+from tocsin.parts.fields import DataFile, Duration
+from tocsin.parts.part import Param, need_columns
+from tocsin.parts.tables import read_table
+from tocsin.parts.transform import Outcome, Transform
+
+__all__ = [
+    "ACTIVE",
+    "ALARM_FIELDS",
+    "EVENT_TIME",
+    "OFFSET",
+    "PARTITION",
+    "SYSTEM_FIELDS",
+    "Collector",
+    "DataFile",
+    "Dated",
+    "Duration",
+    "ExpressionError",
+    "Failure",
+    "Fault",
+    "Outcome",
+    "Param",
+    "Transform",
+    "alarm_columns",
+    "alarm_id",
+    "check_condition",
+    "dated",
+    "doubts",
+    "evaluate",
+    "key_text",
+    "kind_of",
+    "like",
+    "micros",
+    "need_columns",
+    "parse",
+    "quality_of",
+    "quantity_of",
+    "read_table",
+    "rows_where",
+    "traits",
+    "type_of",
+    "unknown_column",
+    "user_columns",
+    "with_measured",
+    "with_traits",
+]

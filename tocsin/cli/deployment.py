@@ -1,0 +1,137 @@
+"""What the verbs for a Flink cluster share: where it is, how a job runs there, and which job is meant."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclopts import Parameter
+
+from tocsin.cli.console import complain, note
+from tocsin.compiler.checker import check_file
+from tocsin.compiler.job import Job
+from tocsin.compiler.state_compatibility import state_of
+from tocsin.flink.endpoints import Address
+from tocsin.flink.job_metadata import flink_name
+from tocsin.flink.rest import FlinkJob, FlinkRest
+from tocsin.flink.waiting import wait_until_finished, wait_until_well
+from tocsin.foundation.failure import Failure
+from tocsin.foundation.sandbox import BROKERS_VARIABLE
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Deployment:
+    """How a job runs on a cluster.
+
+    Parameters
+    ----------
+    parallelism
+        Subtasks of each step; by default the job's `options`, else 1.
+    workers
+        Python processes of a TaskManager; by default one a subtask.
+    checkpoint_interval
+        Milliseconds between checkpoints, which is also part of the latency.
+    bundle_time
+        Milliseconds after which what was computed is passed on, which is also part of the latency.
+    checkpoint_timeout
+        Seconds after which a checkpoint has failed and the job restarts; what hangs is found by it.
+    patience
+        Seconds to wait for the first checkpoint.
+    brokers
+        Kafka brokers for steps that name none [env: TOCSIN_BROKERS].
+    flink
+        URL of the JobManager [env: TOCSIN_FLINK].
+    job_server
+        host:port of Beam's job server [env: TOCSIN_JOB_SERVER].
+    worker_pool
+        host:port of the worker pool, as a TaskManager sees it [env: TOCSIN_WORKER_POOL].
+    trusted
+        Allow the job to bring code.
+    """
+
+    parallelism: int | None = None
+    workers: int | None = None
+    checkpoint_interval: int = 1000
+    bundle_time: int = 100
+    checkpoint_timeout: int = 60
+    patience: float = 120
+    brokers: str | None = None
+    flink: str | None = None
+    job_server: str | None = None
+    worker_pool: str | None = None
+    trusted: bool = False
+
+    @property
+    def address(self) -> Address:
+        """Where the cluster is."""
+        return Address.found(self.flink, self.job_server, self.worker_pool)
+
+    def checked(self, file: Path) -> Job:
+        """The job, with its warnings told. Raises JobError."""
+        if self.brokers:
+            os.environ[BROKERS_VARIABLE] = self.brokers
+        job, warnings = check_file(str(file), trusted=self.trusted)
+        for warning in warnings:
+            complain(str(warning), plain=True)
+        return job
+
+    def rehearse(self, job: Job) -> None:
+        """Find now what would keep the job from being submitted. Raises Failure."""
+        from tocsin.engines.beam.running import quiet_beam
+        from tocsin.engines.beam.submission import rehearse
+
+        quiet_beam()
+        rehearse(job, self.address)
+
+    def start(self, job: Job, *, live: bool = True, savepoint: str | None = None) -> FlinkJob:
+        """Submit a job and wait until it is well. Raises Failure."""
+        return self._start(job, job.name, live=live, savepoint=savepoint)
+
+    def finish(self, job: Job, name: str) -> FlinkJob:
+        """Run a job under a name of its own to the end of what there is now. Cancelled by an interrupt. Raises Failure."""
+        rest, name = FlinkRest(self.address.flink), flink_name(name)
+        if rest.running(name) is not None:
+            raise Failure(f"'{name}' runs already; `tocsin stop {name} --discard` ends it")
+        try:
+            return wait_until_finished(rest, self._start(job, name, live=False, savepoint=None))
+        except KeyboardInterrupt:
+            running = rest.running(name)
+            if running is not None:
+                rest.cancel(running.id)
+            raise
+
+    def _start(self, job: Job, name: str, *, live: bool, savepoint: str | None) -> FlinkJob:
+        from tocsin.engines.beam.submission import Settings, submit_job
+
+        rest = FlinkRest(self.address.flink)
+        name = flink_name(name)
+        # The cluster's clock, not this machine's: later than the newest job that is known now.
+        since = max((known.started for known in rest.jobs()), default=-1) + 1
+        settings = Settings(
+            parallelism=self.parallelism or int(job.options.get("parallelism", 1)),
+            workers=self.workers,
+            live=live,
+            checkpoint_interval=self.checkpoint_interval,
+            bundle_time=self.bundle_time,
+            checkpoint_timeout=self.checkpoint_timeout * 1000,
+            savepoint=savepoint,
+            name=name,
+        )
+        submitted = submit_job(job, self.address, settings, state_of(job))
+        note(f"{name}: submitted to {self.address.flink}")
+        return wait_until_well(rest, name, since, submitted.refusal, self.patience, live)
+
+
+def rest_of(flink: str | None) -> FlinkRest:
+    """The REST interface."""
+    return FlinkRest(Address.found(flink).flink)
+
+
+def name_of(job: str) -> str:
+    """A job's name on the cluster, from its file, its own name or that on the cluster; an id as it is."""
+    if re.fullmatch(r"[0-9a-f]{32}", job):
+        return job
+    return flink_name(Path(job).stem if job.endswith((".yaml", ".yml")) else job)

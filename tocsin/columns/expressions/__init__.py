@@ -1,7 +1,0 @@
-"""A small, safe expression language over columns: parsed, typed against a schema, compiled to Arrow compute."""
-
-from tocsin.columns.expressions.evaluate import evaluate
-from tocsin.columns.expressions.syntax import Call, Column, Expression, ExpressionError, Literal, columns_of, parse
-from tocsin.columns.expressions.typing import type_of
-
-__all__ = ["Call", "Column", "Expression", "ExpressionError", "Literal", "columns_of", "evaluate", "parse", "type_of"]

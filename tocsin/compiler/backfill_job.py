@@ -1,0 +1,79 @@
+"""A job that reads its archive in place of its topics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tocsin.compiler.job import Job, Step
+from tocsin.foundation.failure import Failure
+from tocsin.kernels.batch import traits
+from tocsin.parts.registry import load, step_types
+
+_SHARED = ("event_time", "out_of_orderness", "allowed_lateness", "max_future", "topic")
+
+
+def from_archive(job: Job, lake: str, since: int | None = None) -> Job:
+    """The same job, whose sources read what they kept, from `since` on (microseconds). Raises Failure for a source that keeps
+    nothing."""
+    return replace(
+        job,
+        steps=[
+            _archived(step, lake, since) if _reads(step) else step
+            for step in job.steps
+            if not _keeps(step)
+        ],
+    )
+
+
+def without_messages(job: Job) -> Job:
+    """The same job without what goes to topics: nobody is told again."""
+    return replace(
+        job, steps=[step for step in job.steps if step.type not in ("WriteAlarms", "WriteRejects")]
+    )
+
+
+def beside(job: Job, folder: str) -> tuple[Job, dict[Path, list[str]]]:
+    """The same job, which writes its datasets into a folder of each lake, and those lakes with their datasets.
+
+    A lake that is not a folder of this machine is written where it is.
+    """
+    lakes: dict[Path, list[str]] = {}
+    steps = []
+    for step in job.steps:
+        lake = getattr(step.part, "lake", "") if step.type == "WriteToLake" else ""
+        if step.part is None or not lake or "://" in lake:
+            steps.append(step)
+            continue
+        lakes.setdefault(Path(lake), []).append(step.config["dataset"])
+        place = {"lake": str(Path(lake).absolute() / folder)}
+        steps.append(
+            replace(step, config={**step.config, **place}, part=step.part.model_copy(update=place))
+        )
+    return replace(job, steps=steps), lakes
+
+
+def _reads(step: Step) -> bool:
+    return step.type == "ReadTelemetry"
+
+
+def _keeps(step: Step) -> bool:
+    return step.name.endswith(" (archive)") and step.type == "WriteToLake"
+
+
+def _archived(step: Step, lake: str, since: int | None) -> Step:
+    archive = getattr(step.part, "archive", None)
+    if archive is None:
+        raise Failure(f"'{step.name}' keeps no archive; give it `archive: {{lake: …, dataset: …}}`")
+    assert step.part is not None
+    settings = step.part.model_dump(by_alias=True)
+    config: dict[str, Any] = {name: settings[name] for name in _SHARED}
+    config |= {
+        "lake": lake,
+        "dataset": archive.dataset,
+        "since": since,
+        "units": dict(traits(step.outputs["output"]).units),
+    }
+    part = load(step_types()["ReadArchive"]).model_validate(config)
+    return replace(step, type="ReadArchive", config=config, part=part)

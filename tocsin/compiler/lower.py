@@ -1,0 +1,62 @@
+"""A checked job as the Beam YAML that is expanded: every input by name, every step with its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.compiler.job import Job, Step
+from tocsin.parts.sink import Sink
+from tocsin.steps.detect.step import Detect
+
+INPUTS = " (inputs)"
+"""What the name of the step that puts several inputs together ends with."""
+OURS = "Tocsin:"
+"""What the types of our own steps begin with in a lowered job."""
+
+
+def lower(job: Job, *, live: bool = False) -> dict[str, Any]:
+    """The pipeline as a composite."""
+    transforms = [lowered for step in job.steps for lowered in _lowered(job, step, live)]
+    return {
+        "pipeline": {"type": "composite", "transforms": transforms},
+        **({"providers": job.providers} if job.providers else {}),
+    }
+
+
+def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
+    config = dict(step.config)
+    if step.part is not None:
+        config["tocsin_step"] = step.name
+        config["tocsin_rule"] = f"{job.name}/{step.name}"
+        config["tocsin_folders"] = job.folders
+        if live and step.is_source:
+            config["tocsin_live"] = True
+    if isinstance(step.part, Detect) and not step.part.lake:
+        config["lake"] = _dataset_of(job, step)
+    # Under its own name, Beam YAML would read the configuration of a `Filter` as that of its own.
+    kind = step.type if step.part is None else f"{OURS}{step.type}"
+    lowered: dict[str, Any] = {"type": kind, "name": step.name, "config": config}
+    config.pop("error_handling", None)
+    sources = step.sources()
+    texts = [name if output == "output" else f"{name}.{output}" for _, (name, output) in sources]
+    if not step.is_united:
+        return [{**lowered, "input": texts[0]} if texts else lowered]
+    united = f"{step.name}{INPUTS}"
+    together = {
+        "type": f"{OURS}Unite",
+        "name": united,
+        "input": {str(at): text for at, text in enumerate(texts)},
+        "config": {"sides": [side for side, _ in sources]},
+    }
+    return [together, {**lowered, "input": united}]
+
+
+def _dataset_of(job: Job, step: Step) -> str:
+    """The lake dataset that the input of a step is written to as well, or nothing."""
+    beside = [one for one in job.steps if one.type == "WriteToLake" and one.inputs == step.inputs]
+    return str(beside[0].config["dataset"]) if beside else ""
+
+
+def sinks(job: Job) -> list[tuple[str, Sink]]:
+    """The sinks of a job, by step."""
+    return [(step.name, step.part) for step in job.steps if isinstance(step.part, Sink)]

@@ -1,0 +1,74 @@
+"""Rows of a test: as they are written, and compared with what came out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A row that was expected and did not come, or came and was not expected."""
+
+    output: str
+    kind: str
+    row: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.output}: {self.kind} {self.row}"
+
+
+def rows_of(written: Any) -> list[dict[str, Any]]:
+    """A table as `{columns: […], rows: [[…], …]}` or as a list of mappings."""
+    if isinstance(written, dict):
+        return [dict(zip(written["columns"], row, strict=True)) for row in written.get("rows", [])]
+    return list(written or [])
+
+
+def compare(
+    output: str, came: list[dict[str, Any]], wanted: list[dict[str, Any]], *, contains: bool
+) -> list[Mismatch]:
+    """Rows in any order, on the columns that are wanted; numbers to 1e-9. contains: other rows may have come."""
+    columns = list(wanted[0]) if wanted else []
+    left = [{name: row.get(name) for name in columns} if columns else row for row in came]
+    missing = []
+    for row in wanted:
+        at = next(
+            (
+                i
+                for i, candidate in enumerate(left)
+                if all(_same(candidate[c], row[c]) for c in columns)
+            ),
+            None,
+        )
+        if at is None:
+            missing.append(Mismatch(output, "expected, did not come:", row))
+        else:
+            left.pop(at)
+    extra = (
+        []
+        if contains
+        else [
+            Mismatch(output, "came, not expected:", {k: _shown(v) for k, v in row.items()})
+            for row in left
+        ]
+    )
+    return [*missing, *extra]
+
+
+def _same(came: Any, wanted: Any) -> bool:
+    if isinstance(came, datetime):
+        return wanted is not None and came == datetime.fromisoformat(str(wanted))
+    if isinstance(came, bool) or isinstance(wanted, bool) or came is None or wanted is None:
+        return bool(came == wanted)
+    if isinstance(came, int | float) and isinstance(wanted, int | float):
+        return (math.isnan(came) and math.isnan(wanted)) or math.isclose(
+            came, wanted, rel_tol=1e-9, abs_tol=1e-12
+        )
+    return bool(came == wanted)
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

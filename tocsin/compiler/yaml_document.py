@@ -1,0 +1,149 @@
+"""A YAML file as plain values, with the position of every key and value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from tocsin.compiler.diagnostics import Problem
+
+YamlPath = tuple[str | int, ...]
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^}]*))?\}")
+_MOST_NODES = 200_000
+# A variable of such a name would end in a plan, a lake or a topic; a secret is given by reference, as env:NAME.
+_SECRET = re.compile(r"(?i)passw|secret|token|credential|private|api_?key|access_?key|jaas")
+
+
+@dataclass
+class Document:
+    """data: plain values. values, keys: (line, column) from 1 of the value and of the key at each path."""
+
+    file: str
+    data: Any = None
+    values: dict[YamlPath, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[YamlPath, tuple[int, int]] = field(default_factory=dict)
+    quoted: set[YamlPath] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(
+        self, message: str, path: YamlPath, *, at_key: bool = False, at: int | None = None
+    ) -> None:
+        """Note a problem at a path, or at the nearest place above it that the file has."""
+        near = path
+        while near not in self.values and near:
+            near = near[:-1]
+        line, column = self.values.get(near, (1, 1))
+        if at_key and path in self.keys:
+            line, column = self.keys[path]
+        elif at is not None and near == path:
+            column += at + (near in self.quoted)
+        self.problems.append(Problem(self.file, line, column, message))
+
+
+def read_document(file: str, text: str, variables: Mapping[str, str] | None = None) -> Document:
+    """Parse YAML; `${NAME}` and `${NAME:-default}` in scalars are replaced after parsing, so they cannot change structure."""
+    document = Document(file)
+    variables = os.environ if variables is None else variables
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        document.problems.append(
+            Problem(file, line, column, f"not YAML: {error.problem or error.context}")
+        )
+        return document
+    except yaml.YAMLError as error:
+        document.problems.append(Problem(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
+        return document
+    if node is not None:
+        document.data = _Builder(document, variables).build(node, ())
+    return document
+
+
+class _Builder:
+    def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
+        self.document = document
+        self.variables = variables
+        self.loader = yaml.SafeLoader("")
+        self.nodes = 0
+
+    def build(self, node: yaml.Node, path: YamlPath) -> Any:
+        self.nodes += 1
+        position = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self.document.values.setdefault(path, position)
+        if self.nodes > _MOST_NODES:
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: YamlPath) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._scalar(key_node, path) if isinstance(key_node, yaml.ScalarNode) else None
+            position = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if key is None or isinstance(key, bool):
+                self.document.problems.append(
+                    Problem(
+                        self.document.file, *position, "a key must be a name (put it in quotes)"
+                    )
+                )
+                continue
+            here = (*path, key)
+            if key in found:
+                self.document.problems.append(
+                    Problem(self.document.file, *position, f"'{key}' stands here twice")
+                )
+                continue
+            self.document.keys[here] = position
+            found[key] = self.build(value_node, here)
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode, path: YamlPath) -> Any:
+        if node.style in ("'", '"'):
+            self.document.quoted.add(path)
+        text, tag = node.value, node.tag
+        if "${" in text:
+            text = _VARIABLE.sub(lambda match: self._variable(match, path), text)
+            if node.style is None:
+                tag = self._tag_of(text)
+        # As in YAML 1.2: only true and false are booleans, so that `on`, `no` and `n` stay names, and times stay text.
+        is_word = tag == "tag:yaml.org,2002:bool" and text.lower() not in ("true", "false")
+        if is_word or tag == "tag:yaml.org,2002:timestamp":
+            return text
+        try:
+            return self.loader.construct_object(
+                yaml.ScalarNode(tag, text, node.start_mark, node.end_mark), deep=True
+            )
+        except (yaml.YAMLError, ValueError) as error:
+            self.document.problem(f"not a value: {error}".splitlines()[0], path)
+            return None
+
+    def _tag_of(self, text: str) -> str:
+        resolver: Any = self.loader
+        return str(resolver.resolve(yaml.ScalarNode, text, (True, False)))
+
+    def _variable(self, match: re.Match[str], path: YamlPath) -> str:
+        if _SECRET.search(match[1]):
+            self.document.problem(
+                f"{match[1]} looks like a secret, which must not be put into a job; where one is wanted, write env:{match[1]}",
+                path,
+            )
+            return ""
+        value = self.variables.get(match[1], match[2])
+        if value is None:
+            self.document.problem(
+                f"the environment variable {match[1]} is not set (write ${{{match[1]}:-default}})",
+                path,
+            )
+            return ""
+        return value

@@ -1,0 +1,1 @@
+"""Batches into and out of Beam: sources, coders and rows."""

@@ -1,0 +1,1 @@
+"""Beam transforms that run the steps."""

@@ -1,0 +1,136 @@
+"""Transforms and plain sinks as DoFns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from tocsin.engines.beam.io.batch_coder import BatchType, schema_of
+from tocsin.engines.beam.io.source_dofn import rejects_batch, row_as_json
+from tocsin.engines.beam.operators.metrics import StepCounter
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    INDEX,
+    OFFSET,
+    PARTITION,
+    end_marker,
+    end_of_input,
+    micros,
+    traits,
+)
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import REJECTS_SCHEMA
+from tocsin.parts.transform import Outcome, Transform
+from tocsin.steps.state.progress import reached_by, with_reached
+
+
+class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
+    def __init__(
+        self, transform: Transform, step: str, schema: pa.Schema, output: pa.Schema
+    ) -> None:
+        self.transform = transform
+        self.step = step
+        self.topic = traits(schema).topic
+        self.output = output
+
+    def setup(self) -> None:
+        self.counter = StepCounter(self.step)
+
+    def process(self, batch: pa.RecordBatch) -> Iterator[Any]:
+        end = end_of_input(batch)
+        if end is not None:
+            yield end_marker(self.output, end)
+            return
+        if not batch.num_rows:
+            return
+        with self.counter.at_work():
+            outcome = self.transform.apply(batch)
+        rejected = 0 if outcome.rejected is None else outcome.rejected.num_rows
+        self.counter.add(
+            read=batch.num_rows,
+            kept=outcome.kept.num_rows,
+            rejected=rejected,
+            filtered=outcome.filtered,
+        )
+        if outcome.kept.num_rows:
+            known = reached_by(batch)
+            kept = pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
+            yield with_reached(kept, known) if known else kept
+        if rejected:
+            yield beam.pvalue.TaggedOutput("rejects", self._rejects(outcome))
+
+    def _rejects(self, outcome: Outcome) -> pa.RecordBatch:
+        batch = outcome.rejected
+        assert batch is not None
+        where = {name: batch.column(name).to_pylist() for name in (PARTITION, OFFSET, INDEX)}
+        rows = [
+            {
+                "topic": self.topic,
+                "partition": where[PARTITION][at],
+                "offset": where[OFFSET][at],
+                "index": where[INDEX][at],
+                "value": row_as_json(batch.slice(at, 1)),
+                "step": self.step,
+                "reason": "invalid",
+                "message": reason,
+            }
+            for at, reason in enumerate(outcome.reasons.to_pylist())
+        ]
+        return rejects_batch(rows, micros(batch.column(EVENT_TIME)))
+
+
+class Apply(beam.PTransform):  # type: ignore[misc]
+    """A Transform over a collection of batches."""
+
+    def __init__(self, transform: Transform, step: str) -> None:
+        super().__init__()
+        self.transform = transform
+        self.step = step
+
+    def expand(self, collection: Any) -> dict[str, Any]:
+        """Collections `output` and, where the transform rejects, `rejects`."""
+        schema = schema_of(collection)
+        output = self.transform.output_schema(schema)
+        applied = beam.ParDo(_ApplyTransform(self.transform, self.step, schema, output))
+        outputs = collection | applied.with_outputs("rejects", main="output")
+        outputs.output.element_type = BatchType(output)
+        outputs.rejects.element_type = BatchType(REJECTS_SCHEMA)
+        return (
+            {"output": outputs.output, "rejects": outputs.rejects}
+            if self.transform.rejects
+            else {"output": outputs.output}
+        )
+
+
+class _WriteBatches(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, sink: Sink, step: str) -> None:
+        self.sink = sink
+        self.step = step
+
+    def setup(self) -> None:
+        self.counter = StepCounter(self.step)
+
+    def process(self, batch: pa.RecordBatch) -> None:
+        if batch.num_rows:
+            self.sink.write(batch, "")
+            self.counter.add(read=batch.num_rows, kept=batch.num_rows)
+
+    def finish_bundle(self) -> None:
+        self.sink.flush()
+
+
+class Write(beam.PTransform):  # type: ignore[misc]
+    """A Sink that takes batches as they come."""
+
+    def __init__(self, sink: Sink, step: str) -> None:
+        super().__init__()
+        self.sink = sink
+        self.step = step
+
+    def expand(self, collection: Any) -> None:
+        """Nothing comes out."""
+        self.sink.check_schema(schema_of(collection))
+        collection | beam.ParDo(_WriteBatches(self.sink, self.step))

@@ -1,0 +1,23 @@
+"""Where Beam's Prism runner is, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+HOW_TO_GET_IT = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
+
+
+def find_prism() -> str | None:
+    """Prism's binary: $TOCSIN_PRISM, on the path, or where Go installs it."""
+    home = (
+        Path(
+            os.environ.get("GOBIN") or Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin"
+        )
+        / "prism"
+    )
+    for candidate in (os.environ.get("TOCSIN_PRISM"), shutil.which("prism"), str(home)):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    return None

@@ -1,0 +1,155 @@
+"""Tocsin's steps as a provider of Beam YAML: the one module that touches Beam YAML's semi-internal calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import yaml
+from apache_beam.yaml import yaml_provider, yaml_transform
+
+from tocsin.compiler.checker import FRAMEWORK_PARTS
+from tocsin.compiler.lower import OURS
+from tocsin.engines.beam.io.batch_coder import schema_of
+from tocsin.engines.beam.io.row_conversion import ToBatches, ToRows
+from tocsin.engines.beam.io.source_dofn import Read
+from tocsin.engines.beam.operators.stateful_dofn import Keyed
+from tocsin.engines.beam.operators.stateless_dofn import Apply, Write
+from tocsin.engines.beam.operators.union import Unite
+from tocsin.parts.registry import load, step_types
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import Source
+from tocsin.steps.catalogue import keyed_step
+from tocsin.steps.write_files.file_operator import Units
+
+# Added to a step's configuration when a job is lowered; not part of what a user writes.
+STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
+
+
+class Outputs(dict[str, Any]):
+    """Outputs of a step to Beam YAML: by itself the main output, and any other by name.
+
+    Beam YAML takes `input: Step` only from a step with one output, so the others are there only for who asks.
+    """
+
+    def __init__(self, outputs: dict[str, Any], aliases: dict[str, str]) -> None:
+        main = {"output": outputs["output"]} if "output" in outputs else {}
+        super().__init__(main)
+        self.others = {name: value for name, value in outputs.items() if name != "output"}
+        self.others |= {alias: outputs[name] for alias, name in aliases.items() if name in outputs}
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.others
+
+    def __missing__(self, name: str) -> Any:
+        return self.others[name]
+
+
+class _Step(beam.PTransform):  # type: ignore[misc]
+    """One step of a job: makes the part from its configuration and applies it."""
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[str, dict[str, Any], dict[str, Any]], Any],
+        config: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self._config = dict(config)
+        self.step = self._config.pop(STEP_NAME, None) or f"{name}-{_digest(config)}"
+        self.rule = self._config.pop(RULE, "")
+        self.live = self._config.pop(LIVE, False)
+        folders = self._config.pop(FOLDERS, None) or default_folders()
+        errors = self._config.pop("error_handling", None)
+        self._aliases = {errors["output"]: "rejects"} if errors else {}
+        self._made = make(self.step, self._config, {"folders": folders})
+
+    def expand(self, collection: Any) -> Any:
+        """The step's outputs."""
+        part = self._made
+        if isinstance(part, Source):
+            outputs = collection | self.step >> Read(part, self.step, self.live)
+            return Outputs(outputs, self._aliases)
+        schema = schema_of(collection)
+        if isinstance(part, Sink):
+            part.check_schema(schema)
+            part._step_name = self.rule or self.step
+            if part.file_span() is None:
+                collection | Write(part, self.step)
+                return Outputs({}, {})
+            return Outputs(collection | Keyed(Units(part, schema), self.step, part), self._aliases)
+        keyed = keyed_step(part, schema, self.rule)
+        if keyed is not None:
+            return Outputs(collection | Keyed(keyed, self.step), self._aliases)
+        return Outputs(collection | Apply(part, self.step), self._aliases)
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Tells steps of one type apart where Beam's own program runs a job and gives them no names."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:6]
+
+
+def default_folders() -> list[str]:
+    """Where a job's files are looked for when Beam's own program runs it."""
+    return [part for part in os.environ.get("TOCSIN_FOLDERS", "").split(os.pathsep) if part] + [
+        str(Path.cwd())
+    ]
+
+
+def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
+    def make(step: str, config: dict[str, Any], context: dict[str, Any]) -> Any:
+        return kind().model_validate(config, context=context)
+
+    def factory(**config: Any) -> Any:
+        return _Step(name, make, config)
+
+    factory.__doc__ = f"{name} of Tocsin; see `tocsin explain {name}`."
+    return factory
+
+
+def _itself(part: type[Any]) -> type[Any]:
+    return part
+
+
+def factories() -> dict[str, Callable[..., Any]]:
+    """Constructors of all steps, by type."""
+    found = {name: _factory(name, partial(_itself, part)) for name, part in FRAMEWORK_PARTS.items()}
+    found |= {
+        name: _factory(name, partial(load, location)) for name, location in step_types().items()
+    }
+    return {**found, "ToRows": ToRows, "ToBatches": ToBatches}
+
+
+def step_of(type: str, config: dict[str, Any]) -> Any:  # noqa: A002 - the name that a job gives
+    """One step by type: also what the provider file for Beam's own program calls."""
+    return factories()[type](**config)
+
+
+class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
+    """All steps; sources need no input."""
+
+    def __init__(self) -> None:
+        sources = [name for name, location in step_types().items() if location.folder == "read"]
+        rows = {"ToRows": ToRows, "ToBatches": ToBatches}
+        ours = {
+            f"{OURS}{name}": factory for name, factory in factories().items() if name not in rows
+        }
+        super().__init__(
+            {**ours, **rows, f"{OURS}Unite": Unite},
+            no_input_transforms=[f"{OURS}{name}" for name in sources],
+        )
+
+
+def expand(pipeline: Any, specification: dict[str, Any]) -> Any:
+    """Apply a lowered job to a pipeline."""
+    provider = TocsinProvider()
+    providers = {name: [provider] for name in provider.provided_transforms()}
+    # Beam YAML marks what it loads from text, and relies on the marks.
+    text = yaml.safe_dump(specification, sort_keys=False)
+    return yaml_transform.expand_pipeline(pipeline, text, providers, validate_schema=None)

@@ -1,0 +1,128 @@
+"""The code that a job runs with, as one archive: workers run what the submitter has, third-party parts included."""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import importlib
+import io
+import json
+import platform
+import sys
+import zipfile
+from importlib.metadata import Distribution, PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tocsin.foundation.failure import Failure
+
+MANIFEST = "tocsin-code.json"
+GROUP = "tocsin.parts"
+# What crosses between submitter and worker as bytes, or computes results: their versions must agree.
+SHARED = (
+    "apache-beam", "pyarrow", "numpy", "numba", "pyruhvro", "fastavro", "confluent-kafka", "pydantic", "cloudpickle",
+)  # fmt: skip
+_LEFT_OUT = {"__pycache__"}
+
+
+def versions() -> dict[str, str]:
+    """Python's and the shared packages' versions, in this environment; 'none' for one that is not installed."""
+    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in SHARED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def pack(folder: Path) -> Path:
+    """Write the archive of this environment's tocsin and third-party parts; its name holds its digest."""
+    files: dict[str, bytes] = {}
+    for package in (
+        "tocsin",
+        "tocsin.transforms",
+        *(entry.value.partition(":")[0].partition(".")[0] for entry in _third_party()),
+    ):
+        files.update(_files_of(package))
+    for entry in _third_party():
+        if entry.dist is not None:
+            files.update(_metadata_of(entry.dist))
+    manifest = {"versions": versions(), "packages": sorted({name.split("/")[0] for name in files})}
+    files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
+    target = folder / f"tocsin-code-{digest.hexdigest()[:16]}.zip"
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            # Always the same date, so that the same code is the same bytes.
+            archive.writestr(zipfile.ZipInfo(name), files[name])
+    target.write_bytes(stream.getvalue())
+    return target
+
+
+def _third_party() -> list[Any]:
+    return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
+def _files_of(package: str) -> dict[str, bytes]:
+    if package.startswith("tocsin."):
+        # Its path is complete once it is imported.
+        importlib.import_module(package)
+    spec = find_spec(package)
+    roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
+    if not roots:
+        raise Failure(
+            f"the package '{package}' is one file or not there; parts live in a package (a folder with __init__.py)"
+        )
+    return {
+        f"{package.replace('.', '/')}/{file.relative_to(root).as_posix()}": file.read_bytes()
+        for root in roots
+        for file in sorted(root.rglob("*"))
+        if file.is_file() and not _LEFT_OUT & set(file.parts) and file.suffix != ".pyc"
+    }
+
+
+def _metadata_of(distribution: Distribution) -> dict[str, bytes]:
+    folder = f"{distribution.name.replace('-', '_')}-{distribution.version}.dist-info"
+    entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
+    lines = "".join(f"{entry.name} = {entry.value}\n" for entry in entries)
+    return {
+        f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {distribution.name}\nVersion: {distribution.version}\n".encode(),
+        f"{folder}/entry_points.txt": f"[{GROUP}]\n{lines}".encode(),
+    }
+
+
+def unpack(archive: bytes, folder: Path) -> Path:
+    """The archive as a folder for the module path, made once. Raises Failure where this environment cannot run it."""
+    digest = hashlib.sha256(archive).hexdigest()[:16]
+    target = folder / digest
+    if not target.exists():
+        unfinished = folder / f"{digest}.{id(archive)}.part"
+        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+            packed.extractall(unfinished)
+        compileall.compile_dir(unfinished, quiet=2)
+        try:
+            unfinished.rename(target)
+        except OSError:
+            # Another worker's start was faster.
+            assert target.exists()
+    check(json.loads((target / MANIFEST).read_text("utf-8"))["versions"])
+    return target
+
+
+def check(wanted: dict[str, str]) -> None:
+    """Raises Failure where the submitter's versions are not those of this environment."""
+    here = versions()
+    different = [
+        f"{name} {there} at the submitter, {here.get(name, 'none')} here"
+        for name, there in wanted.items()
+        if here.get(name) != there
+    ]
+    if different:
+        raise Failure(
+            f"the workers ({sys.executable}) cannot run this job: {'; '.join(different)}; install the same versions on both sides"
+        )

@@ -1,0 +1,1 @@
+"""What every layer may use: faults, failures, the sandbox, the ledger."""

@@ -1,0 +1,128 @@
+"""What a job that is not trusted may reach: hosts and folders that the operator allowed, by environment variables.
+
+A part asks with the context of its validation; without a context (a part made in Python, or a trusted job) nothing is fenced.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+HOSTS_VARIABLE = "TOCSIN_ALLOW_HOSTS"
+FOLDERS_VARIABLE = "TOCSIN_ALLOW_FOLDERS"
+BROKERS_VARIABLE = "TOCSIN_BROKERS"
+_HERE = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+# What a job may set of librdkafka. Others load libraries, run commands, open files or endpoints, or turn checks off.
+KAFKA_SETTINGS = frozenset(
+    {
+        "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password", "ssl.ca.location",
+        "ssl.ca.pem", "ssl.certificate.location", "ssl.certificate.pem", "ssl.key.location", "ssl.key.pem", "ssl.key.password",
+        "client.id", "client.rack", "compression.type", "linger.ms", "batch.size", "message.max.bytes", "fetch.max.bytes",
+        "fetch.wait.max.ms", "fetch.message.max.bytes", "queued.min.messages", "queued.max.messages.kbytes", "socket.timeout.ms",
+        "socket.keepalive.enable", "socket.connection.setup.timeout.ms", "reconnect.backoff.ms", "reconnect.backoff.max.ms",
+        "message.timeout.ms", "request.timeout.ms", "metadata.max.age.ms", "broker.address.family", "check.crcs", "group.id",
+    }
+)  # fmt: skip
+REGISTRY_SETTINGS = frozenset(
+    {
+        "basic.auth.user.info", "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
+        "max.retries", "retries.wait.ms", "retries.max.wait.ms", "timeout",
+    }
+)  # fmt: skip
+SECRETS = frozenset(
+    {"sasl.username", "sasl.password", "ssl.key.pem", "ssl.key.password", "basic.auth.user.info"}
+)
+_MUST_BE_REFERENCES = SECRETS - {"sasl.username"}
+
+
+def check_settings(settings: dict[str, Any], allowed: frozenset[str], what: str) -> None:
+    """Raises ValueError for a setting that is not allowed, a secret in the open, or a reference where none belongs."""
+    for name, value in settings.items():
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1)
+            hint = f", did you mean '{near[0]}'?" if near else ""
+            raise ValueError(
+                f"a job may not set '{name}' of {what}{hint} (allowed: {', '.join(sorted(allowed))})"
+            )
+        is_reference = isinstance(value, str) and value.startswith(("env:", "file:"))
+        if name in _MUST_BE_REFERENCES and not is_reference:
+            raise ValueError(
+                f"'{name}' is a secret and must not stand in a job; write env:NAME or file:/path"
+            )
+        if is_reference and name not in SECRETS:
+            raise ValueError(
+                f"'{name}' is no secret; only {', '.join(sorted(SECRETS & allowed))} may be references"
+            )
+
+
+def allowed_hosts() -> list[str]:
+    """This machine, the hosts of the operator's brokers, and those in $TOCSIN_ALLOW_HOSTS (patterns such as *.city.example)."""
+    brokers = [
+        _host_of(broker)
+        for broker in os.environ.get(BROKERS_VARIABLE, "").split(",")
+        if broker.strip()
+    ]
+    given = [host.strip() for host in os.environ.get(HOSTS_VARIABLE, "").split(",") if host.strip()]
+    return list(dict.fromkeys([*_HERE, *brokers, *given]))
+
+
+def check_hosts(addresses: str, context: Any) -> None:
+    """Raises ValueError for a host (of host:port lists or a URL) that the operator did not allow."""
+    if not (context or {}).get("fenced"):
+        return
+    allowed = allowed_hosts()
+    for address in addresses.split(","):
+        host = _host_of(address)
+        if not any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed):
+            raise ValueError(
+                f"the host '{host}' is not allowed here (allowed: {', '.join(allowed)}); the operator adds it to "
+                f"{HOSTS_VARIABLE}, or runs the job with --trusted"
+            )
+
+
+def _host_of(address: str) -> str:
+    text = address.strip()
+    found = urlsplit(text if "://" in text else f"//{text}").hostname
+    return (found or text).lower()
+
+
+def check_file(path: Path, context: Any) -> None:
+    """Raises ValueError for a file that is neither in the job's folders nor in one of $TOCSIN_ALLOW_FOLDERS."""
+    if not (context or {}).get("fenced"):
+        return
+    if not _is_under(path, [*context.get("folders", ["."]), *_allowed_folders()]):
+        raise ValueError(
+            f"the file '{path}' is not in the job's folders; the operator adds its folder to {FOLDERS_VARIABLE}, or runs the "
+            "job with --trusted"
+        )
+
+
+def check_lake(lake: str, context: Any) -> None:
+    """Raises ValueError where $TOCSIN_ALLOW_FOLDERS is set and a lake on a disk is elsewhere."""
+    if not (context or {}).get("fenced"):
+        return
+    if "://" in lake and not lake.startswith("file://"):
+        # A bucket is no host; the credentials that the operator gave the workers say which may be written.
+        return
+    folders = _allowed_folders()
+    path = Path(lake.removeprefix("file://"))
+    if folders and not _is_under(path, [str(Path.cwd()), *folders]):
+        raise ValueError(
+            f"the lake '{lake}' is in none of the folders that the operator allowed ({FOLDERS_VARIABLE})"
+        )
+
+
+def _allowed_folders() -> list[str]:
+    return [folder for folder in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if folder]
+
+
+def _is_under(path: Path, folders: list[str]) -> bool:
+    """Whether a file is in one of the folders, links followed. The root of a disk is no folder of a job."""
+    real = path.resolve()
+    resolved = [Path(folder).resolve() for folder in folders]
+    return any(real.is_relative_to(folder) for folder in resolved if folder != folder.parent)

@@ -1,0 +1,1 @@
+"""Kafka clients: connection, consumers, producers, transactions, decoding."""

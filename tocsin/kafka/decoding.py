@@ -1,0 +1,272 @@
+"""Kafka messages to readings: frames, schemas by key, decoding, and rejects for what cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+from tocsin.foundation.failure import Failure
+from tocsin.foundation.sandbox import REGISTRY_SETTINGS, SECRETS, check_hosts, check_settings
+from tocsin.kafka.connection import resolve
+from tocsin.kernels.avro.byte_strings import ByteStrings, Octets
+from tocsin.kernels.avro.decode import Decoded, Decoder, unnest
+from tocsin.kernels.avro.json_decoder import JsonDecoder
+from tocsin.kernels.avro.types import leaves, parse_schema
+from tocsin.kernels.avro.wire import (
+    GUID_HEADER,
+    GUID_SIZE,
+    Framed,
+    Unframed,
+    fingerprint_key,
+    tombstones,
+    unframe,
+)
+from tocsin.kernels.batch import BEGINNING, Int64s, no_rows
+from tocsin.parts.part import Param
+from tocsin.parts.source import Fetched, Split
+
+
+class Registry(BaseModel):
+    """A Confluent-compatible schema registry. Only ids of the allowed subjects are read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    url: str = Param(help="such as http://registry:8081")
+    subjects: list[str] = Param(
+        [], help="subjects whose schemas are read; by default '<topic>-value'"
+    )
+    settings: dict[str, str] = Param(
+        {}, help="settings of the client, such as basic.auth.user.info: env:REGISTRY_LOGIN"
+    )
+
+    @model_validator(mode="after")
+    def _is_allowed(self, info: ValidationInfo) -> Registry:
+        check_settings(self.settings, REGISTRY_SETTINGS, "the registry's client")
+        check_hosts(self.url, info.context)
+        return self
+
+    def schemas(self, topic: str) -> dict[str, str]:
+        """All versions of the allowed subjects by schema key. Raises Failure where the registry does not answer."""
+        from confluent_kafka.schema_registry import SchemaRegistryClient
+        from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+        resolved = {
+            name: resolve(value, name) if name in SECRETS else value
+            for name, value in self.settings.items()
+        }
+        found: dict[str, str] = {}
+        try:
+            client = SchemaRegistryClient({"url": self.url, "timeout": 10, **resolved})
+            for subject in self.subjects or [f"{topic}-value"]:
+                for version in client.get_versions(subject):
+                    registered = client.get_version(subject, version)
+                    text = registered.schema.schema_str
+                    found[f"id:{registered.schema_id}"] = text
+                    guid = getattr(registered, "guid", None)
+                    if guid:
+                        found[f"guid:{guid}"] = text
+        except SchemaRegistryError as error:
+            raise Failure(
+                f"the schema registry at {self.url} refused: {error.error_message}"
+            ) from None
+        except Exception as error:  # the client raises whatever its HTTP library does
+            raise Failure(
+                f"no answer from the schema registry at {self.url}: {type(error).__name__}"
+            ) from None
+        return found
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Messages without errors, as columns.
+
+    keys, values: large_binary. received: the Kafka timestamp in microseconds, BEGINNING where unknown. guids: the schema
+    GUID in each message's headers, 17 bytes and a mark (1: there is one), or None where no message has one.
+    """
+
+    keys: pa.LargeBinaryArray
+    values: pa.LargeBinaryArray
+    offsets: Int64s
+    received: Int64s
+    guids: Octets | None = None
+
+    @classmethod
+    def of(cls, messages: list[Any]) -> Messages:
+        """From message objects of confluent-kafka."""
+        stamps = [message.timestamp() for message in messages]
+        return cls(
+            pa.array([message.key() for message in messages], pa.large_binary()),
+            pa.array([message.value() for message in messages], pa.large_binary()),
+            np.fromiter((message.offset() for message in messages), np.int64, len(messages)),
+            cls.micros(
+                np.fromiter((t if kind else -1 for kind, t in stamps), np.int64, len(messages))
+            ),
+            _guids(messages),
+        )
+
+    @staticmethod
+    def micros(stamps: Int64s) -> Int64s:
+        """Kafka's timestamps (milliseconds, -1 where unknown) in microseconds."""
+        received: Int64s = np.where(stamps < 0, BEGINNING, stamps * 1000)
+        return received
+
+    def before(self, stop: int) -> Messages:
+        """Those with an offset under `stop`."""
+        count = int(np.searchsorted(self.offsets, stop))
+        guids = None if self.guids is None else self.guids[:count]
+        return Messages(
+            self.keys[:count],
+            self.values[:count],
+            self.offsets[:count],
+            self.received[:count],
+            guids,
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+def _guids(messages: list[Any]) -> Octets | None:
+    headers = [message.headers() for message in messages]
+    if not any(headers):
+        return None
+    guids = np.zeros((len(messages), GUID_SIZE + 1), np.uint8)
+    for row, header in enumerate(headers):
+        guid = dict(header or ()).get(GUID_HEADER)
+        if guid is not None and len(guid) == GUID_SIZE:
+            guids[row] = [*guid, 1]
+    return guids if guids.any() else None
+
+
+class MessageDecoder:
+    """Decodes the messages of one topic into the columns of one reader schema."""
+
+    def __init__(
+        self,
+        topic: str,
+        reader: str,
+        form: Literal["confluent", "avro", "json"],
+        writers: dict[int, str],
+        registry: Registry | None,
+        readings: str | None,
+        fields: pa.Schema,
+    ) -> None:
+        self.topic = topic
+        self.reader = reader
+        self.form = form
+        self.registry = registry
+        self.readings = readings
+        self.fields = fields
+        self._json = JsonDecoder(leaves(parse_schema(reader))) if form == "json" else None
+        self._schemas = {f"id:{key}": text for key, text in writers.items()}
+        self._schemas |= {fingerprint_key(parse_schema(text)): text for text in writers.values()}
+        self._decoders: dict[str, Decoder | str] = {}
+
+    def decode(self, messages: Messages, split: Split, position: int) -> Fetched:
+        """The readings of the messages in the order of their offsets, and rejects for the rest."""
+        unframed = self._unframe(messages)
+        faults = list(unframed.faults)
+        batches: list[tuple[pa.RecordBatch, Int64s, Int64s]] = []
+        for group in unframed.groups:
+            decoded = self._decode_group(group)
+            if isinstance(decoded, str):
+                faults += [(at, decoded) for at in group.positions.tolist()]
+                continue
+            faults += [(int(group.positions[at]), reason) for at, reason in decoded.faults]
+            if decoded.batch.num_rows:
+                batches.append(self._placed(decoded, group.positions))
+        rejected = [self._reject(messages, split, at, reason) for at, reason in sorted(faults)]
+        batch, owners, index = self._together(batches)
+        received = messages.received[owners]
+
+        def original(row: int) -> tuple[bytes | None, bytes | None]:
+            return messages.keys[owners[row]].as_py(), messages.values[owners[row]].as_py()
+
+        return Fetched(
+            batch,
+            messages.offsets[owners],
+            index,
+            received,
+            position,
+            len(messages),
+            rejected,
+            original,
+        )
+
+    def _unframe(self, messages: Messages) -> Unframed:
+        values = messages.values
+        if self.form == "confluent":
+            return unframe(values, messages.guids)
+        present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
+        datums = ByteStrings.of_array(values).take(present)
+        return Unframed(
+            [Framed("id:1", present, datums)] if len(present) else [], tombstones(values)
+        )
+
+    def _decode_group(self, group: Framed) -> Decoded | str:
+        if self._json is not None:
+            return self._json.decode(group.datums.to_list())
+        decoder = self._decoder(group.key)
+        return decoder if isinstance(decoder, str) else decoder.decode(group.datums)
+
+    def _decoder(self, key: str) -> Decoder | str:
+        """The decoder of a schema key, or why there is none."""
+        if key not in self._decoders:
+            if key not in self._schemas and self.registry is not None:
+                self._schemas |= self.registry.schemas(self.topic)
+            if key not in self._schemas:
+                known = ", ".join(sorted(k for k in self._schemas if k.startswith("id:"))) or "none"
+                # Not remembered where a registry may learn it later.
+                return self._remember(
+                    key, f"unknown schema {key} (known: {known})", self.registry is None
+                )
+            try:
+                self._decoders[key] = Decoder(self._schemas[key], self.reader)
+            except ValueError as error:
+                return self._remember(key, f"schema {key} does not fit: {error}", True)
+        return self._decoders[key]
+
+    def _remember(self, key: str, reason: str, lasting: bool) -> str:
+        if lasting:
+            self._decoders[key] = reason
+        return reason
+
+    def _placed(self, decoded: Decoded, positions: Int64s) -> tuple[pa.RecordBatch, Int64s, Int64s]:
+        """Rows with the position of their message and their index within it."""
+        batch, rows = decoded.batch, decoded.rows
+        if self.readings is None:
+            index = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        else:
+            batch, rows, index = unnest(batch, self.readings, rows)
+        return batch.select(self.fields.names).cast(self.fields), positions[rows], index
+
+    def _together(
+        self, batches: list[tuple[pa.RecordBatch, Int64s, Int64s]]
+    ) -> tuple[pa.RecordBatch, Int64s, Int64s]:
+        if not batches:
+            empty = no_rows(self.fields)
+            return empty, np.zeros(0, np.int64), np.zeros(0, np.int64)
+        if len(batches) == 1:
+            return batches[0]
+        batch = pa.concat_batches([batch for batch, _, _ in batches])
+        owners, index = (np.concatenate([part[i] for part in batches]) for i in (1, 2))
+        order = np.lexsort((index, owners))
+        return batch.take(pa.array(order)), owners[order], index[order]
+
+    def _reject(self, messages: Messages, split: Split, at: int, reason: str) -> dict[str, Any]:
+        received = int(messages.received[at])
+        return {
+            "topic": split.topic,
+            "partition": split.partition,
+            "offset": int(messages.offsets[at]),
+            "index": None,
+            "timestamp": received if received > BEGINNING else None,
+            "key": messages.keys[at].as_py(),
+            "value": messages.values[at].as_py(),
+            "step": "ReadTelemetry",
+            "reason": "unreadable",
+            "message": reason,
+        }

@@ -1,0 +1,68 @@
+"""A Kafka producer that is safe to retry: idempotent, and flushed before its bundle is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.foundation.failure import Failure
+from tocsin.kafka.connection import Kafka
+
+Headers = list[tuple[str, bytes]]
+
+
+class Producer:
+    """Sends messages and keeps the first error, which `flush` raises."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        import confluent_kafka
+
+        self.kafka = kafka
+        self.address = kafka.address()
+        self._error: str | None = None
+        settings = kafka.client_settings(
+            **{
+                "enable.idempotence": True,
+                "linger.ms": 20,
+                # What waits is bounded by bytes: `send` holds its step back, and `flush` has that much to wait for.
+                "queue.buffering.max.kbytes": 1024
+                + 2 * int(kafka.settings.get("message.max.bytes", 2**20)) // 1024,
+                "compression.type": "zstd",
+                "message.timeout.ms": 60_000,
+                "log_level": 3,
+            }
+        )
+        try:
+            self._client = confluent_kafka.Producer(settings)
+        except confluent_kafka.KafkaException as error:
+            raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Queue one message; waits while the queue is full. Raises Failure where it cannot be sent at all."""
+        import confluent_kafka
+
+        while True:
+            try:
+                self._client.produce(
+                    topic, value, key, on_delivery=self._delivered, headers=headers
+                )
+                return
+            except BufferError:
+                self._client.poll(0.5)
+            except confluent_kafka.KafkaException as error:
+                raise Failure(
+                    f"cannot write to the topic '{topic}' at {self.address}: {error.args[0].str()}"
+                ) from None
+
+    def _delivered(self, error: Any, message: Any) -> None:
+        if error is not None and self._error is None:
+            self._error = f"cannot write to the topic '{message.topic()}' at {self.address}: {self.kafka.why(error)}"
+
+    def flush(self) -> None:
+        """Wait until every message is acknowledged. Raises Failure for one that was not."""
+        left = self._client.flush(70)
+        error, self._error = self._error, None
+        if error is not None or left:
+            raise Failure(
+                error
+                or f"{left} messages were not acknowledged by Kafka at {self.address} within 70 s"
+            )

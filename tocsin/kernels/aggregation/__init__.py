@@ -1,0 +1,1 @@
+"""Accumulators, sums, sketches and grouping."""

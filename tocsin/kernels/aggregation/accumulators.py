@@ -1,0 +1,275 @@
+"""Running tallies of a group of rows: folded from rows, merged with one another, in any order and cut.
+
+Every kernel has `fields` (the columns of its partial result), `fold` (rows to partials) and `merge` (partials to
+partials). Null and NaN are missing and skipped by all of them; infinities are values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.kernels.aggregation import exact_sums, sketches
+from tocsin.kernels.aggregation.list_arrays import explode, implode
+from tocsin.kernels.batch import Floats, Int64s
+
+
+class Accumulator(Protocol):
+    """One way of tallying."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        """Types of the columns of a partial result, for an input column of type `kind`."""
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        """Rows to partial columns, one row a group."""
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        """Partial columns to partial columns, one row a group."""
+
+    def result(self, parts: list[Any]) -> Any:
+        """The column that an aggregation's `finish` gets."""
+
+
+def numbers(values: Any) -> Floats:
+    """A numeric or boolean column as doubles, null as NaN."""
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.int8())
+    values = values.cast(pa.float64(), safe=False)
+    floats: Floats = (values.fill_null(np.nan) if values.null_count else values).to_numpy()
+    return floats
+
+
+def present(values: Any) -> Any:
+    """Rows that hold a value: neither null nor NaN."""
+    valid = values.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_floating(values.type):
+        valid = valid & ~np.isnan(numbers(values))
+    return valid
+
+
+@dataclass(frozen=True)
+class Count:
+    """Number of values; without a column, number of rows."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [pa.int64()]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        counted = ids if values is None else ids[present(values)]
+        return [pa.array(np.bincount(counted, minlength=groups))]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return [pa.array(np.bincount(ids, parts[0].to_numpy(), groups).astype(np.int64))]
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Sum of the values, independent of their order; 0 for none."""
+
+    squared: bool = False
+    as_pair: bool = False
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [pa.float64(), pa.float64()]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        highs = numbers(values)
+        here = ~np.isnan(highs)
+        if not here.all():
+            highs, ids = highs[here], ids[here]
+        lows = np.zeros(len(highs))
+        if self.squared:
+            plain, highs = highs, np.empty(len(highs))
+            exact_sums.squares(plain, highs, lows)
+        return self._add(highs, lows, ids, groups)
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return self._add(parts[0].to_numpy(), parts[1].to_numpy(), ids, groups)
+
+    def _add(self, highs: Floats, lows: Floats, ids: Int64s, groups: int) -> list[Any]:
+        high, low = np.zeros(groups), np.zeros(groups)
+        exact_sums.add_pairs(ids, highs, lows, high, low)
+        return [pa.array(high), pa.array(low)]
+
+    def result(self, parts: list[Any]) -> Any:
+        if self.as_pair:
+            return pa.StructArray.from_arrays(parts, names=["high", "low"])
+        return pc.add(parts[0], parts[1])
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """Smallest or greatest value; null for none."""
+
+    greatest: bool
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [pa.float64()]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        found = np.full(groups, -np.inf if self.greatest else np.inf)
+        floats = numbers(values)
+        (exact_sums.greatest if self.greatest else exact_sums.smallest)(ids, floats, found)
+        if np.isfinite(found).all():
+            return [pa.array(found)]
+        # Infinite: the value is, or there is none.
+        return [pa.array(found, mask=np.bincount(ids[~np.isnan(floats)], minlength=groups) == 0)]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return self.fold(parts[0], ids, ids, groups)
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Value at the first or last event time; of values at one time the smallest; null for none."""
+
+    last: bool
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [pa.int64(), kind]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        rows = np.flatnonzero(present(values))
+        values, times, ids = values.take(pa.array(rows)), times[rows], ids[rows]
+        rank = pc.rank(values, tiebreaker="dense").to_numpy() if len(rows) else times
+        order = np.lexsort((rank, -times if self.last else times, ids))
+        groups_in_order = ids[order]
+        firsts = np.searchsorted(groups_in_order, np.arange(groups))
+        missing = np.searchsorted(groups_in_order, np.arange(groups), side="right") == firsts
+        picked = (
+            order[np.minimum(firsts, max(len(order) - 1, 0))]
+            if len(order)
+            else np.zeros(groups, np.int64)
+        )
+        chosen = pa.array(picked, pa.int64(), mask=missing)
+        return [pa.array(times).take(chosen), values.take(chosen)]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return self.fold(parts[1], parts[0].fill_null(0).to_numpy(), ids, groups)
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[1]
+
+
+POINTS = pa.list_(pa.struct([pa.field("time", pa.int64()), pa.field("value", pa.float64())]))
+
+
+@dataclass(frozen=True)
+class Points:
+    """All values with their times, in the order of (time, value); as long as the group has values."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [POINTS]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        floats = numbers(values)
+        rows = np.flatnonzero(~np.isnan(floats))
+        return [self._list(ids[rows], times[rows], floats[rows], groups)]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        owners, items = explode(parts[0], ids)
+        return [
+            self._list(
+                owners, items.field("time").to_numpy(), items.field("value").to_numpy(), groups
+            )
+        ]
+
+    def _list(self, ids: Int64s, times: Int64s, values: Floats, groups: int) -> Any:
+        order = np.lexsort((values, times, ids))
+        columns = [pa.array(times[order]), pa.array(values[order])]
+        items = pa.StructArray.from_arrays(columns, fields=list(POINTS.value_type))
+        return implode(ids[order], items, groups)
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Histogram for quantiles (DDSketch)."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [sketches.BUCKETS]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        floats = numbers(values)
+        rows = np.flatnonzero(~np.isnan(floats))
+        index = sketches.buckets(floats[rows])
+        return [sketches.count_buckets(ids[rows], index, np.ones(len(rows), np.int64), groups)]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        owners, items = explode(parts[0], ids)
+        index = items.field("bucket").to_numpy().astype(np.int64)
+        return [sketches.count_buckets(owners, index, items.field("count").to_numpy(), groups)]
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """Smallest hashes of the values, for a distinct count."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [sketches.MINIMA]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        rows = np.flatnonzero(present(values))
+        return [
+            sketches.smallest_hashes(
+                ids[rows], sketches.distinct_hashes(values.take(pa.array(rows))), groups
+            )
+        ]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        owners, items = explode(parts[0], ids)
+        return [sketches.smallest_hashes(owners, items.to_numpy(), groups)]
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Bits that any of the values has; 0 for none."""
+
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [pa.int64()]
+
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        found = np.zeros(groups, np.int64)
+        here = present(values)
+        np.bitwise_or.at(found, ids[here], np.nan_to_num(numbers(values)[here]).astype(np.int64))
+        return [pa.array(found)]
+
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return self.fold(parts[0], ids, ids, groups)
+
+    def result(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+
+KERNELS: dict[str, Accumulator] = {
+    "count": Count(),
+    "sum": Sum(),
+    "sum_pair": Sum(as_pair=True),
+    "sum_of_squares_pair": Sum(squared=True, as_pair=True),
+    "min": Extreme(greatest=False),
+    "max": Extreme(greatest=True),
+    "first": Edge(last=False),
+    "last": Edge(last=True),
+    "points": Points(),
+    "buckets": Buckets(),
+    "distinct": Distinct(),
+    "bits": Bits(),
+}

@@ -1,0 +1,1 @@
+"""Alarm life cycle and alarm management, compiled."""

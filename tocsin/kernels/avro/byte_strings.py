@@ -1,0 +1,75 @@
+"""Byte strings side by side in one buffer, without an object each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tocsin.kernels.batch import Int64s
+
+Octets = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ByteStrings:
+    """data: bytes. starts, ends: where each byte string begins in `data`, and where it has ended."""
+
+    data: Octets
+    starts: Int64s
+    ends: Int64s
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> ByteStrings:
+        """From objects."""
+        return cls.of_array(pa.array(values, pa.large_binary()))
+
+    @classmethod
+    def of_array(cls, array: pa.LargeBinaryArray) -> ByteStrings:
+        """From an array; what stands at a null is empty."""
+        _, offsets, data = array.buffers()
+        bounds = (
+            np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+            if offsets is not None
+            else _NONE
+        )
+        octets = (
+            np.frombuffer(data, np.uint8)
+            if data is not None and data.size
+            else np.zeros(0, np.uint8)
+        )
+        return cls(octets, bounds[:-1], bounds[1:])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, rows: Int64s) -> ByteStrings:
+        """Some of them."""
+        return ByteStrings(self.data, self.starts[rows], self.ends[rows])
+
+    def without_head(self, size: int) -> ByteStrings:
+        """All of them less their first bytes."""
+        return ByteStrings(self.data, self.starts + size, self.ends)
+
+    def heads(self, size: int) -> Octets:
+        """The first bytes of each, a row each; zero after the end of a shorter one."""
+        places = self.starts[:, None] + np.arange(size)
+        inside = places < self.ends[:, None]
+        if not len(self.data):
+            return np.zeros(places.shape, np.uint8)
+        found: Octets = np.where(inside, self.data[np.minimum(places, len(self.data) - 1)], 0)
+        return found
+
+    def to_list(self) -> list[bytes]:
+        """As objects, for libraries that want them."""
+        data = self.data.tobytes()
+        return [
+            data[start:end]
+            for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        ]
+
+
+_NONE = np.zeros(1, np.int64)

@@ -1,0 +1,215 @@
+"""An expression over a batch, by Arrow compute kernels.
+
+Null in, null out, except for `and`/`or` (three-valued logic), `is null`, `coalesce` and `if` (a null condition takes the
+third argument). Division by zero gives infinity or NaN, as floating point does; integers overflow to an error of Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.kernels import units
+from tocsin.kernels.batch import TIMESTAMP
+from tocsin.kernels.domains import air_quality, climate, network, traffic
+from tocsin.kernels.expressions.syntax import Column, Expression, Literal
+from tocsin.kernels.expressions.typing import FUNCTIONS, kind_of, type_of
+from tocsin.kernels.geo import space
+
+
+def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
+    """A column as long as the batch, of the type that `type_of` gives."""
+    value = _value(expression, batch)
+    wanted = type_of(expression, batch.schema)
+    if isinstance(value, pa.Scalar):
+        value = pa.repeat(value.cast(wanted), batch.num_rows)
+    return value if value.type == wanted else value.cast(wanted)
+
+
+def _value(expression: Expression, batch: pa.RecordBatch) -> Any:
+    if isinstance(expression, Literal):
+        return pa.scalar(expression.value)
+    if isinstance(expression, Column):
+        column = batch.column(expression.name)
+        return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    arguments = [_value(argument, batch) for argument in expression.arguments]
+    return _FUNCTIONS[expression.function](*_agree(expression.function, arguments))
+
+
+def _agree(function: str, arguments: list[Any]) -> list[Any]:
+    """Numbers of mixed types meet in double; text beside a time is read as a time."""
+    kinds = [kind_of(a.type) for a in arguments]
+    if "time" in kinds and "text" in kinds and "same" in FUNCTIONS[function][0]:
+        times = next(a.type for a, kind in zip(arguments, kinds, strict=True) if kind == "time")
+        return [
+            a.cast(times) if kind == "text" else a for a, kind in zip(arguments, kinds, strict=True)
+        ]
+    if function in ("in", "coalesce", "if") and any(
+        pa.types.is_floating(a.type) for a in arguments
+    ):
+        return [
+            a.cast(pa.float64()) if kind == "number" else a
+            for a, kind in zip(arguments, kinds, strict=True)
+        ]
+    return arguments
+
+
+def _double(value: Any) -> Any:
+    return value.cast(pa.float64())
+
+
+def _is_in(value: Any, *items: Any) -> Any:
+    return pc.is_in(value, value_set=pa.array([item.as_py() for item in items], value.type))
+
+
+def _choose(condition: Any, yes: Any, no: Any) -> Any:
+    return pc.if_else(pc.fill_null(condition, False), yes, no)
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    floored = pc.floor(pc.divide(_double(left), _double(right)))
+    return pc.subtract(left, pc.multiply(floored, right))
+
+
+def _concat(*parts: Any) -> Any:
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _contains(value: Any, part: Any) -> Any:
+    return pc.match_substring(value, part.as_py())
+
+
+def _starts_with(value: Any, part: Any) -> Any:
+    return pc.starts_with(value, part.as_py())
+
+
+def _number(value: Any) -> Any:
+    return (
+        value.cast(pa.int8()).cast(pa.float64())
+        if pa.types.is_boolean(value.type)
+        else _double(value)
+    )
+
+
+def _seconds(value: Any) -> Any:
+    return pc.divide(_double(value.cast(TIMESTAMP).cast(pa.int64())), 1e6)
+
+
+def _local(value: Any, zone: Any) -> Any:
+    return value.cast(pa.timestamp("us", tz=zone.as_py()))
+
+
+def _formula(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """A formula over NumPy columns as one over Arrow's: null is NaN, and what it cannot tell is null."""
+
+    def run(*arguments: Any) -> Any:
+        given = [
+            one.as_py() if pa.types.is_string(one.type) else _numbers(one) for one in arguments
+        ]
+        found = np.asarray(formula(*given), np.float64)
+        return pa.array(found, mask=np.isnan(found)) if found.ndim else pa.scalar(float(found))
+
+    return run
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, pa.Scalar):
+        return np.nan if value.as_py() is None else float(value.as_py())
+    return _double(value).fill_null(np.nan).to_numpy(zero_copy_only=False)
+
+
+def _cell(latitude: Any, longitude: Any, resolution: Any) -> Any:
+    north, east = np.broadcast_arrays(
+        np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude))
+    )
+    found = space.cells(north, east, resolution.as_py())
+    return (
+        found[0] if isinstance(latitude, pa.Scalar) and isinstance(longitude, pa.Scalar) else found
+    )
+
+
+def _centre(axis: int) -> Callable[[Any], Any]:
+    """The latitude (0) or longitude (1) of cells' centres."""
+
+    def run(cells: Any) -> Any:
+        names = pa.array([cells.as_py()], pa.string()) if isinstance(cells, pa.Scalar) else cells
+        found = space.cell_centre(names)[axis]
+        column = pa.array(found, mask=np.isnan(found))
+        return column[0] if isinstance(cells, pa.Scalar) else column
+
+    return run
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "+": pc.add,
+    "-": pc.subtract,
+    "*": pc.multiply,
+    "/": lambda left, right: pc.divide(_double(left), _double(right)),
+    "%": _modulo,
+    "negate": pc.negate,
+    "and": pc.and_kleene,
+    "or": pc.or_kleene,
+    "not": pc.invert,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "in": _is_in,
+    "is_null": pc.is_null,
+    "is_valid": pc.is_valid,
+    "is_nan": lambda value: pc.is_nan(_double(value)),
+    "is_finite": lambda value: pc.is_finite(_double(value)),
+    "abs": pc.abs,
+    "sqrt": lambda value: pc.sqrt(_double(value)),
+    "exp": lambda value: pc.exp(_double(value)),
+    "ln": lambda value: pc.ln(_double(value)),
+    "log10": lambda value: pc.log10(_double(value)),
+    "power": lambda base, exponent: pc.power(_double(base), _double(exponent)),
+    "sin": lambda value: pc.sin(_double(value)),
+    "cos": lambda value: pc.cos(_double(value)),
+    "round": lambda value: pc.round(_double(value)),
+    "floor": lambda value: pc.floor(_double(value)),
+    "ceil": lambda value: pc.ceil(_double(value)),
+    "least": lambda *values: pc.min_element_wise(*values, skip_nulls=False),
+    "greatest": lambda *values: pc.max_element_wise(*values, skip_nulls=False),
+    "coalesce": pc.coalesce,
+    "if": _choose,
+    "lower": pc.utf8_lower,
+    "upper": pc.utf8_upper,
+    "length": pc.utf8_length,
+    "starts_with": _starts_with,
+    "contains": _contains,
+    "concat": _concat,
+    "hour": pc.hour,
+    "weekday": pc.day_of_week,
+    "local_hour": lambda value, zone: pc.hour(_local(value, zone)),
+    "local_weekday": lambda value, zone: pc.day_of_week(_local(value, zone)),
+    "seconds": _seconds,
+    "number": _number,
+    "dew_point": _formula(climate.dew_point),
+    "vapour_pressure": _formula(climate.vapour_pressure),
+    "relative_humidity": _formula(climate.relative_humidity),
+    "heat_index": _formula(climate.heat_index),
+    "humidex": _formula(climate.humidex),
+    "wind_chill": _formula(climate.wind_chill),
+    "air_quality_index": _formula(air_quality.air_quality_index),
+    "aqhi": _formula(air_quality.aqhi),
+    "purpleair_pm25": _formula(air_quality.purpleair_pm25),
+    "micrograms_of_ppb": _formula(air_quality.micrograms_of_ppb),
+    "ppb_of_micrograms": _formula(air_quality.ppb_of_micrograms),
+    "unit": lambda value, _: value,
+    "convert": _formula(units.convert),
+    "h3_cell": _cell,
+    "cell_latitude": _centre(0),
+    "cell_longitude": _centre(1),
+    "distance": _formula(space.distance),
+    "counter_increase": _formula(network.counter_increase),
+    "level_of_service": lambda density: traffic.level_of_service(_double(density)),
+    "text": lambda value: value.cast(pa.string()),
+}

@@ -1,0 +1,41 @@
+"""Rows in the order of (key, event time), and where each key's run of rows starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, Int64s
+
+
+@dataclass(frozen=True)
+class Segments:
+    """order: row numbers sorted by (key, event time, partition, offset, index). starts: first position of each
+    key's run in `order`, and at the end the number of rows. keys: the group number of each run."""
+
+    order: Int64s
+    starts: Int64s
+    keys: Int64s
+
+
+def segments(ids: Int64s, times: Int64s, *tie_breakers: Int64s) -> Segments:
+    """Sort rows by group number, then time, then the tie breakers."""
+    order = np.lexsort((*reversed(tie_breakers), times, ids)).astype(np.int64)
+    sorted_ids = ids[order]
+    starts = (
+        np.flatnonzero(np.r_[True, sorted_ids[1:] != sorted_ids[:-1]])
+        if len(ids)
+        else np.zeros(0, np.int64)
+    )
+    return Segments(order, np.r_[starts, len(ids)].astype(np.int64), sorted_ids[starts])
+
+
+def arrival(batch: pa.RecordBatch) -> list[Int64s]:
+    """The columns that tell rows of one key and time apart, the same on every run: partition, offset, index."""
+    names = [name for name in (PARTITION, OFFSET, INDEX) if name in batch.schema.names]
+    return [
+        batch.column(name).cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+        for name in names
+    ]

@@ -1,0 +1,1 @@
+"""Windows, calendars, sessions, lateness and durations."""

@@ -1,0 +1,52 @@
+"""What is in a lake: its table of contents."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyarrow import parquet
+
+from tocsin.kernels.time.file_timestamps import moment_of
+from tocsin.lake.query import datasets_of, files_of, footer, offsets_in
+
+
+def contents(root: Path) -> list[dict[str, Any]]:
+    """Of each dataset its columns with types, rows (every revision), files, bytes, time, keys, topics and retention, from the
+    files' own footers: no row is read.
+    """
+    found = []
+    for folder in datasets_of(root):
+        files = files_of(folder)
+        if not files:
+            continue
+        heads = [footer(file) for file in files]
+        columns: dict[str, str] = {}
+        for file in files:
+            for field in parquet.read_schema(file):
+                columns.setdefault(field.name, str(field.type))
+        parts = dict.fromkeys(
+            p.partition("=")[0] for file in files for p in file.relative_to(folder).parts[:-1]
+        )
+        starts = [file.name.split("-")[0] for file in files]
+        retention = {int(head["tocsin.retention"]) for head in heads if "tocsin.retention" in head}
+        found.append(
+            {
+                "dataset": folder.name,
+                "columns": columns,
+                "partitioned_by": list(parts),
+                "rows": sum(parquet.read_metadata(file).num_rows for file in files),
+                "files": len(files),
+                "bytes": sum(file.stat().st_size for file in files),
+                "from": datetime.fromtimestamp(moment_of(min(starts)) / 1e6, UTC).isoformat(),
+                "to": datetime.fromtimestamp(
+                    max(int(head.get("tocsin.until", 0)) for head in heads) / 1e6, UTC
+                ).isoformat(),
+                "keys": json.loads(heads[0].get("tocsin.keys", "[]")),
+                "topics": sorted({topic for head in heads for topic in offsets_in(head) if topic}),
+                "retention_seconds": min(retention) / 1e6 if retention else None,
+            }
+        )
+    return found

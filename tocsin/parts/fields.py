@@ -1,0 +1,97 @@
+"""Types of parameters: durations with a unit, and files that a job names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from tocsin.foundation.sandbox import check_file, check_hosts
+from tocsin.kernels.time.durations import format_duration, parse_duration
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("write a duration as text with a unit, such as '30 s', '10 min' or '1 h'")
+    if isinstance(value, int):
+        if value == 0:
+            return 0
+        raise ValueError(f"a duration needs a unit, such as '{value} s'")
+    return parse_duration(value)
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(us|ms|s|min|m|h|d|w)\s*)+$"}
+    ),
+]
+"""Microseconds, written as text with a unit."""
+
+
+class JobFile(BaseModel):
+    """A file that a job names, with its text as it was when the job was checked: workers need not have it."""
+
+    model_config = ConfigDict(frozen=True)
+    path: str
+    text: str
+
+
+def find_file(name: str, folders: list[str]) -> Path:
+    """The file, looked for in each folder. Raises ValueError that says where it was looked for."""
+    for folder in folders:
+        candidate = Path(folder) / name
+        if candidate.is_file():
+            return candidate
+    raise ValueError(
+        f"no file '{name}' (looked in: {', '.join(dict.fromkeys(str(f) for f in folders))})"
+    )
+
+
+def _found(name: str, info: ValidationInfo) -> Path:
+    """A file that a job names and may read."""
+    path = find_file(name, (info.context or {}).get("folders", ["."]))
+    check_file(path, info.context)
+    return path
+
+
+def _job_file(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    path = _found(value, info)
+    return JobFile(path=str(path), text=path.read_text("utf-8"))
+
+
+TextFile = Annotated[
+    JobFile,
+    BeforeValidator(_job_file),
+    PlainSerializer(lambda file: file.path, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "description": "path, from the job's folder or the project's"}
+    ),
+]
+"""A text file named by a job, read when the job is checked."""
+
+
+def _data_file(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    if "://" in value:
+        check_hosts(value, info.context)
+        return value
+    path = _found(value, info)
+    return str(path.resolve())
+
+
+DataFile = Annotated[str, BeforeValidator(_data_file)]
+"""A data file named by a job, which workers open themselves."""

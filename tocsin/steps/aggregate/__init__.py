@@ -1,0 +1,1 @@
+"""Aggregate: measures of windows and keys."""

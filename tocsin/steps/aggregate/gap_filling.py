@@ -1,0 +1,155 @@
+"""Windows in which a key has no readings, given out as rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.kernels.batch import FOREVER, Int64s, micros, no_rows
+from tocsin.kernels.state.keyed_block import Block
+from tocsin.kernels.time.windows import Session
+from tocsin.steps.aggregate.window_operator import WindowOperator
+from tocsin.steps.state.operator import Advanced, Memory, Routed
+
+# Columns of a key's state: its last window with readings, and the last one that was given out.
+_REAL, _GIVEN = 0, 1
+
+
+class GapFillingOperator:
+    """A WindowOperator that goes on giving a key's windows for `keep` microseconds after the last one with readings.
+
+    Revision 0 of a window without readings has the measures of nothing: counts of 0, and nulls. It comes when the window ends, by
+    the watermark alone, so no reading of that key is needed; the end of a bounded input is not a gap. Late rows revise it.
+    """
+
+    eager = False
+
+    def __init__(self, windower: WindowOperator, keep: int) -> None:
+        assert not isinstance(windower.windows, Session)
+        self.windower = windower
+        self.windows = windower.windows
+        self.keep = keep
+        self.shards, self.shard_schema, self.outputs = (
+            windower.shards,
+            windower.shard_schema,
+            windower.outputs,
+        )
+        self.key_schema = pa.schema([self.shard_schema.field(name) for name in windower.step.by])
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        """As the WindowOperator."""
+        return self.windower.route(batch)
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        """As the WindowOperator."""
+        return self.windower.due(batch)
+
+    def advance(
+        self,
+        state: list[bytes],
+        log: list[pa.RecordBatch],
+        time: int,
+        end: int | None,
+        memory: Memory | None = None,
+    ) -> Advanced:
+        """The windows that are complete at `time`, those without readings among them."""
+        block, own = self._known(state)
+        done = self.windower.advance(state[1:], log, time, end, memory)
+        horizon = time if time < FOREVER else end
+        gaps, changed = self._gaps(
+            block, [batch for tag, batch in done.outputs if tag == "output"], horizon
+        )
+        outputs = [*done.outputs, *([("output", gaps)] if gaps.num_rows else [])]
+        if time >= FOREVER:
+            return Advanced(outputs, [], None, done.counts, done.log)
+        piece = own if own is not None and not changed else block.to_bytes()
+        moments = [moment for moment in (done.due, self._due(block)) if moment is not None]
+        return Advanced(
+            outputs, [piece, *done.state], min(moments, default=None), done.counts, done.log
+        )
+
+    def _known(self, state: list[bytes]) -> tuple[Block, bytes | None]:
+        if not state:
+            return Block.empty(self.key_schema, 2), None
+        return Block.from_bytes(state[0]), state[0]
+
+    def _gaps(
+        self, block: Block, given: list[pa.RecordBatch], horizon: int | None
+    ) -> tuple[pa.RecordBatch, bool]:
+        """Rows of the windows without readings up to the horizon, and whether the block has changed."""
+        rows = [
+            batch.filter(pc.equal(batch.column("revision"), 0)).replace_schema_metadata(None)
+            for batch in given
+        ]
+        real = pa.concat_batches(rows) if rows else no_rows(self.windower.schema.remove_metadata())
+        slots = block.slots(real.select(self.key_schema.names), np.full(2, np.nan))
+        at = self.windows.windows_of(micros(real.column("window_start")))
+        order = np.lexsort((at, slots))
+        slots, at = slots[order], at[order]
+        first = np.r_[True, slots[1:] != slots[:-1]] if len(slots) else np.zeros(0, bool)
+        # Between the windows with readings.
+        before = np.where(first, block.values[slots, _REAL], np.r_[0, at[:-1]])
+        shown = np.where(first, block.values[slots, _GIVEN], np.r_[0, at[:-1]])
+        known = ~np.isnan(before)
+        owners, windows = self._between(
+            slots[known], before[known], shown[known], at[known] - self.windows.every
+        )
+        last = np.r_[first[1:], True] if len(first) else first
+        block.values[slots[last]] = at[last, None]
+        # And after the last of them.
+        if horizon is not None and block.keys.num_rows:
+            every = np.arange(block.keys.num_rows)
+            until = np.full(
+                len(every), self.windows.first_ending_after(horizon) - self.windows.every
+            )
+            behind = self._between(every, block.values[:, _REAL], block.values[:, _GIVEN], until)
+            np.maximum.at(block.values[:, _GIVEN], behind[0], behind[1])
+            owners, windows = np.r_[owners, behind[0]], np.r_[windows, behind[1]]
+            over = self._last_kept(block.values[:, _REAL].astype(np.int64)) <= until
+            if over.any():
+                keys = block.keys
+                filled = self._rows(keys, owners, windows)
+                block.keep(~over)
+                return filled, True
+        return self._rows(block.keys, owners, windows), bool(len(slots) or len(owners))
+
+    def _last_kept(self, real: Int64s) -> Int64s:
+        """The last window that a key is given after the last one with readings."""
+        return np.maximum(
+            self.windows.last_starting_before(self.windows.ends_of(real) + self.keep), real
+        )
+
+    def _between(
+        self, slots: Int64s, real: np.ndarray, given: np.ndarray, until: Int64s
+    ) -> tuple[Int64s, Int64s]:
+        """Slots and windows after `given` and up to `until`, as far as a key is kept after `real`."""
+        every = self.windows.every
+        from_, to = (
+            given.astype(np.int64) + every,
+            np.minimum(until, self._last_kept(real.astype(np.int64))),
+        )
+        counts = np.maximum((to - from_) // every + 1, 0)
+        rows = np.repeat(np.arange(len(slots)), counts)
+        steps = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return slots[rows], from_[rows] + steps * every
+
+    def _rows(self, keys: pa.RecordBatch, owners: Int64s, windows: Int64s) -> pa.RecordBatch:
+        """Measures of nothing, in the order of (window, keys)."""
+        count = len(owners)
+        nothing = no_rows(self.windower.outputs["late"])
+        none = np.zeros(0, np.int64)
+        arrays = self.windower.measures.fold(nothing, none, none, count)
+        bounds = [pa.array(windows)] * 4
+        columns = [column.take(pa.array(owners)) for column in keys.columns]
+        partial = pa.RecordBatch.from_arrays([*bounds, *columns, *arrays], schema=self.shard_schema)
+        return self.windower.finished(
+            partial, self.windows.starts_of(windows), self.windows.ends_of(windows), 0, {}
+        )
+
+    def _due(self, block: Block) -> int | None:
+        """When the next window ends that a key is given."""
+        if not block.keys.num_rows:
+            return None
+        following = block.values[:, _GIVEN].astype(np.int64) + self.windows.every
+        return int(self.windows.ends_of(following).min())

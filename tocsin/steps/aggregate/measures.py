@@ -1,0 +1,203 @@
+"""The measures of an Aggregate step: rows to partial results, partial results to one another and to columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from tocsin.foundation.faults import Fault
+from tocsin.kernels.aggregation.accumulators import KERNELS
+from tocsin.kernels.batch import Int64s, timestamps
+from tocsin.kernels.expressions import Call, Expression, ExpressionError, evaluate, parse, type_of
+from tocsin.kernels.expressions.measured import UNKNOWN, Quantity, quantity_of
+from tocsin.kernels.expressions.typing import kind_of
+from tocsin.parts.aggregation import Aggregation
+from tocsin.parts.part import configuration_faults
+from tocsin.parts.registry import UnknownPart, find
+
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:_\d+)?)")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One output column: an aggregation of an expression; `kind` is the expression's Arrow type, null for none."""
+
+    name: str
+    aggregation: Aggregation
+    of: Expression | None
+    kind: Any
+    measured: Quantity = UNKNOWN
+
+    @property
+    def result_type(self) -> Any:
+        """Arrow type of the output column."""
+        return self.aggregation.result_type(self.kind)
+
+    def quantity(self, window: int | None) -> Quantity:
+        """What the result measures. window: length in microseconds, where all are as long."""
+        aggregation = self.aggregation
+        if not aggregation.keeps_unit:
+            return UNKNOWN
+        period = (
+            aggregation.mean_of
+            if isinstance(aggregation.mean_of, int)
+            else window
+            if aggregation.mean_of
+            else None
+        )
+        return Quantity(self.measured.unit, period)
+
+    def partial_fields(self, prefix: str) -> list[pa.Field]:
+        """Columns of a partial result."""
+        kinds = [
+            kind
+            for tally in self.aggregation.tallies().values()
+            for kind in KERNELS[tally.kernel].fields(self.kind)
+        ]
+        return [pa.field(f"{prefix}_{i}", kind) for i, kind in enumerate(kinds)]
+
+    def fold(self, batch: pa.RecordBatch, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        """Rows to partial columns."""
+        column = None if self.of is None else evaluate(self.of, batch)
+        arrays: list[Any] = []
+        for name, tally in self.aggregation.tallies().items():
+            arrays += KERNELS[tally.kernel].fold(
+                self.aggregation.tallied(name, column), times, ids, groups
+            )
+        return arrays
+
+    def merge(self, columns: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        """Partial columns to partial columns."""
+        arrays: list[Any] = []
+        for kernel, parts in self._by_tally(columns):
+            arrays += kernel.merge(parts, ids, groups)
+        return arrays
+
+    def finish(self, columns: list[Any], starts: Int64s, ends: Int64s) -> Any:
+        """The output column; starts and ends are the bounds of each row's window."""
+        parts = [kernel.result(parts) for kernel, parts in self._by_tally(columns)]
+        arguments = dict(zip(self.aggregation.tallies(), parts, strict=True))
+        bounds = {"window_start": starts, "window_end": ends}
+        arguments |= {
+            name: timestamps(bounds[name]) for name in self.aggregation.window_arguments()
+        }
+        column = self.aggregation.finish(**arguments)
+        return column if column.type == self.result_type else column.cast(self.result_type)
+
+    def _by_tally(self, columns: list[Any]) -> list[tuple[Any, list[Any]]]:
+        found, at = [], 0
+        for tally in self.aggregation.tallies().values():
+            kernel = KERNELS[tally.kernel]
+            width = len(kernel.fields(self.kind))
+            found.append((kernel, columns[at : at + width]))
+            at += width
+        return found
+
+
+def measure(name: str, written: str | Mapping[str, Any], schema: pa.Schema) -> Measure:
+    """A measure as a job writes it: `mean(value)`, `p95(value)`, `quantile(value, q=0.9)`, or, for any aggregation,
+    `{acme/pm_ratio: {of: value, limit: 50}}`. Raises Fault where it does not fit the schema."""
+    path = ("measures", name)
+    if isinstance(written, str):
+        try:
+            call = parse(written)
+        except ExpressionError as error:
+            raise Fault(str(error), *path, at=error.at) from None
+        if not isinstance(call, Call):
+            raise Fault(
+                f"'{written}' is not an aggregation; write one such as mean({written})", *path
+            )
+        if len(call.arguments) > 1:
+            raise Fault(
+                f"'{call.function}' takes one column; name the other arguments, as in q=0.9", *path
+            )
+        part, of, config = (
+            call.function,
+            (call.arguments[0] if call.arguments else None),
+            dict(call.named),
+        )
+        percentile = _PERCENTILE.fullmatch(part)
+        if percentile:
+            part, config = "quantile", {"q": float(percentile[1].replace("_", ".")) / 100, **config}
+    else:
+        if len(written) != 1:
+            raise Fault(
+                "takes one aggregation with its configuration, such as {exceedance: {of: value, limit: 50}}",
+                *path,
+            )
+        part, raw = next(iter(written.items()))
+        config = dict(raw or {})
+        text = config.pop("of", None)
+        try:
+            of = None if text is None else parse(str(text))
+        except ExpressionError as error:
+            raise Fault(str(error), *path, part, "of", at=error.at) from None
+    aggregation, kind = _aggregation(part, config, path), _kind(part, of, schema, path)
+    return Measure(name, aggregation, of, kind, _quantity(of, schema, path))
+
+
+def _quantity(of: Expression | None, schema: pa.Schema, path: tuple[str, ...]) -> Quantity:
+    try:
+        return UNKNOWN if of is None else quantity_of(of, schema)
+    except ExpressionError as error:
+        raise Fault(str(error), *path, at=error.at) from None
+
+
+def _aggregation(part: str, config: dict[str, Any], path: tuple[str, ...]) -> Aggregation:
+    try:
+        found: Aggregation = find("aggregations", part)(**config)
+    except UnknownPart as error:
+        raise Fault(str(error), *path) from None
+    except ValidationError as error:
+        raise configuration_faults(part, find("aggregations", part), error, path) from None
+    return found
+
+
+def _kind(part: str, of: Expression | None, schema: pa.Schema, path: tuple[str, ...]) -> Any:
+    aggregation: type[Aggregation] = find("aggregations", part)
+    if of is None:
+        if aggregation.takes_column:
+            raise Fault(f"'{part}' needs a column, as in {part}(value)", *path)
+        return pa.null()
+    try:
+        kind = type_of(of, schema)
+    except ExpressionError as error:
+        raise Fault(str(error), *path, at=error.at) from None
+    if aggregation.numeric and kind_of(kind) not in ("number", "boolean", "null"):
+        raise Fault(f"'{part}' takes numbers; its argument is {kind}", *path)
+    return kind
+
+
+class Measures:
+    """All measures of a step together. Partial columns are named m0_0, m0_1, m1_0 …"""
+
+    def __init__(self, measures: list[Measure]) -> None:
+        self.measures = measures
+        self.fields = [m.partial_fields(f"m{i}") for i, m in enumerate(measures)]
+        self.partial_fields = [field for fields in self.fields for field in fields]
+        self.result_fields = [pa.field(m.name, m.result_type) for m in measures]
+
+    def fold(self, batch: pa.RecordBatch, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        """Rows to partial columns."""
+        return [array for m in self.measures for array in m.fold(batch, times, ids, groups)]
+
+    def merge(self, batch: pa.RecordBatch, ids: Int64s, groups: int) -> list[Any]:
+        """Partial columns of a batch to partial columns, one row a group."""
+        return [
+            array for m, columns in self._columns(batch) for array in m.merge(columns, ids, groups)
+        ]
+
+    def finish(self, batch: pa.RecordBatch, starts: Int64s, ends: Int64s) -> list[Any]:
+        """Result columns, one row a partial row."""
+        return [m.finish(columns, starts, ends) for m, columns in self._columns(batch)]
+
+    def _columns(self, batch: pa.RecordBatch) -> list[tuple[Measure, list[Any]]]:
+        return [
+            (m, [batch.column(field.name) for field in fields])
+            for m, fields in zip(self.measures, self.fields, strict=True)
+        ]

@@ -1,0 +1,203 @@
+"""The Aggregate step: measures of each window and key."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import field_validator, model_validator
+
+from tocsin.foundation.faults import Collector, Fault
+from tocsin.kernels.batch import SYSTEM_FIELDS, TIMESTAMP, like, traits, with_traits
+from tocsin.kernels.domains.completeness import least_share
+from tocsin.kernels.expressions.measured import with_measured
+from tocsin.kernels.time.calendar import Calendar, boundaries
+from tocsin.kernels.time.durations import format_duration
+from tocsin.kernels.time.windows import Session, Sliding, Windows
+from tocsin.parts.fields import Duration
+from tocsin.parts.part import Param, Part, need_columns
+from tocsin.steps.aggregate.measures import Measures, measure
+
+_DAY = 86_400_000_000
+
+
+class Completeness(Part):
+    """How much of a window was measured, and how much has to be."""
+
+    of: str = Param(
+        help="column or expression whose values count", examples=["if(flag < 4, value, null)"]
+    )
+    cadence: Duration = Param(help="time between readings", examples=["10 s"])
+    rule: str = Param(help="name of the rule: what share is enough", examples=["eu-2008"])
+
+    @field_validator("rule")
+    @classmethod
+    def _known(cls, rule: str) -> str:
+        least_share(rule)
+        return rule
+
+    def measures(self) -> dict[str, str | dict[str, Any]]:
+        """As measures."""
+        cadence = format_duration(self.cadence)
+        return {
+            "n": {"count": {"of": self.of}},
+            "expected": {"expected": {"cadence": cadence}},
+            "coverage": {"completeness": {"of": self.of, "cadence": cadence}},
+            "valid": {"valid": {"of": self.of, "cadence": cadence, "rule": self.rule}},
+        }
+
+
+class Aggregate(Part):
+    """Measures of each window and key: tumbling (`every`), sliding (`window` and `every`), calendar (`calendar`) or session
+    (`session`) windows.
+
+    Gives `window_start`, `window_end`, the `by` columns, the measures, and `revision`: 0 for the readings that were on
+    time; 1, after the allowed lateness, for keys with late ones too. The newest revision of a window and key holds.
+    """
+
+    every: Duration | None = Param(None, help="a window starts every so often")
+    window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
+    session: Duration | None = Param(
+        None, help="instead: a window ends when its key is quiet for so long"
+    )
+    calendar: Literal["day", "week", "month"] | None = Param(
+        None, help="instead: a window for each local day, week or month"
+    )
+    time_zone: str = Param(
+        "UTC",
+        help="of `calendar`; Etc/GMT-1 is one hour ahead of UTC without daylight saving",
+        examples=["Europe/Berlin"],
+    )
+    offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
+    fill_gaps: Duration | None = Param(
+        None,
+        help="windows without readings are given too, for so long after a key's last one: counts are 0, the rest null",
+    )
+    by: list[str] = Param([], help="columns that identify a group, such as the sensor")
+    completeness: Completeness | None = Param(
+        None,
+        help="adds `n`, `expected`, `coverage` and `valid`: what was there, what should have been, and whether that will do",
+    )
+    measures: dict[str, str | dict[str, Any]] = Param(
+        help="output columns, such as {mean: mean(value)}", min_length=1
+    )
+    shards: int = Param(
+        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
+    )
+
+    @model_validator(mode="after")
+    def _windows(self) -> Aggregate:
+        if sum(one is not None for one in (self.every, self.session, self.calendar)) != 1:
+            raise ValueError(
+                "needs one of `every` (tumbling and sliding windows), `calendar` and `session`"
+            )
+        if self.every is None and (self.window is not None or self.offset):
+            raise ValueError(
+                f"`{'window' if self.window is not None else 'offset'}` goes with `every`"
+            )
+        if self.calendar is None and self.time_zone != "UTC":
+            raise ValueError("`time_zone` goes with `calendar`")
+        boundaries("month", self.time_zone)
+        if self.fill_gaps is not None and (
+            self.session is not None or not self.by or self.fill_gaps <= 0
+        ):
+            raise ValueError(
+                "`fill_gaps` is a time over 0, and goes with keys (`by`) and with windows that follow one another"
+            )
+        for name, value in (
+            ("every", self.every),
+            ("window", self.window),
+            ("session", self.session),
+        ):
+            if value is not None and (value < 1000 or value % 1000):
+                raise ValueError(f"`{name}` must be a whole number of milliseconds, at least 1")
+        if self.every is not None and self.window is not None and self.window < self.every:
+            raise ValueError(
+                "`window` is shorter than `every`: readings between windows would be dropped"
+            )
+        return self
+
+    def windows(self) -> Windows:
+        """The windows."""
+        if self.session is not None:
+            return Session(self.session)
+        if self.calendar is not None:
+            return Calendar(self.calendar, self.time_zone)
+        assert self.every is not None
+        return Sliding(self.window or self.every, self.every, self.offset)
+
+    def written(self) -> dict[str, str | dict[str, Any]]:
+        """All measures, those of `completeness` among them."""
+        return {
+            **self.measures,
+            **(self.completeness.measures() if self.completeness is not None else {}),
+        }
+
+    def compiled(self, schema: pa.Schema) -> Measures:
+        """The measures over an input schema. Raises Fault."""
+        return Measures(
+            [measure(name, written, schema) for name, written in self.written().items()]
+        )
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Schema of the results. Raises Fault."""
+        collector = Collector()
+        with collector:
+            twice = set(self.measures) & set(
+                self.completeness.measures() if self.completeness is not None else {}
+            )
+            if twice:
+                raise Fault(
+                    f"`completeness` gives a column '{min(twice)}' too", "measures", min(twice)
+                )
+        with collector:
+            need_columns(self.by, schema, "by")
+        with collector:
+            if (
+                traits(schema).stage
+                and self.every is not None
+                and (self.every % 1_000_000 or self.offset % 1_000_000)
+            ):
+                raise Fault(
+                    "behind a step that puts readings in order, windows are whole seconds", "every"
+                )
+        taken = {"window_start", "window_end", "revision", *self.by}
+        measures = []
+        for name, written in self.written().items():
+            with collector:
+                if name in taken or name.startswith("_"):
+                    raise Fault(
+                        f"the name '{name}' is taken by the step itself or starts with an underscore",
+                        "measures",
+                        name,
+                    )
+                measures.append(measure(name, written, schema))
+        collector.done()
+        fields = [
+            pa.field("window_start", TIMESTAMP),
+            pa.field("window_end", TIMESTAMP),
+            *(schema.field(name).with_metadata(None) for name in self.by),
+            *Measures(measures).result_fields,
+            pa.field("revision", pa.int32()),
+            *SYSTEM_FIELDS,
+        ]
+        stage = traits(schema).stage + 1
+        known = {name: unit for name, unit in traits(schema).units.items() if name in self.by}
+        found = like(schema, fields)
+        found = with_traits(
+            found,
+            stage=stage,
+            keys=tuple(self.by),
+            aggregated=True,
+            inputs=1,
+            units=known,
+            periods={},
+        )
+        length = (
+            (self.window or self.every)
+            if self.calendar is None
+            else _DAY
+            if self.calendar == "day"
+            else None
+        )
+        return with_measured(found, {one.name: one.quantity(length) for one in measures})

@@ -1,0 +1,1 @@
+"""Deduplicate: one row of each identity."""

@@ -1,0 +1,1 @@
+"""Detect: scores and alarms."""

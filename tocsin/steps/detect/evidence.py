@@ -1,0 +1,272 @@
+"""What an alarm event tells: what was seen, what was expected, where, since when, and where the rows are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.alarms.data_quality import doubts, quality_of
+from tocsin.alarms.event import ACTIVE, NORMAL, alarm_columns, alarm_id, key_text
+from tocsin.kernels.alarms import lifecycle
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    OFFSET,
+    PARTITION,
+    SYSTEM_FIELDS,
+    Floats,
+    Int64s,
+    timestamps,
+    traits,
+)
+from tocsin.kernels.time.durations import format_duration
+from tocsin.parts.detector import Detector
+from tocsin.steps.detect.step import Detect
+from tocsin.steps.state.release_times import moments
+
+FEED = "feed"
+"""The key of an alarm about all sensors together."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Alarm events by position: whose (slot of the block, -1: all sensors), what, when, and the numbers that explain it.
+
+    rows: the row that caused each, of the rows that were judged, or -1. detectors: what found each.
+    """
+
+    detectors: list[str]
+    slots: Int64s
+    what: Int64s
+    times: Int64s
+    starts: Int64s
+    peaks: Floats
+    levels: Int64s
+    scores: Floats
+    observed: Floats
+    expected: Floats
+    rows: Int64s
+    # Of several columns, the one that stands out.
+    which: Int64s | None = None
+
+    @staticmethod
+    def of_silence(
+        detectors: list[str], slots: Int64s, what: int, times: Int64s, starts: Int64s
+    ) -> Found:
+        """Events that no row caused."""
+        size = len(slots)
+        ones, nans, none = np.ones(size), np.full(size, np.nan), np.zeros(size, np.int64)
+        return Found(
+            detectors,
+            slots,
+            np.full(size, what),
+            times,
+            starts,
+            ones,
+            none,
+            ones,
+            nans,
+            nans,
+            none - 1,
+        )
+
+
+class Evidence:
+    """Makes alarm events of what a Detect step found. Columns in, columns out; only texts are made one by one."""
+
+    def __init__(self, step: Detect, detector: Detector, schema: pa.Schema, rule: str) -> None:
+        self.step = step
+        self.detector = detector
+        self.rule = rule
+        self.topic = traits(schema).topic
+        self.is_aggregated = traits(schema).aggregated
+        self.schema = step.alarm_schema(schema)
+
+    @cached_property
+    def version(self) -> str:
+        """Of the rule: eight hexadecimal digits that change with what it judges and how."""
+        told = self.step.model_dump(
+            mode="json", by_alias=True, exclude={"shards", "score", "rule", "lake"}
+        )
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+
+    def rows(
+        self,
+        keys: pa.RecordBatch,
+        places: Floats | None,
+        judged: pa.RecordBatch,
+        found: list[Found],
+    ) -> pa.RecordBatch | None:
+        """Alarm events in the order of (time, key). places: latitude and longitude by slot. judged: what `rows` counts."""
+        found = [one for one in found if len(one.slots)]
+        if not found:
+            return None
+        slots, what, times, starts, peaks, levels, scores, observed, expected, at = (
+            np.concatenate([getattr(one, name) for one in found])
+            for name in (
+                "slots",
+                "what",
+                "times",
+                "starts",
+                "peaks",
+                "levels",
+                "scores",
+                "observed",
+                "expected",
+                "rows",
+            )
+        )
+        detectors = [name for one in found for name in one.detectors]
+        whose, owner = np.unique(slots, return_inverse=True)
+        labels = self._labels(keys, whose)
+        texts = [key_text(one) or FEED for one in labels]
+        # A window's event time is its last microsecond; its result is known, and its alarm begins, at its end.
+        late = int(self.is_aggregated)
+        times, starts = times + late, starts + late
+        events = [lifecycle.EVENTS[one] for one in what]
+        subjects = [texts[one] for one in owner]
+        severities = self.step.alarm.severities()
+        names = self.step.columns()
+        named = [
+            names[at]
+            for one in found
+            for at in (np.zeros(len(one.slots), int) if one.which is None else one.which)
+        ]
+        columns: dict[str, Any] = {
+            "alarm_id": [
+                alarm_id(self.rule, labels[one], start)
+                for one, start in zip(owner, starts.tolist(), strict=True)
+            ],
+            "event": events,
+            "state": [NORMAL if event == "clear" else ACTIVE for event in events],
+            "rule": [self.rule] * len(what),
+            "rule_version": [self.version] * len(what),
+            "detector": detectors,
+            "severity": [severities[level] for level in levels],
+            "key": subjects,
+            "labels": [[(name, str(value)) for name, value in labels[one]] for one in owner],
+            "time": timestamps(times),
+            "started_at": timestamps(starts),
+            "of": named,
+            "observed": pa.array(observed, mask=np.isnan(observed)),
+            "expected": [self.detector.expectation(value) for value in expected.tolist()],
+            "score": scores,
+            "peak_score": peaks,
+            **self._where(judged, at, slots, places),
+        }
+        columns["lake_query"] = self._lake_queries(
+            [labels[one] for one in owner], columns["window_start"], columns["time"]
+        )
+        told = self._sentences(columns, detectors, times, starts, expected)
+        doubtful = doubts(judged, pa.array(at, mask=at < 0))
+        columns["message"] = [
+            sentence + (doubt if event != "clear" else "")
+            for sentence, doubt, event in zip(told, doubtful, events, strict=True)
+        ]
+        shown = timestamps(moments(times - late))
+        empty = [pa.nulls(len(what), field.type) for field in SYSTEM_FIELDS[1:]]
+        made = pa.RecordBatch.from_arrays(
+            [*alarm_columns(columns, len(what)), shown, *empty], schema=self.schema
+        )
+        follows = pa.array([event != "raise" for event in events])
+        order = pc.sort_indices(
+            pa.table({"time": pa.array(times), "key": pa.array(subjects), "later": follows}),
+            sort_keys=[("time", "ascending"), ("key", "ascending"), ("later", "ascending")],
+        )
+        return made.take(order)
+
+    def _labels(self, keys: pa.RecordBatch, whose: Int64s) -> list[list[tuple[str, Any]]]:
+        """Names and values of the key of each slot; none for the feed."""
+        known = keys.take(pa.array(whose[whose >= 0]))
+        values = list(zip(*(column.to_pylist() for column in known.columns), strict=True))
+        labelled = [list(zip(self.step.by, one, strict=True)) for one in values]
+        return [[]] * int((whose < 0).sum()) + labelled
+
+    def _where(
+        self, judged: pa.RecordBatch, at: Int64s, slots: Int64s, places: Floats | None
+    ) -> dict[str, Any]:
+        """Window or offset, quality, and position."""
+        rows = pa.array(at, mask=at < 0)
+        found: dict[str, Any] = {"topic": [self.topic or None] * len(at)}
+        if self.is_aggregated:
+            found |= {
+                name: judged.column(name).take(rows) for name in ("window_start", "window_end")
+            }
+        else:
+            found |= {"window_start": None, "partition": judged.column(PARTITION).take(rows)}
+            found["offset"] = judged.column(OFFSET).take(rows)
+        found |= quality_of(judged, rows)
+        if places is not None and len(places):
+            here = np.where(slots[:, None] < 0, np.nan, places[slots])
+            found["latitude"], found["longitude"] = (
+                pa.array(column, mask=np.isnan(column)) for column in here.T
+            )
+        return found
+
+    def _lake_queries(self, labels: list[list[tuple[str, Any]]], windows: Any, times: Any) -> Any:
+        if not self.step.lake:
+            return None
+        column, told_at = (EVENT_TIME, times) if windows is None else ("window_start", windows)
+        told = pc.strftime(told_at, "%Y-%m-%d %H:%M:%S+00").to_pylist()
+        queries = []
+        for one, time in zip(labels, told, strict=True):
+            terms = [f"{_name(name)} = {_literal(value)}" for name, value in one]
+            terms += [] if time is None else [f"{column} = timestamptz {_literal(time)}"]
+            queries.append(
+                f"select * from {_name(self.step.lake)}"
+                + (f" where {' and '.join(terms)}" if terms else "")
+            )
+        return queries
+
+    def _sentences(
+        self,
+        columns: dict[str, Any],
+        detectors: list[str],
+        times: Int64s,
+        starts: Int64s,
+        expected: Floats,
+    ) -> list[str]:
+        told = zip(
+            columns["event"], detectors, columns["of"], columns["key"],
+            columns["observed"].to_pylist(), columns["expected"], expected.tolist(),
+            columns["score"].tolist(), times.tolist(), starts.tolist(), strict=True,
+        )  # fmt: skip
+        return [self._sentence(*one) for one in told]
+
+    def _sentence(
+        self, event: str, detector: str, of: str, key: str, observed: float | None, words: str, expected: float, score: float,
+        time: int, start: int,
+    ) -> str:  # fmt: skip
+        if detector == "feed_silence":
+            return f"no sensor has sent {of}" if event != "clear" else f"sensors send {of} again"
+        if detector == "never_seen" and event != "clear":
+            return f"{of} of {key} has never come, expected {words}"
+        seen = "nothing" if observed is None else f"{observed:.4g}"
+        usual = self.detector.usual(time / 1e6)
+        if usual and observed is not None and expected > 0 and observed > 0:
+            normal = f", {observed / expected:.3g} times {usual} ({expected:.4g})"
+        else:
+            normal = f", expected {words}" if words else ""
+        if event == "clear":
+            return f"{of} of {key} is normal again: {seen}{normal}"
+        lasting = (
+            f" for {format_duration(time - start)}" if time > start and event == "raise" else ""
+        )
+        grade = "" if observed is None else f" (score {score:.3g}, alarm from 1)"
+        return f"{of} of {key} was {seen}{normal}{lasting}{grade}"
+
+
+def _name(name: str) -> str:
+    return name if name.isidentifier() else '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

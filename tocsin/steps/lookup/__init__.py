@@ -1,0 +1,1 @@
+"""Lookup: a registry from a topic."""

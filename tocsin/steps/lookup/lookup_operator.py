@@ -1,0 +1,155 @@
+"""Registry rows of a shard's keys, and the readings that wait for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.kernels.aggregation.grouping import group_ids, shards
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    FOREVER,
+    SYSTEM_FIELDS,
+    WATERMARK,
+    Int64s,
+    micros,
+    traits,
+)
+from tocsin.kernels.time.as_of import Dated
+from tocsin.steps.lookup.step import READINGS, REGISTRY, Lookup
+from tocsin.steps.state.late_rows import re_timed
+from tocsin.steps.state.operator import Advanced, Memory, Routed, is_spent, rows_of
+from tocsin.steps.state.release_times import here_at, release_after
+from tocsin.steps.state.union import SIDE, rows_of_side, side_column
+
+
+class LookupOperator:
+    """Gives readings out when all rows of the registry up to them are here."""
+
+    eager = False
+
+    def __init__(self, step: Lookup, schema: pa.Schema) -> None:
+        self.step = step
+        self.shards = step.shards
+        self.shard_schema = schema
+        self.schema = step.output_schema(schema)
+        self.late_schema = step.late_schema(schema)
+        self.outputs = {"output": self.schema, "late": self.late_schema}
+        self.lateness = traits(schema).allowed_lateness
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        """Rows by the shard of their key, whichever side they are of."""
+        if not batch.num_rows:
+            return Routed([], {}, {"kept": 0})
+        times, watermarks = micros(batch.column(EVENT_TIME)), micros(batch.column(WATERMARK))
+        late = (batch.column(SIDE).to_numpy(zero_copy_only=False) == READINGS) & (
+            times + self.lateness < watermarks
+        )
+        outputs = {}
+        if late.any():
+            gone = rows_of_side(batch.filter(pa.array(late)), READINGS)
+            outputs["late"] = re_timed(
+                pa.RecordBatch.from_arrays(gone.columns, schema=self.late_schema)
+            )
+            batch = batch.filter(pa.array(~late))
+        owner = shards(self._keys(batch), self.shards)
+        parts = [(int(s), batch.filter(pa.array(owner == s))) for s in np.unique(owner)]
+        return Routed(parts, outputs, {"kept": batch.num_rows, "late": int(late.sum())})
+
+    def _keys(self, batch: pa.RecordBatch) -> list[Any]:
+        is_reading = pc.equal(batch.column(SIDE), READINGS)
+        columns = [
+            [batch.column(side_column(side, name)) for side in (READINGS, REGISTRY)]
+            for name in self.step.by
+        ]
+        return [pc.if_else(is_reading, *pair) for pair in columns]
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        """When the first of the rows may be given out."""
+        return release_after(int(here_at(batch).min())) if batch.num_rows else None
+
+    def advance(
+        self,
+        state: list[bytes],
+        log: list[pa.RecordBatch],
+        time: int,
+        end: int | None,
+        memory: Memory | None = None,
+    ) -> Advanced:
+        """Give out the readings before `time`, with what held at theirs."""
+        released = int(state[0]) if state else -FOREVER
+        rows = rows_of(log, self.shard_schema)
+        moments = here_at(rows)
+        is_reading = pc.equal(rows.column(SIDE), READINGS).to_numpy(zero_copy_only=False)
+        new = is_reading & (moments >= released) & (moments < time)
+        outputs: list[tuple[str, pa.RecordBatch]] = []
+        if new.any():
+            outputs = [("output", self._given(rows, new, ~is_reading & (moments < time), moments))]
+        if time >= FOREVER:
+            return Advanced(outputs, [], None)
+        waiting = moments >= time
+        kept = waiting | self._needed(rows, np.flatnonzero(~is_reading & ~waiting), moments, time)
+        due = release_after(int(moments[waiting].min())) if waiting.any() else None
+        written = [str(max(released, time)).encode()]
+        if not is_spent(rows.num_rows, int(kept.sum())):
+            return Advanced(outputs, written, due, log=None)
+        return Advanced(
+            outputs, written, due, log=[rows.filter(pa.array(kept))] if kept.any() else []
+        )
+
+    def _given(
+        self, rows: pa.RecordBatch, new: Any, registry: Any, moments: Int64s
+    ) -> pa.RecordBatch:
+        """Readings in order of (event time, key), with their columns."""
+        known = self._newest(rows, np.flatnonzero(registry), moments)
+        readings = rows.filter(pa.array(new))
+        entries = rows.take(pa.array(known))
+        dated = Dated(self._keys(entries), moments[known], np.full(len(known), FOREVER))
+        row = dated.rows_at(self._keys(readings), micros(readings.column(EVENT_TIME)))
+        added = {
+            name: entries.column(side_column(REGISTRY, name)).take(row) for name in self.step.add
+        }
+        system = {field.name for field in SYSTEM_FIELDS}
+        columns = [
+            added[name]
+            if name in added
+            else readings.column(name if name in system else side_column(READINGS, name))
+            for name in self.schema.names
+        ]  # fmt: skip
+        batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        order = [(EVENT_TIME, "ascending"), *((name, "ascending") for name in self.step.by)]
+        return batch.sort_by(order).replace_schema_metadata(self.schema.metadata)
+
+    def _newest(self, rows: pa.RecordBatch, which: Int64s, moments: Int64s) -> Int64s:
+        """Of registry rows of one key and moment the greatest, whichever came first, in order of the moments."""
+        part = rows.take(pa.array(which))
+        texts = [part.column(side_column(REGISTRY, name)) for name in self.step.add]
+        ranks = (
+            [
+                pc.rank(text, null_placement="at_start", tiebreaker="dense").to_numpy()
+                for text in texts
+            ]
+            if len(which)
+            else []
+        )
+        order = np.lexsort((*reversed(ranks), moments[which]))[::-1]
+        _, first = group_ids(
+            [*(key.take(pa.array(order)) for key in self._keys(part)), moments[which][order]]
+        )
+        return np.sort(which[order[first]])
+
+    def _needed(
+        self, rows: pa.RecordBatch, which: Int64s, moments: Int64s, time: int
+    ) -> np.ndarray:
+        """Registry rows that a reading may still get: those that hold, and those that did within the allowed lateness."""
+        needed = np.zeros(rows.num_rows, bool)
+        if len(which):
+            ids, _ = group_ids(self._keys(rows.take(pa.array(which))))
+            order = np.lexsort((moments[which], ids))
+            ids, at = ids[order], moments[which][order]
+            following = np.r_[np.where(ids[1:] == ids[:-1], at[1:], FOREVER), FOREVER][: len(at)]
+            needed[which[order]] = following > time - self.lateness
+        return needed

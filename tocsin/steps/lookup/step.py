@@ -1,0 +1,82 @@
+"""The Lookup step: columns from a registry that comes as a topic."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pyarrow as pa
+
+from tocsin.foundation.faults import Collector, Fault
+from tocsin.kernels.batch import SYSTEM_FIELDS, traits, with_traits
+from tocsin.parts.part import Param, Part, need_columns
+from tocsin.steps.state.union import measured_of_sides, schema_of_side
+
+READINGS, REGISTRY = "readings", "registry"
+
+
+class Lookup(Part):
+    """Adds columns of a registry's row to readings: the row of their key that held at their event time.
+
+    Inputs `readings` and `registry`; a row of the registry holds from its event time until the next of its key, and replaces it
+    wholly. Readings wait until the registry has come as far as they have. A registry row that comes behind its partition's
+    watermark holds from when it came. What is given depends on event times alone, not on which topic was faster. A reading of
+    which the key is not known gets nulls; one later than the allowed lateness goes to the output `late`. Partition and offset of
+    the readings are not kept.
+    """
+
+    sides: ClassVar[dict[str, bool]] = {READINGS: True, REGISTRY: True}
+
+    by: list[str] = Param(help="key columns that both have", min_length=1)
+    add: list[str] = Param(help="columns of the registry that are added", min_length=1)
+    shards: int = Param(
+        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
+    )
+
+    def late_schema(self, schema: pa.Schema) -> pa.Schema:
+        """The readings' columns."""
+        own = schema_of_side(schema, READINGS)
+        measured = measured_of_sides(schema, {READINGS: own.names})
+        return with_traits(
+            pa.schema([*own, *SYSTEM_FIELDS], metadata=schema.metadata),
+            keys=(),
+            topic="",
+            **measured,
+        )
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """The readings' columns and the added ones. Raises Faults."""
+        readings, registry = (schema_of_side(schema, side) for side in (READINGS, REGISTRY))
+        collector = Collector()
+        for one in (readings, registry):
+            with collector:
+                need_columns(self.by, one, "by")
+        with collector:
+            need_columns(self.add, registry, "add")
+        collector.done()
+        for at, name in enumerate(self.by):
+            with collector:
+                kinds = [one.field(name).type for one in (readings, registry)]
+                if kinds[0] != kinds[1]:
+                    raise Fault(
+                        f"'{name}' is {kinds[0]} in the readings and {kinds[1]} in the registry",
+                        "by",
+                        at,
+                    )
+        for at, name in enumerate(self.add):
+            with collector:
+                if name in readings.names:
+                    raise Fault(f"the readings already have a column '{name}'", "add", at)
+        collector.done()
+        added = [registry.field(name).with_nullable(True) for name in self.add]
+        keys = tuple(
+            key.removeprefix(f"{READINGS}.")
+            for key in traits(schema).keys
+            if key.startswith(f"{READINGS}.")
+        )
+        fields = with_traits(
+            pa.schema([*readings, *added, *SYSTEM_FIELDS], metadata=schema.metadata),
+            keys=keys,
+            topic="",
+        )
+        measured = measured_of_sides(schema, {READINGS: readings.names, REGISTRY: self.add})
+        return with_traits(fields, stage=traits(schema).stage + 1, inputs=1, **measured)

@@ -1,0 +1,1 @@
+"""ManageAlarms: which alarms reach operators."""

@@ -1,0 +1,1 @@
+"""Steps that need the rows of a key in event-time order."""

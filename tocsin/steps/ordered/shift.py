@@ -1,0 +1,149 @@
+"""The Shift step: what came before and after, beside each row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from tocsin.foundation.faults import Collector, Fault
+from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
+from tocsin.parts.fields import Duration
+from tocsin.parts.part import Param
+from tocsin.steps.ordered.ordered_step import Ordered, Sequence, last_rows
+
+
+class Earlier(BaseModel):
+    """An expression, so many rows back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    of: str = Param(help="a column or an expression")
+    rows: int = Param(1, help="rows back", ge=1, le=1000)
+
+
+class Shift(Sequence):
+    """Puts values of a key's earlier rows, and of the next one, beside each row; order is that of event time.
+
+    `previous` is SQL's LAG, `next` its LEAD with a limit in time; `latest` is the last value before the row that is not null.
+    Nothing is known of rows before the first or after the end of the input: null. Late rows go to the output `late`, as they can
+    no longer be put in order. Some rows are kept for each key that was ever seen.
+    """
+
+    previous: dict[str, str | Earlier] = Param(
+        {}, help="columns by name: expressions over the row before, or {of, rows}"
+    )
+    latest: dict[str, str] = Param(
+        {}, help="columns by name: the last value of an expression before the row that is not null"
+    )
+    next: dict[str, str] = Param(
+        {}, help="columns by name: expressions over the row after, where one comes `within`"
+    )
+    within: Duration | None = Param(
+        None, help="how long a row waits for the next one; whole seconds"
+    )
+    since_previous: str | None = Param(None, help="name of a column: seconds since the row before")
+    followed: str | None = Param(
+        None,
+        help="name of a column: whether a row came `within`; null where the input ended before that was known",
+    )
+
+    @model_validator(mode="after")
+    def _has_something_to_do(self) -> Shift:
+        ahead = bool(self.next) or self.followed is not None
+        if ahead != (self.within is not None):
+            raise ValueError("`next` and `followed` need `within`, and it needs one of them")
+        if self.within is not None and (self.within <= 0 or self.within % 1_000_000):
+            raise ValueError("`within` is a whole number of seconds")
+        if not (ahead or self.previous or self.latest or self.since_previous):
+            raise ValueError(
+                "needs one of `previous`, `latest`, `next`, `since_previous` and `followed`"
+            )
+        return self
+
+    def lookahead(self) -> int:
+        """How long rows wait."""
+        return self.within or 0
+
+    def _earlier(self) -> dict[str, Earlier]:
+        return {
+            name: Earlier(of=one) if isinstance(one, str) else one
+            for name, one in self.previous.items()
+        }
+
+    def added(self, schema: pa.Schema) -> list[pa.Field]:
+        """The columns, in the order previous, latest, next, since_previous, followed. Raises Faults."""
+        collector = Collector()
+        written = [("previous", name, one.of) for name, one in self._earlier().items()]
+        written += [("latest", name, of) for name, of in self.latest.items()]
+        written += [("next", name, of) for name, of in self.next.items()]
+        fields: list[pa.Field] = []
+        for where, name, of in written:
+            with collector:
+                try:
+                    fields.append(
+                        pa.field(_free(name, schema, fields, where), type_of(parse(of), schema))
+                    )
+                except ExpressionError as error:
+                    raise Fault(str(error), where, name, at=error.at) from None
+        for where, given, kind in (
+            ("since_previous", self.since_previous, pa.float64()),
+            ("followed", self.followed, pa.bool_()),
+        ):
+            if given is not None:
+                with collector:
+                    fields.append(pa.field(_free(given, schema, fields, where), kind))
+        collector.done()
+        return fields
+
+    def columns_of(self, ordered: Ordered) -> list[Any]:
+        """The columns of all rows."""
+        at = np.arange(len(ordered.times))
+        first, end = ordered.first, ordered.end
+        found = []
+        for one in self._earlier().values():
+            back = at - one.rows
+            found.append(_taken(ordered, one.of, back, back < first))
+        for of in self.latest.values():
+            valid = evaluate(parse(of), ordered.rows).is_valid().to_numpy(zero_copy_only=False)
+            before = (
+                np.r_[-1, np.maximum.accumulate(np.where(valid, at, -1))[:-1]] if len(at) else at
+            )
+            found.append(_taken(ordered, of, before, before < first))
+        after = np.minimum(at + 1, max(len(at) - 1, 0))
+        follows = (at + 1 < end) & (ordered.times[after] - ordered.times <= self.lookahead())
+        found += [_taken(ordered, of, after, ~follows) for of in self.next.values()]
+        if self.since_previous is not None:
+            back = np.maximum(at - 1, 0)
+            found.append(pa.array((ordered.times - ordered.times[back]) / 1e6, mask=at - 1 < first))
+        if self.followed is not None:
+            unknown = ~follows & (ordered.times + self.lookahead() >= ordered.known)
+            found.append(pa.array(follows, pa.bool_(), mask=unknown))
+        return found
+
+    def needed(self, ordered: Ordered) -> Any:
+        """The last rows of each key, and those with the latest values."""
+        kept = last_rows(ordered, max([one.rows for one in self._earlier().values()], default=1))
+        at = np.arange(len(ordered.times))
+        for of in self.latest.values():
+            valid = evaluate(parse(of), ordered.rows).is_valid().to_numpy(zero_copy_only=False)
+            latest = np.full(len(at) + 1, -1)
+            np.maximum.at(latest, ordered.first[valid], at[valid])
+            kept |= latest[ordered.first] == at
+        return kept
+
+
+def _free(name: str, schema: pa.Schema, fields: list[pa.Field], where: str) -> str:
+    if name.startswith("_"):
+        raise Fault("a name that starts with an underscore is kept for system columns", where, name)
+    if name in schema.names or name in [field.name for field in fields]:
+        raise Fault(f"there is a column '{name}' already", where, name)
+    return name
+
+
+def _taken(ordered: Ordered, of: str, rows: Any, missing: Any) -> Any:
+    """The values of an expression at these rows; null where missing."""
+    return evaluate(parse(of), ordered.rows).take(
+        pa.array(np.where(missing, 0, rows), mask=missing)
+    )

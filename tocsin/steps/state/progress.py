@@ -1,0 +1,50 @@
+"""How far partitions had come when a batch was made: what tells a shard that is behind from one that keeps up."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+
+from tocsin.kernels.batch import BEGINNING, EVENT_TIME, PARTITION, WATERMARK, by_partition, micros
+
+_REACHED = b"tocsin.reached"
+RESULTS = "-"
+"""In place of a partition: results of windows are of none. A step behind them has come as far as they have."""
+
+
+def reached(batch: pa.RecordBatch) -> dict[str, int]:
+    """The greatest watermark of each partition that has rows here, microseconds; of results, their greatest event time."""
+    if not batch.num_rows:
+        return {}
+    if batch.column(PARTITION).null_count:
+        return {RESULTS: int(micros(batch.column(EVENT_TIME)).max()) + 1}
+    # The first rows of a partition come before it has a watermark.
+    watermarks = micros(batch.column(WATERMARK))
+    greatest = {
+        one: int(watermarks[rows].max())
+        for one, rows in by_partition(batch.column(PARTITION).to_numpy())
+    }
+    return {str(one): time for one, time in greatest.items() if time > BEGINNING}
+
+
+def reached_of(batches: list[pa.RecordBatch]) -> dict[str, int]:
+    """How far the partitions of some batches have come: as their source has noted, or as their rows tell."""
+    found: dict[str, int] = {}
+    for batch in batches:
+        for partition, time in (reached_by(batch) or reached(batch)).items():
+            found[partition] = max(time, found.get(partition, time))
+    return found
+
+
+def with_reached(batch: pa.RecordBatch, known: dict[str, int]) -> pa.RecordBatch:
+    """The same rows with it."""
+    return batch.replace_schema_metadata(
+        {**(batch.schema.metadata or {}), _REACHED: json.dumps(known).encode()}
+    )
+
+
+def reached_by(batch: pa.RecordBatch) -> dict[str, int]:
+    """What `with_reached` noted."""
+    found: dict[str, int] = json.loads((batch.schema.metadata or {}).get(_REACHED, b"{}"))
+    return found

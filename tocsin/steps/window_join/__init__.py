@@ -1,0 +1,1 @@
+"""WindowJoin: aggregates of two inputs by window and key."""

@@ -1,0 +1,160 @@
+"""Aggregates of two inputs, put side by side when their window is complete, and again when it is revised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.kernels.aggregation.grouping import group_ids, shards
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    FOREVER,
+    SYSTEM_FIELDS,
+    Int64s,
+    micros,
+    no_rows,
+    timestamps,
+    traits,
+    user_columns,
+)
+from tocsin.steps.state.operator import Advanced, Memory, Routed, is_spent, rows_of
+from tocsin.steps.state.release_times import come_at, release_after
+from tocsin.steps.state.union import SIDE, rows_of_side, schema_of_side, side_column
+from tocsin.steps.window_join.step import BOUNDS, SIDES, WindowJoin
+
+
+class JoinOperator:
+    """The rows of a shard's keys, kept until their window can no longer be revised."""
+
+    eager = False
+
+    def __init__(self, step: WindowJoin, schema: pa.Schema) -> None:
+        self.step = step
+        self.shards = step.shards
+        self.shard_schema = schema
+        self.schema = step.output_schema(schema)
+        self.outputs = {"output": self.schema}
+        self.lateness = traits(schema).allowed_lateness
+        # Keys that tell rows of the left apart that meet the same of the right.
+        self.own_keys = [key for key in step.keys(schema, SIDES[0]) if key not in step.by]
+        self.mine, self.theirs = (
+            [
+                name
+                for name in user_columns(schema_of_side(schema, side))
+                if name not in BOUNDS and name not in step.by
+            ]
+            for side in SIDES
+        )
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        """Rows by the shard of their key, whichever side they are of."""
+        if not batch.num_rows:
+            return Routed([], {}, {"kept": 0})
+        owner = shards([self._either(batch, name) for name in self.step.by], self.shards)
+        parts = [(int(s), batch.filter(pa.array(owner == s))) for s in np.unique(owner)]
+        return Routed(parts, {}, {"kept": batch.num_rows})
+
+    def _either(self, batch: pa.RecordBatch, name: str) -> Any:
+        left, right = (batch.column(side_column(side, name)) for side in SIDES)
+        return pc.if_else(pc.equal(batch.column(SIDE), SIDES[0]), left, right)
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        """When the first of the rows is complete."""
+        return release_after(int(self._come(batch).min())) if batch.num_rows else None
+
+    def _come(self, rows: pa.RecordBatch) -> Int64s:
+        """When each row is there, in event time."""
+        return come_at(
+            micros(rows.column(EVENT_TIME)), self._either(rows, "revision"), self.lateness
+        )
+
+    def advance(
+        self,
+        state: list[bytes],
+        log: list[pa.RecordBatch],
+        time: int,
+        end: int | None,
+        memory: Memory | None = None,
+    ) -> Advanced:
+        """Join what has come before `time`."""
+        released = int(state[0]) if state else -FOREVER
+        rows = rows_of(log, self.shard_schema)
+        come, times = self._come(rows), micros(rows.column(EVENT_TIME))
+        revised = self._either(rows, "revision").to_numpy(zero_copy_only=False) > 0
+        new = (come >= released) & (come < time)
+        outputs: list[tuple[str, pa.RecordBatch]] = []
+        on_time = self._joined(rows.filter(pa.array(new & ~revised)), 0)
+        # A revision is joined with the newest of the other side, which is all there by now.
+        windows = np.unique(times[new & revised])
+        again = self._joined(
+            self._of_revised(rows.filter(pa.array(np.isin(times, windows) & (come < time)))), 1
+        )
+        outputs += [("output", batch) for batch in (on_time, again) if batch.num_rows]
+        if time >= FOREVER:
+            return Advanced(outputs, [], None)
+        released = max(released, time)
+        needed, waiting = times + self.lateness >= released, come >= released
+        kept = None
+        if is_spent(len(needed), int(needed.sum())):
+            kept = [rows.filter(pa.array(needed))] if needed.any() else []
+        due = release_after(int(come[waiting].min())) if waiting.any() else None
+        return Advanced(outputs, [str(released).encode()], due, log=kept)
+
+    def _of_revised(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Of each window, side and key the newest row, where either side of the key was revised."""
+        if not rows.num_rows:
+            return rows
+        revision = self._either(rows, "revision").to_numpy(zero_copy_only=False)
+        order = np.argsort(-revision, kind="stable")
+        rows, revision = rows.take(pa.array(order)), revision[order]
+        every = [self._either(rows, name) for name in (*self.step.by, "window_start")]
+        whole, _ = group_ids(every)
+        changed = np.isin(whole, whole[revision > 0])
+        own = [rows.column(side_column(SIDES[0], name)) for name in self.own_keys]
+        _, first = group_ids([rows.column(SIDE), *every, *own])
+        newest = np.zeros(rows.num_rows, bool)
+        newest[first] = True
+        return rows.filter(pa.array(newest & changed))
+
+    def _joined(self, rows: pa.RecordBatch, revision: int) -> pa.RecordBatch:
+        """Side by side, in the order of (window, keys)."""
+        if not rows.num_rows:
+            return no_rows(self.schema)
+        left, right = (rows_of_side(rows, side) for side in SIDES)
+        keys = ["window_start", *self.step.by]
+        ids, _ = group_ids(
+            [pa.concat_arrays([left.column(name), right.column(name)]) for name in keys]
+        )
+        mine, theirs = ids[: left.num_rows], ids[left.num_rows :]
+        place = np.full(len(ids) + 1, -1, np.int64)
+        place[theirs] = np.arange(right.num_rows)
+        at = np.arange(left.num_rows)
+        to = place[mine]
+        if self.step.how == "inner":
+            at, to = at[to >= 0], to[to >= 0]
+        if self.step.how == "outer":
+            alone = np.flatnonzero(~np.isin(theirs, mine))
+            at, to = np.r_[at, np.full(len(alone), -1)], np.r_[to, alone]
+        here, there = pa.array(at, mask=at < 0), pa.array(to, mask=to < 0)
+        shared = {
+            name: pc.coalesce(left.column(name).take(here), right.column(name).take(there))
+            for name in [*keys, "window_end"]
+        }
+        ends = micros(shared["window_end"])
+        columns = {
+            **shared,
+            **{name: left.column(name).take(here) for name in self.mine},
+            **{name: right.column(name).take(there) for name in self.theirs},
+            "revision": pa.repeat(pa.scalar(revision, pa.int32()), len(at)),
+            EVENT_TIME: timestamps(ends - 1),
+            **{field.name: pa.nulls(len(at), field.type) for field in SYSTEM_FIELDS[1:]},
+        }
+        batch = pa.RecordBatch.from_arrays(
+            [columns[name] for name in self.schema.names], schema=self.schema
+        )
+        return batch.sort_by(
+            [(name, "ascending") for name in (*keys, *self.own_keys)]
+        ).replace_schema_metadata(self.schema.metadata)

@@ -1,0 +1,147 @@
+"""Rows to units of output by event time, so that a file holds the same rows whenever and wherever it is written."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.kernels.batch import (
+    BEGINNING,
+    EVENT_TIME,
+    FOREVER,
+    INDEX,
+    OFFSET,
+    PARTITION,
+    WATERMARK,
+    Int64s,
+    merge_offsets,
+    micros,
+    offsets_of,
+    traits,
+    with_offsets,
+)
+from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
+from tocsin.parts.sink import Sink
+from tocsin.steps.state.late_rows import set_apart
+from tocsin.steps.state.operator import Advanced, Memory, Routed, split_by_key
+
+UNIT = "unit:"
+_DONE = b"tocsin.done"
+
+
+class Units:
+    """A unit is a span of event time, a shard and a revision: 0 for rows on time, 1 for rows within the allowed lateness.
+
+    Rows later than that go to `late`. By arrival, a unit holds the rows that came while the watermark was in its span, and none
+    is late. A unit is written when the watermark has passed its span, or span and lateness.
+    """
+
+    eager = False
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        span = sink.file_span()
+        assert span is not None
+        self.span = span
+        self.by_arrival = sink.is_by_arrival()
+        self.shards = sink.unit_shards()
+        self.shard_schema = schema
+        self.traits = traits(schema)
+        self.lateness = self.traits.allowed_lateness
+        self.outputs = {"late": schema}
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        """Rows by shard; rows later than the allowed lateness to `late`."""
+        ends = self._ends(batch)
+        late = ends + self.lateness <= micros(batch.column(WATERMARK))
+        on_time, outputs = set_apart(batch, late)
+        batch = with_offsets(on_time, offsets_of(batch)) if outputs else batch
+        by = list(self.traits.keys) or (
+            [PARTITION] if batch.column(PARTITION).null_count == 0 else []
+        )
+        offsets = offsets_of(batch)
+        parts = [
+            (shard, with_offsets(part, offsets))
+            for shard, part in split_by_key(batch, by, self.shards)
+        ]
+        return Routed(parts, outputs, {"kept": batch.num_rows, "late": int(late.sum())})
+
+    def _ends(self, batch: pa.RecordBatch) -> Int64s:
+        times = micros(batch.column(EVENT_TIME))
+        if self.by_arrival:
+            watermarks = micros(batch.column(WATERMARK))
+            # The first row of a partition meets no watermark: it has that which it brings.
+            times = np.where(
+                watermarks > BEGINNING, watermarks, times - self.traits.out_of_orderness
+            )
+        ends: Int64s = (times // self.span + 1) * self.span
+        return ends
+
+    def _revisions(self, batch: pa.RecordBatch, ends: Int64s) -> Int64s:
+        if self.traits.aggregated:
+            revisions: Int64s = np.minimum(batch.column("revision").to_numpy(), 1).astype(np.int64)
+        else:
+            revisions = (ends <= micros(batch.column(WATERMARK))).astype(np.int64)
+        return revisions
+
+    def _moments(self, batch: pa.RecordBatch) -> tuple[Int64s, Int64s, Int64s]:
+        ends = self._ends(batch)
+        revisions = self._revisions(batch, ends)
+        return ends, revisions, ends + revisions * self.lateness
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        """When the first unit of the batch is complete."""
+        return int(self._moments(batch)[2].min()) if batch.num_rows else None
+
+    def advance(
+        self,
+        state: list[bytes],
+        log: list[pa.RecordBatch],
+        time: int,
+        end: int | None,
+        memory: Memory | None = None,
+    ) -> Advanced:
+        """Give the units that are complete at `time`."""
+        kept = [from_ipc(state[0])] if state else []
+        done = json.loads((kept[0].schema.metadata or {}).get(_DONE, b"{}")) if kept else {}
+        parts = [part for part in (*kept, *log) if part.num_rows]
+        if not parts:
+            return Advanced([], state, None)
+        offsets = merge_offsets([offsets_of(part) for part in parts])
+        rows = pa.concat_batches(
+            [part.replace_schema_metadata(self.shard_schema.metadata) for part in parts]
+        )
+        ends, revisions, moments = self._moments(rows)
+        outputs: list[tuple[str, pa.RecordBatch]] = []
+        for moment_end, revision in sorted(
+            set(zip(ends.tolist(), revisions.tolist(), strict=True))
+        ):
+            if moment_end + revision * self.lateness > time:
+                continue
+            unit = f"{moment_end - self.span}.r{revision}"
+            here = rows.filter(pa.array((ends == moment_end) & (revisions == revision)))
+            # Written before: by the rules of lateness this cannot happen; were it to, no row may overwrite another.
+            times = done[unit] = done.get(unit, -1) + 1
+            name = unit if times == 0 else f"{unit}.{times}"
+            outputs.append((UNIT + name, with_offsets(self._sorted(here), offsets)))
+        waiting = moments > time
+        rest = rows.filter(pa.array(waiting))
+        due = int(moments[waiting].min()) if rest.num_rows else None
+        if time >= FOREVER:
+            return Advanced(outputs, [], None)
+        recent = {
+            u: n
+            for u, n in done.items()
+            if int(u.split(".")[0]) + 3 * self.span + 2 * self.lateness > time
+        }
+        written = with_offsets(rest, offsets if rest.num_rows else {})
+        metadata = {**(written.schema.metadata or {}), _DONE: json.dumps(recent).encode()}
+        return Advanced(outputs, [to_ipc(written.replace_schema_metadata(metadata))], due)
+
+    def _sorted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        names = [*(name for name in self.traits.keys), EVENT_TIME]
+        if "window_start" in batch.schema.names:
+            names.insert(0, "window_start")
+        names += [name for name in (PARTITION, OFFSET, INDEX) if batch.column(name).null_count == 0]
+        return batch.sort_by([(name, "ascending") for name in dict.fromkeys(names)])

@@ -1,1 +1,0 @@
-"""The city's parts: a folder a verb of the pipeline, a file a part."""

@@ -1,0 +1,46 @@
+"""Mean of directions."""
+
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.api.aggregation import Aggregation, Column, Param, tally
+
+_RADIANS = np.pi / 180.0
+
+
+class CircularMean(Aggregation):
+    """Mean direction in degrees, from 0 to 360: that of the sum of unit vectors, so that 350° and 10° make 0°.
+
+    Null where there are no values, or where they point all ways: the mean vector is shorter than `least_agreement`.
+    Source: Fisher, Statistical Analysis of Circular Data (1993), section 2.3.1.
+    """
+
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = "window"
+    least_agreement: float = Param(
+        1e-6, help="least length of the mean vector, from 0 to 1", ge=0, le=1
+    )
+
+    sines = tally("sum", lambda self, x: pc.sin(pc.multiply(pc.cast(x, "double"), _RADIANS)))
+    cosines = tally("sum", lambda self, x: pc.cos(pc.multiply(pc.cast(x, "double"), _RADIANS)))
+    seen = tally("count")
+
+    def finish(self, sines: Column, cosines: Column, seen: Column) -> Column:
+        x, y, counts = (
+            column.to_numpy(zero_copy_only=False).astype(np.float64)
+            for column in (cosines, sines, seen)
+        )
+        known = (counts > 0) & (np.hypot(x, y) >= self.least_agreement * np.maximum(counts, 1.0))
+        angles = np.degrees(np.arctan2(y, x)) % 360.0
+        # Rounding may leave 360 where 0 is meant.
+        return pa.array(np.where(angles > 360.0 - 1e-9, 0.0, angles), mask=~known)
+
+    examples = [
+        ({}, [350.0, 10.0, None], 0.0),
+        ({}, [80.0, 100.0], 90.0),
+        ({}, [0.0, 180.0], None),
+        ({}, [], None),
+    ]

@@ -1,0 +1,19 @@
+"""How many readings there should be."""
+
+from typing import ClassVar
+
+from tocsin.api.aggregation import Aggregation, Column, Duration, Param, expected_readings, tally
+
+
+class Expected(Aggregation):
+    """Number of readings that a window has room for at a cadence: `expected(cadence='10 s')`; of a day of 25 hours more."""
+
+    takes_column: ClassVar[bool] = False
+    cadence: Duration = Param(help="time between readings", examples=["10 s"])
+
+    rows = tally("count")
+
+    def finish(self, rows: Column, window_start: Column, window_end: Column) -> Column:
+        return expected_readings(window_start, window_end, self.cadence)
+
+    examples = [({"cadence": "10 s"}, [1.0], 6.0), ({"cadence": "10 s"}, [], 6.0)]

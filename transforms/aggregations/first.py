@@ -1,0 +1,19 @@
+"""Value at the earliest event time."""
+
+from typing import ClassVar
+
+from tocsin.api.aggregation import Aggregation, Column, tally
+
+
+class First(Aggregation):
+    """Value at the earliest event time, of any type; of several at one time the smallest; null when there are none."""
+
+    keeps_unit: ClassVar[bool] = True
+    numeric: ClassVar[bool] = False
+    result = None
+    edge = tally("first")
+
+    def finish(self, edge: Column) -> Column:
+        return edge
+
+    examples = [({}, [2.0, None, 7.0], 2.0), ({}, [], None)]

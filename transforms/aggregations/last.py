@@ -1,0 +1,19 @@
+"""Value at the latest event time."""
+
+from typing import ClassVar
+
+from tocsin.api.aggregation import Aggregation, Column, tally
+
+
+class Last(Aggregation):
+    """Value at the latest event time, of any type; of several at one time the smallest; null when there are none."""
+
+    keeps_unit: ClassVar[bool] = True
+    numeric: ClassVar[bool] = False
+    result = None
+    edge = tally("last")
+
+    def finish(self, edge: Column) -> Column:
+        return edge
+
+    examples = [({}, [2.0, None, 7.0], 7.0), ({}, [], None)]

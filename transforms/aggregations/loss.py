@@ -1,0 +1,17 @@
+"""Share of probes that were lost, by their sequence numbers."""
+
+from tocsin.api.aggregation import Aggregation, Column, lost_share, tally
+
+
+class Loss(Aggregation):
+    """Share of the sequence numbers between the window's least and greatest that never came, from 0 to 1; null when none came.
+
+    Reordered is not lost, and what came twice came once. What is lost at the very edge of a window is not seen.
+    """
+
+    points = tally("points")
+
+    def finish(self, points: Column) -> Column:
+        return lost_share(points)
+
+    examples = [({}, [1.0, 2.0, 4.0, 4.0], 0.25), ({}, [3.0, 1.0, 2.0], 0.0), ({}, [], None)]

@@ -1,0 +1,17 @@
+"""Greatest value."""
+
+from typing import ClassVar
+
+from tocsin.api.aggregation import Aggregation, Column, tally
+
+
+class Max(Aggregation):
+    """Greatest of the values; null when there are none."""
+
+    keeps_unit: ClassVar[bool] = True
+    extreme = tally("max")
+
+    def finish(self, extreme: Column) -> Column:
+        return extreme
+
+    examples = [({}, [2.0, None, 7.0], 7.0), ({}, [None], None)]

@@ -1,0 +1,29 @@
+"""The NowCast of particulate matter."""
+
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.api.aggregation import Aggregation, Column, Param, hourly, nowcast, tally
+
+
+class Nowcast(Aggregation):
+    """The US EPA's NowCast: what the mean of 24 hours is likely to become, of the last twelve hourly means.
+
+    For windows of 12 hours that slide by one. Readings of one hour are averaged first; two of the newest three hours are needed,
+    else null. Weights fall the faster the more hours differ, by at least `least_weight` an hour (0.5; Asian networks use 0.1).
+    Source: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality (2024).
+    """
+
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = 86_400_000_000
+    least_weight: float = Param(0.5, help="least weight of an hour before", ge=0, le=1)
+
+    points = tally("points")
+
+    def finish(self, points: Column, window_end: Column) -> Column:
+        values = nowcast(hourly(points, window_end, 12), self.least_weight)
+        return pa.array(values, mask=np.isnan(values))
+
+    examples = [({}, [], None)]

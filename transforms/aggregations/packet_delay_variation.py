@@ -1,0 +1,26 @@
+"""Delay variation against the quickest packet."""
+
+import pyarrow.compute as pc
+
+from tocsin.api.aggregation import Aggregation, Column, Param, quantile, tally
+
+
+class PacketDelayVariation(Aggregation):
+    """PDV of RFC 5481 as ITU-T Y.1541 bounds it: a quantile of the delays less the least of them, in the column's unit.
+
+    The quantile is within 0.5 % (DDSketch); null when there are no values.
+    """
+
+    q: float = Param(0.999, help="rank of the quantile", gt=0, lt=1)
+
+    histogram = tally("buckets")
+    least = tally("min")
+
+    def finish(self, histogram: Column, least: Column) -> Column:
+        return pc.max_element_wise(
+            pc.subtract(quantile(histogram, self.q), pc.cast(least, "double")),
+            0.0,
+            skip_nulls=False,
+        )
+
+    examples = [({}, [5.0, 5.0], 0.0), ({}, [], None)]

@@ -1,0 +1,19 @@
+"""Why a window's readings were flagged."""
+
+from typing import ClassVar
+
+import pyarrow as pa
+
+from tocsin.api.aggregation import Aggregation, Column, tally
+
+
+class Reasons(Aggregation):
+    """Bits that any of the values has: of `flag_reasons`, the tests that some reading did not pass; 0 when there are none."""
+
+    result: ClassVar[object] = pa.int64()
+    bits = tally("bits")
+
+    def finish(self, bits: Column) -> Column:
+        return bits
+
+    examples = [({}, [1.0, 4.0, 5.0, None], 5), ({}, [], 0)]

@@ -1,0 +1,19 @@
+"""Slope of a straight line through the readings."""
+
+from tocsin.api.aggregation import Aggregation, Column, slope, tally
+
+
+class Slope(Aggregation):
+    """Least squares slope of the readings over their event times, in the column's unit a second; null for fewer than two."""
+
+    points = tally("points")
+
+    def finish(self, points: Column) -> Column:
+        return slope(points)
+
+    examples = [
+        ({}, [0.0, 1.0, 2.0], 1.0),
+        ({}, [3.0, None, 3.0], 0.0),
+        ({}, [1.0], None),
+        ({}, [], None),
+    ]

@@ -1,0 +1,34 @@
+"""Standard deviation."""
+
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.api.aggregation import Aggregation, Column, Param, tally, variance
+
+
+class Std(Aggregation):
+    """Standard deviation of the values, by default of a sample (n - 1); null for too few values.
+
+    The sums are kept in twice the precision of a double, so that it does not cancel for values far from zero.
+    """
+
+    keeps_unit: ClassVar[bool] = True
+    ddof: int = Param(1, help="0: of the population; 1: of a sample", ge=0, le=1)
+
+    total = tally("sum_pair")
+    squares = tally("sum_of_squares_pair")
+    seen = tally("count")
+
+    def finish(self, total: Column, squares: Column, seen: Column) -> Column:
+        sums = [
+            tuple(pair.field(name).to_numpy() for name in ("high", "low"))
+            for pair in (total, squares)
+        ]
+        counts = seen.to_numpy().astype(np.float64)
+        return pa.array(
+            np.sqrt(variance(sums[0], sums[1], counts, self.ddof)), mask=counts <= self.ddof
+        )
+
+    examples = [({}, [1.0, 2.0, 3.0, None], 1.0), ({"ddof": 0}, [1.0, 3.0], 1.0), ({}, [5.0], None)]

@@ -1,0 +1,20 @@
+"""Sum."""
+
+from typing import ClassVar
+
+import pyarrow.compute as pc
+
+from tocsin.api.aggregation import Aggregation, Column, tally
+
+
+class Sum(Aggregation):
+    """Sum of the values, the same whatever their order; null when there are none."""
+
+    keeps_unit: ClassVar[bool] = True
+    total = tally("sum")
+    seen = tally("count")
+
+    def finish(self, total: Column, seen: Column) -> Column:
+        return pc.if_else(pc.equal(seen, 0), None, total)
+
+    examples = [({}, [1.5, None, 2.5], 4.0), ({}, [None], None)]

@@ -1,0 +1,21 @@
+"""Mean weighted by the time for which each value held."""
+
+from typing import ClassVar
+
+from tocsin.api.aggregation import Aggregation, Column, tally, time_weighted_mean
+
+
+class TimeWeightedMean(Aggregation):
+    """Mean of a signal that holds its value until the next reading; the last one holds to the window's end.
+
+    The time before the first reading of the window has no weight. Null when there are no values.
+    """
+
+    keeps_unit: ClassVar[bool] = True
+    mean_of: ClassVar[str | int | None] = "window"
+    points = tally("points")
+
+    def finish(self, points: Column, window_end: Column) -> Column:
+        return time_weighted_mean(points, window_end)
+
+    examples = [({}, [4.0, 4.0, None], 4.0), ({}, [], None)]
