@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.compiler.yaml_document import Document, YamlPath
@@ -103,21 +103,18 @@ def steps_of(document: Document, known_types: dict[str, str], trusted: bool) -> 
                     )
                 before = {"": [written[-1].name]} if written else {}
                 step = Written(step.name, step.type, path, before, step.config)
-            written.append(step)
+            written.append(_unique(document, step, written))
     if not written and not document.problems:
         document.problem("the pipeline has no steps", ("pipeline",))
-    _unique(document, written)
     return written
 
 
-def _unique(document: Document, written: list[Written]) -> None:
-    seen: set[str] = set()
-    for step in written:
-        if step.name in seen:
-            document.problem(
-                f"two steps are called '{step.name}'; give one another `name`", step.path
-            )
-        seen.add(step.name)
+def _unique(document: Document, step: Written, before: list[Written]) -> Written:
+    """The step; one whose name is taken is reported and checked under a name of its own."""
+    if all(step.name != other.name for other in before):
+        return step
+    document.problem(f"two steps are called '{step.name}'; give one another `name`", step.path)
+    return replace(step, name=f"{step.name} ({len(before)})")
 
 
 def _step(
@@ -144,7 +141,8 @@ def _step(
     if kind in STOCK and not trusted:
         _refuse_code(document, config, (*path, "config"))
     inputs = _inputs(document, step.get("input"), (*path, "input"))
-    name = step.get("name", step["type"])
+    # A third party's `acme/Drop` is called `Drop`.
+    name = step.get("name", step["type"].rpartition("/")[2])
     if not isinstance(name, str) or not name or "/" in name or "." in name:
         document.problem("a step's name is text without '.' and '/'", (*path, "name"))
         name = kind

@@ -42,7 +42,11 @@ def job_schema() -> dict[str, Any]:
                 "enum": [*sorted(parts), "ToRows", "ToBatches", *STOCK],
                 "description": "what the step does",
             },
-            "name": {"type": "string", "pattern": "^[^./]+$", "description": "by default the type"},
+            "name": {
+                "type": "string",
+                "pattern": "^[^./]+$",
+                "description": "by default the type without a package's prefix",
+            },
             "input": {
                 "description": "a step, or step.output such as Aggregate.late; several as a list, named ones as a mapping"
             },
