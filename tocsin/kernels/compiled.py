@@ -11,7 +11,9 @@ from typing import Any
 class Compiled:
     """A function of NumPy arrays that is compiled with Numba when it is first called.
 
-    Numba is imported only then, because that import takes about a second. `plain` is the same function, not compiled.
+    Numba is imported only then, because that import takes about a second. `plain` is the same
+    function, not compiled. The machine code is cached on disk if all kernels that the function
+    calls are in its own file.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -20,10 +22,10 @@ class Compiled:
 
     @cached_property
     def _machine(self) -> Callable[..., Any]:
-        from numba import njit
-
-        machine: Callable[..., Any] = njit(cache=True, nogil=True)(self.plain)
-        return machine
+        # Numba notices a change of the function's own file only.
+        file = self.plain.__code__.co_filename
+        is_alone = all(one.plain.__code__.co_filename == file for one in _all_called(self.plain))
+        return machine_of(self.plain, cache=is_alone)
 
     def __call__(self, *arguments: Any) -> Any:
         return self._machine(*arguments)
@@ -55,14 +57,29 @@ def kernel(function: Callable[..., Any]) -> Kernel:
     return Kernel(function)
 
 
-def machine_of(function: Any) -> Callable[..., Any]:
-    """A function compiled with Numba, kernels that it names included."""
+def _called(function: Any) -> dict[str, Kernel]:
+    """The kernels that a function calls, by the name it calls them."""
+    scope, names = function.__globals__, function.__code__.co_names
+    return {name: scope[name] for name in names if isinstance(scope.get(name), Kernel)}
+
+
+def _all_called(function: Any) -> list[Kernel]:
+    """The kernels that a function calls, and those that they call."""
+    called = list(_called(function).values())
+    return [*called, *(inner for one in called for inner in _all_called(one.plain))]
+
+
+def machine_of(function: Any, cache: bool = False) -> Callable[..., Any]:
+    """A function compiled with Numba, with the kernels that it calls. cache: keep it on disk."""
     from numba import njit
 
-    names = {name: value.machine if isinstance(value, Kernel) else value for name, value in function.__globals__.items()
-             if name in function.__code__.co_names}  # fmt: skip
+    machines = {name: kernel.machine for name, kernel in _called(function).items()}
     named = FunctionType(
-        function.__code__, {**names, "__builtins__": __builtins__}, function.__name__
+        function.__code__,
+        {**function.__globals__, **machines},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
-    machine: Callable[..., Any] = njit(nogil=True)(named)
+    machine: Callable[..., Any] = njit(nogil=True, cache=cache)(named)
     return machine
