@@ -16,7 +16,7 @@ import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from tocsin.transforms.read.read_telemetry import ReadTelemetry
 
-from tocsin.engines.beam.io.source_dofn import LEAST_PIECE, Part, ReadSplit, Span, SpanTracker
+from tocsin.engines.beam.io.source_dofn import LEAST_PIECE, ReadSplit, Span, SpanTracker, SplitOf
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import BEGINNING
 
@@ -223,7 +223,7 @@ def _read(made: ReadTelemetry, split: Any, span: Span) -> list[tuple[Any, ...]]:
     reader = ReadSplit(made, "read", live=False)
     reader.setup()
     tracker = SpanTracker(span)
-    values = [v.value for v in reader.process(Part(split, 1), MIN_TIMESTAMP, tracker, Watermark())]
+    values = [v.value for v in reader.process(SplitOf(split, 1), MIN_TIMESTAMP, tracker, Watermark())]
     assert tracker.check_done()
     return [
         (r["_offset"], r["_event_time"], r["_watermark"])
@@ -260,7 +260,7 @@ def test_readings_behind_an_idle_partitions_watermark_are_late(
     (rows, _) = [
         v.value
         for v in reader.process(
-            Part(split, 1), MIN_TIMESTAMP, SpanTracker(Span(1, 3, greatest)), Idle()
+            SplitOf(split, 1), MIN_TIMESTAMP, SpanTracker(Span(1, 3, greatest)), Idle()
         )
     ]
     assert [int(r["_watermark"].timestamp() - NOW / 1000) for r in rows.to_pylist()] == [60, 60]
