@@ -63,4 +63,4 @@ def test_a_name_with_a_slash_is_refused(site: Path, tmp_path: Path) -> None:
     file = job(tmp_path, "{type: acme/Drop, name: acme/Drop}")
     done = run_command("check", file, site=site)
     assert done.returncode == 2
-    assert done.stderr.strip() == f"{file}:5:30: a step's name is text without '.' and '/'"
+    assert done.stderr.strip() == f"{file}:5:31: a step's name is text without '.' and '/'"

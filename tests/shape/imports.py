@@ -31,6 +31,7 @@ ALLOWED = {
     "compiler": _COMPILER,
     "api": _STEPS,
     "transforms": {"api"},
+    "project": _FOUNDATION,
     "laws": {*_STEPS, "laws"},
     "flink": {*_FOUNDATION, "flink"},
     "profile": {*_FOUNDATION, "profile"},

@@ -22,7 +22,8 @@ class Drop(Transform):
     above: float = Param(3.0, help="greatest value that is kept")
 
     def apply(self, batch):
-        return Outcome(batch.filter(pc.less_equal(batch.column("value"), self.above)))
+        kept = batch.filter(pc.less_equal(batch.column("value"), self.above))
+        return Outcome(kept, filtered=batch.num_rows - kept.num_rows)
 
     examples = [({"above": 3.0}, [1.0, 5.0], [1.0])]
 '''
@@ -53,12 +54,16 @@ def run_command(
     *arguments: object, cwd: Path = ROOT, site: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `tocsin` in a process of its own: it finds parts once, from its folder and its path."""
-    path = [str(ROOT), *([] if site is None else [str(site)])]
     return subprocess.run(
         [sys.executable, "-m", "tocsin", *(str(argument) for argument in arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        env=command_environment(ROOT, *([] if site is None else [site])),
         check=False,
     )
+
+
+def command_environment(*path: Path) -> dict[str, str]:
+    """This environment with the folders that Python imports from."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}

@@ -42,7 +42,10 @@ def list_parts(*, json: bool = False) -> int:
 
 def summary(file: Path, type_name: str) -> str:
     """First line of the class's docstring, read without importing it."""
-    tree = ast.parse(file.read_text("utf-8"))
+    try:
+        tree = ast.parse(file.read_text("utf-8"))
+    except (SyntaxError, ValueError) as error:
+        return f"(cannot be read as Python: {error})"
     wanted = type_name.rpartition("/")[2]
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == wanted:

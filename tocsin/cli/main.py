@@ -15,6 +15,7 @@ from tocsin import __version__
 from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
 from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.failure import Failure, sentence_in
+from tocsin.parts.registry import UnknownPart
 
 app = App(
     name="tocsin",
@@ -53,6 +54,9 @@ def main(arguments: list[str] | None = None) -> None:
     except Failure as failure:
         complain(failure.sentence)
         code = FAILED
+    except UnknownPart as error:
+        complain(str(error))
+        code = WRONG
     except FileNotFoundError as error:
         complain(f"no file '{error.filename}'")
         code = WRONG

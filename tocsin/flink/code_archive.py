@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.project import CODE_MANIFEST
 
-MANIFEST = "tocsin-code.json"
 GROUP = "tocsin.parts"
 # What crosses between submitter and worker as bytes, or computes results: their versions must agree.
 SHARED = (
     "apache-beam", "pyarrow", "numpy", "numba", "pyruhvro", "fastavro", "confluent-kafka", "pydantic", "cloudpickle",
 )  # fmt: skip
-_LEFT_OUT = {"__pycache__"}
 
 
 def versions() -> dict[str, str]:
@@ -43,6 +42,7 @@ def pack(folder: Path) -> Path:
     for package in (
         "tocsin",
         "tocsin.transforms",
+        "tocsin.project",
         *(entry.value.partition(":")[0].partition(".")[0] for entry in _third_party()),
     ):
         files.update(_files_of(package))
@@ -50,7 +50,7 @@ def pack(folder: Path) -> Path:
         if entry.dist is not None:
             files.update(_metadata_of(entry.dist))
     manifest = {"versions": versions(), "packages": sorted({name.split("/")[0] for name in files})}
-    files[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    files[CODE_MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
@@ -78,12 +78,20 @@ def _files_of(package: str) -> dict[str, bytes]:
         raise Failure(
             f"the package '{package}' is one file or not there; parts live in a package (a folder with __init__.py)"
         )
+    # Of two files with one name Python imports the one in the first folder.
     return {
         f"{package.replace('.', '/')}/{file.relative_to(root).as_posix()}": file.read_bytes()
-        for root in roots
+        for root in reversed(roots)
         for file in sorted(root.rglob("*"))
-        if file.is_file() and not _LEFT_OUT & set(file.parts) and file.suffix != ".pyc"
+        if file.is_file() and not _is_left_out(file.relative_to(root))
     }
+
+
+def _is_left_out(file: Path) -> bool:
+    """Compiled code, and what tools keep in hidden folders."""
+    return file.suffix == ".pyc" or any(
+        part == "__pycache__" or part.startswith(".") for part in file.parts
+    )
 
 
 def _metadata_of(distribution: Distribution) -> dict[str, bytes]:
@@ -110,7 +118,7 @@ def unpack(archive: bytes, folder: Path) -> Path:
         except OSError:
             # Another worker's start was faster.
             assert target.exists()
-    check(json.loads((target / MANIFEST).read_text("utf-8"))["versions"])
+    check(json.loads((target / CODE_MANIFEST).read_text("utf-8"))["versions"])
     return target
 
 

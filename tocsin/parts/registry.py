@@ -1,7 +1,8 @@
-"""Parts by name: a name is a file, found without importing any; the class is imported when it is used.
+"""Parts by name: a part's name is its file's, and its class is imported when a job uses it.
 
-Built-in parts live in the folders of `transforms`. Third parties ship a package with the same folder names and one entry
-point in the group `tocsin.parts`, and their parts are named `package/part`.
+Built-in parts live in the folders of `transforms`, a project's parts in folders of the same names
+under `parts` (see tocsin/foundation/project.py). A third party ships a package with these folders
+and one entry point in the group `tocsin.parts`; its parts are named `package/part`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from tocsin.foundation.failure import Failure
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.detector import Detector
 from tocsin.parts.part import Part
@@ -31,10 +34,12 @@ FOLDERS: dict[str, type[Part]] = {
     "detectors": Detector,
     "write": Sink,
 }
+STEP_FOLDERS = ("read", "clean", "enrich", "alert", "write")
+GROUP = "tocsin.parts"
 
 
 class UnknownPart(LookupError):
-    """No part of that name; the text suggests one."""
+    """No part of that name, or a file that does not define it; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -57,29 +62,63 @@ class Location:
 
 @cache
 def locations() -> dict[str, Location]:
-    """All parts by `folder/name`, built-in and third-party, without importing any."""
+    """All parts by `folder/name`: built-in, of the project and of packages. Imports none of them.
+
+    Raises Failure where two files define one name, or where the project's `tocsin.toml` is wrong.
+    """
     found: dict[str, Location] = {}
-    # Its path is complete once it is imported.
-    importlib.import_module("tocsin.transforms")
-    packages = [
-        ("", "tocsin.transforms"),
-        *sorted((e.name, e.value) for e in entry_points(group="tocsin.parts")),
-    ]
-    for prefix, package in packages:
-        spec = importlib.util.find_spec(package)
-        for root in list(spec.submodule_search_locations or []) if spec else []:
-            for folder in FOLDERS:
-                for file in sorted((Path(root) / folder).glob("[a-z]*.py")):
-                    name = f"{prefix}/{file.stem}" if prefix else file.stem
-                    found[f"{folder}/{name}"] = Location(
-                        name, folder, f"{package}.{folder}.{file.stem}", file
-                    )
+    for prefix, package in _packages():
+        for location in _in_package(prefix, package):
+            key = f"{location.folder}/{location.name}"
+            other = next((one for one in found.values() if _clash(one, location)), None)
+            if other is not None:
+                raise Failure(
+                    f"two files define the part '{location.name}': {other.file} and "
+                    f"{location.file}; rename one"
+                )
+            found[key] = location
     return found
 
 
+def _packages() -> list[tuple[str, str]]:
+    """Prefix and package of all parts, in the order in which `tocsin list` shows them."""
+    third_party = sorted((entry.name, entry.value) for entry in entry_points(group=GROUP))
+    return [("", "tocsin.transforms"), ("", "tocsin.project"), *third_party]
+
+
+def _in_package(prefix: str, package: str) -> Iterator[Location]:
+    if package.startswith("tocsin."):
+        # Its path is complete once it is imported.
+        importlib.import_module(package)
+    spec = importlib.util.find_spec(package)
+    for root in list(spec.submodule_search_locations or []) if spec else []:
+        for folder in FOLDERS:
+            for file in sorted((Path(root) / folder).glob("[a-z]*.py")):
+                name = f"{prefix}/{file.stem}" if prefix else file.stem
+                yield Location(name, folder, f"{package}.{folder}.{file.stem}", file)
+
+
+def _clash(one: Location, other: Location) -> bool:
+    """Whether a job could mean both by one name: steps share one set of types."""
+    if one.folder in STEP_FOLDERS and other.folder in STEP_FOLDERS:
+        return one.type_name == other.type_name
+    return one.folder == other.folder and one.name == other.name
+
+
 def load(location: Location) -> type[Any]:
-    """The class of a part. Raises UnknownPart where the file does not hold the class that its name promises."""
-    module = importlib.import_module(location.module)
+    """The class of a part.
+
+    Raises UnknownPart where its file does not define the class that its name promises, and
+    ImportError where the file needs a package that is not installed.
+    """
+    try:
+        module = importlib.import_module(location.module)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise UnknownPart(
+            f"{location.file} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
     wanted = location.type_name.rpartition("/")[2]
     part = getattr(module, wanted, None)
     if not (isinstance(part, type) and issubclass(part, FOLDERS[location.folder])):
@@ -106,9 +145,6 @@ def find(folder: str, name: str) -> type[Any]:
 def names_of(folder: str) -> list[str]:
     """Names of all parts in a folder."""
     return sorted(entry.name for entry in locations().values() if entry.folder == folder)
-
-
-STEP_FOLDERS = ("read", "clean", "enrich", "alert", "write")
 
 
 def step_types() -> dict[str, Location]:

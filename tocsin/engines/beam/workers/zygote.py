@@ -49,8 +49,9 @@ def load() -> None:
         if found.name.split(".")[1] not in _NOT_WORKERS
     )
     for name in (*_LIBRARIES, *ours):
-        # A part's library may be one that this machine does not have; its job will say so.
-        with suppress(ImportError):
+        # A part's library may not be installed, or a part of the project may be unfinished.
+        # The job that uses it reports that.
+        with suppress(Exception):
             importlib.import_module(name)
     # The first call of any compiled function sets up the compiler, a quarter of a second.
     group_ids([pa.array(["a", "b"])])
