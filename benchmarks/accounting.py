@@ -82,7 +82,7 @@ def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
             f"| {process} | {part} | {seconds:.2f} | {100 * seconds / total:.1f} % | {seconds * each:,.0f} |"
         )
     lines.append(
-        f"\n{run.readings:,} readings, {run.readings / total:,.0f} a CPU-second while it was looked at."
+        f"\n{run.readings:,} readings, {run.readings / total:,.0f} a CPU-second during the samples."
     )
     return "\n".join(lines), flame_graph(weights, f"worker, {work.title}")
 
@@ -108,11 +108,14 @@ def main() -> None:
 
 _PAGE = """# Where the time goes
 
-Made by `{command}`: a warm run on Flink of {title}, parallelism 1.
-The worker's stacks are looked at 100 times a second by py-spy; each thread's processor time is shared out over the stacks in
-which it was seen at work, and a stack belongs to the part of its innermost frame that is known
-(`tocsin/profile/attribution.py`). The TaskManager is told apart by its threads. So the parts add up to the whole.
-`tocsin run --profile FOLDER` gives the same of a job on the local runner.
+Measured by `{command}`: a warm run on Flink of
+{title}, parallelism 1.
+
+py-spy samples the worker's stacks 100 times a second. The processor time of each thread is divided
+over the stacks in which the thread was working. A stack belongs to the part of its innermost known
+frame (`tocsin/profile/attribution.py`). The threads of the TaskManager have names of their own. So
+the parts add up to the whole. `tocsin run --profile FOLDER` does the same for a job on the local
+runner.
 
 {table}
 

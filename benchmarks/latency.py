@@ -262,10 +262,11 @@ def plot(found: list[Found], file: Path) -> None:
 
 _PAGE = """# Latency: from a reading in Kafka to an alarm in Kafka
 
-Made by `{command}`: readings at an even rate, sensors and Kafka and Flink and the worker on two cores. An alarm of a single
-reading (`Alert`) is timed from the sending of the reading to its arrival at a consumer; an alarm of a window (`Aggregate`, then
-`Detect`) from the moment at which the window may close: its end and the `out_of_orderness` of 200 ms. The first 20 s are left
-out.
+Measured by `{command}`: readings at an even rate; sensors, Kafka, Flink and
+the worker share two cores. For an alarm of a single reading (`Alert`), the latency is the time from
+sending the reading to receiving the alarm. For an alarm of a window (`Aggregate`, then `Detect`),
+it starts when the window may close: its end plus the `out_of_orderness` of 200 ms. The first 20 s are
+left out.
 
 ![Percentiles]({plot})
 

@@ -192,9 +192,10 @@ _HEAD = f"| {' | '.join(_CELLS)} |\n{'|---' * len(_CELLS)}|"
 
 _PAGE = """# Memory under pressure
 
-Made by `{command}` on two cores, at parallelism 1, heap state. `workers` holds the pool, its seed and the worker, pages that they
-share counted in each; `taskmanager` has a heap of 1 GiB. The client fetches ahead 64 MiB a partition at most
-(`queued.max.messages.kbytes`), and reads on only when a bundle has gone through: what comes too fast stays in Kafka.
+Measured by `{command}` on two cores, at parallelism 1, heap state. `workers` is
+the pool, its zygote and the worker; pages that they share count in each. `taskmanager` has a heap
+of 1 GiB. The client fetches at most 64 MiB of a partition ahead (`queued.max.messages.kbytes`) and
+continues only when a bundle is complete. Messages that arrive too fast stay in Kafka.
 
 ![Memory and backlog]({plot})
 

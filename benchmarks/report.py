@@ -172,10 +172,15 @@ _COLUMNS = (
 
 _HEAD = """# Benchmarks
 
-Made by the commands below on one machine of two cores: a real Kafka, each topic filled once, and every contender in turn on the
-same messages. CPU-seconds are those of the processes that do the work (TaskManager and workers; or the one process), from
-submission to the last result; the broker, and what only starts a job (client, JobManager, job server), are left out. Cold: the
-first job of processes that have just begun, imports and compilation included; warm: the jobs after it. Checkpoints every second,
-exactly once, for all that have them. The answers are compared with the right one, which is computed without any contender.
-Where there is one run, there is no spread: two runs of one way have differed by up to a tenth on this machine, more where
-something else ran beside them."""
+Each table comes from the command above it, on one machine of two cores with a real Kafka. Each
+topic was filled once, and the contenders ran in turn on the same messages.
+
+- **CPU-seconds** are those of the processes that do the work (TaskManager and workers, or the one
+  process), from submission to the last result. They leave out the broker and the processes that
+  only start a job (client, JobManager, job server).
+- **Cold** is the first job of new processes, including imports and compilation; **warm** are the
+  jobs after it.
+- **Checkpoints** are taken every second, exactly once, by all contenders that have them.
+- **Answers** are compared with the right one, which is computed without any contender.
+- A single run has no spread. Two runs of one way have differed by up to a tenth on this machine,
+  and by more when other processes were running."""

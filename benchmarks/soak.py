@@ -192,6 +192,7 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
         for name, text in HELD.items()
     )
     known = versions()
+    kafka, flink, beam = (known[f"{name}_VERSION"] for name in ("KAFKA", "FLINK", "BEAM_RUNNER"))
     rate, first = f"{report['rate']:,}", warm[0]["seconds"] / 60
     lag_most, age = max(one["lag"] for one in told), max(one["watermark_age"] for one in told)
     failed = (
@@ -200,15 +201,16 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
     slowest = max(one["checkpoint_seconds"] for one in warm)
     return f"""# Soak
 
-Written by `make soak`: {rate} records/s, one reading a second from each of {rate} series, for {report["minutes"]:g} minutes
-({report["sent"]:,} readings) through [benchmarks/jobs/soak.yaml](../../benchmarks/jobs/soak.yaml) at parallelism 1, state backend
-{cluster.state_backend}, checkpoints each second, on {os.cpu_count()} cores that also held the broker and the load.
-Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]}, Beam's runner {known["BEAM_RUNNER_VERSION"]} with the class
-of infra/runner.
+Measured by `make soak`: {rate} records/s for {report["minutes"]:g} minutes
+({report["sent"]:,} readings), one reading a second from each of {rate} series, through
+[benchmarks/jobs/soak.yaml](../../benchmarks/jobs/soak.yaml). Parallelism 1, state backend
+{cluster.state_backend}, checkpoints each second, on {os.cpu_count()} cores that also ran the broker
+and the load. Kafka {kafka}, Flink {flink}, Beam's runner {beam} with the class of infra/runner.
 
 ![What the processes hold](soak.svg)
 
-MiB, means of the thirds of the time after {first:.0f} minutes of warming up, and the slope by least squares:
+MiB: the means of the thirds of the time after {first:.0f} minutes of warm-up, and the slope by
+least squares:
 
 | | first third | second | last | MiB an hour |
 |---|---|---|---|---|

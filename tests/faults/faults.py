@@ -78,23 +78,23 @@ def full_disk(stage: Stage) -> None:
 
 
 def poison(stage: Stage) -> None:
-    """60 messages that are no readings: garbage, empty, of an unknown schema, and out of range."""
+    """60 invalid messages: garbage, empty, of an unknown schema, and out of range."""
     stage.traffic.poison = 60
     stage.wait_for("poison sent", lambda: stage.traffic.poison <= 0, 30)
 
 
 def partition_added(stage: Stage) -> None:
-    """The topic gets a partition, with sensors of its own."""
+    """The topic gets a new partition, with sensors of its own."""
     stage.traffic.partitions = stage.add_partition()
 
 
 def schema_changed(stage: Stage) -> None:
-    """The sensors write another schema: a new field, and another order."""
+    """The sensors change their schema: a new field, and another order."""
     stage.traffic.schema = 3 - stage.traffic.schema
 
 
 def repeated(stage: Stage) -> None:
-    """1,500 messages of the last seconds come again, shuffled."""
+    """1,500 messages of the last seconds are sent again, shuffled."""
     before = stage.traffic.sent
     stage.traffic.again = 1500
     stage.wait_for("repetition", lambda: stage.traffic.again == 0, 30)
@@ -102,7 +102,7 @@ def repeated(stage: Stage) -> None:
 
 
 def replayed(stage: Stage) -> None:
-    """The job begins anew, without its state, and reads the whole topic again over the same lake and alarms."""
+    """The job restarts without its state and reads the whole topic again, over the same output."""
     stage.command("stop", "survive", "--discard")
     stage.submit()
     # With windows of 2 s and transactions of 1 s it catches up at some four times the speed of the clock.
@@ -122,7 +122,7 @@ def rescaled(stage: Stage) -> None:
 
 
 def zombie_worker(stage: Stage) -> None:
-    """A worker stands still until the job has restarted without it, and comes back to life."""
+    """A worker stops until the job has restarted without it, then resumes."""
     pids = stage.worker_pids()
     _struck(bool(pids), "no worker")
     before = stage.restarted()
@@ -135,7 +135,7 @@ def zombie_worker(stage: Stage) -> None:
 
 
 def zombie_taskmanager(stage: Stage) -> None:
-    """A TaskManager stands still until another has taken its work, and comes back to life."""
+    """A TaskManager stops until another has taken over its work, then resumes."""
     spare = next(process for process in processes(stage.cluster) if process.name == "taskmanager")
     pid, before = stage.pid("taskmanager"), stage.restarted()
     with (stage.cluster.logs / "spare.log").open("ab") as log:
@@ -160,7 +160,7 @@ def zombie_taskmanager(stage: Stage) -> None:
 
 
 def zombie_jobmanager(stage: Stage) -> None:
-    """The JobManager stands still for longer than its lease and its TaskManagers' patience, and comes back to life."""
+    """The JobManager stops for longer than its lease and the TaskManagers' timeout, then resumes."""
     pid, before = stage.pid("jobmanager"), stage.restarted()
     os.kill(pid, signal.SIGSTOP)
     time.sleep(25)
@@ -170,7 +170,7 @@ def zombie_jobmanager(stage: Stage) -> None:
 
 
 def network_cut(stage: Stage) -> None:
-    """No packet passes between TaskManager and JobManager for 20 s (a packet filter drops them); both live on."""
+    """A packet filter drops all packets between TaskManager and JobManager for 20 s."""
     taskmanagers = [
         found["path"].partition("@")[2].partition("/")[0]
         for found in stage.rest("/taskmanagers")["taskmanagers"]

@@ -83,23 +83,32 @@ def _failures(rounds: list[Round]) -> str:
 def page(rounds: list[Round], seeds: list[int]) -> str:
     """The table with what it needs to be understood, as Markdown."""
     known = versions()
+    kafka, flink, beam = (known[f"{name}_VERSION"] for name in ("KAFKA", "FLINK", "BEAM_RUNNER"))
     what = "\n".join(
         f"| {name} | {(strike.__doc__ or '').splitlines()[0]} |" for name, strike in FAULTS.items()
     )
     return f"""# Faults
 
-Written by `make faults` and `python -m tests.faults.report`: {len(rounds)} rounds; a run's seed ({", ".join(map(str, seeds))}) repeats its order. Kafka {known["KAFKA_VERSION"]}, Flink {known["FLINK_VERSION"]},
-Beam {known["BEAM_RUNNER_VERSION"]}, {os.cpu_count()} cores, 300 readings a second, checkpoints each second.
+Measured by `make faults`, written by `python -m tests.faults.report`: {len(rounds)} rounds. The
+seed of a run ({", ".join(map(str, seeds))}) repeats its order. Kafka {kafka}, Flink {flink},
+Beam {beam}, {os.cpu_count()} cores, 300 readings a second, checkpoints each second.
 
-After each fault a judge that shares no code with the job (DuckDB over the lake, a `read_committed` consumer over the alarms, an oracle that reads the topic) compares
-every row, file, alarm and dead letter. *Lost* and *duplicated* count rows, windows and alarm events. *Fresh output after*: from the end of the fault's cause to a window in the lake that ended
-after it. *Longest silence*: without a newer window, from the strike on; a window ends every 2 s. *All output after*: until nothing that was due was missing, alarms included.
+After each fault, a judge compares every row, file, alarm and dead letter. It shares no code with
+the job: DuckDB over the lake, a `read_committed` consumer over the alarms, and an oracle that reads
+the topic.
+
+- *Lost* and *duplicated* count rows, windows and alarm events.
+- *Fresh output after*: from the end of the fault's cause to a window in the lake that ended
+  after it.
+- *Longest silence*: the longest time without a newer window, from the fault on; a window ends every
+  2 s.
+- *All output after*: until no output that was due was missing, alarms included.
 
 {table(rounds)}
 {_failures(rounds)}
 ## What each fault is
 
-| fault | |
+| fault | what happens |
 |---|---|
 {what}
 """
