@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_windower import MEASURES, run, summary
 
+from tests.steps.aggregate.test_window_operator import MEASURES, run, summary
 from tests.support.streams import LATENESS, OUT_OF_ORDERNESS, SECOND, Row, deliveries
 from tocsin.kernels.batch import BEGINNING
 from tocsin.kernels.time.calendar import Calendar, boundaries

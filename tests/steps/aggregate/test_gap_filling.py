@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_shift import end_of
 
+from tests.steps.ordered.test_shift import end_of
 from tests.support.streams import (
     SCHEMA,
     SECOND,

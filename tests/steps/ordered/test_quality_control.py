@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_shift import end_of
 
+from tests.steps.ordered.test_shift import end_of
 from tests.support.streams import (
     SCHEMA,
     SECOND,
