@@ -60,9 +60,10 @@ soak: $(READY) ## 20 minutes at 20,000 records/s: checkpoint size, heap and memo
 day: $(READY) ## 20,000 sensors of six systems for a simulated day through their jobs, with a page
 	$(BIN)/python -m benchmarks.day --page docs/reports/day.md
 
-lint: $(READY) ## ruff and strict types
+lint: $(READY) ## ruff, spelling and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 
 map: $(READY) ## who imports whom between folders, as a table and as docs/imports.svg

@@ -265,8 +265,8 @@ _PAGE = """# Latency: from a reading in Kafka to an alarm in Kafka
 Measured by `{command}`: readings at an even rate; sensors, Kafka, Flink and
 the worker share two cores. For an alarm of a single reading (`Alert`), the latency is the time from
 sending the reading to receiving the alarm. For an alarm of a window (`Aggregate`, then `Detect`),
-it starts when the window may close: its end plus the `out_of_orderness` of 200 ms. The first 20 s are
-left out.
+it starts when the window may close: its end plus the `out_of_orderness` of 200 ms. The first 20 s
+are left out.
 
 ![Percentiles]({plot})
 

@@ -55,7 +55,7 @@ def _pause_broker(seconds: float) -> Callable[[Stage], None]:
         time.sleep(seconds)
         os.kill(pid, signal.SIGCONT)
 
-    strike.__doc__ = f"The broker stands still for {seconds:.0f} s (SIGSTOP)."
+    strike.__doc__ = f"The broker pauses for {seconds:.0f} s (SIGSTOP)."
     return strike
 
 
@@ -122,7 +122,7 @@ def rescaled(stage: Stage) -> None:
 
 
 def zombie_worker(stage: Stage) -> None:
-    """A worker stops until the job has restarted without it, then resumes."""
+    """A worker pauses until the job has restarted without it, then resumes."""
     pids = stage.worker_pids()
     _struck(bool(pids), "no worker")
     before = stage.restarted()
@@ -135,7 +135,7 @@ def zombie_worker(stage: Stage) -> None:
 
 
 def zombie_taskmanager(stage: Stage) -> None:
-    """A TaskManager stops until another has taken over its work, then resumes."""
+    """A TaskManager pauses until another has taken over its work, then resumes."""
     spare = next(process for process in processes(stage.cluster) if process.name == "taskmanager")
     pid, before = stage.pid("taskmanager"), stage.restarted()
     with (stage.cluster.logs / "spare.log").open("ab") as log:
@@ -160,7 +160,7 @@ def zombie_taskmanager(stage: Stage) -> None:
 
 
 def zombie_jobmanager(stage: Stage) -> None:
-    """The JobManager stops for longer than its lease and the TaskManagers' timeout, then resumes."""
+    """The JobManager pauses for longer than its lease and the TaskManagers' timeout."""
     pid, before = stage.pid("jobmanager"), stage.restarted()
     os.kill(pid, signal.SIGSTOP)
     time.sleep(25)
