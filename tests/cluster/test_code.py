@@ -13,14 +13,14 @@ from tests.cluster.conftest import Run, parquet_files, traffic, wait_for
 
 PART = '''"""Twice the value."""
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Widest(Aggregation):
     """Greatest value, doubled; null when there are none."""
 
     result = None
-    most = tally("max")
+    most = accumulator("max")
 
     def finish(self, most: Column) -> Column:
         import pyarrow.compute as pc

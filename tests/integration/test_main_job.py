@@ -264,14 +264,14 @@ def test_a_third_partys_package_brings_parts_by_its_entry_point(tmp_path: Path) 
     (package / "acme_parts" / "aggregations" / "spread.py").write_text(
         '''"""Spread."""
 import pyarrow.compute as pc
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Spread(Aggregation):
     """Greatest less smallest value; null when there are none."""
 
-    least = tally("min")
-    most = tally("max")
+    least = accumulator("min")
+    most = accumulator("max")
 
     def finish(self, least: Column, most: Column) -> Column:
         return pc.subtract(most, least)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from tocsin.api.aggregation import Aggregation, Column, Floats, Param, tally
+from tocsin.api.aggregation import Aggregation, Column, Floats, Param, accumulator
 from tocsin.api.detector import Detector, Recurrence, State
 from tocsin.api.sink import Sink
 from tocsin.api.source import BEGINNING, Fetched, Source, Split
@@ -22,7 +22,7 @@ from tocsin.api.transform import Outcome, Transform
 
 class Undocumented(Aggregation):
     caught_by: ClassVar[str] = "it_is_documented"
-    seen = tally("count")
+    seen = accumulator("count")
     examples = [({}, [1.0], 1)]
 
 
@@ -41,7 +41,7 @@ class WrongExample(Aggregation):
     """A mean whose example is not true."""
 
     caught_by: ClassVar[str] = "examples_hold"
-    total = tally("sum")
+    total = accumulator("sum")
 
     def finish(self, total: Column) -> Column:
         return total
@@ -53,7 +53,7 @@ class CountsItsCalls(Aggregation):
     """A result that depends on how often it was asked for."""
 
     caught_by: ClassVar[str] = "cutting_the_stream_changes_nothing"
-    points = tally("points")
+    points = accumulator("points")
     result = pa.float64()
 
     def finish(self, points: Column) -> Column:
@@ -73,7 +73,7 @@ class FirstToArrive(Aggregation):
     """The value that arrived first: it depends on the order of delivery."""
 
     caught_by: ClassVar[str] = "order_changes_nothing"
-    seen = tally(
+    seen = accumulator(
         "sum",
         lambda self, x: pa.array(
             np.where(np.arange(len(x)) == 0, x.fill_null(0.0).to_numpy(zero_copy_only=False), 0.0)
@@ -90,7 +90,7 @@ class CountsMissing(Aggregation):
     """A count that takes missing readings for readings."""
 
     caught_by: ClassVar[str] = "missing_readings_change_nothing"
-    seen = tally("count", lambda self, x: pc.fill_null(x, 0.0))
+    seen = accumulator("count", lambda self, x: pc.fill_null(x, 0.0))
 
     def finish(self, seen: Column) -> Column:
         return pc.cast(seen, "double")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tocsin.foundation.faults import Fault
 from tocsin.kernels.batch import SYSTEM_FIELDS, readings_schema, timestamps
-from tocsin.kernels.time.as_of import dated
+from tocsin.kernels.time.as_of import versioned_rows
 from tocsin.parts.registry import load, step_types
 
 SECOND = 1_000_000
@@ -59,7 +59,7 @@ def test_the_row_that_holds_is_the_last_that_began_and_has_not_ended(
     until = pa.array([None if end is None else end * SECOND for end in ends], pa.int64()).cast(
         pa.timestamp("us", "UTC")
     )
-    known = dated([pa.array(sensors, pa.string())], at, until)
+    known = versioned_rows([pa.array(sensors, pa.string())], at, until)
     times = np.array([time * SECOND for _, time in given_rows], np.int64)
     found = known.rows_at(
         [pa.array([sensor for sensor, _ in given_rows], pa.string())], times

@@ -14,7 +14,7 @@ from tocsin.kernels.batch import Floats
 from tocsin.kernels.domains.air_quality import nowcast
 from tocsin.kernels.domains.completeness import least_share
 from tocsin.kernels.quality_tests import flag_of, weight_of
-from tocsin.parts.aggregation import Aggregation, Column, expected_readings, tally
+from tocsin.parts.aggregation import Aggregation, Column, accumulator, expected_readings
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, need_columns
 
@@ -27,6 +27,7 @@ __all__ = [
     "Fault",
     "Floats",
     "Param",
+    "accumulator",
     "consecutive_variation",
     "counter_rate",
     "estimate_distinct",
@@ -40,7 +41,6 @@ __all__ = [
     "nowcast",
     "quantile",
     "slope",
-    "tally",
     "time_weighted_mean",
     "variance",
     "weight_of",

@@ -14,7 +14,7 @@ from tocsin.kernels.expressions.typing import suggestion
 from tocsin.kernels.geo.geoparquet import with_points
 from tocsin.kernels.path_encoding import path_part
 from tocsin.kernels.time.durations import format_duration
-from tocsin.kernels.time.file_timestamps import stamp_of
+from tocsin.kernels.time.file_timestamps import format_timestamp
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, need_columns
 from tocsin.parts.sink import Sink
@@ -34,13 +34,13 @@ __all__ = [
     "check_lake",
     "failpoint",
     "format_duration",
+    "format_timestamp",
     "group_ids",
     "micros",
     "need_columns",
     "offsets_of",
     "path_part",
     "reasons_of",
-    "stamp_of",
     "suggestion",
     "traits",
     "user_columns",

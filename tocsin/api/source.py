@@ -10,7 +10,7 @@ from tocsin.kernels.avro.decode import raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.types import arrow_fields, leaves, parse_schema
 from tocsin.kernels.batch import BEGINNING, Int64s, micros
-from tocsin.kernels.time.file_timestamps import stamp_of
+from tocsin.kernels.time.file_timestamps import format_timestamp
 from tocsin.parts.archive import Archive
 from tocsin.parts.fields import Duration, TextFile
 from tocsin.parts.part import Param, need_columns
@@ -38,11 +38,11 @@ __all__ = [
     "arrow_fields",
     "check_file",
     "check_lake",
+    "format_timestamp",
     "leaves",
     "micros",
     "need_columns",
     "parse_schema",
     "partition_consumer",
     "raw_avro_file",
-    "stamp_of",
 ]

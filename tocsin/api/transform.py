@@ -18,7 +18,7 @@ from tocsin.kernels.batch import (
 from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
 from tocsin.kernels.expressions.measured import quantity_of, with_measured
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
-from tocsin.kernels.time.as_of import Dated, dated
+from tocsin.kernels.time.as_of import VersionedRows, versioned_rows
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.fields import DataFile, Duration
 from tocsin.parts.part import Param, need_columns
@@ -34,7 +34,6 @@ __all__ = [
     "SYSTEM_FIELDS",
     "Collector",
     "DataFile",
-    "Dated",
     "Duration",
     "ExpressionError",
     "Failure",
@@ -42,10 +41,10 @@ __all__ = [
     "Outcome",
     "Param",
     "Transform",
+    "VersionedRows",
     "alarm_columns",
     "alarm_id",
     "check_condition",
-    "dated",
     "doubts",
     "evaluate",
     "key_text",
@@ -62,6 +61,7 @@ __all__ = [
     "type_of",
     "unknown_column",
     "user_columns",
+    "versioned_rows",
     "with_measured",
     "with_traits",
 ]

@@ -13,14 +13,14 @@ _TEMPLATES = {
 
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class {type}(Aggregation):
     """TODO: what it gives, with its unit; null when there are no values."""
 
-    total = tally("sum")
-    seen = tally("count")
+    total = accumulator("sum")
+    seen = accumulator("count")
 
     def finish(self, total: Column, seen: Column) -> Column:
         return pc.if_else(pc.equal(seen, 0), None, pc.divide(total, pc.cast(seen, "double")))

@@ -237,7 +237,7 @@ class _Checker:
         aliases = self._error_output(config.pop("error_handling", None), kind, path)
         try:
             return kind.model_validate(
-                config, context={"folders": self.folders, "fenced": not self.trusted}
+                config, context={"folders": self.folders, "sandboxed": not self.trusted}
             ), aliases
         except ValidationError as error:
             for problem in error.errors():

@@ -73,7 +73,7 @@ def allowed_hosts() -> list[str]:
 
 def check_hosts(addresses: str, context: Any) -> None:
     """Raises ValueError for a host (of host:port lists or a URL) that the operator did not allow."""
-    if not (context or {}).get("fenced"):
+    if not (context or {}).get("sandboxed"):
         return
     allowed = allowed_hosts()
     for address in addresses.split(","):
@@ -93,7 +93,7 @@ def _host_of(address: str) -> str:
 
 def check_file(path: Path, context: Any) -> None:
     """Raises ValueError for a file that is neither in the job's folders nor in one of $TOCSIN_ALLOW_FOLDERS."""
-    if not (context or {}).get("fenced"):
+    if not (context or {}).get("sandboxed"):
         return
     if not _is_under(path, [*context.get("folders", ["."]), *_allowed_folders()]):
         raise ValueError(
@@ -104,7 +104,7 @@ def check_file(path: Path, context: Any) -> None:
 
 def check_lake(lake: str, context: Any) -> None:
     """Raises ValueError where $TOCSIN_ALLOW_FOLDERS is set and a lake on a disk is elsewhere."""
-    if not (context or {}).get("fenced"):
+    if not (context or {}).get("sandboxed"):
         return
     if "://" in lake and not lake.startswith("file://"):
         # A bucket is no host; the credentials that the operator gave the workers say which may be written.

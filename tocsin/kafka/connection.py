@@ -21,7 +21,7 @@ from tocsin.parts.part import Param
 DEFAULT_BROKERS = "localhost:9092"
 
 
-class Heard:
+class RefusalListener:
     """Keeps what a client was told of a broker that does not let it in: the error of its call is only that time is over."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Kafka(BaseModel):
         help="settings of librdkafka, such as security.protocol: SASL_SSL; secrets as env:NAME or file:/path",
     )
 
-    _heard: Heard = PrivateAttr(default_factory=Heard)
+    _refusals: RefusalListener = PrivateAttr(default_factory=RefusalListener)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> Kafka:
@@ -79,17 +79,17 @@ class Kafka(BaseModel):
             **defaults,
             **resolved,
             "bootstrap.servers": self.address(),
-            "error_cb": self._heard,
+            "error_cb": self._refusals,
         }
 
-    def why(self, error: Any, client: Any = None) -> str:
+    def reason_of(self, error: Any, client: Any = None) -> str:
         """The reason of an error of a client that was made with these settings: a refusal to let it in where there was one.
 
         client: where it has to be asked first for what it heard, which a client's own callback must not do.
         """
         if client is not None:
             client.poll(0)
-        return self._heard.refusal or str(error.str())
+        return self._refusals.refusal or str(error.str())
 
 
 def resolve(value: Any, name: str) -> Any:

@@ -55,7 +55,7 @@ class Producer:
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is not None and self._error is None:
-            self._error = f"cannot write to the topic '{message.topic()}' at {self.address}: {self.kafka.why(error)}"
+            self._error = f"cannot write to the topic '{message.topic()}' at {self.address}: {self.kafka.reason_of(error)}"
 
     def flush(self) -> None:
         """Wait until every message is acknowledged. Raises Failure for one that was not."""

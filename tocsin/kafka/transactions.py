@@ -193,5 +193,5 @@ class Transactions:
         )
         return Failure(
             f"cannot write to the topic '{self.topic}' at {self.kafka.address()} in a transaction of {self.identity}: "
-            f"{self.kafka.why(cause)}{hint}"
+            f"{self.kafka.reason_of(cause)}{hint}"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from tocsin.kernels.time.file_timestamps import moment_of
+from tocsin.kernels.time.file_timestamps import parse_timestamp
 from tocsin.lake.atomic_replace import exchange, remove_folder, workshop
 from tocsin.lake.query import LakeOffsets, files_of, footer, merged, offsets_in
 
@@ -102,7 +102,7 @@ class _Putting:
         if all(self._is_before(head) for _, head in theirs.values()):
             return
         is_cut = self.since is not None and any(
-            moment_of(name.split("-")[0]) < self.since for name in theirs
+            parse_timestamp(name.split("-")[0]) < self.since for name in theirs
         )
         if ours and rows_digest(files) == rows_digest([file for file, _ in ours.values()]):
             self.found.same += len(files)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyarrow import parquet
 
-from tocsin.kernels.time.file_timestamps import moment_of
+from tocsin.kernels.time.file_timestamps import parse_timestamp
 from tocsin.lake.query import datasets_of, files_of, footer, offsets_in
 
 
@@ -40,7 +40,7 @@ def contents(root: Path) -> list[dict[str, Any]]:
                 "rows": sum(parquet.read_metadata(file).num_rows for file in files),
                 "files": len(files),
                 "bytes": sum(file.stat().st_size for file in files),
-                "from": datetime.fromtimestamp(moment_of(min(starts)) / 1e6, UTC).isoformat(),
+                "from": datetime.fromtimestamp(parse_timestamp(min(starts)) / 1e6, UTC).isoformat(),
                 "to": datetime.fromtimestamp(
                     max(int(head.get("tocsin.until", 0)) for head in heads) / 1e6, UTC
                 ).isoformat(),

@@ -48,11 +48,17 @@ def configuration_faults(
     return Faults(faults)
 
 
-class Tally:
-    """A running tally of an aggregation: a kernel, and what it is given of the column."""
+class AccumulatorField:
+    """One accumulator that an aggregation declares.
 
-    def __init__(self, kernel: str, transform: Callable[[Any, Any], Any] | None) -> None:
-        self.kernel = kernel
+    Attributes:
+        kind: which accumulator, a key of `ACCUMULATORS`.
+        transform: called with the aggregation and its column; gives the column to accumulate.
+            None accumulates the column itself.
+    """
+
+    def __init__(self, kind: str, transform: Callable[[Any, Any], Any] | None) -> None:
+        self.kind = kind
         self.transform = transform
 
 
@@ -65,7 +71,7 @@ class Part(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        ignored_types=(Tally,),
+        ignored_types=(AccumulatorField,),
         arbitrary_types_allowed=True,
         protected_namespaces=(),
     )

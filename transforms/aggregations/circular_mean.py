@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, Param, tally
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator
 
 _RADIANS = np.pi / 180.0
 
@@ -24,9 +24,11 @@ class CircularMean(Aggregation):
         1e-6, help="least length of the mean vector, from 0 to 1", ge=0, le=1
     )
 
-    sines = tally("sum", lambda self, x: pc.sin(pc.multiply(pc.cast(x, "double"), _RADIANS)))
-    cosines = tally("sum", lambda self, x: pc.cos(pc.multiply(pc.cast(x, "double"), _RADIANS)))
-    seen = tally("count")
+    sines = accumulator("sum", lambda self, x: pc.sin(pc.multiply(pc.cast(x, "double"), _RADIANS)))
+    cosines = accumulator(
+        "sum", lambda self, x: pc.cos(pc.multiply(pc.cast(x, "double"), _RADIANS))
+    )
+    seen = accumulator("count")
 
     def finish(self, sines: Column, cosines: Column, seen: Column) -> Column:
         x, y, counts = (

@@ -2,7 +2,14 @@
 
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, Duration, Param, expected_readings, tally
+from tocsin.api.aggregation import (
+    Aggregation,
+    Column,
+    Duration,
+    Param,
+    accumulator,
+    expected_readings,
+)
 
 
 class Completeness(Aggregation):
@@ -10,7 +17,7 @@ class Completeness(Aggregation):
 
     cadence: Duration = Param(help="time between readings", examples=["10 s"])
 
-    seen = tally("count")
+    seen = accumulator("count")
 
     def finish(self, seen: Column, window_start: Column, window_end: Column) -> Column:
         share = pc.divide(

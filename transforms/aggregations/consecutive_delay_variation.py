@@ -1,6 +1,6 @@
 """Delay variation from packet to packet."""
 
-from tocsin.api.aggregation import Aggregation, Column, consecutive_variation, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator, consecutive_variation
 
 
 class ConsecutiveDelayVariation(Aggregation):
@@ -9,7 +9,7 @@ class ConsecutiveDelayVariation(Aggregation):
     Null for fewer than two.
     """
 
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column) -> Column:
         return consecutive_variation(points)

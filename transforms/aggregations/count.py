@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Count(Aggregation):
@@ -13,7 +13,7 @@ class Count(Aggregation):
     takes_column: ClassVar[bool] = False
     numeric: ClassVar[bool] = False
     result = pa.int64()
-    seen = tally("count")
+    seen = accumulator("count")
 
     def finish(self, seen: Column) -> Column:
         return seen

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, estimate_distinct, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator, estimate_distinct
 
 
 class DistinctCount(Aggregation):
@@ -12,7 +12,7 @@ class DistinctCount(Aggregation):
 
     numeric: ClassVar[bool] = False
     result = pa.int64()
-    minima = tally("distinct")
+    minima = accumulator("distinct")
 
     def finish(self, minima: Column) -> Column:
         return estimate_distinct(minima)

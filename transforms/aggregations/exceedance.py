@@ -2,7 +2,7 @@
 
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, Param, tally
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator
 
 
 class Exceedance(Aggregation):
@@ -10,8 +10,8 @@ class Exceedance(Aggregation):
 
     limit: float = Param(help="in the unit of the column", examples=[50.0])
 
-    hits = tally("sum", lambda self, x: pc.cast(pc.greater(x, self.limit), "double"))
-    seen = tally("count")
+    hits = accumulator("sum", lambda self, x: pc.cast(pc.greater(x, self.limit), "double"))
+    seen = accumulator("count")
 
     def finish(self, hits: Column, seen: Column) -> Column:
         return pc.if_else(pc.equal(seen, 0), None, pc.divide(hits, pc.cast(seen, "double")))

@@ -2,7 +2,14 @@
 
 from typing import ClassVar
 
-from tocsin.api.aggregation import Aggregation, Column, Duration, Param, expected_readings, tally
+from tocsin.api.aggregation import (
+    Aggregation,
+    Column,
+    Duration,
+    Param,
+    accumulator,
+    expected_readings,
+)
 
 
 class Expected(Aggregation):
@@ -11,7 +18,7 @@ class Expected(Aggregation):
     takes_column: ClassVar[bool] = False
     cadence: Duration = Param(help="time between readings", examples=["10 s"])
 
-    rows = tally("count")
+    rows = accumulator("count")
 
     def finish(self, rows: Column, window_start: Column, window_end: Column) -> Column:
         return expected_readings(window_start, window_end, self.cadence)

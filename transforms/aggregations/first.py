@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class First(Aggregation):
@@ -11,7 +11,7 @@ class First(Aggregation):
     keeps_unit: ClassVar[bool] = True
     numeric: ClassVar[bool] = False
     result = None
-    edge = tally("first")
+    edge = accumulator("first")
 
     def finish(self, edge: Column) -> Column:
         return edge

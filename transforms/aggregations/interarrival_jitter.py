@@ -1,6 +1,6 @@
 """Jitter as RTP has it."""
 
-from tocsin.api.aggregation import Aggregation, Column, interarrival_jitter, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator, interarrival_jitter
 
 
 class InterarrivalJitter(Aggregation):
@@ -9,7 +9,7 @@ class InterarrivalJitter(Aggregation):
     It is smoothed over about sixteen packets; null for fewer than two.
     """
 
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column) -> Column:
         return interarrival_jitter(points)

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Last(Aggregation):
@@ -11,7 +11,7 @@ class Last(Aggregation):
     keeps_unit: ClassVar[bool] = True
     numeric: ClassVar[bool] = False
     result = None
-    edge = tally("last")
+    edge = accumulator("last")
 
     def finish(self, edge: Column) -> Column:
         return edge

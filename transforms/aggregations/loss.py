@@ -1,6 +1,6 @@
 """Share of probes that were lost, by their sequence numbers."""
 
-from tocsin.api.aggregation import Aggregation, Column, lost_share, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator, lost_share
 
 
 class Loss(Aggregation):
@@ -9,7 +9,7 @@ class Loss(Aggregation):
     Reordered is not lost, and what came twice came once. What is lost at the very edge of a window is not seen.
     """
 
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column) -> Column:
         return lost_share(points)

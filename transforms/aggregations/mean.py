@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Mean(Aggregation):
@@ -12,8 +12,8 @@ class Mean(Aggregation):
 
     keeps_unit: ClassVar[bool] = True
     mean_of: ClassVar[str | int | None] = "window"
-    total = tally("sum")
-    seen = tally("count")
+    total = accumulator("sum")
+    seen = accumulator("count")
 
     def finish(self, total: Column, seen: Column) -> Column:
         return pc.if_else(pc.equal(seen, 0), None, pc.divide(total, pc.cast(seen, "double")))

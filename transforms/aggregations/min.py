@@ -2,14 +2,14 @@
 
 from typing import ClassVar
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Min(Aggregation):
     """Smallest of the values; null when there are none."""
 
     keeps_unit: ClassVar[bool] = True
-    extreme = tally("min")
+    extreme = accumulator("min")
 
     def finish(self, extreme: Column) -> Column:
         return extreme

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, Param, hourly, nowcast, tally
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, hourly, nowcast
 
 
 class Nowcast(Aggregation):
@@ -20,7 +20,7 @@ class Nowcast(Aggregation):
     mean_of: ClassVar[str | int | None] = 86_400_000_000
     least_weight: float = Param(0.5, help="least weight of an hour before", ge=0, le=1)
 
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column, window_end: Column) -> Column:
         values = nowcast(hourly(points, window_end, 12), self.least_weight)

@@ -2,7 +2,7 @@
 
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, Param, quantile, tally
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, quantile
 
 
 class PacketDelayVariation(Aggregation):
@@ -13,8 +13,8 @@ class PacketDelayVariation(Aggregation):
 
     q: float = Param(0.999, help="rank of the quantile", gt=0, lt=1)
 
-    histogram = tally("buckets")
-    least = tally("min")
+    histogram = accumulator("buckets")
+    least = accumulator("min")
 
     def finish(self, histogram: Column, least: Column) -> Column:
         return pc.max_element_wise(

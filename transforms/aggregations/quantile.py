@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tocsin.api.aggregation import Aggregation, Column, Param, quantile, tally
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, quantile
 
 
 class Quantile(Aggregation):
@@ -14,7 +14,7 @@ class Quantile(Aggregation):
     keeps_unit: ClassVar[bool] = True
     q: float = Param(help="rank, from 0 to 1", ge=0, le=1, examples=[0.95])
 
-    histogram = tally("buckets")
+    histogram = accumulator("buckets")
 
     def finish(self, histogram: Column) -> Column:
         return quantile(histogram, self.q)

@@ -1,6 +1,6 @@
 """Rate of a counter."""
 
-from tocsin.api.aggregation import Aggregation, Column, counter_rate, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator, counter_rate
 
 
 class Rate(Aggregation):
@@ -9,7 +9,7 @@ class Rate(Aggregation):
     A value below the one before is a reset: the counter then grew by its new value.
     """
 
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column) -> Column:
         return counter_rate(points)

@@ -4,14 +4,14 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Reasons(Aggregation):
     """Bits that any of the values has: of `flag_reasons`, the tests that some reading did not pass; 0 when there are none."""
 
     result: ClassVar[object] = pa.int64()
-    bits = tally("bits")
+    bits = accumulator("bits")
 
     def finish(self, bits: Column) -> Column:
         return bits

@@ -1,12 +1,12 @@
 """Slope of a straight line through the readings."""
 
-from tocsin.api.aggregation import Aggregation, Column, slope, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator, slope
 
 
 class Slope(Aggregation):
     """Least squares slope of the readings over their event times, in the column's unit a second; null for fewer than two."""
 
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column) -> Column:
         return slope(points)

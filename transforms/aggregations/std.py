@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, Param, tally, variance
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, variance
 
 
 class Std(Aggregation):
@@ -17,9 +17,9 @@ class Std(Aggregation):
     keeps_unit: ClassVar[bool] = True
     ddof: int = Param(1, help="0: of the population; 1: of a sample", ge=0, le=1)
 
-    total = tally("sum_pair")
-    squares = tally("sum_of_squares_pair")
-    seen = tally("count")
+    total = accumulator("sum_pair")
+    squares = accumulator("sum_of_squares_pair")
+    seen = accumulator("count")
 
     def finish(self, total: Column, squares: Column, seen: Column) -> Column:
         sums = [

@@ -4,15 +4,15 @@ from typing import ClassVar
 
 import pyarrow.compute as pc
 
-from tocsin.api.aggregation import Aggregation, Column, tally
+from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Sum(Aggregation):
     """Sum of the values, the same whatever their order; null when there are none."""
 
     keeps_unit: ClassVar[bool] = True
-    total = tally("sum")
-    seen = tally("count")
+    total = accumulator("sum")
+    seen = accumulator("count")
 
     def finish(self, total: Column, seen: Column) -> Column:
         return pc.if_else(pc.equal(seen, 0), None, total)

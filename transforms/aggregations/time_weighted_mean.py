@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tocsin.api.aggregation import Aggregation, Column, tally, time_weighted_mean
+from tocsin.api.aggregation import Aggregation, Column, accumulator, time_weighted_mean
 
 
 class TimeWeightedMean(Aggregation):
@@ -13,7 +13,7 @@ class TimeWeightedMean(Aggregation):
 
     keeps_unit: ClassVar[bool] = True
     mean_of: ClassVar[str | int | None] = "window"
-    points = tally("points")
+    points = accumulator("points")
 
     def finish(self, points: Column, window_end: Column) -> Column:
         return time_weighted_mean(points, window_end)

@@ -11,9 +11,9 @@ from tocsin.api.aggregation import (
     Column,
     Duration,
     Param,
+    accumulator,
     expected_readings,
     least_share,
-    tally,
 )
 
 
@@ -26,7 +26,7 @@ class Valid(Aggregation):
     cadence: Duration = Param(help="time between readings", examples=["10 s"])
     rule: str = Param(help="name of the rule", examples=["eu-2008"])
 
-    seen = tally("count")
+    seen = accumulator("count")
 
     @field_validator("rule")
     @classmethod

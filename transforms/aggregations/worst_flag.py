@@ -5,14 +5,14 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, flag_of, tally, weight_of
+from tocsin.api.aggregation import Aggregation, Column, accumulator, flag_of, weight_of
 
 
 class WorstFlag(Aggregation):
     """Roll-up of QARTOD flags: fail 4 over suspect 3 over good 1 over not tested 2 over missing 9; 9 when there are none."""
 
     result: ClassVar[object] = pa.int8()
-    greatest = tally("max", lambda self, x: _weights(x))
+    greatest = accumulator("max", lambda self, x: _weights(x))
 
     def finish(self, greatest: Column) -> Column:
         return pa.array(flag_of(greatest.fill_null(0.0).to_numpy().astype(np.int8)))

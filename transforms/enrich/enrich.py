@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from tocsin.api.transform import (
     EVENT_TIME,
     DataFile,
-    Dated,
     Fault,
     Outcome,
     Param,
     Transform,
-    dated,
+    VersionedRows,
     micros,
     read_table,
     user_columns,
+    versioned_rows,
 )
 
 
@@ -28,7 +28,7 @@ class Enrich(Transform):
 
     The table is a CSV or Parquet file with one row a key; two rows of one key are a mistake. With `valid_from` a key may have
     several rows: a reading gets the one that holds at its event time, late or replayed as it may be. That is how a sensor's
-    calibration, place or owner is dated.
+    calibration, place or owner is versions.
     """
 
     table: DataFile = Param(help="CSV or Parquet file, from the job's folder or the project's")
@@ -90,7 +90,7 @@ class Enrich(Transform):
         if self.valid_from is None:
             return
         try:
-            at = _dated(self.table, tuple(self.by), self.valid_from, self.valid_to).twice()
+            at = _dated(self.table, tuple(self.by), self.valid_from, self.valid_to).duplicate()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise Fault(f"the table's dates cannot be read: {error}", "valid_from") from None
         if at is not None:
@@ -139,10 +139,10 @@ class Enrich(Transform):
 
 
 @cache
-def _dated(path: str, by: tuple[str, ...], start: str, end: str | None) -> Dated:
+def _dated(path: str, by: tuple[str, ...], start: str, end: str | None) -> VersionedRows:
     table = read_table(path)
     keys = [table.column(name).combine_chunks() for name in by]
-    return dated(keys, table.column(start), None if end is None else table.column(end))
+    return versioned_rows(keys, table.column(start), None if end is None else table.column(end))
 
 
 def _joined(columns: list[Any]) -> Any:

@@ -21,7 +21,7 @@ from tocsin.api.source import (
     Source,
     Split,
     check_lake,
-    stamp_of,
+    format_timestamp,
 )
 
 _PLACE = ["_partition", "_offset", "_index"]
@@ -65,7 +65,7 @@ class ReadArchive(Source):
         starts = sorted(by_start)
         if self.since is not None:
             # A span ends where the next one begins, or later.
-            bound = stamp_of(self.since)
+            bound = format_timestamp(self.since)
             starts = [
                 start
                 for start, following in zip(starts, [*starts[1:], "9"], strict=True)

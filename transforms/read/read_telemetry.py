@@ -202,7 +202,7 @@ class ReadTelemetry(Source):
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
         return Failure(
-            f"no answer from Kafka at {self.kafka.address()}: {self.kafka.why(cause, consumer)}"
+            f"no answer from Kafka at {self.kafka.address()}: {self.kafka.reason_of(cause, consumer)}"
         )
 
     def _settings(self) -> dict[str, Any]:

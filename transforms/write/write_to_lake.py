@@ -23,12 +23,12 @@ from tocsin.api.sink import (
     check_lake,
     failpoint,
     format_duration,
+    format_timestamp,
     group_ids,
     micros,
     need_columns,
     offsets_of,
     path_part,
-    stamp_of,
     suggestion,
     traits,
     user_columns,
@@ -146,7 +146,7 @@ class WriteToLake(Sink):
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
         start, _, rest = unit.partition(".")
-        name = f"{stamp_of(int(start))}-{format_duration(self.span).replace(' ', '')}-{rest.replace('.', '-')}.parquet"
+        name = f"{format_timestamp(int(start))}-{format_duration(self.span).replace(' ', '')}-{rest.replace('.', '-')}.parquet"
         offsets = offsets_of(batch)
         metadata = {
             "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),

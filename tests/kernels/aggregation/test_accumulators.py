@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.kernels.aggregation.accumulators import KERNELS
+from tocsin.kernels.aggregation.accumulators import ACCUMULATORS
 from tocsin.kernels.aggregation.sketches import (
     KEPT_MINIMA,
     RELATIVE_ERROR,
@@ -27,9 +27,9 @@ pieces = st.lists(st.lists(row, max_size=12), min_size=1, max_size=4)
 GROUPS = 4
 
 
-def tallied(kernel: str, parts: list[list[tuple[int, int, Any]]]) -> list[Any]:
+def accumulated(kernel: str, parts: list[list[tuple[int, int, Any]]]) -> list[Any]:
     """The kernel's result, a value a group, folded piece by piece."""
-    made = KERNELS[kernel]
+    made = ACCUMULATORS[kernel]
     partials, ids = [], []
     for part in parts:
         values = pa.array([v for _, _, v in part], pa.float64())
@@ -53,23 +53,23 @@ def plain(parts: list[list[tuple[int, int, Any]]]) -> list[list[tuple[int, float
 
 @given(pieces)
 def test_count(parts: list[Any]) -> None:
-    assert tallied("count", parts)[0].to_pylist() == [len(rows) for rows in plain(parts)]
+    assert accumulated("count", parts)[0].to_pylist() == [len(rows) for rows in plain(parts)]
 
 
 @given(pieces)
 def test_min_and_max(parts: list[Any]) -> None:
     rows = plain(parts)
-    assert tallied("min", parts)[0].to_pylist() == [
+    assert accumulated("min", parts)[0].to_pylist() == [
         min((v for _, v in r), default=None) for r in rows
     ]
-    assert tallied("max", parts)[0].to_pylist() == [
+    assert accumulated("max", parts)[0].to_pylist() == [
         max((v for _, v in r), default=None) for r in rows
     ]
 
 
 @given(pieces)
 def test_sum(parts: list[Any]) -> None:
-    found = KERNELS["sum"].result(tallied("sum", parts)).to_pylist()
+    found = ACCUMULATORS["sum"].result(accumulated("sum", parts)).to_pylist()
     for came, rows in zip(found, plain(parts), strict=True):
         values = [v for _, v in rows]
         if float("inf") in values and -float("inf") in values:
@@ -83,15 +83,15 @@ def test_sum(parts: list[Any]) -> None:
 @given(pieces)
 def test_first_and_last(parts: list[Any]) -> None:
     rows = plain(parts)
-    assert tallied("first", parts)[1].to_pylist() == [min(r)[1] if r else None for r in rows]
-    assert tallied("last", parts)[1].to_pylist() == [
+    assert accumulated("first", parts)[1].to_pylist() == [min(r)[1] if r else None for r in rows]
+    assert accumulated("last", parts)[1].to_pylist() == [
         min(r, key=lambda p: (-p[0], p[1]))[1] if r else None for r in rows
     ]
 
 
 @given(pieces)
 def test_points(parts: list[Any]) -> None:
-    found = tallied("points", parts)[0].to_pylist()
+    found = accumulated("points", parts)[0].to_pylist()
     assert [[(p["time"], p["value"]) for p in group] for group in found] == [
         sorted(rows) for rows in plain(parts)
     ]
@@ -99,7 +99,7 @@ def test_points(parts: list[Any]) -> None:
 
 @given(pieces, st.floats(0, 1))
 def test_a_quantile_is_near_a_value_of_its_rank(parts: list[Any], q: float) -> None:
-    found = quantile(tallied("buckets", parts)[0], q).to_pylist()
+    found = quantile(accumulated("buckets", parts)[0], q).to_pylist()
     for came, rows in zip(found, plain(parts), strict=True):
         values = sorted(v for _, v in rows)
         if not values:
@@ -115,12 +115,12 @@ def test_a_quantile_is_near_a_value_of_its_rank(parts: list[Any], q: float) -> N
 
 @given(pieces)
 def test_distinct_is_exact_for_few(parts: list[Any]) -> None:
-    found = estimate_distinct(tallied("distinct", parts)[0]).to_pylist()
+    found = estimate_distinct(accumulated("distinct", parts)[0]).to_pylist()
     assert found == [len({v for _, v in rows}) for rows in plain(parts)]
 
 
 @pytest.mark.parametrize("many", [KEPT_MINIMA - 1, KEPT_MINIMA, 20_000])
 def test_distinct_of_many_is_near(many: int) -> None:
     part = [(0, 0, float(n)) for n in range(many)] * 2
-    found = estimate_distinct(tallied("distinct", [part[:many], part[many:]])[0]).to_pylist()[0]
+    found = estimate_distinct(accumulated("distinct", [part[:many], part[many:]])[0]).to_pylist()[0]
     assert abs(found - many) <= many * (0 if many < KEPT_MINIMA else 0.1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tocsin.kernels.state import keyed_block
 from tocsin.kernels.state.key_index import KeyIndex
-from tocsin.kernels.state.keyed_block import Block
+from tocsin.kernels.state.keyed_block import KeyedBlock
 
 SCHEMA = pa.schema([pa.field("sensor", pa.string()), pa.field("number", pa.float64())])
 KEYS = st.lists(
@@ -43,7 +43,7 @@ def test_slots_are_those_of_a_dictionary(
             patch.setattr(
                 keyed_block, "group_hashes", lambda columns: np.full(len(columns[0]), 7, np.uint64)
             )
-        block = Block.empty(SCHEMA, 1)
+        block = KeyedBlock.empty(SCHEMA, 1)
         expected: dict[Any, int] = {}
         for keys in batches:
             slots = [expected.setdefault(_plain(key), len(expected)) for key in keys]

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tocsin.kernels.state.keyed_block import Block, to_ipc
+from tocsin.kernels.state.keyed_block import KeyedBlock, to_ipc
 
 
 def keys(*names: str | None) -> pa.RecordBatch:
@@ -10,10 +10,10 @@ def keys(*names: str | None) -> pa.RecordBatch:
 
 
 def test_a_block_gives_each_key_its_row_and_survives_bytes() -> None:
-    block = Block.empty(keys().schema, 2)
+    block = KeyedBlock.empty(keys().schema, 2)
     assert block.slots(keys("a", "b", "a"), np.array([1.0, 2.0])).tolist() == [0, 1, 0]
     block.values[1, 0] = 9.0
-    again = Block.from_bytes(block.to_bytes())
+    again = KeyedBlock.from_bytes(block.to_bytes())
     assert again.slots(keys("b", None, "c"), np.zeros(2)).tolist() == [1, 2, 3]
     assert again.values.tolist() == [[1.0, 2.0], [9.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
     again.keep(np.array([False, True, False, True]))
@@ -23,4 +23,4 @@ def test_a_block_gives_each_key_its_row_and_survives_bytes() -> None:
 def test_state_of_another_version_is_refused() -> None:
     batch = keys("a").replace_schema_metadata({"tocsin.block": "99"})
     with pytest.raises(ValueError, match="version 99"):
-        Block.from_bytes(to_ipc(batch))
+        KeyedBlock.from_bytes(to_ipc(batch))

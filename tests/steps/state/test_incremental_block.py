@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.kernels.state.keyed_block import Block
+from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.steps.state import incremental_block
 from tocsin.steps.state.incremental_block import IncrementalBlock
 from tocsin.steps.state.operator import same_pieces
@@ -37,8 +37,8 @@ def test_pieces_say_what_the_block_says(writes: list[list[str]], seed: int) -> N
         patch.setattr(incremental_block, "_SMALL", 2)
         patch.setattr(incremental_block, "_PIECES", 5)
         kept, whole = (
-            IncrementalBlock(Block.empty(KEYS, 2), {}),
-            IncrementalBlock(Block.empty(KEYS, 2), {}),
+            IncrementalBlock(KeyedBlock.empty(KEYS, 2), {}),
+            IncrementalBlock(KeyedBlock.empty(KEYS, 2), {}),
         )
         for number, names in enumerate(writes):
             before = list(kept.pieces)
@@ -55,7 +55,7 @@ def test_pieces_say_what_the_block_says(writes: list[list[str]], seed: int) -> N
 
 
 def test_a_change_of_few_of_many_is_small_until_half_has_changed() -> None:
-    kept = IncrementalBlock(Block.empty(KEYS, 2), {})
+    kept = IncrementalBlock(KeyedBlock.empty(KEYS, 2), {})
     names = [f"sensor-{number:06}" for number in range(20_000)]
     (whole,) = _write(kept, names, 1.0)
     assert len(whole) < 60 * 20_000
@@ -67,7 +67,7 @@ def test_a_change_of_few_of_many_is_small_until_half_has_changed() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    kept = IncrementalBlock(Block.empty(KEYS, 2), {})
+    kept = IncrementalBlock(KeyedBlock.empty(KEYS, 2), {})
     (piece,) = _write(kept, ["a"], 1.0)
     with pytest.raises(ValueError, match="another version"):
         IncrementalBlock.read([piece.replace(b'"version": 2', b'"version": 9')], KEYS, 2)

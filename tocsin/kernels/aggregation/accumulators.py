@@ -1,4 +1,4 @@
-"""Running tallies of a group of rows: folded from rows, merged with one another, in any order and cut.
+"""Accumulators of a group of rows: folded from rows, merged with one another, in any order and cut.
 
 Every kernel has `fields` (the columns of its partial result), `fold` (rows to partials) and `merge` (partials to
 partials). Null and NaN are missing and skipped by all of them; infinities are values.
@@ -259,7 +259,7 @@ class Bits:
         return parts[0]
 
 
-KERNELS: dict[str, Accumulator] = {
+ACCUMULATORS: dict[str, Accumulator] = {
     "count": Count(),
     "sum": Sum(),
     "sum_pair": Sum(as_pair=True),

@@ -14,7 +14,7 @@ from tocsin.kernels.state.key_index import KeyIndex
 VERSION = 1
 
 
-class Block:
+class KeyedBlock:
     """Key columns and a float64 matrix with a row a key.
 
     keys: a RecordBatch of the key columns. values: shape (keys, width).
@@ -28,7 +28,7 @@ class Block:
         self._collides = False
 
     @classmethod
-    def empty(cls, key_schema: pa.Schema, width: int) -> Block:
+    def empty(cls, key_schema: pa.Schema, width: int) -> KeyedBlock:
         """A block without keys."""
         return cls(no_rows(key_schema.remove_metadata()), np.empty((0, width)))
 
@@ -107,7 +107,7 @@ class Block:
         return to_ipc(batch)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Block:
+    def from_bytes(cls, data: bytes) -> KeyedBlock:
         """The block that `to_bytes` wrote. Raises ValueError for another version's."""
         batch = from_ipc(data)
         version = (batch.schema.metadata or {}).get(b"tocsin.block", b"?").decode()

@@ -13,7 +13,7 @@ from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.kernels.batch import BEGINNING, FOREVER, TIMESTAMP, Int64s
 
 
-def moments(column: Any, missing: int) -> Int64s:
+def times_of(column: Any, missing: int) -> Int64s:
     """A column of times, dates or ISO texts as microseconds, in UTC where it does not say. Raises ArrowInvalid."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_null(array.type):
@@ -25,14 +25,14 @@ def moments(column: Any, missing: int) -> Int64s:
 
 
 @dataclass(frozen=True)
-class Dated:
+class VersionedRows:
     """Rows by key, of which each holds from a moment until one, or until the next of its key. starts, ends: microseconds."""
 
     keys: list[Any]
     starts: Int64s
     ends: Int64s
 
-    def twice(self) -> int | None:
+    def duplicate(self) -> int | None:
         """A row of a key and moment that another row is of as well, or None."""
         ids, first = group_ids([*self.keys, self.starts])
         return None if len(first) == len(ids) else int(np.setdiff1d(np.arange(len(ids)), first)[0])
@@ -63,9 +63,9 @@ class Dated:
         return pa.array(rows, mask=~holds | null)
 
 
-def dated(keys: list[Any], starts: Any, ends: Any) -> Dated:
+def versioned_rows(keys: list[Any], starts: Any, ends: Any) -> VersionedRows:
     """From columns of a table; `ends` may be None. Null: always has, never ends."""
-    known = moments(starts, BEGINNING)
-    return Dated(
-        keys, known, np.full(len(known), FOREVER) if ends is None else moments(ends, FOREVER)
+    known = times_of(starts, BEGINNING)
+    return VersionedRows(
+        keys, known, np.full(len(known), FOREVER) if ends is None else times_of(ends, FOREVER)
     )

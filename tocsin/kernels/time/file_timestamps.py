@@ -9,12 +9,12 @@ _FIRST, _LAST = -62_135_596_800, 253_402_300_799
 """Seconds since 1970 that a date can have: years 1 to 9999."""
 
 
-def stamp_of(microseconds: int) -> str:
+def format_timestamp(microseconds: int) -> str:
     """The second in which a moment lies, or the nearest that a date can have."""
     seconds = min(max(microseconds // 1_000_000, _FIRST), _LAST)
     return datetime.fromtimestamp(seconds, UTC).strftime(_FORM)
 
 
-def moment_of(stamp: str) -> int:
+def parse_timestamp(stamp: str) -> int:
     """Microseconds since 1970. Raises ValueError on text that is no stamp."""
     return int(datetime.strptime(stamp, _FORM).replace(tzinfo=UTC).timestamp()) * 1_000_000

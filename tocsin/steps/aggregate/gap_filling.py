@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.kernels.batch import FOREVER, Int64s, micros, no_rows
-from tocsin.kernels.state.keyed_block import Block
+from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.kernels.time.windows import Session
 from tocsin.steps.aggregate.window_operator import WindowOperator
 from tocsin.steps.state.operator import Advanced, Memory, Routed
@@ -69,13 +69,13 @@ class GapFillingOperator:
             outputs, [piece, *done.state], min(moments, default=None), done.counts, done.log
         )
 
-    def _known(self, state: list[bytes]) -> tuple[Block, bytes | None]:
+    def _known(self, state: list[bytes]) -> tuple[KeyedBlock, bytes | None]:
         if not state:
-            return Block.empty(self.key_schema, 2), None
-        return Block.from_bytes(state[0]), state[0]
+            return KeyedBlock.empty(self.key_schema, 2), None
+        return KeyedBlock.from_bytes(state[0]), state[0]
 
     def _gaps(
-        self, block: Block, given: list[pa.RecordBatch], horizon: int | None
+        self, block: KeyedBlock, given: list[pa.RecordBatch], horizon: int | None
     ) -> tuple[pa.RecordBatch, bool]:
         """Rows of the windows without readings up to the horizon, and whether the block has changed."""
         rows = [
@@ -147,7 +147,7 @@ class GapFillingOperator:
             partial, self.windows.starts_of(windows), self.windows.ends_of(windows), 0, {}
         )
 
-    def _due(self, block: Block) -> int | None:
+    def _due(self, block: KeyedBlock) -> int | None:
         """When the next window ends that a key is given."""
         if not block.keys.num_rows:
             return None

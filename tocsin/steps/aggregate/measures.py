@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from tocsin.foundation.faults import Fault
-from tocsin.kernels.aggregation.accumulators import KERNELS
+from tocsin.kernels.aggregation.accumulators import ACCUMULATORS
 from tocsin.kernels.batch import Int64s, timestamps
 from tocsin.kernels.expressions import Call, Expression, ExpressionError, evaluate, parse, type_of
 from tocsin.kernels.expressions.measured import UNKNOWN, Quantity, quantity_of
@@ -56,8 +56,8 @@ class Measure:
         """Columns of a partial result."""
         kinds = [
             kind
-            for tally in self.aggregation.tallies().values()
-            for kind in KERNELS[tally.kernel].fields(self.kind)
+            for declared in self.aggregation.accumulators().values()
+            for kind in ACCUMULATORS[declared.kind].fields(self.kind)
         ]
         return [pa.field(f"{prefix}_{i}", kind) for i, kind in enumerate(kinds)]
 
@@ -65,23 +65,23 @@ class Measure:
         """Rows to partial columns."""
         column = None if self.of is None else evaluate(self.of, batch)
         arrays: list[Any] = []
-        for name, tally in self.aggregation.tallies().items():
-            arrays += KERNELS[tally.kernel].fold(
-                self.aggregation.tallied(name, column), times, ids, groups
+        for name, declared in self.aggregation.accumulators().items():
+            arrays += ACCUMULATORS[declared.kind].fold(
+                self.aggregation.accumulated(name, column), times, ids, groups
             )
         return arrays
 
     def merge(self, columns: list[Any], ids: Int64s, groups: int) -> list[Any]:
         """Partial columns to partial columns."""
         arrays: list[Any] = []
-        for kernel, parts in self._by_tally(columns):
-            arrays += kernel.merge(parts, ids, groups)
+        for accumulator, parts in self._by_accumulator(columns):
+            arrays += accumulator.merge(parts, ids, groups)
         return arrays
 
     def finish(self, columns: list[Any], starts: Int64s, ends: Int64s) -> Any:
         """The output column; starts and ends are the bounds of each row's window."""
-        parts = [kernel.result(parts) for kernel, parts in self._by_tally(columns)]
-        arguments = dict(zip(self.aggregation.tallies(), parts, strict=True))
+        parts = [accumulator.result(parts) for accumulator, parts in self._by_accumulator(columns)]
+        arguments = dict(zip(self.aggregation.accumulators(), parts, strict=True))
         bounds = {"window_start": starts, "window_end": ends}
         arguments |= {
             name: timestamps(bounds[name]) for name in self.aggregation.window_arguments()
@@ -89,12 +89,12 @@ class Measure:
         column = self.aggregation.finish(**arguments)
         return column if column.type == self.result_type else column.cast(self.result_type)
 
-    def _by_tally(self, columns: list[Any]) -> list[tuple[Any, list[Any]]]:
+    def _by_accumulator(self, columns: list[Any]) -> list[tuple[Any, list[Any]]]:
         found, at = [], 0
-        for tally in self.aggregation.tallies().values():
-            kernel = KERNELS[tally.kernel]
-            width = len(kernel.fields(self.kind))
-            found.append((kernel, columns[at : at + width]))
+        for declared in self.aggregation.accumulators().values():
+            accumulator = ACCUMULATORS[declared.kind]
+            width = len(accumulator.fields(self.kind))
+            found.append((accumulator, columns[at : at + width]))
             at += width
         return found
 

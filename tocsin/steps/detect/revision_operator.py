@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from tocsin.alarms.event import key_text
 from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.kernels.batch import EVENT_TIME, FOREVER, Int64s, micros, no_rows, timestamps, traits
-from tocsin.kernels.state.keyed_block import Block, from_ipc, to_ipc
+from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
 from tocsin.steps.detect.scoring_operator import ScoringOperator
 from tocsin.steps.state.operator import (
     Advanced,
@@ -39,8 +39,8 @@ class _State:
     """current: all windows as they were on time. settled: the allowed lateness behind, as they are for good. told: events that
     may still be corrected. released: up to when rows were judged."""
 
-    current: Block
-    settled: Block
+    current: KeyedBlock
+    settled: KeyedBlock
     told: pa.RecordBatch
     released: int
 
@@ -157,7 +157,7 @@ class RevisionOperator:
         now.told = now.told.filter(pa.array(left))
         return outputs
 
-    def _judged(self, block: Block, rows: pa.RecordBatch) -> list[tuple[str, pa.RecordBatch]]:
+    def _judged(self, block: KeyedBlock, rows: pa.RecordBatch) -> list[tuple[str, pa.RecordBatch]]:
         run = self.watcher.judge(block, rows)
         events = self.watcher.events(block, run.rows, [self.watcher.follow(block, run, 0, [])])
         outputs = [("output", self.watcher.scored(run))]
@@ -179,7 +179,7 @@ class RevisionOperator:
         keys = corrected.select(self.step.by)
         slots = now.settled.slots(keys, self.watcher.start)
         whose = np.unique(slots)
-        again = Block(now.settled.keys.take(pa.array(whose)), now.settled.values[whose].copy())
+        again = KeyedBlock(now.settled.keys.take(pa.array(whose)), now.settled.values[whose].copy())
         mine = open_rows.filter(pa.array(self._among(open_rows, keys)))
         events = (
             [batch for name, batch in self._judged(again, mine) if name == "alarms"]
@@ -245,12 +245,12 @@ class RevisionOperator:
     def _read(self, state: list[bytes]) -> _State:
         if not state:
             current, settled = (
-                Block.empty(self.watcher.key_schema, len(self.watcher.start)) for _ in range(2)
+                KeyedBlock.empty(self.watcher.key_schema, len(self.watcher.start)) for _ in range(2)
             )
             return _State(
                 current, settled, no_rows(self.watcher.alarm_schema.remove_metadata()), -FOREVER
             )
-        current, settled = (Block.from_bytes(piece) for piece in state[:2])
+        current, settled = (KeyedBlock.from_bytes(piece) for piece in state[:2])
         return _State(current, settled, from_ipc(state[2]), int(state[3]))
 
     @staticmethod

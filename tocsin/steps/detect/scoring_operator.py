@@ -23,7 +23,7 @@ from tocsin.kernels.batch import (
     traits,
 )
 from tocsin.kernels.segments import arrival, segments
-from tocsin.kernels.state.keyed_block import Block
+from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.parts.detector import width_of
 from tocsin.parts.tables import read_table
 from tocsin.steps.detect.evidence import Evidence, Found
@@ -177,7 +177,7 @@ class ScoringOperator:
         return ready, waiting
 
     def _judge(
-        self, block: Block, rows: pa.RecordBatch, feed: Feed, horizon: int | None
+        self, block: KeyedBlock, rows: pa.RecordBatch, feed: Feed, horizon: int | None
     ) -> tuple[list[tuple[str, pa.RecordBatch]], Int64s]:
         """Outputs, and the slots of the block that are not as they were."""
         outputs: list[tuple[str, pa.RecordBatch]] = []
@@ -210,7 +210,7 @@ class ScoringOperator:
         touched = np.unique(np.concatenate(changed))
         return outputs, touched[touched >= 0]
 
-    def judge(self, block: Block, rows: pa.RecordBatch) -> Run:
+    def judge(self, block: KeyedBlock, rows: pa.RecordBatch) -> Run:
         """Score rows, of which there is one at least, in order of (key, event time); the block is changed."""
         slots = block.slots(rows.select(self.step.by), self.start)
         times = micros(rows.column(EVENT_TIME))
@@ -242,13 +242,13 @@ class ScoringOperator:
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
     def events(
-        self, block: Block, judged: pa.RecordBatch, found: list[Found]
+        self, block: KeyedBlock, judged: pa.RecordBatch, found: list[Found]
     ) -> pa.RecordBatch | None:
         """Alarm events as rows. judged: the rows that `found` counts."""
         places = block.values[:, -3:-1] if self.has_place else None
         return self.evidence.rows(block.keys, places, judged, found)
 
-    def _note_places(self, block: Block, last: pa.RecordBatch, slots: Int64s) -> None:
+    def _note_places(self, block: KeyedBlock, last: pa.RecordBatch, slots: Int64s) -> None:
         """Where each sensor's last row says that it is."""
         if self.has_place:
             for column, name in zip((-3, -2), PLACE, strict=True):
@@ -257,7 +257,7 @@ class ScoringOperator:
                     np.isnan(here), block.values[slots, column], here
                 )
 
-    def _enrol(self, block: Block, feed: Feed, speaks: bool) -> Int64s:
+    def _enrol(self, block: KeyedBlock, feed: Feed, speaks: bool) -> Int64s:
         """With the first reading of all, the sensors that ought to speak and have not yet. Gives their slots."""
         if self.step.sensors is None or feed.base > BEGINNING or not speaks:
             return np.zeros(0, np.int64)
@@ -297,7 +297,7 @@ class ScoringOperator:
         added = rows.add_column(at, self.schema.field(at), column)
         return pa.RecordBatch.from_arrays(added.columns, schema=self.schema)
 
-    def follow(self, block: Block, run: Run, base: int, outages: list[Outage]) -> Found:
+    def follow(self, block: KeyedBlock, run: Run, base: int, outages: list[Outage]) -> Found:
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
         slots, times, x, scores, expected = run.slots, run.times, run.x, run.scores, run.expected
         rule = self.step.alarm
@@ -339,7 +339,7 @@ class ScoringOperator:
 
     def _with_gaps(
         self,
-        block: Block,
+        block: KeyedBlock,
         silence: Silence,
         slots: Int64s,
         times: Int64s,
@@ -362,7 +362,7 @@ class ScoringOperator:
         return put[0], np.insert(times, gaps, moments), put[1], put[2], is_gap
 
     def _fall_silent(
-        self, block: Block, feed: Feed, horizon: int, base: int, outages: list[Outage]
+        self, block: KeyedBlock, feed: Feed, horizon: int, base: int, outages: list[Outage]
     ) -> list[Found]:
         """The feed, and the sensors whose last reading is too long ago at `horizon`, and that no alarm tells of yet."""
         assert self.silence is not None
@@ -385,7 +385,7 @@ class ScoringOperator:
         found.append(Found.of_silence(kinds, slots, lifecycle.RAISE, moments, moments))
         return found
 
-    def _next_silence(self, block: Block, feed: Feed) -> int | None:
+    def _next_silence(self, block: KeyedBlock, feed: Feed) -> int | None:
         assert self.silence is not None
         moment = self.silence.next(
             block.values[:, -1], block.values[:, self.width + lifecycle.RAISED], feed

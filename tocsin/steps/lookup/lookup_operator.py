@@ -18,7 +18,7 @@ from tocsin.kernels.batch import (
     micros,
     traits,
 )
-from tocsin.kernels.time.as_of import Dated
+from tocsin.kernels.time.as_of import VersionedRows
 from tocsin.steps.lookup.step import READINGS, REGISTRY, Lookup
 from tocsin.steps.state.late_rows import re_timed
 from tocsin.steps.state.operator import Advanced, Memory, Routed, is_spent, rows_of
@@ -107,8 +107,8 @@ class LookupOperator:
         known = self._newest(rows, np.flatnonzero(registry), moments)
         readings = rows.filter(pa.array(new))
         entries = rows.take(pa.array(known))
-        dated = Dated(self._keys(entries), moments[known], np.full(len(known), FOREVER))
-        row = dated.rows_at(self._keys(readings), micros(readings.column(EVENT_TIME)))
+        versions = VersionedRows(self._keys(entries), moments[known], np.full(len(known), FOREVER))
+        row = versions.rows_at(self._keys(readings), micros(readings.column(EVENT_TIME)))
         added = {
             name: entries.column(side_column(REGISTRY, name)).take(row) for name in self.step.add
         }

@@ -23,7 +23,7 @@ from tocsin.kernels.batch import (
     no_rows,
     user_columns,
 )
-from tocsin.kernels.state.keyed_block import Block, from_ipc, to_ipc
+from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
 from tocsin.steps.manage_alarms.dependencies import Topology
 from tocsin.steps.manage_alarms.notifications import command_rows, health_rows, told_rows
 from tocsin.steps.manage_alarms.step import ManageAlarms
@@ -47,7 +47,7 @@ class _Desk:
     """What is known of alarms. rows: of alarm events, which ROW and EPISODE of the block count. things: by slot, what the
     alarm is about. look: when the next look at all is. raised: by severity, raises since the last."""
 
-    block: Block
+    block: KeyedBlock
     rows: pa.RecordBatch
     things: Int64s
     look: float = np.nan
@@ -379,8 +379,8 @@ class AlarmOperator:
     def _read(self, state: list[bytes]) -> _Desk:
         """Raises ValueError for another version's."""
         if not state:
-            return _Desk(Block.empty(_KEYS, a.WIDTH), no_rows(_ALARMS), np.zeros(0, np.int64))
-        block, rows = Block.from_bytes(state[0]), from_ipc(state[1])
+            return _Desk(KeyedBlock.empty(_KEYS, a.WIDTH), no_rows(_ALARMS), np.zeros(0, np.int64))
+        block, rows = KeyedBlock.from_bytes(state[0]), from_ipc(state[1])
         note = json.loads((rows.schema.metadata or {}).get(_NOTE, b"{}"))
         if note.get("version") != _VERSION:
             raise ValueError(

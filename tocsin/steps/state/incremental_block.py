@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.kernels.batch import Int64s
-from tocsin.kernels.state.keyed_block import Block, from_ipc, to_ipc
+from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
 
 _VERSION = 2
 _HEAD = b"tocsin.journal"
@@ -26,7 +26,7 @@ class IncrementalBlock:
     note: whatever else there is to know, as JSON values by name.
     """
 
-    def __init__(self, block: Block, note: dict[str, Any]) -> None:
+    def __init__(self, block: KeyedBlock, note: dict[str, Any]) -> None:
         self.block = block
         self.note = note
         self.pieces: list[bytes] = []
@@ -35,7 +35,7 @@ class IncrementalBlock:
     @classmethod
     def read(cls, pieces: list[bytes], key_schema: pa.Schema, width: int) -> IncrementalBlock:
         """What the pieces say. Raises ValueError for another version's."""
-        found = cls(Block.empty(key_schema, width), {})
+        found = cls(KeyedBlock.empty(key_schema, width), {})
         rows = [found._apply(piece) for piece in pieces]
         found.pieces, found._changed = list(pieces), sum(rows[1:])
         return found
