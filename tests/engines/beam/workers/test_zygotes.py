@@ -13,7 +13,7 @@ import pytest
 
 from tocsin.engines.beam.workers.zygotes import KEPT, ForkedWorker, ZygoteOfCode, Zygotes
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 # Nobody answers here: a worker keeps trying.
 NOWHERE = "127.0.0.1:1"
 
