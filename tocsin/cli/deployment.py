@@ -16,7 +16,7 @@ from tocsin.compiler.state_compatibility import state_of
 from tocsin.flink.endpoints import Address
 from tocsin.flink.job_metadata import flink_name
 from tocsin.flink.rest import FlinkJob, FlinkRest
-from tocsin.flink.waiting import wait_until_finished, wait_until_well
+from tocsin.flink.waiting import wait_until_finished, wait_until_running
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.sandbox import BROKERS_VARIABLE
 
@@ -122,7 +122,7 @@ class Deployment:
         )
         submitted = submit_job(job, self.address, settings, state_of(job))
         note(f"{name}: submitted to {self.address.flink}")
-        return wait_until_well(rest, name, since, submitted.refusal, self.patience, live)
+        return wait_until_running(rest, name, since, submitted.refusal, self.patience, live)
 
 
 def rest_of(flink: str | None) -> FlinkRest:

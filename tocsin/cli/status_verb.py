@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tocsin.cli.console import DONE, say, show_json, table
 from tocsin.cli.deployment import name_of, rest_of
-from tocsin.flink.job_status import JobStatus, is_known, standing_of
+from tocsin.flink.job_status import JobStatus, is_known, status_of
 from tocsin.foundation.ledger import FATES, StepCount
 
 
@@ -35,7 +35,7 @@ def status(job: str | None = None, *, flink: str | None = None, json: bool = Fal
                 )
             )
         return DONE
-    standing = standing_of(rest, rest.job(name_of(job)))
+    standing = status_of(rest, rest.job(name_of(job)))
     if json:
         show_json(standing.as_dict())
     else:

@@ -1,1 +1,1 @@
-"""Engines: what runs a checked job."""
+"""Engines: each one runs a checked job."""

@@ -1,1 +1,1 @@
-"""A Flink cluster: its REST interface, the code that its workers run, what a savepoint holds. No Beam here."""
+"""A Flink cluster: its REST interface, job status, failures and code archives. No Beam here."""

@@ -1,4 +1,4 @@
-"""The code that a job runs with, as one archive: workers run what the submitter has, third-party parts included."""
+"""A job's code as one archive, so that workers run the submitter's code and third-party parts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,23 @@ from tocsin.foundation.failure import Failure
 from tocsin.foundation.project import CODE_MANIFEST
 
 GROUP = "tocsin.parts"
-# What crosses between submitter and worker as bytes, or computes results: their versions must agree.
+# Packages that exchange bytes between submitter and worker, or compute results. Their versions must
+# be equal on both sides.
 SHARED = (
-    "apache-beam", "pyarrow", "numpy", "numba", "pyruhvro", "fastavro", "confluent-kafka", "pydantic", "cloudpickle",
-)  # fmt: skip
+    "apache-beam",
+    "pyarrow",
+    "numpy",
+    "numba",
+    "pyruhvro",
+    "fastavro",
+    "confluent-kafka",
+    "pydantic",
+    "cloudpickle",
+)
 
 
 def versions() -> dict[str, str]:
-    """Python's and the shared packages' versions, in this environment; 'none' for one that is not installed."""
+    """Versions of Python and the shared packages here; 'none' for a package that is missing."""
     found = {"python": ".".join(platform.python_version_tuple()[:2])}
     for name in SHARED:
         try:
@@ -37,7 +46,11 @@ def versions() -> dict[str, str]:
 
 
 def pack(folder: Path) -> Path:
-    """Write the archive of this environment's tocsin and third-party parts; its name holds its digest."""
+    """Write the archive of this environment's tocsin and third-party parts; return its path.
+
+    Equal code gives equal bytes, and the file's name contains their digest. Raises Failure where a
+    part's package cannot be packed.
+    """
     files: dict[str, bytes] = {}
     for package in (
         "tocsin",
@@ -58,7 +71,7 @@ def pack(folder: Path) -> Path:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            # Always the same date, so that the same code is the same bytes.
+            # A fixed date, so that equal code gives equal bytes.
             archive.writestr(zipfile.ZipInfo(name), files[name])
     target.write_bytes(stream.getvalue())
     return target
@@ -70,13 +83,14 @@ def _third_party() -> list[Any]:
 
 def _files_of(package: str) -> dict[str, bytes]:
     if package.startswith("tocsin."):
-        # Its path is complete once it is imported.
+        # Its search path is complete only after its import.
         importlib.import_module(package)
     spec = find_spec(package)
     roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
     if not roots:
         raise Failure(
-            f"the package '{package}' is one file or not there; parts live in a package (a folder with __init__.py)"
+            f"the package '{package}' is one file or missing; "
+            "parts live in a package (a folder with __init__.py)"
         )
     # Of two files with one name Python imports the one in the first folder.
     return {
@@ -98,14 +112,18 @@ def _metadata_of(distribution: Distribution) -> dict[str, bytes]:
     folder = f"{distribution.name.replace('-', '_')}-{distribution.version}.dist-info"
     entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
     lines = "".join(f"{entry.name} = {entry.value}\n" for entry in entries)
+    about = f"Metadata-Version: 2.1\nName: {distribution.name}\nVersion: {distribution.version}\n"
     return {
-        f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {distribution.name}\nVersion: {distribution.version}\n".encode(),
+        f"{folder}/METADATA": about.encode(),
         f"{folder}/entry_points.txt": f"[{GROUP}]\n{lines}".encode(),
     }
 
 
 def unpack(archive: bytes, folder: Path) -> Path:
-    """The archive as a folder for the module path, made once. Raises Failure where this environment cannot run it."""
+    """Unpack an archive once, and return its folder, which belongs on the module path.
+
+    Raises Failure where this environment cannot run the code.
+    """
     digest = hashlib.sha256(archive).hexdigest()[:16]
     target = folder / digest
     if not target.exists():
@@ -116,14 +134,14 @@ def unpack(archive: bytes, folder: Path) -> Path:
         try:
             unfinished.rename(target)
         except OSError:
-            # Another worker's start was faster.
+            # Another worker has unpacked it in the meantime.
             assert target.exists()
-    check(json.loads((target / CODE_MANIFEST).read_text("utf-8"))["versions"])
+    check_versions(json.loads((target / CODE_MANIFEST).read_text("utf-8"))["versions"])
     return target
 
 
-def check(wanted: dict[str, str]) -> None:
-    """Raises Failure where the submitter's versions are not those of this environment."""
+def check_versions(wanted: dict[str, str]) -> None:
+    """Raise Failure where the submitter's versions differ from this environment's."""
     here = versions()
     different = [
         f"{name} {there} at the submitter, {here.get(name, 'none')} here"
@@ -132,5 +150,6 @@ def check(wanted: dict[str, str]) -> None:
     ]
     if different:
         raise Failure(
-            f"the workers ({sys.executable}) cannot run this job: {'; '.join(different)}; install the same versions on both sides"
+            f"the workers ({sys.executable}) cannot run this job: {'; '.join(different)}; "
+            "install the same versions on both sides"
         )

@@ -1,4 +1,4 @@
-"""Where a Flink cluster is."""
+"""The addresses of a Flink cluster."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ WORKER_POOL_VARIABLE = "TOCSIN_WORKER_POOL"
 
 @dataclass(frozen=True)
 class Address:
-    """flink: URL of the JobManager's REST interface. job_server: host:port of Beam's job server, from here.
-    worker_pool: host:port of the worker pool, from a TaskManager."""
+    """The addresses of a cluster's services.
+
+    Attributes:
+        flink: URL of the JobManager's REST interface.
+        job_server: host:port of Beam's job server, from here.
+        worker_pool: host:port of the worker pool, from a TaskManager.
+    """
 
     flink: str
     job_server: str
@@ -23,7 +28,7 @@ class Address:
     def found(
         cls, flink: str | None = None, job_server: str | None = None, worker_pool: str | None = None
     ) -> Address:
-        """What was given, else the environment's, else that of a cluster on this machine."""
+        """Each address: the argument, else the environment's, else that of a local cluster."""
         return cls(
             flink=(flink or os.environ.get(FLINK_VARIABLE) or "http://127.0.0.1:8081").rstrip("/"),
             job_server=job_server or os.environ.get(JOB_SERVER_VARIABLE) or "127.0.0.1:8099",

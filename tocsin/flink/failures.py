@@ -1,4 +1,4 @@
-"""What Flink tells of a job's failures: which of those that came together is the reason, and the sentence that says it."""
+"""The failures in Flink's exception history: which of several is the cause, in one sentence."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from typing import Any
 
 from tocsin.foundation.failure import sentence_in
 
-# A call to a worker that has ended, of a task that did not fail by itself: the reason is with another task, or in the
-# worker's log. A worker that could not say why it ended comes as one of these, too.
+# A task that did not fail by itself lost the connection to its worker. The cause is with another
+# task, or in the worker's log. A worker that could not report why it ended looks the same.
 _CUT_OFF = re.compile(r"StatusRuntimeException: ((?:CANCELLED|UNAVAILABLE)\b.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class JobFailure:
-    """A failure that made a job restart or end. moment: milliseconds since 1970. text: with its traceback."""
+    """A failure that made a job restart or end.
+
+    moment: milliseconds since 1970. text: the message with its traceback.
+    """
 
     moment: int
     text: str
 
     @property
-    def tells(self) -> bool:
-        """Whether it gives a reason: not one that only lost the worker that it talked to."""
+    def is_cause(self) -> bool:
+        """Whether it names a cause, unlike a task that only lost the connection to its worker."""
         return self._cut_off is None
 
     @property
     def sentence(self) -> str:
-        """What was wrong, for a person."""
+        """The failure in one sentence, for a person."""
         cut_off = self._cut_off
         if cut_off is None:
             return brief(self.text)
@@ -40,32 +43,32 @@ class JobFailure:
 
 
 def failures_in(history: Iterable[dict[str, Any]]) -> list[JobFailure]:
-    """The failures of Flink's exception history, in its order: of tasks that failed together, the first that tells."""
-    found = []
-    for entry in history:
-        beside = entry.get("concurrentExceptions") or []
-        found.append(
-            _telling(
-                [
-                    JobFailure(int(one["timestamp"]), str(one["stacktrace"]))
-                    for one in (entry, *beside)
-                ]
-            )
+    """One failure for each entry of Flink's exception history, in its order.
+
+    Where tasks failed together, it is the first that names a cause.
+    """
+    return [
+        _cause_among(
+            [
+                JobFailure(int(one["timestamp"]), str(one["stacktrace"]))
+                for one in (entry, *(entry.get("concurrentExceptions") or []))
+            ]
         )
-    return found
+        for entry in history
+    ]
 
 
 def reason_of(failures: list[JobFailure]) -> str | None:
-    """The sentence of the first that tells; of the first, where none does; None where there is none."""
-    return _telling(failures).sentence if failures else None
+    """The sentence of the first failure that names a cause, else of the first; None without one."""
+    return _cause_among(failures).sentence if failures else None
 
 
-def _telling(failures: list[JobFailure]) -> JobFailure:
-    return next((failure for failure in failures if failure.tells), failures[0])
+def _cause_among(failures: list[JobFailure]) -> JobFailure:
+    return next((failure for failure in failures if failure.is_cause), failures[0])
 
 
 def brief(text: str) -> str:
-    """The one sentence of a long Java or Python traceback that says what is wrong."""
+    """The sentence of a long Java or Python traceback that names the error, up to 500 letters."""
     sentence = sentence_in(text)
     if sentence is not None:
         return sentence
@@ -75,7 +78,7 @@ def brief(text: str) -> str:
         if line.strip() and not line.lstrip().startswith(("at ", "..."))
     ]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by:")]
-    # Python's own last line is the most telling; it stands inside of Java's cause.
+    # The last line of a Python traceback says most. It is part of Java's cause.
     errors = [
         line
         for line in lines

@@ -1,4 +1,4 @@
-"""What a running job says of itself: its state's description travels in a pipeline option that Flink shows."""
+"""Metadata of a running job: a pipeline option that Flink shows describes its code and state."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MARK = "tocsin/"
 
 
 def flink_name(name: str) -> str:
-    """A job's name on the cluster: Beam takes small letters, digits and hyphens."""
+    """A job's name on the cluster: Beam permits lower-case letters, digits and hyphens."""
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
 
 
 def agent(version: str, code: str, state: dict[str, Any]) -> str:
-    """The user agent option: version, digest of the code, and the description of the state."""
+    """The user agent option: version, digest of the code, and description of the state."""
     packed = base64.urlsafe_b64encode(
         zlib.compress(json.dumps({"code": code, "state": state}, sort_keys=True).encode(), 9)
     )
@@ -27,7 +27,10 @@ def agent(version: str, code: str, state: dict[str, Any]) -> str:
 
 
 def described(rest: FlinkRest, job: str) -> dict[str, Any]:
-    """`version`, `code` and `state` of a job on the cluster. Raises Failure for a job that tocsin did not submit."""
+    """`version`, `code` and `state` of a job on the cluster.
+
+    Raises Failure where tocsin did not submit the job.
+    """
     config = rest.get(f"/jobs/{job}/config").get("execution-config", {}).get("user-config", {})
     text = str(config.get("userAgent", ""))
     if not text.startswith(_MARK):

@@ -1,4 +1,4 @@
-"""How a job on Flink stands: its checkpoints, restarts, watermark, ledger, and the lag of each partition."""
+"""The status of a job on Flink: checkpoints, restarts, watermark, ledger and lag by partition."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from tocsin.foundation.ledger import FATES, Ledger, StepCount
 
 MARK = "tocsin_"
 OUTPUT_WATERMARK = ".currentOutputWatermark"
+# Seconds that the JobManager takes to fetch metrics.
 FRESH = 0.7
 SPLIT_GAUGES = ("position", "lag", "watermark")
+# Bytes of an address: Flink refuses more than 4096.
 _ADDRESS = 3000
-# Watermarks above this are at their end.
+# A watermark at or above this means the end of the input.
 _END = 2**62
 
 
 @dataclass(frozen=True)
 class SplitStatus:
-    """One partition. position: the next offset; lag: messages not read; watermark: milliseconds since 1970, or None."""
+    """The progress of one partition.
+
+    position: the next offset. lag: unread messages. watermark: milliseconds since 1970. Each is
+    None until the job reports it.
+    """
 
     step: str
     partition: int
@@ -33,7 +39,17 @@ class SplitStatus:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job as it stands. Times in milliseconds. ledger: since the job's last start or restart, as Flink counts."""
+    """The status of a job.
+
+    Attributes:
+        running_for: milliseconds.
+        restarts: None before Flink reports the number.
+        checkpoints: `completed`, `failed`, and size (bytes), duration (milliseconds), age
+            (milliseconds) and path of the last; None without one.
+        watermark: milliseconds since 1970; None before the first.
+        ledger: rows since the job's last start or restart, because Flink counts from there.
+        failures: milliseconds since 1970 and sentence, the newest first.
+    """
 
     name: str
     id: str
@@ -47,7 +63,7 @@ class JobStatus:
     failures: list[tuple[int, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """A mapping for JSON."""
         found = asdict(self)
         found["ledger"] = self.ledger.as_dict()
         found["balances"] = self.ledger.balances
@@ -57,8 +73,8 @@ class JobStatus:
         return found
 
 
-def standing_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
-    """Ask Flink. Raises Failure where it does not answer."""
+def status_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
+    """Ask Flink for a job's status. Raises Failure where it does not answer."""
     overview = rest.get(f"/jobs/{job.id}")
     counts: dict[str, dict[str, int]] = {}
     splits: dict[tuple[str, int], dict[str, int]] = {}
@@ -69,12 +85,12 @@ def standing_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
     ]
     for path in paths:
         rest.get(path)
-    # The JobManager fetches metrics when it is asked for them, and answers with those of the time before.
+    # A request makes the JobManager fetch metrics, but its answer holds those of the time before.
     time.sleep(FRESH)
     for path in paths:
         names = [metric["id"] for metric in rest.get(path)]
-        wanted = [name for name in names if _is_told(name)]
-        for some in _askable(wanted):
+        wanted = [name for name in names if _is_wanted(name)]
+        for some in _requests(wanted):
             for metric in rest.get(path, get=",".join(some)):
                 _note(metric, counts, splits, watermarks)
     restarts = rest.metrics(f"/jobs/{job.id}/metrics", ["numRestarts"]).get("numRestarts")
@@ -94,13 +110,13 @@ def standing_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
     )
 
 
-def _is_told(name: str) -> bool:
-    told = (*FATES, *SPLIT_GAUGES)
-    return name.endswith(OUTPUT_WATERMARK) or (MARK in name and name.rpartition("|")[2] in told)
+def _is_wanted(name: str) -> bool:
+    wanted = (*FATES, *SPLIT_GAUGES)
+    return name.endswith(OUTPUT_WATERMARK) or (MARK in name and name.rpartition("|")[2] in wanted)
 
 
-def _askable(names: list[str]) -> Iterator[list[str]]:
-    """The names in lists that fit into an address: Flink refuses one of more than 4096 bytes."""
+def _requests(names: list[str]) -> Iterator[list[str]]:
+    """The names in lists that fit into one address each."""
     some: list[str] = []
     length = 0
     for name in names:
@@ -123,7 +139,7 @@ def _note(
     name = metric["id"]
     if name.endswith(OUTPUT_WATERMARK):
         low = int(metric["min"])
-        # A step without input, such as the start of a source, is at its end from the start.
+        # A step without input, such as the start of a source, has ended from the start.
         if low < _END:
             watermarks.append(low)
         return
@@ -152,5 +168,5 @@ def _checkpoints(rest: FlinkRest, job: FlinkJob) -> dict[str, Any]:
 
 
 def is_known(watermark: int | None) -> bool:
-    """Whether a watermark is a time."""
+    """Whether a watermark (milliseconds since 1970) is a time, not Flink's mark of start or end."""
     return watermark is not None and -(2**53) < watermark < 2**53

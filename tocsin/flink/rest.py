@@ -1,4 +1,4 @@
-"""Flink's REST interface: jobs, their checkpoints, savepoints and failures."""
+"""A client of Flink's REST interface: jobs, their checkpoints, savepoints and failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDED = {"FINISHED", "CANCELED", "FAILED", "SUSPENDED"}
 
 @dataclass(frozen=True)
 class FlinkJob:
-    """A job of the cluster. started: milliseconds since 1970."""
+    """A job of the cluster. state: in Flink's words. started: milliseconds since 1970."""
 
     id: str
     name: str
@@ -31,22 +31,26 @@ class FlinkJob:
 
 
 class FlinkRest:
-    """Every method raises Failure with a sentence where the cluster does not answer or refuses."""
+    """A connection to a JobManager. url: its REST interface. timeout: seconds.
+
+    Every method raises Failure where the cluster does not answer or refuses.
+    """
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         self.url = url
         self._client = httpx.Client(base_url=url, timeout=timeout)
 
     def get(self, path: str, **parameters: str) -> Any:
-        """The answer to a GET."""
+        """The JSON answer to a GET."""
         return self._call("GET", path, params=parameters)
 
-    def _call(self, method: str, path: str, **given: Any) -> Any:
+    def _call(self, method: str, path: str, **options: Any) -> Any:
         try:
-            answer = self._client.request(method, path, **given)
+            answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
             raise Failure(
-                f"no answer from Flink at {self.url}: {error} (is the cluster up? `make cluster` starts one here)"
+                f"no answer from Flink at {self.url}: {error} "
+                "(is the cluster up? `make cluster` starts one here)"
             ) from None
         if answer.status_code >= 400:
             raise Failure(f"Flink at {self.url} refused {path}: {_reason(answer)}")
@@ -59,7 +63,10 @@ class FlinkRest:
         return sorted(jobs, key=lambda job: -job.started)
 
     def job(self, name: str) -> FlinkJob:
-        """The newest job of a name or id; one that runs before one that has ended. Raises Failure with what there is."""
+        """The newest job with this name or id; a running job precedes an ended one.
+
+        Raises Failure with the names of all jobs where none has it.
+        """
         jobs = self.jobs()
         found = [job for job in jobs if name in (job.name, job.id)]
         if not found:
@@ -68,11 +75,11 @@ class FlinkRest:
         return next((job for job in found if not job.has_ended), found[0])
 
     def running(self, name: str) -> FlinkJob | None:
-        """The job of a name that has not ended."""
+        """The job with this name that has not ended, or None."""
         return next((job for job in self.jobs() if job.name == name and not job.has_ended), None)
 
     def state(self, job: str) -> str:
-        """The state of a job."""
+        """The state of a job, in Flink's words."""
         return str(self.get(f"/jobs/{job}")["state"])
 
     def checkpoints(self, job: str) -> dict[str, Any]:
@@ -81,17 +88,21 @@ class FlinkRest:
         return found
 
     def completed_checkpoints(self, job: str) -> int:
-        """How many checkpoints were completed."""
+        """The number of completed checkpoints."""
         return int(self.checkpoints(job).get("counts", {}).get("completed", 0))
 
     def failures(self, job: str) -> list[JobFailure]:
-        """Failures of a job, the newest first."""
+        """The failures of a job, the newest first."""
         return failures_in(
             self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
         )
 
     def save(self, job: str, folder: str | None, *, stop: bool, patience: float = 120.0) -> str:
-        """Take a savepoint, and stop the job where asked; gives its path."""
+        """Take a savepoint; return its path.
+
+        folder: where to write it; None for the cluster's default. stop: also stop the job.
+        patience: seconds to wait.
+        """
         wanted: dict[str, Any] = {"targetDirectory": folder} if folder else {}
         path = f"/jobs/{job}/stop" if stop else f"/jobs/{job}/savepoints"
         request = self._call(
@@ -110,11 +121,11 @@ class FlinkRest:
         raise Failure(f"no savepoint within {patience:.0f} s")
 
     def cancel(self, job: str) -> None:
-        """Stop a job without a savepoint."""
+        """Stop a job at once, without a savepoint."""
         self._call("PATCH", f"/jobs/{job}", params={"mode": "cancel"})
 
     def logs(self) -> list[tuple[str, str]]:
-        """The log of each TaskManager, by id; an explanation where a TaskManager writes none."""
+        """The id and log of each TaskManager; an explanation where it writes none."""
         found = []
         for manager in self.get("/taskmanagers")["taskmanagers"]:
             answer = self._client.get(f"/taskmanagers/{manager['id']}/log")
@@ -129,7 +140,7 @@ class FlinkRest:
         return found
 
     def metrics(self, path: str, names: list[str]) -> dict[str, str]:
-        """Values of metrics by name."""
+        """The values of metrics, by name. Names that Flink does not know are absent."""
         answer = self.get(path, get=",".join(names)) if names else []
         return {metric["id"]: metric["value"] for metric in answer}
 

@@ -1,4 +1,4 @@
-"""Waiting for a job to be well: running, with a first checkpoint behind it; or saying why it is not."""
+"""Waits until a job runs and has completed a checkpoint, or reports why it does not."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from tocsin.flink.failures import brief, reason_of
 from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.foundation.failure import Failure
 
-LOOK = 0.3
+# Seconds between two requests.
+POLL_INTERVAL = 0.3
 
 
-def wait_until_well(
+def wait_until_running(
     rest: FlinkRest,
     name: str,
     since: int,
@@ -20,27 +21,36 @@ def wait_until_well(
     patience: float,
     live: bool = True,
 ) -> FlinkJob:
-    """The job when it runs and has taken its first checkpoint, or has finished where it has an end.
+    """The job, once it runs and has completed a checkpoint, or has finished if it is not live.
 
-    since: milliseconds; older jobs of that name are not it. A job that fails before is cancelled. Raises Failure with the
-    cluster's own reason.
+    A job that fails before is cancelled.
+
+    Args:
+        rest: the cluster.
+        name: the job's name on the cluster.
+        since: milliseconds since 1970; jobs that started before are ignored.
+        refusal: gives the job server's reason if it refused the job, else None.
+        patience: seconds to wait.
+        live: whether the job has no end.
+
+    Raises:
+        Failure: the job failed, was refused, or has no checkpoint in time; with the cause.
     """
     deadline = time.monotonic() + patience
     job: FlinkJob | None = None
-    said: str | None = None
     while time.monotonic() < deadline:
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL)
         job = next((job for job in rest.jobs() if job.name == name and job.started >= since), None)
         if job is None:
-            said = refusal()
-            if said is not None:
-                raise Failure(f"the cluster refused the job: {brief(said)}")
+            refused = refusal()
+            if refused is not None:
+                raise Failure(f"the cluster refused the job: {brief(refused)}")
             continue
         if job.state == "FINISHED" and not live:
             return job
         failures = rest.failures(job.id)
-        # A worker that was only cut off is started again, and either does its work or says what is wrong.
-        if job.has_ended or any(failure.tells for failure in failures):
+        # A worker that only lost its connection is restarted. It then works, or reports the cause.
+        if job.has_ended or any(failure.is_cause for failure in failures):
             reason = reason_of(failures) or f"it is {job.state}"
             if not job.has_ended:
                 rest.cancel(job.id)
@@ -49,7 +59,8 @@ def wait_until_well(
             return job
     if job is None:
         raise Failure(
-            f"the job did not reach the cluster within {patience:.0f} s; look at the job server's log"
+            f"the job did not reach the cluster within {patience:.0f} s; "
+            "look at the job server's log"
         )
     tasks = _tasks(rest, job)
     hint = reason_of(rest.failures(job.id)) or "are there enough task slots?"
@@ -58,9 +69,12 @@ def wait_until_well(
 
 
 def wait_until_finished(rest: FlinkRest, job: FlinkJob) -> FlinkJob:
-    """The job when it has come to its end. It may restart on the way. Raises Failure where it ends otherwise."""
+    """The job, once it has finished, perhaps after restarts.
+
+    Raises Failure with the cause where it fails or is cancelled.
+    """
     while not job.has_ended:
-        time.sleep(LOOK)
+        time.sleep(POLL_INTERVAL)
         job = rest.job(job.id)
     if job.state != "FINISHED":
         reason = reason_of(rest.failures(job.id))

@@ -1,1 +1,1 @@
-"""The only importer of apache_beam: coder, source, steps with and without state, sinks, and the YAML adapter."""
+"""The only importer of apache_beam: coder, source, operators, sinks, workers and YAML adapter."""

@@ -1,4 +1,4 @@
-"""Declarative tests of a job: given rows in place of its sources, what comes out of its steps."""
+"""Declarative tests of a job: rows in place of its sources, expected rows of its steps."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from tocsin.compiler.lower import INPUTS, lower
 from tocsin.compiler.test_rows import Mismatch, compare, rows_of
 from tocsin.engines.beam.io.source_dofn import Read
 from tocsin.engines.beam.operators.union import Unite
-from tocsin.engines.beam.running import local_pipeline, told_in_a_sentence
+from tocsin.engines.beam.running import local_pipeline, one_sentence_failures
 from tocsin.engines.beam.yaml_adapter import Outputs, step_of
 from tocsin.kernels.batch import BEGINNING
 from tocsin.parts.part import Param
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Fetched, Source, Split
 
-# Beam's local runner keeps the worker in this process, so what a test collects is here.
+# Beam's local runner keeps its worker in this process, so it can collect a test's rows here.
 _COLLECTED: dict[str, list[dict[str, Any]]] = {}
 
 
-class Given(Source):
-    """Rows of a test as one partition, or as many as their `partition` says, in their order."""
+class InMemorySource(Source):
+    """A test's rows, in their order. The field `partition` of a row sets its partition, else 0."""
 
     tables: dict[int, list[dict[str, Any]]] = Param(help="rows by partition")
     columns: list[Any] = Param(help="Arrow fields")
 
     def fields(self) -> list[pa.Field]:
-        """The fields of the source that it stands for."""
+        """The fields of the source that it replaces."""
         return self.columns
 
     def topic_name(self) -> str:
-        """Where rejects and late rows say they come from."""
+        """The topic that rejects and late rows name: `given`."""
         return "given"
 
     def splits(self, live: bool) -> list[Split]:
-        """One a partition."""
+        """One split for each partition."""
         return [
             Split("given", number, 0, len(rows)) for number, rows in sorted(self.tables.items())
         ]
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
-        """All rows at once."""
+        """All rows of a partition as one batch; the row number is the offset."""
         rows = self.tables[split.partition]
         if not rows:
             return
@@ -71,23 +71,27 @@ def _column(values: list[Any], kind: Any) -> Any:
 
 @dataclass(frozen=True)
 class TestResult:
-    """How a test of a job went."""
+    """The result of a job's test. mismatches: differences between expected and actual rows."""
 
     test: str
     mismatches: list[Mismatch] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether all that was expected came out."""
+        """Whether all outputs were as expected."""
         return not self.mismatches
 
 
 def run_test(job: Job, test: dict[str, Any]) -> TestResult:
-    """Run one test: sinks write nothing, sources give the test's rows."""
+    """Run one test of a job file. Sources read the test's rows, and sinks write nothing.
+
+    test: `name`, `given` (rows by source) and `expect` (rows by `Step` or `Step.output`).
+    Raises Failure with a step's sentence.
+    """
     _COLLECTED.clear()
     expected = {name: rows_of(written) for name, written in test["expect"].items()}
     pipeline = local_pipeline()
-    with told_in_a_sentence():
+    with one_sentence_failures():
         _expand(pipeline, job, test, list(expected))
         pipeline.run().wait_until_finish()
     mismatches = []
@@ -106,16 +110,16 @@ def _expand(pipeline: Any, job: Job, test: dict[str, Any], watched: list[str]) -
         if isinstance(step.part, Sink):
             continue
         if isinstance(step.part, Source):
-            rows = _given(step.part, rows_of(test["given"].get(step.name, [])))
+            source = _in_memory(step.part, rows_of(test["given"].get(step.name, [])))
             outputs[step.name] = Outputs(
-                pipeline | step.name >> Read(rows, step.name), step.aliases
+                pipeline | step.name >> Read(source, step.name), step.aliases
             )
             continue
-        given = [outputs[source][output] for _, (source, output) in step.sources()]
-        collection = given[0]
+        inputs = [outputs[name][output] for _, (name, output) in step.sources()]
+        collection = inputs[0]
         if step.is_united:
             sides = [side for side, _ in step.sources()]
-            collection = dict(enumerate(given)) | f"{step.name}{INPUTS}" >> Unite(sides)
+            collection = dict(enumerate(inputs)) | f"{step.name}{INPUTS}" >> Unite(sides)
         outputs[step.name] = collection | step.name >> step_of(
             step.type, lowered[step.name]["config"]
         )
@@ -125,20 +129,20 @@ def _expand(pipeline: Any, job: Job, test: dict[str, Any], watched: list[str]) -
         _ = collection | f"Watch {name}" >> beam.Map(_collect, name)
 
 
-def _given(source: Source, rows: list[dict[str, Any]]) -> Given:
+def _in_memory(source: Source, rows: list[dict[str, Any]]) -> InMemorySource:
     tables: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         tables.setdefault(int(row.get("partition", 0)), []).append(row)
-    spans = {
+    durations = {
         name: f"{getattr(source, name)} us"
         for name in ("out_of_orderness", "allowed_lateness", "max_future")
     }
-    return Given.model_validate(
+    return InMemorySource.model_validate(
         {
             "tables": tables or {0: []},
             "columns": source.fields(),
             "event_time": source.event_time,
-            **spans,
+            **durations,
         }
     )
 

@@ -1,4 +1,4 @@
-"""Where Beam's Prism runner is, and how to get it."""
+"""Finds Beam's Prism runner, and says how to install it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ HOW_TO_GET_IT = "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
 
 
 def find_prism() -> str | None:
-    """Prism's binary: $TOCSIN_PRISM, on the path, or where Go installs it."""
+    """The path of Prism's binary, or None.
+
+    Searched in this order: $TOCSIN_PRISM, the path, the folder of Go's binaries.
+    """
     home = (
         Path(
             os.environ.get("GOBIN") or Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin"

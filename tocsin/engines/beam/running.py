@@ -1,4 +1,4 @@
-"""Running a checked job: bounded on Beam's local runner, live on Prism."""
+"""Runs a checked job: bounded on Beam's local runner, live on Prism."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ from tocsin.engines.beam.yaml_adapter import expand
 from tocsin.foundation.failure import Failure, sentence_in
 from tocsin.foundation.ledger import Ledger
 
-# Seconds between two looks at a live job's counters.
+# Seconds between two readings of a live job's counters.
 REFRESH = 2.0
 
 
 def local_pipeline() -> beam.Pipeline:
-    """A pipeline on Beam's in-process runner, asked for by name: "DirectRunner" would look for Prism and download it."""
+    """A pipeline on Beam's in-process runner. "DirectRunner" would download Prism."""
     return beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
 
 
 def run_bounded(job: Job) -> Ledger:
-    """Read what is in the inputs now, to the end. Raises Failure with one sentence where something outside is wrong.
+    """Read the present content of the inputs to its end; return the ledger.
 
-    It runs on a thread of its own, so that an interrupt ends the wait for it. On the main thread an interrupt comes up within
-    a step, and Beam raises it anew as an error of that step, or a callback from C swallows it.
+    Raises Failure with one sentence where the cause is outside the job, such as a broker or disk.
     """
+    # On a thread of its own, an interrupt ends the wait. On the main thread it would surface
+    # within a step: Beam reports it as an error of that step, or a callback from C swallows it.
     check_targets(job)
     return ThreadPoolExecutor(1, "job").submit(_run_bounded, job).result()
 
 
 def _run_bounded(job: Job) -> Ledger:
     pipeline = local_pipeline()
-    with told_in_a_sentence():
+    with one_sentence_failures():
         expand(pipeline, lower(job))
         result = pipeline.run()
         result.wait_until_finish()
@@ -53,14 +54,17 @@ def _run_bounded(job: Job) -> Ledger:
 
 
 def run_live(job: Job, prism: str) -> Ledger:
-    """Read on until interrupted, on Prism."""
+    """Read on Prism until interrupted; return the last ledger.
+
+    prism: path of Prism's binary. Raises Failure where the job ends by itself with an error.
+    """
     check_targets(job)
     options = PipelineOptions(
         [f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name]
     )
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
-    sdk_worker.SdkWorker.process_bundle_split = _whole
-    with told_in_a_sentence():
+    sdk_worker.SdkWorker.process_bundle_split = _refuse_split
+    with one_sentence_failures():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
         names = _counted(job)
@@ -70,9 +74,9 @@ def run_live(job: Job, prism: str) -> Ledger:
                 time.sleep(REFRESH)
                 ledger = ledger_of(result).in_order(names)
         except KeyboardInterrupt:
-            # Beam's connections to a worker that is going away complain from their own threads.
+            # Beam's connections to an ending worker raise errors on their own threads.
             threading.excepthook = lambda _: None
-            # An interrupt from a terminal reaches Prism too, so it may be gone: what was counted last is told.
+            # A terminal's interrupt also reaches Prism. If Prism is gone, the last ledger counts.
             with suppress(Exception):
                 ledger = ledger_of(result).in_order(names)
             with suppress(Exception):
@@ -83,8 +87,8 @@ def run_live(job: Job, prism: str) -> Ledger:
         return ledger
 
 
-def _whole(_worker: Any, _request: Any, instruction_id: str) -> Any:
-    """Prism splits a bundle that takes long. Of a bundle of timers it then fires one twice, so bundles stay whole."""
+def _refuse_split(_worker: Any, _request: Any, instruction_id: str) -> Any:
+    """Refuse to split a bundle: Prism splits slow bundles, then fires one timer twice."""
     empty = beam_fn_api_pb2.ProcessBundleSplitResponse()
     return beam_fn_api_pb2.InstructionResponse(
         instruction_id=instruction_id, process_bundle_split=empty
@@ -92,19 +96,22 @@ def _whole(_worker: Any, _request: Any, instruction_id: str) -> Any:
 
 
 def _counted(job: Job) -> list[str]:
-    """The steps that the ledger tells of: stock Beam transforms count nothing."""
+    """The steps in the ledger: stock Beam transforms count nothing."""
     return [step.name for step in job.steps if step.part is not None]
 
 
 def check_targets(job: Job) -> None:
-    """Raises Failure where a sink's target cannot be written."""
+    """Raise Failure where a sink's target cannot be written."""
     for _, sink in sinks(job):
         sink.check_target()
 
 
 @contextmanager
-def told_in_a_sentence() -> Iterator[None]:
-    """A failure in a worker comes back as a long text; its sentence is what the user needs."""
+def one_sentence_failures() -> Iterator[None]:
+    """Raise a worker's failure as a Failure with its one sentence.
+
+    Beam reports it as a long text of tracebacks. Errors without a sentence pass unchanged.
+    """
     try:
         yield
     except Failure:
@@ -117,7 +124,9 @@ def told_in_a_sentence() -> Iterator[None]:
 
 
 def quiet_beam() -> None:
-    """Beam logs what does not concern a user: missing optional packages, stages, workers."""
-    logging.getLogger().setLevel(logging.CRITICAL)
-    for name in ("apache_beam", "apache_beam.runners"):
+    """Silence the logs of Beam and of our Kafka clients; a failure's sentence says what matters.
+
+    Only the command calls this: a program that embeds tocsin keeps its logging.
+    """
+    for name in ("apache_beam", "tocsin"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

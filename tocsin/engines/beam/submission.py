@@ -1,4 +1,4 @@
-"""A checked job to a Flink cluster, through Beam's job server. The switches that Flink needs are set here, not by users."""
+"""Submits a checked job to a Flink cluster through Beam's job server, with the options it needs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,31 @@ from apache_beam.runners.runner import PipelineState
 from tocsin import __version__
 from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower
-from tocsin.engines.beam.running import check_targets, told_in_a_sentence
+from tocsin.engines.beam.running import check_targets, one_sentence_failures
 from tocsin.engines.beam.yaml_adapter import expand
 from tocsin.flink.code_archive import pack
 from tocsin.flink.endpoints import Address
 from tocsin.flink.job_metadata import agent, flink_name
 from tocsin.foundation.failure import Failure
 
-# The upper limit of parallelism is part of a savepoint: it is the same for every job, for ever.
+# A savepoint contains the upper limit of parallelism, so the limit can never change.
 MAX_PARALLELISM = 128
 
 
 @dataclass(frozen=True)
 class Settings:
-    """parallelism: subtasks of each step. workers: Python processes of a TaskManager; one a subtask where not given.
-    live: read on; else to the end of what is there now. checkpoint_interval, checkpoint_timeout: milliseconds. bundle_time:
-    milliseconds after which a bundle ends.
-    savepoint: what to start from. name: on the cluster, where it is not the job's."""
+    """How a job runs on a cluster.
+
+    Attributes:
+        parallelism: subtasks of each step.
+        workers: Python processes of a TaskManager; None for one per subtask.
+        live: read on; if False, end after the present content of the inputs.
+        checkpoint_interval: milliseconds.
+        bundle_time: milliseconds after which a bundle ends.
+        checkpoint_timeout: milliseconds.
+        savepoint: path to start from; None for an empty state.
+        name: the job's name on the cluster; None for the job's own.
+    """
 
     parallelism: int = 1
     workers: int | None = None
@@ -49,17 +57,20 @@ class Settings:
 class FlinkPipelineRunner(PortableRunner):  # type: ignore[misc]
     """Beam's runner, with transforms identified by their names.
 
-    Beam numbers them, and Flink's timers are kept under that number: a step added upstream would orphan those of all the
-    steps behind it when a savepoint is restored.
+    Beam identifies transforms by number, and Flink stores timers under that number. A step added
+    upstream would orphan the timers of all steps downstream when a savepoint is restored.
     """
 
     def run_portable_pipeline(self, pipeline: Any, options: Any) -> Any:
-        """Rename, then submit."""
+        """Rename the transforms, then submit."""
         return super().run_portable_pipeline(with_stable_names(pipeline), options)
 
 
 def with_stable_names(pipeline: Any) -> Any:
-    """The pipeline's proto with each transform's unique name as its identity."""
+    """The pipeline's proto with each transform's unique name as its identity, changed in place.
+
+    Raises ValueError where two transforms have one name.
+    """
     transforms = pipeline.components.transforms
     names = {
         identity: re.sub(r"[^A-Za-z0-9.-]+", "_", transform.unique_name)
@@ -86,17 +97,17 @@ def with_stable_names(pipeline: Any) -> Any:
 
 
 class Submitted:
-    """A job that the job server has taken, and what the job server says of it."""
+    """A job that the job server has accepted, and its state there."""
 
     def __init__(self, result: Any) -> None:
         self._result = result
 
     def refusal(self) -> str | None:
-        """Why the job server gave up, or None."""
+        """Why the job server gave up; None while it did not."""
         try:
             if self._result.state != PipelineState.FAILED:
                 return None
-            with told_in_a_sentence():
+            with one_sentence_failures():
                 self._result.wait_until_finish(5000)
         except Failure as failure:
             return failure.sentence
@@ -108,8 +119,12 @@ class Submitted:
 
 
 def submit_job(job: Job, address: Address, settings: Settings, state: dict[str, Any]) -> Submitted:
-    """Hand a job to the cluster; it does not run yet. Raises Failure with the job server's own reason."""
-    with tempfile.TemporaryDirectory() as folder, told_in_a_sentence():
+    """Submit a job and return before it runs. Raises Failure with the job server's reason.
+
+    state: the description of the job's state (`tocsin.compiler.state_compatibility`), which Flink
+    keeps with the job.
+    """
+    with tempfile.TemporaryDirectory() as folder, one_sentence_failures():
         try:
             return Submitted(_pipeline(job, address, settings, pack(Path(folder)), state).run())
         except grpc.RpcError as error:
@@ -123,16 +138,20 @@ def submit_job(job: Job, address: Address, settings: Settings, state: dict[str, 
 
 
 def rehearse(job: Job, address: Address) -> None:
-    """Build the pipeline and look at its targets, without running it. Raises Failure where it could not be submitted."""
+    """Build the pipeline and check its targets, without submitting it.
+
+    Raises Failure where a submission would fail.
+    """
     check_targets(job)
-    with tempfile.TemporaryDirectory() as folder, told_in_a_sentence():
+    with tempfile.TemporaryDirectory() as folder, one_sentence_failures():
         _pipeline(job, address, Settings(), pack(Path(folder)), {})
     host, _, port = address.job_server.rpartition(":")
     try:
         socket.create_connection((host or "127.0.0.1", int(port)), 5).close()
     except (OSError, ValueError) as error:
         raise Failure(
-            f"no answer from Beam's job server at {address.job_server}: {error} (is the cluster up?)"
+            f"no answer from Beam's job server at {address.job_server}: {error} "
+            "(is the cluster up?)"
         ) from None
 
 
@@ -153,8 +172,11 @@ def _reason(error: grpc.RpcError) -> str:
 def switches(
     job: Job, address: Address, settings: Settings, code: Path, state: dict[str, Any]
 ) -> list[str]:
-    """Beam's pipeline options. None of them holds a secret: Flink shows them all."""
-    given = [
+    """Beam's pipeline options of a job. No option holds a secret, because Flink shows them all.
+
+    code: the archive of the job's code. state: the description of the job's state.
+    """
+    options = [
         f"--job_name={flink_name(settings.name or job.name)}",
         "--streaming",
         f"--job_endpoint={address.job_server}",
@@ -165,22 +187,23 @@ def switches(
         f"--parallelism={settings.parallelism}",
         f"--max_parallelism={MAX_PARALLELISM}",
         f"--checkpointing_interval={settings.checkpoint_interval}",
-        # A worker that hangs holds its checkpoint up: the job restarts without it.
+        # A hanging worker blocks its checkpoint; after this time the job restarts without it.
         f"--checkpoint_timeout_millis={settings.checkpoint_timeout}",
-        # Watermarks go on when a bundle ends: with Beam's 1000 ms, a job of five stages took 18 s where this takes 4.5 s.
+        # Watermarks advance when a bundle ends. With Beam's 1000 ms, the latency of a job with
+        # five stages was 18 s; with 100 ms it is 4.5 s.
         f"--max_bundle_time_mills={settings.bundle_time}",
-        # Without this the output of a bundle waits in a buffer, and watermarks stall.
+        # Without this option, a bundle's output waits in a buffer, and watermarks stall.
         "--finish_bundle_before_checkpointing",
-        # (a switch that is on by default, so this turns it off) Flink names the state of the start of a source after what it is
-        # chained to, which depends on the parallelism: a savepoint could not be taken to another.
+        # Chaining is on by default, and this switch turns it off. With chaining, the name of a
+        # source's state depends on the parallelism, and a savepoint could not change it.
         "--operator_chaining",
         "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation",
         f"--user_agent={agent(__version__, code.stem.rpartition('-')[2], state)}",
     ]
     if not settings.live:
-        # A source that has ended must end, or the job never does.
-        given.append("--shutdown_sources_after_idle_ms=0")
+        # Without this option, finished sources keep the job running.
+        options.append("--shutdown_sources_after_idle_ms=0")
     if settings.savepoint is not None:
-        given.append(f"--savepoint_path={settings.savepoint}")
-    return given
+        options.append(f"--savepoint_path={settings.savepoint}")
+    return options

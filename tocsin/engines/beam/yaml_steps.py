@@ -1,4 +1,4 @@
-"""Steps by type as attributes of a module, which is how a provider file of Beam YAML names them."""
+"""Steps by type as attributes of a module: providers.yaml names them in this form."""
 
 from __future__ import annotations
 

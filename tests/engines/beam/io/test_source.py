@@ -1,4 +1,4 @@
-"""The Kafka source: schemas from a registry, evolution in mid-stream, start positions, many readings a message, JSON, replays."""
+"""The Kafka source: schemas, schema evolution, start positions, JSON, replays and idleness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ import pytest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from tocsin.transforms.read.read_telemetry import ReadTelemetry
 
-from tocsin.engines.beam.io.source_dofn import LEAST_PIECE, ReadSplit, Span, SpanTracker, SplitOf
+from tocsin.engines.beam.io.restrictions import (
+    OffsetRestriction,
+    OffsetRestrictionTracker,
+    SplitOf,
+)
+from tocsin.engines.beam.io.source_dofn import LEAST_PIECE, ReadSplit
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import BEGINNING
 
@@ -24,10 +29,11 @@ NOW = 1_772_445_600_000
 
 
 def record(*fields: tuple[Any, ...]) -> dict[str, Any]:
-    return {
-        "type": "record", "name": "R",
-        "fields": [{"name": f[0], "type": f[1], **({"default": f[2]} if len(f) > 2 else {})} for f in fields],
-    }  # fmt: skip
+    described = [
+        {"name": name, "type": kind, **({"default": default[0]} if default else {})}
+        for name, kind, *default in fields
+    ]
+    return {"type": "record", "name": "R", "fields": described}
 
 
 TIME = {"type": "long", "logicalType": "timestamp-millis"}
@@ -60,7 +66,7 @@ def source(tmp_path: Path, schema: dict[str, Any] = V2, **config: Any) -> ReadTe
 
 
 class _Registry(BaseHTTPRequestHandler):
-    """As much of a Confluent-compatible registry as reading needs."""
+    """The part of a Confluent-compatible registry that reading needs."""
 
     schemas = {1: (7, V1), 2: (9, V2)}
 
@@ -99,7 +105,7 @@ def registry() -> Iterator[str]:
     server.shutdown()
 
 
-def test_schemas_come_from_a_registry_and_change_in_mid_stream(
+def test_readings_with_several_registry_schemas_resolve_to_the_newest(
     kafka: Any, send: Any, registry: str, tmp_path: Path
 ) -> None:
     old = {"id": "a", "at": NOW, "v": 0.5}
@@ -120,7 +126,7 @@ def test_schemas_come_from_a_registry_and_change_in_mid_stream(
     ]
 
 
-def test_an_id_of_another_subject_is_refused(
+def test_a_schema_id_of_another_subject_is_rejected(
     kafka: Any, send: Any, registry: str, tmp_path: Path
 ) -> None:
     send("t", [(encode(V1, {"id": "a", "at": NOW, "v": 1.0}, 8), None, NOW, 0)])
@@ -130,7 +136,7 @@ def test_an_id_of_another_subject_is_refused(
     assert fetched.rejected[0]["message"] == "unknown schema id:8 (known: id:7, id:9)"
 
 
-def test_a_registry_that_does_not_answer_is_a_failure_and_not_a_reject(
+def test_an_unreachable_registry_fails_the_job_instead_of_rejecting_rows(
     kafka: Any, send: Any, tmp_path: Path
 ) -> None:
     send("t", [(encode(V1, {"id": "a", "at": NOW, "v": 1.0}, 7), None, NOW, 0)])
@@ -141,13 +147,15 @@ def test_a_registry_that_does_not_answer_is_a_failure_and_not_a_reject(
         rows_of(made)
 
 
-def test_writers_by_id_without_a_registry(kafka: Any, send: Any, tmp_path: Path) -> None:
+def test_writer_schemas_by_id_work_without_a_registry(
+    kafka: Any, send: Any, tmp_path: Path
+) -> None:
     (tmp_path / "v1.avsc").write_text(json.dumps(V1))
     send("t", [(encode(V1, {"id": "a", "at": NOW, "v": 1.5}, 3), None, NOW, 0)])
     assert rows_of(source(tmp_path, writers={3: "v1.avsc"}))[0]["v"] == 1.5
 
 
-def test_start_positions(kafka: Any, send: Any, tmp_path: Path) -> None:
+def test_reading_starts_at_the_configured_position(kafka: Any, send: Any, tmp_path: Path) -> None:
     send(
         "t",
         [
@@ -164,7 +172,7 @@ def test_start_positions(kafka: Any, send: Any, tmp_path: Path) -> None:
         source(tmp_path, V1, start="2026-01-01T00:00:00")
 
 
-def test_many_readings_in_one_message(kafka: Any, send: Any, tmp_path: Path) -> None:
+def test_a_message_may_hold_many_readings(kafka: Any, send: Any, tmp_path: Path) -> None:
     edge = record(
         ("id", "string"),
         (
@@ -180,7 +188,7 @@ def test_many_readings_in_one_message(kafka: Any, send: Any, tmp_path: Path) -> 
     assert [(r["id"], r["v"], r["offset"]) for r in rows] == [("gate", 1.0, 0), ("gate", 2.0, 0)]
 
 
-def test_json_readings(kafka: Any, send: Any, tmp_path: Path) -> None:
+def test_broken_json_readings_are_skipped(kafka: Any, send: Any, tmp_path: Path) -> None:
     send(
         "t",
         [
@@ -191,7 +199,7 @@ def test_json_readings(kafka: Any, send: Any, tmp_path: Path) -> None:
     assert [(r["id"], r["v"]) for r in rows_of(source(tmp_path, V1, format="json"))] == [("a", 2.0)]
 
 
-def test_reading_from_any_position_gives_the_rest_with_the_same_watermarks(
+def test_a_restored_split_gives_the_remaining_rows_with_the_same_watermarks(
     kafka: Any, send: Any, tmp_path: Path
 ) -> None:
     random = np.random.default_rng(4)
@@ -205,14 +213,14 @@ def test_reading_from_any_position_gives_the_rest_with_the_same_watermarks(
     )
     made = source(tmp_path, V1, out_of_orderness="5 s", batch_rows=17)
     (split, *_) = made.splits(live=False)
-    whole = _read(made, split, Span(0, 200, BEGINNING))
+    whole = _read(made, split, OffsetRestriction(0, 200, BEGINNING))
     for cut in (1, 50, 123, 199):
         greatest = int(max(times[:cut])) * 1000
-        assert _read(made, split, Span(cut, 200, greatest)) == whole[cut:]
+        assert _read(made, split, OffsetRestriction(cut, 200, greatest)) == whole[cut:]
 
 
-def _read(made: ReadTelemetry, split: Any, span: Span) -> list[tuple[Any, ...]]:
-    """What the splittable DoFn gives from a restriction, as a restored checkpoint would."""
+def _read(made: ReadTelemetry, split: Any, restriction: OffsetRestriction) -> list[tuple[Any, ...]]:
+    """The rows of the splittable DoFn from a restriction, as after a restored checkpoint."""
 
     class Watermark:
         def current_watermark(self) -> Any:
@@ -222,8 +230,10 @@ def _read(made: ReadTelemetry, split: Any, span: Span) -> list[tuple[Any, ...]]:
 
     reader = ReadSplit(made, "read", live=False)
     reader.setup()
-    tracker = SpanTracker(span)
-    values = [v.value for v in reader.process(SplitOf(split, 1), MIN_TIMESTAMP, tracker, Watermark())]
+    tracker = OffsetRestrictionTracker(restriction)
+    values = [
+        v.value for v in reader.process(SplitOf(split, 1), MIN_TIMESTAMP, tracker, Watermark())
+    ]
     assert tracker.check_done()
     return [
         (r["_offset"], r["_event_time"], r["_watermark"])
@@ -235,7 +245,7 @@ def _read(made: ReadTelemetry, split: Any, span: Span) -> list[tuple[Any, ...]]:
 def test_readings_behind_an_idle_partitions_watermark_are_late(
     kafka: Any, send: Any, tmp_path: Path
 ) -> None:
-    """While a partition is idle its watermark goes on with the clock, and windows close: what comes then is judged by it."""
+    """An idle partition's watermark advances with the clock, so windows may have closed."""
     from apache_beam.utils.timestamp import Timestamp
 
     send(
@@ -260,37 +270,40 @@ def test_readings_behind_an_idle_partitions_watermark_are_late(
     (rows, _) = [
         v.value
         for v in reader.process(
-            SplitOf(split, 1), MIN_TIMESTAMP, SpanTracker(Span(1, 3, greatest)), Idle()
+            SplitOf(split, 1),
+            MIN_TIMESTAMP,
+            OffsetRestrictionTracker(OffsetRestriction(1, 3, greatest)),
+            Idle(),
         )
     ]
     assert [int(r["_watermark"].timestamp() - NOW / 1000) for r in rows.to_pylist()] == [60, 60]
     assert [r["_event_time"] < r["_watermark"] for r in rows.to_pylist()] == [True, False]
 
 
-def test_an_idle_partition_goes_on_with_the_clock_after_its_time(
+def test_an_idle_partitions_watermark_advances_with_the_clock_after_idle_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = source(tmp_path, V1, out_of_orderness="5 s", idle_after="1 min")
     reader = ReadSplit(made, "read", live=True)
     reader.setup()
-    told: list[float] = []
+    watermarks: list[float] = []
 
     class Watermark:
         def current_watermark(self) -> Any:
             return None
 
         def set_watermark(self, moment: Any) -> None:
-            told.append(float(moment) - NOW / 1000)
+            watermarks.append(float(moment) - NOW / 1000)
 
     clock = [1000.0]
     monkeypatch.setattr("tocsin.engines.beam.io.source_dofn.time.monotonic", lambda: clock[0])
     for seconds in (0, 30, 61, 90):
         clock[0] = 1000.0 + seconds
         reader._advance_idle(0, NOW * 1000, Watermark())
-    assert told == [56.0, 85.0]
+    assert watermarks == [56.0, 85.0]
 
 
-def test_steps_that_are_slow_get_smaller_pieces_and_fast_ones_larger(
+def test_slow_downstream_steps_get_smaller_batches_and_fast_ones_larger(
     kafka: Any, send: Any, tmp_path: Path
 ) -> None:
     send(
@@ -303,35 +316,18 @@ def test_steps_that_are_slow_get_smaller_pieces_and_fast_ones_larger(
     (split, *_) = made.splits(live=True)
     sizes = []
     for seconds in (0.1, 2.0, 0.2, 0.5, 5.0, 1.0):
-        reader._suit(seconds)
+        reader._adapt_piece(seconds)
         fetched = next(batch for batch in made.read(split, split.start) if batch is not None)
-        # A broker that is slow to answer gives less at once.
+        # A slow broker may give fewer readings at once.
         assert 0 < fetched.batch.num_rows <= made._piece
         sizes.append(made._piece)
     assert sizes == [2_000, 1_000, 2_000, 4_000, 800, 800]
     for _ in range(20):
-        reader._suit(5.0)
+        reader._adapt_piece(5.0)
     assert made._piece == LEAST_PIECE
 
 
-def test_a_checkpoint_splits_a_span_into_what_is_done_and_what_is_left() -> None:
-    tracker = SpanTracker(Span(5, None, BEGINNING))
-    assert tracker.try_claim((9, 1234))
-    assert tracker.try_split(0.5) is None
-    done, left = tracker.try_split(0) or (None, None)
-    assert (done, left) == (Span(5, 9, BEGINNING), Span(9, None, 1234))
-    assert not tracker.try_claim((10, 1234))
-    assert tracker.check_done()
-
-
-def test_what_is_not_read_is_not_done() -> None:
-    tracker = SpanTracker(Span(0, 10, BEGINNING))
-    assert tracker.try_claim((4, 1))
-    with pytest.raises(ValueError, match="read up to 4"):
-        tracker.check_done()
-
-
-def test_the_lake_is_written_to_an_fsspec_store() -> None:
+def test_a_lake_can_be_an_fsspec_store() -> None:
     import fsspec
     from pyarrow import parquet
     from tocsin.transforms.write.write_to_lake import WriteToLake

@@ -1,4 +1,4 @@
-"""A step behind others has to wait for what they give at the same moment: it holds a millisecond more than each of them."""
+"""A step waits for upstream output of the same moment: it holds a millisecond longer than they."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def readings(pipeline: Any, name: str) -> Any:
 
 
 def shards_of(pipeline: Any) -> dict[str, _Shards]:
-    """The parts that keep state, by the name of their step."""
+    """The stateful DoFns, by the name of their step."""
     found: dict[str, _Shards] = {}
 
     class Visitor(PipelineVisitor):  # type: ignore[misc]
@@ -49,7 +49,7 @@ def shards_of(pipeline: Any) -> dict[str, _Shards]:
     return found
 
 
-def test_each_step_holds_a_millisecond_more_than_the_one_before() -> None:
+def test_each_step_holds_a_millisecond_longer_than_its_inputs() -> None:
     pipeline = beam.Pipeline()
     given = readings(pipeline, "Readings")
     low, high = (
@@ -74,7 +74,7 @@ def test_each_step_holds_a_millisecond_more_than_the_one_before() -> None:
     }
 
 
-def test_an_aggregate_of_two_inputs_ends_with_the_second() -> None:
+def test_an_aggregate_of_two_inputs_waits_for_the_end_of_both() -> None:
     pipeline = beam.Pipeline()
     both = {0: readings(pipeline, "One"), 1: readings(pipeline, "Other")} | Unite(["", ""])
     stage(both, "minutes", every="1 min", by=["sensor"], measures={"total": "sum(value)"})

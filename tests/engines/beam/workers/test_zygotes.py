@@ -1,4 +1,4 @@
-"""Workers are forked from a seed that has their code loaded; each ends by itself or when it is told."""
+"""Workers are forked from a zygote that has loaded their code, and end one by one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pytest
 from tocsin.engines.beam.workers.zygotes import KEPT, ForkedWorker, ZygoteOfCode, Zygotes
 
 ROOT = Path(__file__).resolve().parents[4]
-# Nobody answers here: a worker keeps trying.
+# No server listens here, so a worker keeps trying.
 NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture
-def seeds() -> Iterator[Zygotes]:
+def zygotes() -> Iterator[Zygotes]:
     found = Zygotes(os.environ)
     yield found
     found.end()
 
 
 def code(folder: Path) -> Path:
-    """The product's code at another place, as a job brings it."""
+    """A copy of tocsin's code, as a job brings it."""
     folder.mkdir()
     shutil.copytree(
         ROOT / "tocsin", folder / "tocsin", ignore=shutil.ignore_patterns("__pycache__")
@@ -45,39 +45,39 @@ def name_of(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def started(seed: ZygoteOfCode, name: str) -> ForkedWorker:
-    worker = seed.start(name, NOWHERE, "")
+def started(zygote: ZygoteOfCode, name: str) -> ForkedWorker:
+    worker = zygote.start(name, NOWHERE, "")
     assert within(5, lambda: name_of(worker.pid) == "tocsin-worker")
     return worker
 
 
-def test_workers_of_one_code_come_from_one_seed_and_end_one_by_one(
-    seeds: Zygotes, tmp_path: Path
+def test_workers_of_one_code_share_a_zygote_and_end_one_by_one(
+    zygotes: Zygotes, tmp_path: Path
 ) -> None:
-    seed = seeds.of(code(tmp_path / "one"))
-    one, other = started(seed, "1-1"), started(seed, "1-2")
-    assert seeds.of(tmp_path / "one") is seed
+    zygote = zygotes.of(code(tmp_path / "one"))
+    one, other = started(zygote, "1-1"), started(zygote, "1-2")
+    assert zygotes.of(tmp_path / "one") is zygote
     assert Path(f"/proc/{one.pid}/cwd").readlink() == tmp_path / "one"
-    seed.stop(one)
+    zygote.stop(one)
     assert one.code == -signal.SIGTERM
-    assert list(seed.workers) == ["1-2"]
+    assert list(zygote.workers) == ["1-2"]
     os.kill(other.pid, signal.SIGKILL)
     assert within(5, other.ended.is_set)
     assert other.code == -signal.SIGKILL
 
 
-def test_a_seed_that_was_killed_is_replaced_and_its_workers_can_still_be_stopped(
-    seeds: Zygotes, tmp_path: Path
+def test_a_killed_zygote_is_replaced_and_its_workers_can_still_be_stopped(
+    zygotes: Zygotes, tmp_path: Path
 ) -> None:
-    seed = seeds.of(code(tmp_path / "one"))
-    orphan = started(seed, "1-1")
-    seed._process.kill()
-    assert within(5, lambda: not seed.is_alive)
+    zygote = zygotes.of(code(tmp_path / "one"))
+    orphan = started(zygote, "1-1")
+    zygote._process.kill()
+    assert within(5, lambda: not zygote.is_alive)
     assert Path(f"/proc/{orphan.pid}").exists()
-    after = seeds.of(tmp_path / "one")
-    assert after is not seed
+    after = zygotes.of(tmp_path / "one")
+    assert after is not zygote
     started(after, "1-2")
-    seed.stop(orphan)
+    zygote.stop(orphan)
     assert within(
         5,
         lambda: (
@@ -87,12 +87,14 @@ def test_a_seed_that_was_killed_is_replaced_and_its_workers_can_still_be_stopped
     )
 
 
-def test_seeds_of_old_code_end_when_they_have_no_workers(seeds: Zygotes, tmp_path: Path) -> None:
-    first = seeds.of(code(tmp_path / "0"))
+def test_zygotes_of_old_code_end_once_they_have_no_workers(
+    zygotes: Zygotes, tmp_path: Path
+) -> None:
+    first = zygotes.of(code(tmp_path / "0"))
     worker = started(first, "1-1")
-    others = [seeds.of(code(tmp_path / str(number))) for number in range(1, KEPT + 1)]
+    others = [zygotes.of(code(tmp_path / str(number))) for number in range(1, KEPT + 1)]
     assert first.is_alive
-    assert [seed.is_alive for seed in others] == [False, True]
+    assert [zygote.is_alive for zygote in others] == [False, True]
     first.stop(worker)
-    seeds.of(code(tmp_path / "last"))
+    zygotes.of(code(tmp_path / "last"))
     assert not first.is_alive

@@ -1,1 +1,1 @@
-"""Batches into and out of Beam: sources, coders and rows."""
+"""Batches into and out of Beam: sources, coders and row conversion."""

@@ -1,4 +1,4 @@
-"""Typed collections of record batches: the element type carries the Arrow schema, the coder writes Arrow IPC."""
+"""Typed collections of record batches: the element type holds the schema, the coder writes IPC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apache_beam.typehints import typehints
 
 
 class BatchType(typehints.TypeConstraint):  # type: ignore[misc]
-    """Element type of a collection of batches of one schema, metadata included."""
+    """Element type of a collection of batches with one schema, including its metadata."""
 
     def __init__(self, schema: pa.Schema) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class BatchType(typehints.TypeConstraint):  # type: ignore[misc]
         return f"Batches[{columns}]"
 
     def type_check(self, instance: Any) -> None:
-        """Raises for anything but a batch."""
+        """Raise SimpleTypeHintError for any value that is not a record batch."""
         if not isinstance(instance, pa.RecordBatch):
             raise typehints.SimpleTypeHintError(
                 f"expected a record batch, got {type(instance).__name__}"
@@ -46,31 +46,36 @@ class BatchType(typehints.TypeConstraint):  # type: ignore[misc]
         return iter(())
 
     def match_type_variables(self, unused_concrete_type: Any) -> dict[Any, Any]:
-        """None here."""
+        """An empty mapping: the type has no variables."""
         return {}
 
     def bind_type_variables(self, unused_bindings: Any) -> BatchType:
-        """None here."""
+        """This type: it has no variables to bind."""
         return self
 
 
-# Four times fewer bytes on three ways (to the runner, back, and into its state) are worth a tenth of a microsecond a row.
+# Compression takes 0.1 us per row. It saves three quarters of the bytes on three ways: to the
+# runner, back, and into the runner's state.
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-_ALONE = pa.ipc.IpcReadOptions(use_threads=False)
+_SINGLE_THREADED = pa.ipc.IpcReadOptions(use_threads=False)
 
 
 class BatchCoder(coders.Coder):  # type: ignore[misc]
-    """A batch as its extra metadata and one Arrow IPC message, compressed; the schema is the coder's, not the message's."""
+    """A batch as its extra metadata and one compressed Arrow IPC message.
+
+    The coder holds the schema, so messages do not repeat it. Metadata of a batch that the schema
+    does not have survives the round trip.
+    """
 
     def __init__(self, schema: pa.Schema) -> None:
         super().__init__()
         self.schema = schema
         self._plain = schema.remove_metadata()
-        # A stream begins with its schema.
-        self._begin = self._plain.serialize().to_pybytes()
+        # Every IPC stream begins with these bytes.
+        self._schema_message = self._plain.serialize().to_pybytes()
 
     def encode(self, value: pa.RecordBatch) -> bytes:
-        """Bytes of a batch. Raises TypeError where its columns are not those of the collection."""
+        """The bytes of a batch. Raises TypeError where its columns differ from the schema."""
         if not value.schema.equals(self.schema):
             raise TypeError(
                 f"a batch of {value.schema.names} in a collection of {self.schema.names}"
@@ -82,7 +87,7 @@ class BatchCoder(coders.Coder):  # type: ignore[misc]
             if known.get(k) != v
         }
         head = json.dumps(extra).encode() if extra else b""
-        # Columns that do not compress are read where they stand, and numbers stand at multiples of eight.
+        # Arrow reads uncompressed columns in place and needs them aligned to eight bytes.
         head += b" " * (-(len(head) + 4) % 8)
         sink = pa.BufferOutputStream()
         sink.write(struct.pack("<I", len(head)) + head)
@@ -90,15 +95,15 @@ class BatchCoder(coders.Coder):  # type: ignore[misc]
         writer = pa.ipc.new_stream(sink, self._plain, options=_COMPRESSED)
         writer.write_batch(value.replace_schema_metadata(None))
         written = memoryview(sink.getvalue())
-        return b"".join((written[:start], written[start + len(self._begin) :]))
+        return b"".join((written[:start], written[start + len(self._schema_message) :]))
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
-        """The batch."""
+        """The batch of some bytes."""
         (size,) = struct.unpack_from("<I", encoded)
-        # As a stream again, which unlike a message can be read without threads: on one, it takes a quarter of the time.
-        stream = b"".join((self._begin, memoryview(encoded)[4 + size :]))
+        # A stream, unlike a message, can be read on one thread, in a quarter of the time.
+        stream = b"".join((self._schema_message, memoryview(encoded)[4 + size :]))
         batch = (
-            pa.ipc.open_stream(stream, options=_ALONE)
+            pa.ipc.open_stream(stream, options=_SINGLE_THREADED)
             .read_next_batch()
             .replace_schema_metadata(self.schema.metadata)
         )
@@ -109,19 +114,19 @@ class BatchCoder(coders.Coder):  # type: ignore[misc]
         return batch.replace_schema_metadata({**(self.schema.metadata or {}), **extra})
 
     def is_deterministic(self) -> bool:
-        """The same rows give the same bytes."""
+        """True: equal batches give equal bytes."""
         return True
 
     def estimate_size(self, value: pa.RecordBatch) -> int:
-        """Without encoding it."""
+        """Bytes of a batch in memory, without encoding it."""
         return int(value.nbytes)
 
     def to_type_hint(self) -> BatchType:
-        """The element type."""
+        """The element type of this coder."""
         return BatchType(self.schema)
 
     @classmethod
-    def from_type_hint(cls, typehint: BatchType, unused_registry: Any) -> BatchCoder:
+    def from_type_hint(cls, typehint: BatchType, _registry: Any) -> BatchCoder:
         """The coder of an element type."""
         return cls(typehint.schema)
 
@@ -138,7 +143,7 @@ coders.registry.register_coder(BatchType, BatchCoder)
 
 
 def schema_of(collection: Any) -> pa.Schema:
-    """The Arrow schema of a typed collection. Raises TypeError for a collection of something else."""
+    """The Arrow schema of a typed collection. Raises TypeError for other collections."""
     kind = collection.element_type
     if not isinstance(kind, BatchType):
         raise TypeError(

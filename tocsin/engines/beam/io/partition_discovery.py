@@ -1,4 +1,4 @@
-"""The splits of a live source: those that are there at the start, and then those that are added."""
+"""Discovers the splits of a live source: those of the start, then those that are added."""
 
 from __future__ import annotations
 
@@ -17,81 +17,84 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
 from tocsin.engines.beam.io.restrictions import SplitOf, clipped
 from tocsin.parts.source import Source, Split
 
-# Seconds between two looks for new splits. Readings of a split that nobody has seen yet hold the watermark back so long.
-# Flink's runner takes the whole seconds of what is left of a pause when it hears of it: 1.0 would be none.
-LOOK = 1.2
+# Seconds between two searches for new splits. For that time, unseen splits hold the watermark back.
+# Flink's runner rounds the rest of a pause down to whole seconds: 1.0 would mean no pause.
+DISCOVERY_INTERVAL = 1.2
 
 
 @dataclass(frozen=True)
-class Known:
-    """How many splits were given so far."""
+class DiscoveredSplits:
+    """The number of splits that were emitted so far."""
 
     count: int
 
 
-class KnownTracker(RestrictionTracker):  # type: ignore[misc]
-    """Claims a number of known splits; never done."""
+class DiscoveryTracker(RestrictionTracker):  # type: ignore[misc]
+    """Claims a number of discovered splits. It is never done."""
 
-    def __init__(self, known: Known) -> None:
-        self.known = known
-        self._claimed = known.count
+    def __init__(self, discovered: DiscoveredSplits) -> None:
+        self.discovered = discovered
+        self._claimed = discovered.count
         self._ended = False
 
-    def current_restriction(self) -> Known:
-        """What is known."""
-        return self.known
+    def current_restriction(self) -> DiscoveredSplits:
+        """The splits that were emitted before this call."""
+        return self.discovered
 
     def try_claim(self, position: int) -> bool:
-        """Claim splits up to a number."""
+        """Claim all splits up to a number. False after a checkpoint."""
         if self._ended:
             return False
         self._claimed = position
         return True
 
-    def try_split(self, fraction_of_remainder: float) -> tuple[Known, Known] | None:
-        """A checkpoint."""
+    def try_split(
+        self, fraction_of_remainder: float
+    ) -> tuple[DiscoveredSplits, DiscoveredSplits] | None:
+        """The old and the new count, at a checkpoint. None for any other fraction than 0."""
         if fraction_of_remainder != 0 or self._ended:
             return None
         self._ended = True
-        return self.known, Known(self._claimed)
+        return self.discovered, DiscoveredSplits(self._claimed)
 
     def check_done(self) -> bool:
-        """Looking ends at checkpoints only."""
+        """True after a checkpoint. Raises ValueError before: discovery has no other end."""
         if not self._ended:
             raise ValueError("splits may be added for ever")
         return True
 
     def current_progress(self) -> RestrictionProgress:
-        """There is no end."""
+        """Always zero, because discovery has no end."""
         return RestrictionProgress(fraction=0.0)
 
     def is_bounded(self) -> bool:
-        """Never."""
+        """Always False."""
         return False
 
 
-class _KnownSplits(RestrictionProvider):  # type: ignore[misc]
-    def initial_restriction(self, element: list[Split]) -> Known:
-        return Known(0)
+class _DiscoveryRestrictions(RestrictionProvider):  # type: ignore[misc]
+    def initial_restriction(self, element: list[Split]) -> DiscoveredSplits:
+        return DiscoveredSplits(0)
 
-    def create_tracker(self, restriction: Known) -> KnownTracker:
-        return KnownTracker(restriction)
+    def create_tracker(self, restriction: DiscoveredSplits) -> DiscoveryTracker:
+        return DiscoveryTracker(restriction)
 
-    def restriction_size(self, element: list[Split], restriction: Known) -> int:
+    def restriction_size(self, element: list[Split], restriction: DiscoveredSplits) -> int:
         return 1
 
     def restriction_coder(self) -> Any:
         return coders.registry.get_coder(object)
 
-    def truncate(self, element: list[Split], restriction: Known) -> None:
+    def truncate(self, element: list[Split], restriction: DiscoveredSplits) -> None:
         return None
 
 
 class Discover(beam.DoFn):  # type: ignore[misc]
-    """From the list of splits at the start: those, and whatever is added.
+    """Emits the splits of the start, and later each split that is added.
 
-    A split that was not there a moment ago holds no reading older than that moment less `out_of_orderness`. That is the
-    watermark until then, and the timestamp of a new split; a reading behind it would be late.
+    A split that did not exist a moment ago holds no reading older than that moment minus
+    `out_of_orderness`. This time is the watermark and the timestamp of a new split. A reading
+    behind it would be late.
     """
 
     def __init__(self, source: Source) -> None:
@@ -101,20 +104,20 @@ class Discover(beam.DoFn):  # type: ignore[misc]
     def process(
         self,
         splits: list[Split],
-        tracker: Any = beam.DoFn.RestrictionParam(_KnownSplits()),
+        tracker: Any = beam.DoFn.RestrictionParam(_DiscoveryRestrictions()),
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(
             ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
-        """Look once, and ask to be called again."""
-        known = tracker.current_restriction().count
+        """Emit the new splits, then ask to be called again after `DISCOVERY_INTERVAL`."""
+        count = tracker.current_restriction().count
         moment = clipped(int(time.time() * 1000) * 1000 - self.source.out_of_orderness)
-        found = self.source.added(known) if known else splits
-        if not tracker.try_claim(known + len(found)):
+        found = self.source.added(count) if count else splits
+        if not tracker.try_claim(count + len(found)):
             return
         since = watermark.current_watermark() or MIN_TIMESTAMP
         for split in found:
             yield beam.transforms.window.TimestampedValue(SplitOf(split, len(splits)), since)
         if moment > since:
             watermark.set_watermark(moment)
-        tracker.defer_remainder(Duration.of(LOOK))
+        tracker.defer_remainder(Duration.of(DISCOVERY_INTERVAL))

@@ -1,4 +1,4 @@
-"""What is left of a split, as Beam checkpoints it."""
+"""The unread rest of a split, in the form that Beam checkpoints."""
 
 from __future__ import annotations
 
@@ -12,72 +12,86 @@ from tocsin.parts.source import Split
 
 @dataclass(frozen=True)
 class SplitOf:
-    """A split and how many there are."""
+    """A split of a source.
+
+    split: the split. of: number of splits of the source, which operators compare with the end
+    markers that they receive.
+    """
 
     split: Split
     of: int
 
 
 @dataclass(frozen=True)
-class Span:
-    """What is left of a split: positions from `start` up to `stop` (None: without end), and the greatest event time before."""
+class OffsetRestriction:
+    """The unread positions of a split.
+
+    start: first position to read. stop: position after the last, None for a split without end.
+    greatest: greatest event time of the rows before `start`, microseconds; it is part of the
+    restriction so that a restored split continues with the right watermark.
+    """
 
     start: int
     stop: int | None
     greatest: int
 
 
-class SpanTracker(RestrictionTracker):  # type: ignore[misc]
-    """Claims (position, greatest event time); splits only into what is done and what is left, as a split is in order."""
+class OffsetRestrictionTracker(RestrictionTracker):  # type: ignore[misc]
+    """Claims pairs (position, greatest event time).
 
-    def __init__(self, span: Span) -> None:
-        self.span = span
-        self._position = span.start
-        self._greatest = span.greatest
+    A split is read in order, so the tracker divides it only into the read part and the rest.
+    """
+
+    def __init__(self, restriction: OffsetRestriction) -> None:
+        self.restriction = restriction
+        self._position = restriction.start
+        self._greatest = restriction.greatest
         self._ended = False
 
-    def current_restriction(self) -> Span:
-        """What this tracker may claim."""
-        return self.span
+    def current_restriction(self) -> OffsetRestriction:
+        """The restriction that this tracker may claim."""
+        return self.restriction
 
     def try_claim(self, position: tuple[int, int]) -> bool:
-        """Claim everything before a position."""
+        """Claim all rows before a position. False after a checkpoint."""
         if self._ended:
             return False
         self._position, self._greatest = position
         return True
 
-    def try_split(self, fraction_of_remainder: float) -> tuple[Span, Span] | None:
-        """A checkpoint; a fraction of the rest is never given away."""
+    def try_split(
+        self, fraction_of_remainder: float
+    ) -> tuple[OffsetRestriction, OffsetRestriction] | None:
+        """The claimed part and the rest, at a checkpoint. None for any other fraction than 0."""
         if fraction_of_remainder != 0 or self._ended or self._is_done():
             return None
         self._ended = True
-        rest = Span(self._position, self.span.stop, self._greatest)
-        self.span = replace(self.span, stop=self._position)
-        return self.span, rest
+        rest = OffsetRestriction(self._position, self.restriction.stop, self._greatest)
+        self.restriction = replace(self.restriction, stop=self._position)
+        return self.restriction, rest
 
     def _is_done(self) -> bool:
-        return self.span.stop is not None and self._position >= self.span.stop
+        return self.restriction.stop is not None and self._position >= self.restriction.stop
 
     def check_done(self) -> bool:
-        """Raises where rows would be lost."""
+        """True once all positions are claimed. Raises ValueError where rows would be lost."""
         if not (self._ended or self._is_done()):
-            raise ValueError(f"read up to {self._position} of {self.span}")
+            raise ValueError(f"read up to {self._position} of {self.restriction}")
         return True
 
     def current_progress(self) -> RestrictionProgress:
-        """Share of a bounded split that was read."""
-        stop = self.span.stop if self.span.stop is not None else self._position + 1
-        size = max(stop - self.span.start, 1)
-        return RestrictionProgress(fraction=min((self._position - self.span.start) / size, 1.0))
+        """The fraction of a bounded split that has been read."""
+        start, stop = self.restriction.start, self.restriction.stop
+        size = max((stop if stop is not None else self._position + 1) - start, 1)
+        return RestrictionProgress(fraction=min((self._position - start) / size, 1.0))
 
     def is_bounded(self) -> bool:
-        """Whether the split ends."""
-        return self.span.stop is not None
+        """Whether the split has an end."""
+        return self.restriction.stop is not None
 
 
 def clipped(micros: int) -> Timestamp:
-    """A Beam timestamp, within what Beam can hold."""
+    """A Beam timestamp of microseconds since 1970, clipped to the range that Beam can hold."""
     return Timestamp(
         micros=min(max(micros, MIN_TIMESTAMP.micros), MAX_TIMESTAMP.micros - 86_400_000_000)
     )

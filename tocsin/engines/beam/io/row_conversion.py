@@ -1,4 +1,7 @@
-"""Batches to Beam rows and back, so that any stock Beam YAML transform can stand in a job, best after an aggregation."""
+"""Batches to Beam rows and back, so that a job can use any stock transform of Beam YAML.
+
+Rows cost Python time each, so convert after an aggregation, where rows are few.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,14 @@ _ARROW = {
 
 
 class ToRows(beam.PTransform):  # type: ignore[misc]
-    """Batches to Beam rows: times become ISO 8601 text, and the element's timestamp is the event time."""
+    """Batches to Beam rows.
+
+    The field `event_time` is ISO 8601 text, and it is also the element's timestamp. Integers,
+    numbers, booleans and binary keep their type; other columns become text. Nulls stay None.
+    """
 
     def expand(self, collection: Any) -> Any:
-        """Rows with the user's columns and `event_time`."""
+        """Rows with `event_time` and the user's columns. Raises TypeError without batches."""
         schema = schema_of(collection)
         names = user_columns(schema)
         fields = [
@@ -66,14 +73,18 @@ def _rows(batch: pa.RecordBatch, names: list[str]) -> Iterator[Any]:
 
 
 class ToBatches(beam.PTransform):  # type: ignore[misc]
-    """Beam rows to batches: the column `event_time` (ISO 8601 text), or the element's timestamp, is the event time."""
+    """Beam rows to batches of up to `rows` rows.
+
+    The event time is the field `event_time` (ISO 8601 text). Where a batch has a row without it,
+    the batch takes the elements' timestamps.
+    """
 
     def __init__(self, rows: int = 10_000) -> None:
         super().__init__()
         self.rows = rows
 
     def expand(self, collection: Any) -> Any:
-        """Batches of the rows' fields."""
+        """Batches of the rows' fields and the system columns, null except `_event_time`."""
         fields = []
         for name, kind in collection.element_type._fields:
             inner = next(
@@ -112,9 +123,9 @@ class _Gather(beam.DoFn):  # type: ignore[misc]
             if field.name == EVENT_TIME:
                 texts = [getattr(row, "event_time", None) for _, row in rows]
                 times = [t.micros for t, _ in rows]
-                given = pa.array(texts, pa.string()).cast(TIMESTAMP)
+                stated = pa.array(texts, pa.string()).cast(TIMESTAMP)
                 columns.append(
-                    given if not given.null_count else pa.array(times, pa.int64()).view(TIMESTAMP)
+                    pa.array(times, pa.int64()).view(TIMESTAMP) if stated.null_count else stated
                 )
             elif field.name.startswith("_"):
                 columns.append(pa.nulls(len(rows), field.type))

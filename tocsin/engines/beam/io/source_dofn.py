@@ -1,4 +1,4 @@
-"""A Source as a splittable DoFn: a split is a restriction, its position and watermark are in the checkpoint."""
+"""A Source as a splittable DoFn: checkpoints hold the position and watermark of each split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
 
 from tocsin.engines.beam.io.batch_coder import BatchType
 from tocsin.engines.beam.io.partition_discovery import Discover
-from tocsin.engines.beam.io.restrictions import Span, SpanTracker, SplitOf, clipped
+from tocsin.engines.beam.io.restrictions import (
+    OffsetRestriction,
+    OffsetRestrictionTracker,
+    SplitOf,
+    clipped,
+)
 from tocsin.engines.beam.operators.metrics import SplitGauges, StepCounter
 from tocsin.kernels.batch import (
     BEGINNING,
@@ -35,39 +40,46 @@ from tocsin.kernels.time.lateness import from_the_future, running_watermarks
 from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
 from tocsin.steps.state.progress import with_reached
 
-# Seconds of reading before live splits that are behind let a checkpoint be taken. Those that keep up do it after the source's
-# `linger`, so that a reading does not wait for others.
+# Seconds of reading after which a live split that is behind permits a checkpoint. A split that
+# keeps up permits it after the source's `linger`, so that a reading does not wait for others.
 SLICE = 0.5
-# Readings of a split that are there and not yet read, from which on it is behind.
+# A split is behind if more readings than this are available and unread.
 BEHIND = 20_000
-# Readings of a live piece, to begin with; then as many as the following steps are done with in a second, by how long they took
-# for the last, at most twice as many as that one. A sink that is slow so holds the reading back, and no checkpoint up.
+# Readings of a live split's next batch: as many as the downstream steps handle in a second, by
+# their time for the last batch, and at most twice as many as the last. A slow sink thus slows
+# reading down, and blocks no checkpoint.
 FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 1_000, 50, 1 << 20
-# Seconds without a reading after which a live split rests, and of rest, of which Flink's runner takes the whole seconds only.
+# Seconds without a reading after which a live split pauses, and seconds of that pause, which
+# Flink's runner rounds down.
 QUIET = 10.0
 REST = 1.2
 
 
-class _Spans(RestrictionProvider):  # type: ignore[misc]
-    def initial_restriction(self, element: SplitOf) -> Span:
-        return Span(element.split.start, element.split.stop, BEGINNING)
+class _Restrictions(RestrictionProvider):  # type: ignore[misc]
+    def initial_restriction(self, element: SplitOf) -> OffsetRestriction:
+        return OffsetRestriction(element.split.start, element.split.stop, BEGINNING)
 
-    def create_tracker(self, restriction: Span) -> SpanTracker:
-        return SpanTracker(restriction)
+    def create_tracker(self, restriction: OffsetRestriction) -> OffsetRestrictionTracker:
+        return OffsetRestrictionTracker(restriction)
 
-    def restriction_size(self, element: SplitOf, restriction: Span) -> int:
+    def restriction_size(self, element: SplitOf, restriction: OffsetRestriction) -> int:
         stop = restriction.stop if restriction.stop is not None else restriction.start + 1_000_000
         return max(stop - restriction.start, 0)
 
     def restriction_coder(self) -> Any:
         return coders.registry.get_coder(object)
 
-    def truncate(self, element: SplitOf, restriction: Span) -> Span | None:
+    def truncate(
+        self, element: SplitOf, restriction: OffsetRestriction
+    ) -> OffsetRestriction | None:
         return restriction if restriction.stop is not None else None
 
 
 class ReadSplit(beam.DoFn):  # type: ignore[misc]
-    """Reads one split: rows with system columns, rejects, and at the end of a bounded split a marker."""
+    """Reads one split.
+
+    Emits rows with system columns, rejects, and an end marker after a bounded split.
+    """
 
     def __init__(self, source: Source, step: str, live: bool) -> None:
         self.source = source
@@ -78,10 +90,12 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self.idle_after = parse_duration(idle) if idle else None
 
     def setup(self) -> None:
-        """Once a worker."""
+        """Prepare the worker's state by partition."""
         self.counter = StepCounter(self.step)
+        # Position and iterator.
         self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
-        self._heard: dict[int, tuple[float, int]] = {}
+        # Monotonic time of the last reading.
+        self._last_read: dict[int, float] = {}
         self._keeps_up: set[int] = set()
         self._gauges: dict[int, SplitGauges] = {}
         self._piece = FIRST_PIECE
@@ -90,23 +104,19 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self,
         part: SplitOf,
         timestamp: Any = beam.DoFn.TimestampParam,
-        tracker: Any = beam.DoFn.RestrictionParam(_Spans()),
+        tracker: Any = beam.DoFn.RestrictionParam(_Restrictions()),
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(
             ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
-        """Read for a slice, or to the end of a bounded split. timestamp: the watermark when the split was found."""
-        span: Span = tracker.current_restriction()
-        split = part.split
-        position, greatest = span.start, span.greatest
-        # The splits of an instance take turns.
-        turn = self.source.linger / 1e6 if split.partition in self._keeps_up else SLICE
-        share = turn / (len(self._heard) or 1)
-        if self.live:
-            self.source._wait = share
-            self.source._piece = self._piece
-        until = time.monotonic() + share
-        for fetched in self._reader(split, position):
+        """Read for a slice of time, or to the end of a bounded split.
+
+        timestamp: the watermark at the split's discovery.
+        """
+        restriction: OffsetRestriction = tracker.current_restriction()
+        split, greatest = part.split, restriction.greatest
+        until = time.monotonic() + self._begin_slice(split.partition)
+        for fetched in self._reader(split, restriction.start):
             if fetched is None:
                 if self.live:
                     self._keeps_up.add(split.partition)
@@ -116,70 +126,75 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 continue
             before = watermark.current_watermark() or timestamp
             with self.counter.at_work():
-                rows, rejects, greatest = self._judge(fetched, split, greatest, before.micros)
-            position = fetched.position
-            if not tracker.try_claim((position, greatest)):
+                rows, rejects, greatest = self._checked_rows(
+                    fetched, split, greatest, before.micros
+                )
+            if not tracker.try_claim((fetched.position, greatest)):
                 self._iterators.pop(split.partition, None)
                 return
-            self._iterators[split.partition] = (position, self._iterators[split.partition][1])
-            self._heard[split.partition] = (time.monotonic(), greatest)
-            (self._keeps_up.discard if self._is_behind(fetched) else self._keeps_up.add)(
-                split.partition
-            )
+            self._note_progress(split.partition, fetched)
             if rows.num_rows:
-                if greatest > BEGINNING:
-                    rows = with_reached(
-                        rows, {str(split.partition): greatest - self.source.out_of_orderness}
-                    )
-                given = time.monotonic()
+                emitted = time.monotonic()
                 yield beam.transforms.window.TimestampedValue(rows, before)
-                self._suit(time.monotonic() - given)
+                self._adapt_piece(time.monotonic() - emitted)
             if rejects is not None:
                 yield beam.pvalue.TaggedOutput(
                     "rejects", beam.transforms.window.TimestampedValue(rejects, before)
                 )
-            self._report(watermark, greatest)
-            self._tell(split.partition, fetched, greatest)
+            if greatest > BEGINNING:
+                self._advance(watermark, greatest - self.source.out_of_orderness)
+            self._set_gauges(split.partition, fetched, greatest)
             if self.live and time.monotonic() > until:
                 tracker.defer_remainder(Duration.of(0))
                 return
-        if span.stop is not None:
-            if not tracker.try_claim((span.stop, greatest)):
-                return
+        if restriction.stop is not None and tracker.try_claim((restriction.stop, greatest)):
             reached = None if greatest <= BEGINNING else greatest - self.source.out_of_orderness
             end = EndOfInput(f"{split.topic}:{split.partition}", part.of, reached)
             yield beam.transforms.window.TimestampedValue(
                 end_marker(self.schema, end), watermark.current_watermark() or timestamp
             )
 
-    def _suit(self, seconds: float) -> None:
-        """Suit the next piece to how long the steps that follow took for this one."""
+    def _begin_slice(self, partition: int) -> float:
+        """Seconds of this split's turn: the splits of one instance take turns."""
+        turn = self.source.linger / 1e6 if partition in self._keeps_up else SLICE
+        share = turn / (len(self._last_read) or 1)
+        if self.live:
+            self.source._wait = share  # noqa: SLF001 - only the engine sets a source's limits
+            self.source._piece = self._piece  # noqa: SLF001 - as above
+        return share
+
+    def _note_progress(self, partition: int, fetched: Fetched) -> None:
+        self._iterators[partition] = (fetched.position, self._iterators[partition][1])
+        self._last_read[partition] = time.monotonic()
+        if self._is_behind(fetched):
+            self._keeps_up.discard(partition)
+        else:
+            self._keeps_up.add(partition)
+
+    def _adapt_piece(self, seconds: float) -> None:
+        """Adapt the size of the next batch to the time that downstream steps took for this one."""
         self._piece = min(
             max(int(self._piece * min(1.0 / max(seconds, 0.1), 2.0)), LEAST_PIECE), MOST_PIECE
         )
         if self.live:
-            self.source._piece = self._piece
+            self.source._piece = self._piece  # noqa: SLF001 - as in _begin_slice
 
     @staticmethod
     def _is_behind(fetched: Fetched) -> bool:
-        """Whether so much waits that large pieces are worth more than soon ones. Some has always come in the meantime."""
+        """Whether large batches matter more than early ones. Some readings always wait."""
         if fetched.end is None:
             return True
         waiting: int = (fetched.end - fetched.position) * max(fetched.batch.num_rows, 1)
         return waiting > BEHIND * max(fetched.messages, 1)
 
     def _reader(self, split: Split, position: int) -> Iterator[Fetched | None]:
-        """The iterator that stands at `position`, or a new one."""
-        known = self._iterators.get(split.partition)
-        if known is None or known[0] != position or not self.live:
+        """The iterator at `position`: the last slice's if it fits, else a new one."""
+        last = self._iterators.get(split.partition)
+        if last is None or last[0] != position or not self.live:
             self._iterators[split.partition] = (position, self.source.read(split, position))
         return self._iterators[split.partition][1]
 
-    def _report(self, watermark: Any, greatest: int) -> None:
-        if greatest > BEGINNING:
-            self._set(watermark, greatest - self.source.out_of_orderness)
-
-    def _tell(self, partition: int, fetched: Fetched, greatest: int) -> None:
+    def _set_gauges(self, partition: int, fetched: Fetched, greatest: int) -> None:
         gauges = self._gauges.get(partition)
         if gauges is None:
             gauges = self._gauges[partition] = SplitGauges(self.step, partition)
@@ -190,42 +205,50 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         gauges.set(position=fetched.position, lag=lag, watermark=reached)
 
     @staticmethod
-    def _set(watermark: Any, micros: int) -> None:
+    def _advance(watermark: Any, micros: int) -> None:
         # Beam's runners keep milliseconds.
         moment = clipped(micros // 1000 * 1000)
         if watermark.current_watermark() is None or moment > watermark.current_watermark():
             watermark.set_watermark(moment)
 
     def _advance_idle(self, partition: int, greatest: int, watermark: Any) -> float:
-        """A live partition that has nothing to say moves on with the clock after `idle_after`. Gives the seconds of quiet."""
+        """Advance an idle partition's watermark with the clock after `idle_after`.
+
+        Returns the seconds since the partition's last reading.
+        """
         now = time.monotonic()
-        since, _ = self._heard.setdefault(partition, (now, greatest))
+        since = self._last_read.setdefault(partition, now)
         quiet = int((now - since) * 1_000_000)
         if self.idle_after is not None and quiet > self.idle_after:
             if greatest > BEGINNING:
-                self._set(watermark, greatest - self.source.out_of_orderness + quiet)
+                self._advance(watermark, greatest - self.source.out_of_orderness + quiet)
             else:
-                self._set(
+                self._advance(
                     watermark,
                     int(time.time() * 1_000_000) - self.source.out_of_orderness - self.idle_after,
                 )
         return now - since
 
-    def _judge(
+    def _checked_rows(
         self, fetched: Fetched, split: Split, greatest: int, reported: int
     ) -> tuple[pa.RecordBatch, pa.RecordBatch | None, int]:
-        """Rows with system columns; rows without event time or from the future among the rejects.
+        """Rows with system columns, rejects or None, and the new greatest event time.
 
-        reported: the watermark that was told to Beam. While a partition was idle it ran ahead of the readings, and readings
-        behind it are late, as windows may have closed.
+        Rows without event time or from the future are rejects. reported: the watermark that Beam
+        knows. While a partition was idle, it ran ahead of the readings. Readings behind it are
+        late, because windows may have closed.
         """
         times = event_micros(fetched.batch.column(self.source.event_time))
         missing = times <= BEGINNING
         future = from_the_future(times, fetched.received, self.source.max_future) & ~missing
         bad = missing | future
-        rejected = list(fetched.rejected)
-        for row in np.flatnonzero(bad).tolist():
-            rejected.append(self._reject(fetched, split, row, bool(missing[row])))
+        rejected = [
+            *fetched.rejected,
+            *(
+                self._reject(fetched, split, row, bool(missing[row]))
+                for row in np.flatnonzero(bad).tolist()
+            ),
+        ]
         good = ~bad
         batch = fetched.batch if good.all() else fetched.batch.filter(pa.array(good))
         at = greatest - self.source.out_of_orderness if greatest > BEGINNING else 0
@@ -243,6 +266,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             pa.array(fetched.index[good].astype(np.int32)),
         ]
         rows = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        if rows.num_rows and greatest > BEGINNING:
+            reached = greatest - self.source.out_of_orderness
+            rows = with_reached(rows, {str(split.partition): reached})
         read = rows.num_rows + len(rejected)
         self.counter.add(read=read, kept=rows.num_rows, rejected=len(rejected))
         return rows, rejects_batch(rejected, at) if rejected else None, greatest
@@ -271,14 +297,17 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
 
 
 def row_as_json(row: pa.RecordBatch) -> bytes:
-    """One row's own columns as a JSON object, for rejects that have no message of their own."""
+    """The user's columns of one row as a JSON object, for rejects without a message."""
     return json.dumps(
         row.select(user_columns(row.schema)).to_pylist()[0], default=str, ensure_ascii=False
     ).encode()
 
 
 def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatch:
-    """Rejects as a batch. at: the partition's watermark when they came, which is their event time in a lake."""
+    """Rejects as a batch with the columns of `REJECTS_SCHEMA`.
+
+    at: microseconds, the partition's watermark at their arrival. It is their event time in a lake.
+    """
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in REJECTS]
     times = np.broadcast_to(np.maximum(np.asarray(at, np.int64), 0), len(rows)).astype(np.int64)
     where = {PARTITION: columns[1], OFFSET: columns[2], INDEX: columns[3]}
@@ -291,24 +320,24 @@ def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatc
 
 
 class ReadLiveSplit(ReadSplit):
-    """The same, for splits without end."""
+    """Reads a split without end."""
 
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
         self,
         part: SplitOf,
         timestamp: Any = beam.DoFn.TimestampParam,
-        tracker: Any = beam.DoFn.RestrictionParam(_Spans()),
+        tracker: Any = beam.DoFn.RestrictionParam(_Restrictions()),
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(
             ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
-        """Read for a slice."""
+        """Read for a slice of time."""
         yield from super().process(part, timestamp, tracker, watermark)
 
 
 class Read(beam.PTransform):  # type: ignore[misc]
-    """The source's splits, as they are when the pipeline is built, read in parallel."""
+    """Reads a source's splits in parallel. live: find added splits and never end."""
 
     def __init__(self, source: Source, step: str, live: bool = False) -> None:
         super().__init__()
@@ -317,13 +346,13 @@ class Read(beam.PTransform):  # type: ignore[misc]
         self.live = live
 
     def expand(self, pbegin: Any) -> dict[str, Any]:
-        """Collections `output` and `rejects`."""
+        """Collections `output` and `rejects`. Raises Failure where the source does not answer."""
         splits = self.source.splits(self.live)
         kind = ReadLiveSplit if self.live else ReadSplit
         if self.live:
-            seed = pbegin | "Start" >> beam.Create([splits], reshuffle=False)
+            start = pbegin | "Start" >> beam.Create([splits], reshuffle=False)
             parts = (
-                seed
+                start
                 | "Discover" >> beam.ParDo(Discover(self.source))
                 | "Spread" >> beam.Reshuffle()
             )

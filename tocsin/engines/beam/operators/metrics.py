@@ -1,4 +1,4 @@
-"""The ledger of a run: how many rows each step read, and what became of them."""
+"""Beam metrics of a step: rows by fate, work, and the progress of each split."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tocsin.foundation.ledger import FATES, Ledger, StepCount
 
 NAMESPACE = "tocsin"
 
-
-# Beside the fates: batches and the microseconds of work on them, rows given by a step with state, alarm events given.
+# In addition to the fates: batches, microseconds of work on them, rows that a stateful step
+# emitted (`given`), and alarm events.
 WORK = ("batches", "busy", "given", "alarms")
 
 
@@ -30,9 +30,9 @@ class StepCounter:
         self._is_new = True
 
     def add(self, **counts: int) -> None:
-        """Add rows by fate, or `given`, or `alarms`."""
+        """Add rows by fate, `given` or `alarms`."""
         if self._is_new:
-            # Flink goes on to show what an attempt before this one had counted of a fate that this one has not met.
+            # Flink keeps showing the previous attempt's counter until this attempt reports one.
             for counter in self._counters.values():
                 counter.inc(0)
             self._is_new = False
@@ -42,7 +42,7 @@ class StepCounter:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """A batch is worked on."""
+        """Count a batch and the microseconds of work on it."""
         began = time.perf_counter_ns()
         yield
         self._counters["batches"].inc()
@@ -50,9 +50,9 @@ class StepCounter:
 
 
 class SplitGauges:
-    """Where reading stands in one split: the newest values, by which lag is seen.
+    """The progress of one split, as gauges.
 
-    position: the next offset. lag: messages not yet read. watermark: milliseconds since 1970.
+    position: the next offset. lag: unread messages. watermark: milliseconds since 1970.
     """
 
     def __init__(self, step: str, partition: int) -> None:
@@ -62,14 +62,14 @@ class SplitGauges:
         }
 
     def set(self, **values: int | None) -> None:
-        """Set what is known."""
+        """Set gauges by name. A gauge whose value is None keeps its last value."""
         for name, value in values.items():
             if value is not None:
                 self._gauges[name].set(value)
 
 
 def ledger_of(result: Any) -> Ledger:
-    """The ledger from the metrics of a finished run."""
+    """The ledger of a run, from its committed counters, or attempted ones where none committed."""
     found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
     steps: dict[str, dict[str, int]] = {}
     for metric in found["counters"]:

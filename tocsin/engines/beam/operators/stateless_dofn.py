@@ -56,9 +56,9 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
             filtered=outcome.filtered,
         )
         if outcome.kept.num_rows:
-            known = reached_by(batch)
+            reached = reached_by(batch)
             kept = pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
-            yield with_reached(kept, known) if known else kept
+            yield with_reached(kept, reached) if reached else kept
         if rejected:
             yield beam.pvalue.TaggedOutput("rejects", self._rejects(outcome))
 
@@ -83,7 +83,7 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
 
 
 class Apply(beam.PTransform):  # type: ignore[misc]
-    """A Transform over a collection of batches."""
+    """Applies a Transform to a collection of batches. End markers pass through."""
 
     def __init__(self, transform: Transform, step: str) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Apply(beam.PTransform):  # type: ignore[misc]
         self.step = step
 
     def expand(self, collection: Any) -> dict[str, Any]:
-        """Collections `output` and, where the transform rejects, `rejects`."""
+        """Collections `output` and, if the transform can reject rows, `rejects`."""
         schema = schema_of(collection)
         output = self.transform.output_schema(schema)
         applied = beam.ParDo(_ApplyTransform(self.transform, self.step, schema, output))
@@ -123,7 +123,7 @@ class _WriteBatches(beam.DoFn):  # type: ignore[misc]
 
 
 class Write(beam.PTransform):  # type: ignore[misc]
-    """A Sink that takes batches as they come."""
+    """Writes batches to a Sink without state, in the order in which they arrive."""
 
     def __init__(self, sink: Sink, step: str) -> None:
         super().__init__()
@@ -131,6 +131,6 @@ class Write(beam.PTransform):  # type: ignore[misc]
         self.step = step
 
     def expand(self, collection: Any) -> None:
-        """Nothing comes out."""
+        """No output. Raises the sink's error where it cannot write this schema."""
         self.sink.check_schema(schema_of(collection))
         collection | beam.ParDo(_WriteBatches(self.sink, self.step))

@@ -1,4 +1,4 @@
-"""Timers that fire later than they hold the watermark, so that a job that catches up releases much at a time."""
+"""Timers that fire later than they hold the watermark, so a job that catches up releases more."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from apache_beam.transforms import userstate
 def set_timer(timer: Any, fire: Any, hold: Any) -> None:
     """Set an event-time timer that holds the watermark at an earlier time than it fires.
 
-    Beam's model has that (output timestamps of timers), its Python SDK sets both to one time; this says it in the SDK's words.
+    Beam's model has output timestamps of timers, but its Python SDK sets both times to one value.
+    This function writes the timer message itself.
     """
     if not isinstance(timer, OutputTimer):
         timer.set(hold)
         return
     message = userstate.Timer(
-        user_key=timer._key, dynamic_timer_tag="", windows=(timer._window,), clear_bit=False, fire_timestamp=fire,
-        hold_timestamp=hold, paneinfo=timer._paneinfo,
-    )  # fmt: skip
-    timer._timer_coder_impl.encode_to_stream(message, timer._output_stream, True)
-    timer._output_stream.maybe_flush()
+        user_key=timer._key,  # noqa: SLF001 - the SDK has no public way to set two times
+        dynamic_timer_tag="",
+        windows=(timer._window,),  # noqa: SLF001
+        clear_bit=False,
+        fire_timestamp=fire,
+        hold_timestamp=hold,
+        paneinfo=timer._paneinfo,  # noqa: SLF001
+    )
+    stream = timer._output_stream  # noqa: SLF001
+    timer._timer_coder_impl.encode_to_stream(message, stream, True)  # noqa: SLF001
+    stream.maybe_flush()

@@ -1,4 +1,4 @@
-"""Several collections of batches as one."""
+"""The union of several collections of batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tocsin.steps.state.union import united, united_schema
 
 
 class _Side(beam.DoFn):  # type: ignore[misc]
-    """One input's batches in the schema of all. What was noted of its partitions is left behind: others have theirs."""
+    """Converts one input's batches to the schema of the union.
+
+    Progress by partition is dropped, because partitions of other inputs have the same numbers.
+    """
 
     def __init__(self, number: int, side: str, schema: pa.Schema) -> None:
         self.number = number
@@ -31,21 +34,25 @@ class _Side(beam.DoFn):  # type: ignore[misc]
 
 
 class Unite(beam.PTransform):  # type: ignore[misc]
-    """Puts inputs together. sides: the name of each, in order of the numbers that they are given under."""
+    """Unites inputs.
+
+    sides: the name of each input, in the order of the numbers that are the keys of the inputs.
+    """
 
     def __init__(self, sides: list[str]) -> None:
         super().__init__()
         self.sides = sides
 
     def expand(self, collections: Any) -> Any:
-        """One collection. Beam YAML gives a mapping of one input as that input."""
+        """One collection with the columns of all inputs."""
+        # Beam YAML passes a mapping with one input as that input.
         collections = collections if isinstance(collections, dict) else {0: collections}
-        given = [collections[key] for key in sorted(collections, key=int)]
+        inputs = [collections[key] for key in sorted(collections, key=int)]
         schema = united_schema(
-            [(side, schema_of(one)) for side, one in zip(self.sides, given, strict=True)]
+            [(side, schema_of(one)) for side, one in zip(self.sides, inputs, strict=True)]
         )
         parts = []
-        for number, (side, one) in enumerate(zip(self.sides, given, strict=True)):
+        for number, (side, one) in enumerate(zip(self.sides, inputs, strict=True)):
             part = one | f"Side {number}" >> beam.ParDo(_Side(number, side, schema))
             part.element_type = BatchType(schema)
             parts.append(part)

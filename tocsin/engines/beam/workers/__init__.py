@@ -1,1 +1,1 @@
-"""The pool of Python worker processes."""
+"""The pool of Python worker processes for Flink."""

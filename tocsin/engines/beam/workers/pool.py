@@ -1,4 +1,4 @@
-"""The pool that starts Python workers for Flink: each runs the code that its job was submitted with."""
+"""The pool that starts Python workers for Flink. Each runs the code that its job came with."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ from tocsin.foundation.failure import Failure
 _LOG = logging.getLogger("tocsin.workers")
 _STAGED_NAME = "beam:artifact:role:staging_to:v1"
 _PREFIX = "tocsin-code-"
-# Columns come and go by the megabyte. As it is set by default, the C library gives their memory back to the system each time
-# and gets it again page by page, which costs a worker a tenth of its time; an arena for each thread holds several times as much.
+# Workers allocate and free columns by the megabyte. By default, the C library returns such memory
+# to the system each time and gets it back page by page, which costs a worker a tenth of its time.
+# By default it also has one arena per thread, which together hold several times the memory.
 _MEMORY = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(2**26),
@@ -41,11 +42,14 @@ _MEMORY = {
 
 
 class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
-    """Starts and stops worker processes when a TaskManager asks. It runs what it is sent, so it listens on loopback only."""
+    """Starts and stops worker processes for a TaskManager. folder: where it unpacks jobs' code.
+
+    It runs the code that it receives, so bind it to loopback only.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._seeds = Zygotes({**_MEMORY, **os.environ})
+        self._zygotes = Zygotes({**_MEMORY, **os.environ})
         self._workers: dict[str, tuple[ZygoteOfCode, ForkedWorker]] = {}
         self._lock = threading.Lock()
 
@@ -68,11 +72,11 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         return server
 
     def StartWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802 - the name in the protocol
-        """Fetch the job's code and start a worker with it; what is wrong goes back to the cluster as a sentence."""
+        """Fetch the job's code and start a worker with it. The response carries any error."""
         try:
             code = unpack(self._archive(request), self.folder)
-            seed = self._seeds.of(code)
-            worker = seed.start(
+            zygote = self._zygotes.of(code)
+            worker = zygote.start(
                 request.worker_id, request.control_endpoint.url, request.logging_endpoint.url
             )
             with self._lock:
@@ -81,26 +85,26 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
                     for name, found in self._workers.items()
                     if not found[1].ended.is_set()
                 }
-                self._workers[request.worker_id] = seed, worker
+                self._workers[request.worker_id] = zygote, worker
             _LOG.warning("worker %s: pid %d, code %s", request.worker_id, worker.pid, code.name)
             return beam_fn_api_pb2.StartWorkerResponse()
         except Failure as failure:
             return beam_fn_api_pb2.StartWorkerResponse(error=str(failure))
-        except Exception:
+        except Exception:  # noqa: BLE001 - Flink shows the text; an exception would hide it
             return beam_fn_api_pb2.StartWorkerResponse(error=traceback.format_exc())
 
     def StopWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802
-        """End a worker."""
+        """End a worker. An unknown worker is ignored."""
         with self._lock:
             found = self._workers.pop(request.worker_id, None)
         if found is not None:
-            seed, worker = found
-            seed.stop(worker)
+            zygote, worker = found
+            zygote.stop(worker)
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def end(self) -> None:
         """End all workers."""
-        self._seeds.end()
+        self._zygotes.end()
 
     @staticmethod
     def _archive(request: Any) -> bytes:
@@ -134,5 +138,5 @@ def _name_of(artifact: Any) -> str:
 
 
 def default_folder() -> Path:
-    """Where jobs' code is kept."""
+    """The default folder for jobs' code, one for each user of the machine."""
     return Path(tempfile.gettempdir()) / f"tocsin-code-{os.getuid()}"

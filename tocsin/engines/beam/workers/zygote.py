@@ -1,9 +1,9 @@
-"""A process that has loaded a job\'s code and forks workers of it.
+"""The zygote: a process that has loaded a job's code and forks workers from itself.
 
 Run as `python -m tocsin.engines.beam.workers.zygote SOCKET`.
 
-A worker that starts by itself imports for a second and a half of processor time before it sees its first reading; one that is
-forked from here sees it at once, which counts when a job starts again after a failure.
+A worker that starts by itself spends 1.5 s of processor time on imports before its first reading.
+A forked worker reads at once, which shortens the restart after a failure.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import tocsin
 from tocsin.engines.beam.workers import worker
 from tocsin.kernels.aggregation.grouping import group_ids
 
-# What a worker needs sooner or later, and what of ours it does not.
+# Libraries that a worker needs sooner or later, and folders of tocsin that it does not.
 _LIBRARIES = (
     "confluent_kafka",
     "fastavro",
@@ -42,7 +42,7 @@ _SET_NAME = 15
 
 
 def load() -> None:
-    """Import what workers need. No thread of ours may start here: a fork would not have it."""
+    """Import the modules of workers. No thread may start here, because a fork would lack it."""
     ours = (
         found.name
         for found in pkgutil.walk_packages(tocsin.__path__, "tocsin.")
@@ -53,25 +53,27 @@ def load() -> None:
         # The job that uses it reports that.
         with suppress(Exception):
             importlib.import_module(name)
-    # The first call of any compiled function sets up the compiler, a quarter of a second.
+    # The first call of any compiled function sets up the compiler, which takes 0.25 s.
     group_ids([pa.array(["a", "b"])])
 
 
 def name_process(name: str) -> None:
-    """What `ps` and `top` show; at most 15 characters. Only Linux has a way to say it."""
+    """Set the name that `ps` and `top` show, at most 15 characters. Only Linux supports it."""
     with suppress(AttributeError):
         ctypes.CDLL(None).prctl(_SET_NAME, name.encode(), 0, 0, 0)
 
 
 class Zygote:
-    """Forks workers as a socket's lines ask, and says on it which have started and ended.
+    """Forks workers on request, and reports which have started and ended.
 
-    Comes: {"start": name, "control": address, "logging": address}, {"stop": name, "signal": number}.
-    Goes: {"started": name, "pid": number}, {"ended": name, "code": number}.
+    Requests and reports are lines of JSON on one socket.
+    Requests: {"start": name, "control": address, "logging": address},
+    {"stop": name, "signal": number}.
+    Reports: {"started": name, "pid": number}, {"ended": name, "code": number}.
     """
 
-    def __init__(self, asked: socket.socket) -> None:
-        self._asked = asked
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
         self._names: dict[int, str] = {}
         self._rest = b""
         self._deaths, wake = socket.socketpair()
@@ -82,21 +84,21 @@ class Zygote:
         signal.set_wakeup_fd(wake.fileno())
 
     def serve(self) -> None:
-        """Until the other side is gone; workers go on without."""
+        """Serve until the pool closes the socket. Workers outlive it."""
         while True:
-            ready, _, _ = select.select([self._asked, self._deaths], [], [])
+            ready, _, _ = select.select([self._requests, self._deaths], [], [])
             if self._deaths in ready:
                 self._deaths.recv(4096)
                 self._reap()
-            if self._asked in ready:
-                more = self._asked.recv(65536)
+            if self._requests in ready:
+                more = self._requests.recv(65536)
                 if not more:
                     return
                 *lines, self._rest = (self._rest + more).split(b"\n")
                 for line in lines:
-                    self._do(json.loads(line))
+                    self._handle(json.loads(line))
 
-    def _do(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if "start" in message:
             self._start(message["start"], message["control"], message["logging"])
             return
@@ -109,24 +111,24 @@ class Zygote:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become(name, control, logging)
+            self._run_worker(name, control, logging)
         self._names[pid] = name
-        self._say({"started": name, "pid": pid})
+        self._report({"started": name, "pid": pid})
 
-    def _become(self, name: str, control: str, logging: str) -> None:
+    def _run_worker(self, name: str, control: str, logging: str) -> None:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
-            for end in (self._asked, self._deaths, self._wake):
-                end.close()
+            for inherited in (self._requests, self._deaths, self._wake):
+                inherited.close()
             name_process("tocsin-worker")
             worker.work(name, control, logging)
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a forked worker must end here, whatever it raises
             traceback.print_exc()
         finally:
             sys.stdout.flush()
@@ -139,24 +141,24 @@ class Zygote:
             if not pid:
                 return
             name = self._names.pop(pid, "")
-            self._say({"ended": name, "code": os.waitstatus_to_exitcode(status)})
+            self._report({"ended": name, "code": os.waitstatus_to_exitcode(status)})
 
-    def _say(self, message: dict[str, Any]) -> None:
-        # Where nobody listens any more, `serve` ends by itself.
+    def _report(self, message: dict[str, Any]) -> None:
+        # If the pool is gone, `serve` ends by itself.
         with suppress(OSError):
-            self._asked.sendall(json.dumps(message).encode() + b"\n")
+            self._requests.sendall(json.dumps(message).encode() + b"\n")
 
 
 def main() -> None:
-    """Load, then serve."""
-    asked = socket.socket(fileno=int(sys.argv[1]))
-    name_process("tocsin-seed")
-    # Ctrl-C reaches a whole group of processes; the pool says what is to end.
+    """Load the code, then serve."""
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    name_process("tocsin-zygote")
+    # Ctrl-C reaches the whole process group, but the pool decides which processes end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     load()
-    # What is loaded stays: workers need not look through it for garbage, which would copy its pages, too.
+    # Loaded modules are never garbage. Frozen, no worker scans them, which would copy their pages.
     gc.freeze()
-    Zygote(asked).serve()
+    Zygote(requests).serve()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seeds of a worker pool, one for each code that it has seen lately, and the workers that were forked from them."""
+"""The zygotes of a worker pool, one for each recent code version, and their forked workers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from typing import Any
 from tocsin.foundation.failure import Failure
 
 _LOG = logging.getLogger("tocsin.workers")
-# Zygotes that are kept: that of the job that runs, and that of the one that follows it in an upgrade.
+# Zygotes that are kept: the running job's, and its successor's during an upgrade.
 KEPT = 2
+# Seconds to wait for a worker to start, and to end after a signal.
 _START = 120.0
 _END = 3.0
 
 
 class ForkedWorker:
-    """A worker, as its pool sees it."""
+    """A worker process. pid: 0 until it has started. code: its exit code, None while it runs."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,15 +36,18 @@ class ForkedWorker:
 
 
 class ZygoteOfCode:
-    """A seed process and its workers."""
+    """The zygote of one code version, and the workers that it has forked.
+
+    code: folder of the code. environment: of the process.
+    """
 
     def __init__(self, code: Path, environment: Mapping[str, str]) -> None:
         self.code = code
         self.workers: dict[str, ForkedWorker] = {}
         ours, theirs = socket.socketpair()
-        self._asked = ours
+        self._requests = ours
         command = [sys.executable, "-m", "tocsin.engines.beam.workers.zygote", str(theirs.fileno())]
-        # Not in the folder that the pool was started in: its modules are not the job's.
+        # Python imports from the working folder, so it is the job's code, not the pool's folder.
         self._process = subprocess.Popen(
             command,
             env=dict(environment),
@@ -56,55 +60,59 @@ class ZygoteOfCode:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can fork more."""
+        """Whether it can fork more workers."""
         return self._process.poll() is None
 
     def start(self, name: str, control: str, logs: str) -> ForkedWorker:
-        """A worker that runs. Raises Failure where the seed has died."""
+        """A running worker. Raises Failure where the zygote has died.
+
+        name: the worker's id. control, logs: addresses of the runner's services.
+        """
         worker = self.workers[name] = ForkedWorker(name)
-        self._say({"start": name, "control": control, "logging": logs})
+        self._send({"start": name, "control": control, "logging": logs})
         if not worker.started.wait(_START) or not worker.pid:
             raise Failure(
-                f"no worker could be started with the code {self.code.name}; the worker pool's log says why"
+                f"no worker could be started with the code {self.code.name}; "
+                "the worker pool's log says why"
             )
         return worker
 
     def stop(self, worker: ForkedWorker) -> None:
-        """End a worker, by force where it does not listen."""
+        """End a worker: SIGTERM first, SIGKILL where it does not end in time."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if not worker.ended.is_set():
                 self._signal(worker, number)
                 worker.ended.wait(_END)
 
     def end(self) -> None:
-        """End all its workers, and itself."""
+        """End all workers, then the zygote."""
         for worker in list(self.workers.values()):
             self.stop(worker)
         with suppress(OSError):
-            self._asked.shutdown(socket.SHUT_RDWR)
+            self._requests.shutdown(socket.SHUT_RDWR)
         self._process.terminate()
         self._process.wait()
 
     def _signal(self, worker: ForkedWorker, number: int) -> None:
         if self.is_alive:
-            self._say({"stop": worker.name, "signal": int(number)})
+            self._send({"stop": worker.name, "signal": int(number)})
             return
-        # It has outlived its seed, which is the only one that could say that it has ended.
+        # The zygote has died, so nothing can report the worker's end.
         with suppress(ProcessLookupError):
             os.kill(worker.pid, number)
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         with suppress(OSError):
-            self._asked.sendall(json.dumps(message).encode() + b"\n")
+            self._requests.sendall(json.dumps(message).encode() + b"\n")
 
     def _listen(self) -> None:
-        with suppress(OSError), self._asked.makefile("rb") as lines:
+        with suppress(OSError), self._requests.makefile("rb") as lines:
             for line in lines:
-                self._hear(json.loads(line))
+                self._handle(json.loads(line))
         for worker in list(self.workers.values()):
             worker.started.set()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if "started" in message:
             worker = self.workers[message["started"]]
             worker.pid = message["pid"]
@@ -118,30 +126,33 @@ class ZygoteOfCode:
 
 
 class Zygotes:
-    """By the folder of their code."""
+    """Zygotes by the folder of their code. environment: of all their processes."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._seeds: dict[Path, ZygoteOfCode] = {}
+        self._zygotes: dict[Path, ZygoteOfCode] = {}
         self._lock = threading.Lock()
 
     def of(self, code: Path) -> ZygoteOfCode:
-        """The code's seed, begun where there is none. Those that were used longest ago and have no worker end."""
+        """The zygote of a code folder, started where none is alive.
+
+        More than `KEPT` zygotes: the least recently used without workers end.
+        """
         with self._lock:
-            seed = self._seeds.pop(code, None)
-            if seed is None or not seed.is_alive:
+            zygote = self._zygotes.pop(code, None)
+            if zygote is None or not zygote.is_alive:
                 path = os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH", "")]))
-                seed = ZygoteOfCode(code, {**self._environment, "PYTHONPATH": path})
-            self._seeds[code] = seed
-            idle = [one for one in self._seeds.values() if not one.workers and one is not seed]
-            for one in idle[: max(0, len(self._seeds) - KEPT)]:
-                del self._seeds[one.code]
+                zygote = ZygoteOfCode(code, {**self._environment, "PYTHONPATH": path})
+            self._zygotes[code] = zygote
+            idle = [one for one in self._zygotes.values() if not one.workers and one is not zygote]
+            for one in idle[: max(0, len(self._zygotes) - KEPT)]:
+                del self._zygotes[one.code]
                 one.end()
-            return seed
+            return zygote
 
     def end(self) -> None:
-        """End all."""
+        """End all zygotes and their workers."""
         with self._lock:
-            for seed in self._seeds.values():
-                seed.end()
-            self._seeds.clear()
+            for zygote in self._zygotes.values():
+                zygote.end()
+            self._zygotes.clear()
