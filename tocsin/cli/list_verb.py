@@ -6,8 +6,9 @@ import ast
 from pathlib import Path
 
 from tocsin.cli.console import DONE, say, show_json, table
+from tocsin.cli.part_page import BRIDGES
 from tocsin.compiler.checker import FRAMEWORK_PARTS
-from tocsin.parts.registry import FOLDERS, STEP_FOLDERS, locations
+from tocsin.parts.registry import FOLDERS, locations
 
 
 def list_parts(*, json: bool = False) -> int:
@@ -22,17 +23,11 @@ def list_parts(*, json: bool = False) -> int:
         ["step", name, (part.__doc__ or "").splitlines()[0]]
         for name, part in FRAMEWORK_PARTS.items()
     ]
+    rows += [["step", name, text] for name, text in BRIDGES.items()]
     for folder in FOLDERS:
         for place in locations().values():
             if place.folder == folder:
-                is_step = folder in STEP_FOLDERS
-                rows.append(
-                    [
-                        folder,
-                        place.type_name if is_step else place.name,
-                        summary(place.file, place.type_name),
-                    ]
-                )
+                rows.append([folder, place.name_in_jobs, summary(place.file, place.type_name)])
     if json:
         show_json([{"kind": kind, "name": name, "summary": text} for kind, name, text in rows])
     else:

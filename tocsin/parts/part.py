@@ -66,6 +66,8 @@ class Part(BaseModel):
     """A part: parameters are fields with `Param`, the docstring's first line says what it gives.
 
     examples: tuples of (configuration, input, expected output); they are documentation and test.
+    in_a_job: `input` and `config` of a step that shows it, where the required parameters' examples
+    do not do.
     """
 
     model_config = ConfigDict(
@@ -76,6 +78,7 @@ class Part(BaseModel):
         protected_namespaces=(),
     )
     examples: ClassVar[list[Any]] = []
+    in_a_job: ClassVar[dict[str, Any]] = {}
 
     @classmethod
     def part_name(cls) -> str:

@@ -59,6 +59,11 @@ class Location:
             word.capitalize() for word in name.split("_")
         )
 
+    @property
+    def name_in_jobs(self) -> str:
+        """What a job writes: the `type` of a step, the name of an aggregation or a detector."""
+        return self.type_name if self.folder in STEP_FOLDERS else self.name
+
 
 @cache
 def locations() -> dict[str, Location]:

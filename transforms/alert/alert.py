@@ -45,8 +45,12 @@ class Alert(Transform):
     shows: ClassVar[str] = "observed"
     when: str = Param(help="a condition on one reading", examples=["value > 100"])
     of: str = Param("value", help="the number that the alarm tells of")
-    by: list[str] = Param(help="columns that identify a sensor", min_length=1)
-    rule: str = Param(help="name of the rule in alarms and their ids", min_length=1)
+    by: list[str] = Param(
+        help="columns that identify a sensor", min_length=1, examples=[["sensor_id"]]
+    )
+    rule: str = Param(
+        help="name of the rule in alarms and their ids", min_length=1, examples=["too_high"]
+    )
     severity: Literal["informational", "low", "medium", "high", "critical"] = Param(
         "medium", help="severity"
     )

@@ -31,8 +31,13 @@ class Enrich(Transform):
     calibration, place or owner is versions.
     """
 
-    table: DataFile = Param(help="CSV or Parquet file, from the job's folder or the project's")
-    by: list[str] = Param(help="key columns, named alike in both", min_length=1)
+    table: DataFile = Param(
+        help="CSV or Parquet file, from the job's folder or the project's",
+        examples=["registry/air_sensors.csv"],
+    )
+    by: list[str] = Param(
+        help="key columns, named alike in both", min_length=1, examples=[["sensor_id"]]
+    )
     add: list[str] | None = Param(None, help="columns to add; by default all that the input lacks")
     valid_from: str | None = Param(
         None,

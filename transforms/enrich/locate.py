@@ -31,10 +31,13 @@ class Locate(Transform):
     """
 
     areas: DataFile = Param(
-        help="GeoJSON (.geojson, .json) or GeoParquet (.parquet) file with polygons"
+        help="GeoJSON (.geojson, .json) or GeoParquet (.parquet) file with polygons",
+        examples=["registry/districts.geojson"],
     )
     add: dict[str, str] = Param(
-        help="columns by name: properties of the areas, such as {district: name}", min_length=1
+        help="columns by name: properties of the areas, such as {district: name}",
+        min_length=1,
+        examples=[{"district": "name"}],
     )
     latitude: str = Param("latitude", help="column of the latitude, degrees")
     longitude: str = Param("longitude", help="column of the longitude, degrees")

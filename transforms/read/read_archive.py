@@ -33,8 +33,12 @@ class ReadArchive(Source):
     `tocsin backfill JOB --archive LAKE` puts it in the place of a job's ReadTelemetry. What could not be read then is not here.
     """
 
-    lake: str = Param(help="folder of the lake with the archive")
-    dataset: str = Param(help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$")
+    lake: str = Param(help="folder of the lake with the archive", examples=["lake"])
+    dataset: str = Param(
+        help="name of the table, such as raw_air",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        examples=["raw_air"],
+    )
     topic: str = Param("", help="the topic that it was; by default the name of the table")
     since: int | None = Param(
         None,

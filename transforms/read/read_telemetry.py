@@ -50,9 +50,11 @@ class ReadTelemetry(Source):
     without an event time or from the future. Offsets are kept in the checkpoint; `auto.offset.reset` is never used.
     """
 
-    topic: str = Param(help="topic name", min_length=1)
+    topic: str = Param(help="topic name", min_length=1, examples=["city.air"])
     schema_: TextFile = Param(
-        help="Avro schema of the readings as the job wants them (.avsc)", alias="schema"
+        help="Avro schema of the readings as the job wants them (.avsc)",
+        alias="schema",
+        examples=["schemas/air_reading.avsc"],
     )
     format: Literal["confluent", "avro", "json"] = Param(
         "confluent",

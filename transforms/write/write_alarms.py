@@ -26,6 +26,8 @@ class WriteAlarms(Sink):
     fails. What was committed is remembered in Kafka under `identity`: a job that reads the past again writes no alarm again.
     """
 
+    in_a_job = {"input": "Detect.alarms", "config": {"topic": "city.alarms"}}
+
     takes: ClassVar[tuple[str, ...]] = ("alarm_id", "event", "rule", "key", "time", "message")
     topic: str = Param(help="topic name", min_length=1)
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")

@@ -16,6 +16,8 @@ class WriteRejects(Sink):
     Order and duplicates: a retried bundle may write a reject again; `__connect.errors.partition` and `.offset` tell which.
     """
 
+    in_a_job = {"input": "ReadTelemetry.rejects", "config": {"topic": "city.rejects"}}
+
     takes: ClassVar[tuple[str, ...]] = (
         "topic",
         "partition",

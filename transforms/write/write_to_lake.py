@@ -46,10 +46,13 @@ class WriteToLake(Sink):
     from. Of aggregates with several revisions of a window and key, the newest holds.
     """
 
-    lake: str = Param(help="folder or URI of the lake, such as /data/lake or s3://bucket/lake")
+    lake: str = Param(
+        help="folder or URI of the lake, such as /data/lake or s3://bucket/lake", examples=["lake"]
+    )
     dataset: str = Param(
         help="name of the table: the folder under the lake",
         pattern=r"^[a-z][a-z0-9_]*$",
+        examples=["air_quality"],
         max_length=100,
     )
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)

@@ -55,6 +55,14 @@ class Aggregate(Part):
     time; 1, after the allowed lateness, for keys with late ones too. The newest revision of a window and key holds.
     """
 
+    in_a_job = {
+        "config": {
+            "every": "10 min",
+            "by": ["sensor_id"],
+            "measures": {"mean": "mean(value)", "p95": "p95(value)", "readings": "count()"},
+        }
+    }
+
     every: Duration | None = Param(None, help="a window starts every so often")
     window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
     session: Duration | None = Param(

@@ -31,6 +31,8 @@ class Deduplicate(Part):
     Keys are compared by a 64-bit hash with the event time, so two different keys meet once in about 10^19 pairs.
     """
 
+    in_a_job = {"config": {"by": ["sensor_id"]}}
+
     by: list[str] = Param(
         help="columns that, with the event time, identify a reading", min_length=1
     )

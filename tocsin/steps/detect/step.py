@@ -45,6 +45,15 @@ class Detect(Part):
     `reason` of these events is "revised". In the end the alarms are those of a job to which nothing came late.
     """
 
+    in_a_job = {
+        "config": {
+            "of": "value",
+            "by": ["sensor_id"],
+            "with": "auto",
+            "alarm": {"severity": "high", "raise_after": 3},
+        }
+    }
+
     of: str | list[str] = Param(
         help="the column that is judged; several for a detector that judges them together"
     )

@@ -24,6 +24,11 @@ class Lookup(Part):
     the readings are not kept.
     """
 
+    in_a_job = {
+        "input": {"readings": "ReadTelemetry", "registry": "Registry"},
+        "config": {"by": ["sensor_id"], "add": ["height"]},
+    }
+
     sides: ClassVar[dict[str, bool]] = {READINGS: True, REGISTRY: True}
 
     by: list[str] = Param(help="key columns that both have", min_length=1)

@@ -78,6 +78,11 @@ class ManageAlarms(Part):
     An alarm that escalates is unacknowledged again. All of it is one block of state: alarms are few, a flood is 100,000.
     """
 
+    in_a_job = {
+        "input": {"alarms": "Detect.alarms"},
+        "config": {"flapping": {"raises": 4, "within": "10 min", "quiet": "10 min"}},
+    }
+
     sides: ClassVar[dict[str, bool]] = {"alarms": True, "commands": False}
 
     inhibit: Inhibition | None = Param(None, help="what hangs on what")

@@ -31,6 +31,11 @@ class BuddyCheck(Sequence):
     the bit 128 (`neighbours`) in its `flag_reasons`.
     """
 
+    in_a_job = {
+        "input": "Aggregate",
+        "config": {"by": ["metric"], "of": "mean", "radius": 1500},
+    }
+
     of: str = Param(help="the column that is compared")
     radius: float = Param(help="metres within which sensors are neighbours", gt=0, le=200_000)
     latitude: str = Param("latitude", help="column of the latitude, degrees")

@@ -101,6 +101,14 @@ class QualityControl(Sequence):
     windows get it as before. No reading is dropped: what to do with a flag is said by those who read it.
     """
 
+    in_a_job = {
+        "config": {
+            "by": ["sensor_id"],
+            "of": "value",
+            "tests": {"gross_range": {"fail": [0, 1000]}, "stuck": {"count": 10}},
+        }
+    }
+
     passes_late: ClassVar[bool] = True
 
     of: str = Param(help="the column that is tested")

@@ -31,6 +31,14 @@ class Shift(Sequence):
     no longer be put in order. Some rows are kept for each key that was ever seen.
     """
 
+    in_a_job = {
+        "config": {
+            "by": ["sensor_id"],
+            "previous": {"value_before": "value"},
+            "since_previous": "seconds_since",
+        }
+    }
+
     previous: dict[str, str | Earlier] = Param(
         {}, help="columns by name: expressions over the row before, or {of, rows}"
     )

@@ -24,6 +24,11 @@ class WindowJoin(Part):
     the newest of both. What is joined depends on event time alone, not on which side came first.
     """
 
+    in_a_job = {
+        "input": {"left": "Aggregate", "right": "Weather"},
+        "config": {"by": ["sensor_id"], "how": "left"},
+    }
+
     sides: ClassVar[dict[str, bool]] = {"left": True, "right": True}
 
     by: list[str] = Param(help="key columns that both have", min_length=1)
