@@ -1,3 +1,3 @@
-"""Tocsin: Kafka topics of city sensor telemetry in, a Parquet lake and alarm topics out."""
+"""Tocsin turns city sensor telemetry in Kafka into a Parquet lake and alarm topics."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
