@@ -26,6 +26,23 @@ class Undocumented(Aggregation):
     examples = [({}, [1.0], 1)]
 
 
+class Unfinished(Aggregation):
+    """TODO: what it gives, with its unit."""
+
+    caught_by: ClassVar[str] = "it_is_documented"
+    seen = accumulator("count")
+    examples = [({}, [1.0], 1)]
+
+
+class UnfinishedParameter(Aggregation):
+    """Number of values, as a part whose parameter has no help text yet."""
+
+    caught_by: ClassVar[str] = "it_is_documented"
+    seen = accumulator("count")
+    limit: float = Param(1.0, help="TODO: what it does")
+    examples = [({}, [1.0], 1)]
+
+
 class Unpicklable(Aggregation):
     """An aggregation that is another one after it was sent to a worker."""
 
@@ -315,7 +332,7 @@ class OneFile(Appends):
 
 
 MUTANTS = [
-    Undocumented, Unpicklable, WrongExample, CountsItsCalls, FirstToArrive, CountsMissing, WrongScore, Forgetful, PeeksAhead,
+    Undocumented, Unfinished, UnfinishedParameter, Unpicklable, WrongExample, CountsItsCalls, FirstToArrive, CountsMissing, WrongScore, Forgetful, PeeksAhead,
     FastIsAnother, Shared, Overwrites, MissingIsZero, Hoarder, Loses, WrongTransform, Centres, Promises, Restarts, OtherColumns,
     Appends, OneFile,
 ]  # fmt: skip

@@ -42,9 +42,15 @@ for verb in (
     )
 
 
+def _is_not_beams(record: logging.LogRecord) -> bool:
+    """Whether a record of the root logger is not one of Beam's, about packages that we do not use."""
+    return f"{os.sep}apache_beam{os.sep}" not in record.pathname
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb and leave with its exit code; a user's mistake or a failure outside is one sentence, never a traceback."""
-    logging.getLogger().setLevel(logging.ERROR)
+    # The root logger belongs to the program that embeds us: its level and handlers stay.
+    logging.getLogger().addFilter(_is_not_beams)
     try:
         code = app(arguments, result_action="return_value")
     except JobError as error:

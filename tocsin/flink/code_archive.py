@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tocsin import __version__
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.project import CODE_MANIFEST
 
@@ -62,7 +63,11 @@ def pack(folder: Path) -> Path:
     for entry in _third_party():
         if entry.dist is not None:
             files.update(_metadata_of(entry.dist))
-    manifest = {"versions": versions(), "packages": sorted({name.split("/")[0] for name in files})}
+    manifest = {
+        "tocsin": __version__,
+        "versions": versions(),
+        "packages": sorted({name.split("/")[0] for name in files}),
+    }
     files[CODE_MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     digest = hashlib.sha256()
     for name in sorted(files):
