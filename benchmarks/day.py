@@ -167,7 +167,7 @@ def run_job(name: str, folder: Path) -> None:
     """One job on its files, in this process; prints its figures as JSON."""
     from tocsin.compiler.checker import check_file
     from tocsin.engines.beam.running import quiet_beam, run_bounded
-    from tocsin.lake.catalog import contents
+    from tocsin.lake.catalog import catalog
 
     quiet_beam()
     systems, registry = JOBS[name]
@@ -183,7 +183,7 @@ def run_job(name: str, folder: Path) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sources = [ledger.steps[step] for step in systems]
     aggregates = sum(
-        one["rows"] for one in contents(lake) if "window_start" in one["columns"] and one["keys"]
+        one["rows"] for one in catalog(lake) if "window_start" in one["columns"] and one["keys"]
     )
     firsts = ("Validate", "ValidCounters", "ValidProbes", "Deduplicate", "Polls", "Arrived")
     known = [count for step, count in ledger.steps.items() if step in firsts]

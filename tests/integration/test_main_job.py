@@ -20,7 +20,7 @@ from pyarrow import parquet
 from tocsin.cli.publishing import Sending
 from tocsin.compiler.checker import check_file, check_text
 from tocsin.kafka.connection import Kafka
-from tocsin.lake.audit import check_lake
+from tocsin.lake.audit import audit_lake
 from tocsin.lake.query import open_lake
 from tocsin.simulator.city import City, readings
 from tocsin.simulator.scoring import score
@@ -75,7 +75,7 @@ def test_a_citys_hour_becomes_a_lake_and_alarms(
         "readings without a value are not counted by count(value)"
     )
     assert nulls < 5
-    report = check_lake(lake, Kafka())
+    report = audit_lake(lake, Kafka())
     assert report.is_good, report.problems
     assert set(report.offsets["city.air"]) == {"0", "1", "2", "3"}
 

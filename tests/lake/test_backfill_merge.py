@@ -1,4 +1,4 @@
-"""What was written anew beside a lake takes its place there, and nothing else is touched."""
+"""A backfill replaces the files whose rows differ, and no other file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tests.lake.test_care import DAY, HOUR, START, batch_of, rows_of
-from tocsin.lake.audit import check_lake
-from tocsin.lake.backfill_merge import Put, put
+from tests.support.lakes import DAY, HOUR, START, batch_of, rows_of
+from tocsin.lake.audit import audit_lake
+from tocsin.lake.backfill_merge import MergedDataset, merge_backfill
 from tocsin.lake.compaction import compact
 from tocsin.lake.query import files_of
 from tocsin.parts.registry import find
 
 
 def write(lake: Path, hours: range, changed: tuple[int, ...] = (), dataset: str = "locks") -> None:
-    """An hour a file; in some of them another value."""
+    """Write a file for each hour; in changed hours with another value."""
     sink = find("write", "write_to_lake")(lake=str(lake), dataset=dataset, span="1 h")
     for hour in hours:
         batch = batch_of(hour)
@@ -29,20 +29,20 @@ def write(lake: Path, hours: range, changed: tuple[int, ...] = (), dataset: str 
 
 
 def identities(lake: Path) -> dict[str, tuple[int, int]]:
-    """By file name what tells whether it was written again."""
+    """Inode and time of each file, which change if it is written again."""
     return {
         file.name: (file.stat().st_ino, file.stat().st_mtime_ns)
         for file in files_of(lake / "locks")
     }
 
 
-def names(put_there: list[str]) -> list[str]:
-    return [Path(name).name[9:11] for name in put_there]
+def names(files: list[str]) -> list[str]:
+    return [Path(name).name[9:11] for name in files]
 
 
 @pytest.fixture
 def lakes(tmp_path: Path) -> tuple[Path, Path]:
-    """A lake of ten hours, and one beside it that is empty."""
+    """A lake of ten hours, and an empty staged one."""
     write(tmp_path / "lake", range(10))
     staged = tmp_path / "lake" / ".staged"
     staged.mkdir()
@@ -53,7 +53,7 @@ def test_only_files_with_other_rows_are_written(lakes: tuple[Path, Path]) -> Non
     lake, staged = lakes
     before = identities(lake)
     write(staged, range(11), changed=(3, 7))
-    found = put(staged, lake, ["locks"])[0]
+    found = merge_backfill(staged, lake, ["locks"])[0]
     assert (found.same, names(found.changed), names(found.new), found.gone, found.kept) == (
         8,
         ["03", "07"],
@@ -65,26 +65,24 @@ def test_only_files_with_other_rows_are_written(lakes: tuple[Path, Path]) -> Non
     assert names([name for name in before if after[name] != before[name]]) == ["03", "07"]
     write(other := lake.parent / "other", range(11), changed=(3, 7))
     assert rows_of(lake, "locks") == rows_of(other, "locks")
-    assert not files_of(staged / "locks")[0].name.startswith("20260302T03"), (
-        "what took its place is not there any more"
-    )
+    assert not files_of(staged / "locks")[0].name.startswith("20260302T03"), "moved, not copied"
 
 
-def test_rows_that_are_no_more_go(lakes: tuple[Path, Path]) -> None:
+def test_files_without_rows_in_the_rerun_are_removed(lakes: tuple[Path, Path]) -> None:
     lake, staged = lakes
     write(staged, range(4))
     write(staged, range(5, 10))
-    found = put(staged, lake, ["locks"])[0]
+    found = merge_backfill(staged, lake, ["locks"])[0]
     assert (found.same, names(found.gone)) == (9, ["04"])
     assert "20260302T040000Z" not in {name.split("-")[0] for name in identities(lake)}
 
 
-def test_what_was_not_read_again_stays(lakes: tuple[Path, Path]) -> None:
-    """A topic that has forgotten its first messages, and a job that has gone on."""
+def test_files_that_were_not_read_again_stay(lakes: tuple[Path, Path]) -> None:
+    """The topic has deleted its first messages, and a running job has read more."""
     lake, staged = lakes
     before = identities(lake)
     write(staged, range(2, 8), changed=(2, 5))
-    found = put(staged, lake, ["locks"])[0]
+    found = merge_backfill(staged, lake, ["locks"])[0]
     assert names(found.kept) == ["00", "01", "08", "09"]
     assert names(found.changed) == ["02", "05"]
     assert names([name for name, known in identities(lake).items() if known == before[name]]) == [
@@ -99,24 +97,24 @@ def test_what_was_not_read_again_stays(lakes: tuple[Path, Path]) -> None:
     ]
 
 
-def test_a_window_of_which_only_a_part_was_read_again_stays(lakes: tuple[Path, Path]) -> None:
+def test_a_file_that_was_read_again_in_part_stays(lakes: tuple[Path, Path]) -> None:
     lake, staged = lakes
     sink = find("write", "write_to_lake")(lake=str(staged), dataset="locks", span="1 h")
     sink.write(batch_of(9).slice(0, 3), f"{START + 9 * HOUR}.s000.r0")
-    found = put(staged, lake, ["locks"])[0]
+    found = merge_backfill(staged, lake, ["locks"])[0]
     assert names(found.kept) == [f"{hour:02}" for hour in range(10)]
     assert (found.changed, found.new, found.gone) == ([], [], [])
 
 
-def test_what_ends_before_is_left_alone(lakes: tuple[Path, Path]) -> None:
+def test_files_that_end_before_since_stay(lakes: tuple[Path, Path]) -> None:
     lake, staged = lakes
     write(staged, range(10), changed=(2, 5, 8))
-    found = put(staged, lake, ["locks"], START + 6 * HOUR)[0]
+    found = merge_backfill(staged, lake, ["locks"], START + 6 * HOUR)[0]
     assert (found.same, names(found.changed), found.kept) == (3, ["08"], [])
-    assert names(put(staged, lake, ["locks"], START + 5 * HOUR + 1)[0].changed) == ["05"]
+    assert names(merge_backfill(staged, lake, ["locks"], START + 5 * HOUR + 1)[0].changed) == ["05"]
 
 
-def test_a_file_that_does_not_say_where_it_comes_from_is_not_removed(
+def test_a_file_without_offsets_is_not_removed(
     lakes: tuple[Path, Path],
 ) -> None:
     lake, staged = lakes
@@ -128,11 +126,11 @@ def test_a_file_that_does_not_say_where_it_comes_from_is_not_removed(
         f"{START + 20 * HOUR}.s000.r0",
     )
     write(staged, range(10))
-    assert names(put(staged, lake, ["locks"])[0].kept) == ["20"]
+    assert names(merge_backfill(staged, lake, ["locks"])[0].kept) == ["20"]
 
 
 @pytest.mark.parametrize("changed", [(), (5,)])
-def test_a_compacted_folder_is_the_same_or_another(
+def test_a_compacted_folder_stays_or_is_replaced_as_a_whole(
     tmp_path: Path, changed: tuple[int, ...]
 ) -> None:
     lake, staged = tmp_path, tmp_path / ".staged"
@@ -141,22 +139,22 @@ def test_a_compacted_folder_is_the_same_or_another(
     before = identities(lake)
     assert len(before) == 26
     write(staged, range(72), changed=changed)
-    found: Put = put(staged, lake, ["locks"])[0]
+    found: MergedDataset = merge_backfill(staged, lake, ["locks"])[0]
     write(other := tmp_path / "other", range(72), changed=changed)
-    assert rows_of(lake, "locks") == rows_of(other, "locks"), "no row is there twice"
+    assert rows_of(lake, "locks") == rows_of(other, "locks"), "no row occurs twice"
     rewritten = [name for name in before if identities(lake).get(name) != before[name]]
     assert len(rewritten) == len(found.changed) == len(changed)
-    assert not [path for path in lake.iterdir() if path.name.startswith(".putting")]
+    assert not [path for path in lake.iterdir() if path.name.startswith(".merge")]
 
 
-def test_a_compacted_folder_of_which_a_part_was_read_again_stays(tmp_path: Path) -> None:
+def test_a_compacted_folder_that_was_read_again_in_part_stays(tmp_path: Path) -> None:
     lake, staged = tmp_path, tmp_path / ".staged"
     write(lake, range(72))
     compact(lake, DAY)
     before: Any = rows_of(lake, "locks")
     write(staged, range(12, 72), changed=(13, 50))
-    found = put(staged, lake, ["locks"])[0]
-    # The first day was cut; of the second all was read.
+    found = merge_backfill(staged, lake, ["locks"])[0]
+    # The first day was read in part, the second completely.
     assert len(found.kept) == 1
     assert names(found.changed) == ["02"]
     differ = np.array(
@@ -165,17 +163,22 @@ def test_a_compacted_folder_of_which_a_part_was_read_again_stays(tmp_path: Path)
     assert differ.sum() > 0
 
 
-def test_what_a_backfill_that_was_killed_left_is_told(lakes: tuple[Path, Path]) -> None:
+def test_an_audit_reports_the_staging_folder_of_a_killed_backfill(
+    lakes: tuple[Path, Path],
+) -> None:
     lake, _ = lakes
-    assert check_lake(lake).is_good
+    assert audit_lake(lake).is_good
     (lake / ".backfill-0123abcd").mkdir()
-    assert check_lake(lake).problems == [
-        ".backfill-0123abcd: of a backfill or compaction that was cut off, or runs (else safe to delete)"
+    assert audit_lake(lake).problems == [
+        (
+            ".backfill-0123abcd: left by an interrupted backfill or compaction "
+            "(safe to delete unless one is running)"
+        )
     ]
 
 
-def test_of_a_dataset_without_files_all_go(lakes: tuple[Path, Path]) -> None:
+def test_a_dataset_without_rows_in_the_rerun_loses_all_files(lakes: tuple[Path, Path]) -> None:
     lake, staged = lakes
     write(staged, range(10), dataset="others")
-    locks, others = put(staged, lake, ["locks", "others"])
+    locks, others = merge_backfill(staged, lake, ["locks", "others"])
     assert len(locks.gone) == len(others.new) == 10

@@ -13,8 +13,8 @@ from tocsin.cli.run_verb import report
 from tocsin.compiler.backfill_job import beside, from_archive, without_messages
 from tocsin.compiler.job import Job
 from tocsin.foundation.ledger import Ledger
-from tocsin.lake.atomic_replace import remove_folder, workshop
-from tocsin.lake.backfill_merge import Put, put
+from tocsin.lake.atomic_replace import remove_folder, staging_name
+from tocsin.lake.backfill_merge import MergedDataset, merge_backfill
 
 
 def backfill(
@@ -61,7 +61,7 @@ def backfill(
         )
     if not messages:
         checked = without_messages(checked)
-    token = workshop("backfill")
+    token = staging_name("backfill")
     checked, lakes = beside(checked, token)
     started = time.monotonic()
     note(f"{checked.name}: reading {archive or 'its topics'} again")
@@ -77,7 +77,7 @@ def backfill(
         changes = [
             one
             for lake, datasets in lakes.items()
-            for one in put(lake / token, lake, datasets, first)
+            for one in merge_backfill(lake / token, lake, datasets, first)
         ]
     finally:
         for lake in lakes:
@@ -94,7 +94,7 @@ def _here(job: Job) -> Ledger:
     return run_bounded(job)
 
 
-def _told(job: str, changes: list[Put], ledger: Ledger | None, json: bool) -> int:
+def _told(job: str, changes: list[MergedDataset], ledger: Ledger | None, json: bool) -> int:
     if json:
         show_json(
             {

@@ -78,9 +78,9 @@ def lake(
 
 
 def _check(root: Path, brokers: str | None, json: bool) -> int:
-    from tocsin.lake.audit import check_lake
+    from tocsin.lake.audit import audit_lake
 
-    report = check_lake(root, Kafka(brokers=brokers) if brokers else None)
+    report = audit_lake(root, Kafka(brokers=brokers) if brokers else None)
     if json:
         show_json(report.as_dict())
     else:
@@ -91,7 +91,7 @@ def _check(root: Path, brokers: str | None, json: bool) -> int:
 def _care(
     root: Path, word: str, dataset: str | None, older_than: str, where: str | None, json: bool
 ) -> int:
-    from tocsin.lake.catalog import contents
+    from tocsin.lake.catalog import catalog
     from tocsin.lake.compaction import compact
     from tocsin.lake.retention import erase, retain
 
@@ -100,7 +100,7 @@ def _care(
         complain("erase needs --where column=value, such as lock_id=lock-00017")
         return WRONG
     if word == "contents":
-        found = contents(root)
+        found = catalog(root)
         shown = [
             {**one, "columns": ", ".join(one["columns"]), "keys": ", ".join(one["keys"])}
             for one in found

@@ -97,7 +97,7 @@ def _files_of(package: str) -> dict[str, bytes]:
             f"the package '{package}' is one file or missing; "
             "parts live in a package (a folder with __init__.py)"
         )
-    # Of two files with one name Python imports the one in the first folder.
+    # Python imports the first of two files with one name, so the first folder wins.
     return {
         f"{package.replace('.', '/')}/{file.relative_to(root).as_posix()}": file.read_bytes()
         for root in reversed(roots)

@@ -1,4 +1,4 @@
-"""Files of a lake written anew: whole, and at once for those who read."""
+"""Replaces files and folders of a lake atomically, so that readers see the old or the new one."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tocsin.foundation.failure import Failure
 _EXCHANGE = 2
 """RENAME_EXCHANGE of renameat2(2)."""
 
-_WORKSHOPS = ("backfill", "putting", "compacting")
+_PURPOSES = ("backfill", "merge", "compaction")
 
 
-def workshop(purpose: Literal["backfill", "putting", "compacting"]) -> str:
-    """A name that no other has, of a hidden folder in which files are made that take their places afterwards."""
+def staging_name(purpose: Literal["backfill", "merge", "compaction"]) -> str:
+    """A unique name for a hidden staging folder, from which files move to their places."""
     return f".{purpose}-{secrets.token_hex(4)}"
 
 
-def is_workshop(path: Path) -> bool:
-    """Whether a folder is one of those."""
-    return path.name.startswith(tuple(f".{purpose}-" for purpose in _WORKSHOPS))
+def is_staging(path: Path) -> bool:
+    """Whether a folder is a staging folder."""
+    return path.name.startswith(tuple(f".{purpose}-" for purpose in _PURPOSES))
 
 
-def write_beside(table: Any, target: Path) -> Path:
-    """A file written whole under a hidden name beside its target, which nobody reads."""
+def write_hidden(table: Any, target: Path) -> Path:
+    """Write a whole Parquet file under a hidden name next to its target; return its path."""
     hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     parquet.write_table(table, hidden, compression="zstd", row_group_size=256 * 1024)
     with hidden.open("rb") as written:
@@ -40,14 +40,14 @@ def write_beside(table: Any, target: Path) -> Path:
 
 
 def replace_file(table: Any, target: Path) -> None:
-    """Put other rows into a file's place; a reader has the old file or the new one."""
-    write_beside(table, target).replace(target)
+    """Replace a Parquet file by another table. A reader sees the old file or the new one."""
+    write_hidden(table, target).replace(target)
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Two folders change places at once, so that whoever lists one of them sees all of the old files or all of the new.
+def exchange_folders(one: Path, other: Path) -> None:
+    """Exchange two folders atomically: a listing shows all old files or all new ones.
 
-    Raises Failure where the file system cannot do that.
+    Raises Failure where the file system does not support it; both folders are then unchanged.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     rename = getattr(libc, "renameat2", None)
@@ -60,10 +60,11 @@ def exchange(one: Path, other: Path) -> None:
     if done != 0:
         number = ctypes.get_errno() if rename is not None else errno.ENOSYS
         raise Failure(
-            f"this file system cannot exchange two folders at once ({os.strerror(number)}); {one} is as it was"
+            f"this file system cannot exchange two folders at once ({os.strerror(number)}); "
+            f"{one} is unchanged"
         )
 
 
 def remove_folder(folder: Path) -> None:
-    """With all that is in it; no other."""
+    """Remove a folder and its content. Raises OSError where it does not exist."""
     shutil.rmtree(folder)

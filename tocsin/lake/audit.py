@@ -1,4 +1,4 @@
-"""A lake against the offsets that it says it was made from, and against the topics as they are."""
+"""Audits a lake: duplicate rows, unfinished files, and offsets compared with the topics."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from typing import Any
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
-from tocsin.lake.atomic_replace import is_workshop
+from tocsin.lake.atomic_replace import is_staging
 from tocsin.lake.query import files_of, footer, offsets_in, open_lake
 
 
 @dataclass
-class Report:
-    """What the check found. problems: sentences; empty is good."""
+class AuditReport:
+    """The result of an audit.
+
+    Attributes:
+        files, rows: counts; rows are those of the newest revisions.
+        offsets: first and last offset by topic and partition.
+        problems: sentences; empty for a good lake.
+        notes: sentences that need no action.
+    """
 
     lake: str
     files: int = 0
@@ -26,29 +33,32 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """A mapping for JSON."""
         return {**asdict(self), "good": self.is_good}
 
     def text(self) -> str:
-        """For people."""
+        """The report as lines of text."""
         lines = [f"{self.lake}: {self.files:,} files, {self.rows:,} rows"]
         for topic, partitions in self.offsets.items():
-            spans = ", ".join(
+            ranges = ", ".join(
                 f"{p}: {first:,} to {last:,}" for p, (first, last) in sorted(partitions.items())
             )
-            lines.append(f"  {topic}: offsets {spans}")
+            lines.append(f"  {topic}: offsets {ranges}")
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  wrong: {problem}" for problem in self.problems] or ["  good"]
         return "\n".join(lines)
 
 
-def check_lake(root: Path, kafka: Kafka | None = None) -> Report:
-    """Read every footer and, by DuckDB, the rows; compare the union of offsets with the topics where `kafka` is given."""
-    report = Report(str(root))
+def audit_lake(root: Path, kafka: Kafka | None = None) -> AuditReport:
+    """Read every footer, and the rows with DuckDB; with `kafka`, compare offsets with the topics.
+
+    Raises Failure where Kafka does not answer.
+    """
+    report = AuditReport(str(root))
     connection, datasets = open_lake(root)
     for dataset in datasets:
         report.rows += dataset.rows
@@ -65,19 +75,21 @@ def check_lake(root: Path, kafka: Kafka | None = None) -> Report:
     hidden = list(root.rglob(".*.part"))
     if hidden:
         report.problems.append(
-            f"{len(hidden)} unfinished files of a run that was cut off, such as {hidden[0].name} (safe to delete)"
+            f"{len(hidden)} unfinished files of an interrupted run, "
+            f"such as {hidden[0].name} (safe to delete)"
         )
-    left = [path.name for path in root.iterdir() if is_workshop(path)]
+    left = [path.name for path in root.iterdir() if is_staging(path)]
     if left:
         report.problems.append(
-            f"{', '.join(sorted(left))}: of a backfill or compaction that was cut off, or runs (else safe to delete)"
+            f"{', '.join(sorted(left))}: left by an interrupted backfill or compaction "
+            "(safe to delete unless one is running)"
         )
     if kafka is not None:
         _compare_with_topics(report, kafka)
     return report
 
 
-def _note_offsets(report: Report, file: Path) -> None:
+def _note_offsets(report: AuditReport, file: Path) -> None:
     metadata = footer(file)
     if "tocsin.offsets" not in metadata:
         report.problems.append(f"{file}: not written by tocsin (its footer has no offsets)")
@@ -85,29 +97,33 @@ def _note_offsets(report: Report, file: Path) -> None:
     for topic, partitions in offsets_in(metadata).items():
         known = report.offsets.setdefault(topic, {})
         for partition, (first, last) in partitions.items():
-            span = known.setdefault(partition, [first, last])
-            span[0], span[1] = min(span[0], first), max(span[1], last)
+            offsets = known.setdefault(partition, [first, last])
+            offsets[:] = min(offsets[0], first), max(offsets[1], last)
 
 
-def _check_readings(report: Report, connection: Any, name: str) -> None:
-    twice = connection.execute(
-        f'select count(*) from (select 1 from "{name}_all" group by _partition, _offset, _index having count(*) > 1)'
-    ).fetchone()[0]
+def _check_readings(report: AuditReport, connection: Any, name: str) -> None:
+    twice = _duplicates(connection, name, "_partition, _offset, _index")
     if twice:
-        report.problems.append(f"{name}: {twice:,} readings stand there twice")
+        report.problems.append(f"{name}: {twice:,} readings are there twice")
 
 
-def _check_windows(report: Report, connection: Any, folder: Path, name: str) -> None:
+def _check_windows(report: AuditReport, connection: Any, folder: Path, name: str) -> None:
     keys = json.loads(footer(files_of(folder)[0]).get("tocsin.keys", "[]"))
     listed = ", ".join('"' + key.replace('"', '""') + '"' for key in keys)
-    twice = connection.execute(
-        f'select count(*) from (select 1 from "{name}_all" group by {listed}, revision having count(*) > 1)'
-    ).fetchone()[0]
-    if keys and twice:
-        report.problems.append(f"{name}: {twice:,} windows stand there twice with one revision")
+    if keys and (twice := _duplicates(connection, name, f"{listed}, revision")):
+        report.problems.append(f"{name}: {twice:,} windows are there twice with one revision")
 
 
-def _compare_with_topics(report: Report, kafka: Kafka) -> None:
+def _duplicates(connection: Any, name: str, columns: str) -> int:
+    """The number of different values of some columns that occur more than once."""
+    query = (
+        f'select count(*) from (select 1 from "{name}_all" '  # noqa: S608 - names are quoted
+        f"group by {columns} having count(*) > 1)"
+    )
+    return int(connection.execute(query).fetchone()[0])
+
+
+def _compare_with_topics(report: AuditReport, kafka: Kafka) -> None:
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     consumer = Consumer(kafka.client_settings(**{"group.id": "tocsin-check", "log_level": 3}))
@@ -126,12 +142,13 @@ def _compare_with_topics(report: Report, kafka: Kafka) -> None:
                     )
                 elif last < high - 1:
                     report.notes.append(
-                        f"{topic}:{partition}: the lake ends at offset {last:,}, the topic at {high - 1:,} "
-                        "(rejected, or not read yet)"
+                        f"{topic}:{partition}: the lake ends at offset {last:,}, "
+                        f"the topic at {high - 1:,} (rejected, or not read yet)"
                     )
                 elif first > low:
                     report.problems.append(
-                        f"{topic}:{partition}: the lake begins at offset {first:,}, the topic at {low:,}"
+                        f"{topic}:{partition}: the lake begins at offset {first:,}, "
+                        f"the topic at {low:,}"
                     )
     except KafkaException as error:
         raise Failure(f"no answer from Kafka at {kafka.address()}: {error.args[0].str()}") from None

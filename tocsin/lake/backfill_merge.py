@@ -1,4 +1,4 @@
-"""What was written anew beside a lake, into it: only the files that hold other rows are touched."""
+"""Merges the files of a backfill into a lake. Only files whose rows differ are replaced."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.kernels.time.file_timestamps import parse_timestamp
-from tocsin.lake.atomic_replace import exchange, remove_folder, workshop
+from tocsin.lake.atomic_replace import exchange_folders, remove_folder, staging_name
 from tocsin.lake.query import LakeOffsets, files_of, footer, merged, offsets_in
 
 
 @dataclass
-class Put:
-    """What became of a dataset's files. same: hold the rows that they held. changed, new: written. gone: nothing is left of their
-    rows. kept: come from messages that were not all read again, and stay as they are."""
+class MergedDataset:
+    """The outcome for a dataset's files.
+
+    Attributes:
+        same: number of files with equal rows, which stay untouched.
+        changed: files that were replaced.
+        new: files that were added.
+        gone: files that were removed, because the rerun produced no rows for them.
+        kept: files that stay, because not all of their messages were read again.
+    """
 
     dataset: str
     same: int = 0
@@ -28,16 +35,27 @@ class Put:
     kept: list[str] = field(default_factory=list)
 
 
-def put(staged: Path, root: Path, datasets: list[str], since: int | None = None) -> list[Put]:
-    """Move the files of some datasets from a staged lake, which is on the same disk, to their places in a lake.
+def merge_backfill(
+    staged: Path, root: Path, datasets: list[str], since: int | None = None
+) -> list[MergedDataset]:
+    """Move the files of some datasets from a staged lake to their places in a lake.
 
-    A file with the same rows stays untouched. One whose messages were not all read again (a topic forgets its oldest; a job that
-    runs has read on) stays as it is, as does what ends at `since` (microseconds) or before. Each file takes its place at once; a
-    folder that was compacted is exchanged as a whole.
+    These files of the lake stay untouched: files with equal rows; files whose messages were not all
+    read again, because the topic has deleted some or a running job has read more; files that end at
+    `since` or before. Each file is replaced atomically, and a compacted folder as a whole.
+
+    Args:
+        staged: folder of the backfill's lake, on the same disk.
+        root: folder of the lake.
+        datasets: names of the datasets to merge.
+        since: microseconds since 1970; None to merge all files.
+
+    Raises:
+        Failure: the file system cannot exchange two folders.
     """
     covered = merged(offsets_in(footer(file)) for file in files_of(staged))
     return [
-        _Putting(Put(dataset), staged / dataset, root / dataset, covered, since).done()
+        _Merge(MergedDataset(dataset), staged / dataset, root / dataset, covered, since).done()
         for dataset in datasets
     ]
 
@@ -47,54 +65,54 @@ Headed = dict[str, tuple[Path, dict[str, str]]]
 
 
 @dataclass
-class _Putting:
-    """One dataset. covered: what was read again."""
+class _Merge:
+    """The merge of one dataset. covered: the offsets that were read again."""
 
-    found: Put
+    found: MergedDataset
     staged: Path
     dataset: Path
     covered: LakeOffsets
     since: int | None
 
-    def done(self) -> Put:
+    def done(self) -> MergedDataset:
         both = (self.staged, self.dataset)
         for folder in sorted(
             {file.parent.relative_to(whole) for whole in both for file in files_of(whole)}
         ):
             ours, theirs = _by_name(self.staged / folder), _by_name(self.dataset / folder)
             if any("tocsin.units" in head for _, head in theirs.values()):
-                self._put_folder(folder, ours, theirs)
+                self._merge_compacted(folder, ours, theirs)
             else:
                 for name in sorted(ours.keys() | theirs.keys()):
-                    self._put_file(folder / name, ours.get(name), theirs.get(name))
+                    self._merge_file(folder / name, ours.get(name), theirs.get(name))
         return self.found
 
-    def _put_file(
+    def _merge_file(
         self,
         name: Path,
         ours: tuple[Path, dict[str, str]] | None,
         theirs: tuple[Path, dict[str, str]] | None,
     ) -> None:
-        known = theirs or ours
-        if known is None or self._is_before(known[1]):
+        present = theirs or ours
+        if present is None or self._is_before(present[1]):
             return
         if theirs is None and ours is not None:
             (self.dataset / name).parent.mkdir(parents=True, exist_ok=True)
             ours[0].replace(self.dataset / name)
             self.found.new.append(str(name))
-        elif ours is not None and rows_digest([known[0]]) == rows_digest([ours[0]]):
+        elif ours is not None and rows_digest([present[0]]) == rows_digest([ours[0]]):
             self.found.same += 1
-        elif not self._was_read(known[1], replaced=ours is not None):
+        elif not self._was_read(present[1], replaced=ours is not None):
             self.found.kept.append(str(name))
         elif ours is None:
-            known[0].unlink()
+            present[0].unlink()
             self.found.gone.append(str(name))
         else:
-            ours[0].replace(known[0])
+            ours[0].replace(present[0])
             self.found.changed.append(str(name))
 
-    def _put_folder(self, folder: Path, ours: Headed, theirs: Headed) -> None:
-        """A folder where units stand together in large files: the same as it was, or another one in its place."""
+    def _merge_compacted(self, folder: Path, ours: Headed, theirs: Headed) -> None:
+        """Merge a folder whose files are compacted: it stays, or is exchanged as a whole."""
         files, names = (
             [file for file, _ in theirs.values()],
             [str(folder / name) for name in theirs],
@@ -111,32 +129,37 @@ class _Putting:
         ):
             self.found.kept += names
         else:
-            # Not within the dataset, where readers would see it.
-            beside = self.dataset.parent / workshop("putting")
-            beside.mkdir()
+            # Outside of the dataset, because readers would see it there.
+            staging = self.dataset.parent / staging_name("merge")
+            staging.mkdir()
             try:
                 for name, (file, _) in ours.items():
-                    file.replace(beside / name)
-                exchange(self.dataset / folder, beside)
+                    file.replace(staging / name)
+                exchange_folders(self.dataset / folder, staging)
             finally:
-                remove_folder(beside)
+                remove_folder(staging)
             (self.found.changed if ours else self.found.gone).extend(names)
 
     def _is_before(self, head: dict[str, str]) -> bool:
         return self.since is not None and int(head["tocsin.until"]) <= self.since
 
     def _was_read(self, head: dict[str, str], *, replaced: bool) -> bool:
-        """Whether all messages of a file were read again. One that does not say which may be replaced, not removed."""
-        said = [
-            (topic, *span) for topic, spans in offsets_in(head).items() for span in spans.items()
+        """Whether all messages of a file were read again.
+
+        A file without offsets in its footer may be replaced, but not removed.
+        """
+        sources = [
+            (topic, *item)
+            for topic, partitions in offsets_in(head).items()
+            for item in partitions.items()
         ]
-        if not said:
+        if not sources:
             return replaced
         return all(
             partition in self.covered.get(topic, {})
             and self.covered[topic][partition][0] <= first
             and last <= self.covered[topic][partition][1]
-            for topic, partition, (first, last) in said
+            for topic, partition, (first, last) in sources
         )
 
 
@@ -146,7 +169,10 @@ def _by_name(folder: Path) -> Headed:
 
 
 def rows_digest(files: list[Path]) -> str:
-    """Of the rows of files, in their order; not of the bytes: a footer tells the offsets of batches, which differ."""
+    """SHA-256 of the rows of files, in their order.
+
+    Footers do not count, because they hold the offsets of batches, which differ between runs.
+    """
     tables = [
         parquet.read_table(file, partitioning=None).replace_schema_metadata(None) for file in files
     ]

@@ -1,4 +1,4 @@
-"""What is in a lake: its table of contents."""
+"""The catalog of a lake: its datasets with columns, sizes, times and sources."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from tocsin.kernels.time.file_timestamps import parse_timestamp
 from tocsin.lake.query import datasets_of, files_of, footer, offsets_in
 
 
-def contents(root: Path) -> list[dict[str, Any]]:
-    """Of each dataset its columns with types, rows (every revision), files, bytes, time, keys, topics and retention, from the
-    files' own footers: no row is read.
+def catalog(root: Path) -> list[dict[str, Any]]:
+    """One mapping for each dataset, from the files' footers; no row is read.
+
+    Keys: `dataset`, `columns` (Arrow types by name), `partitioned_by`, `rows` (of all revisions),
+    `files`, `bytes`, `from` and `to` (ISO 8601), `keys`, `topics`, and `retention_seconds` (None
+    without retention).
     """
     found = []
     for folder in datasets_of(root):

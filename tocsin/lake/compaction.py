@@ -1,4 +1,4 @@
-"""Small files of a lake into large ones."""
+"""Compacts the small files of a lake into large ones."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from tocsin.lake.atomic_replace import exchange, remove_folder, workshop
+from tocsin.lake.atomic_replace import exchange_folders, remove_folder, staging_name
 from tocsin.lake.query import datasets_of, files_of, footer, merged, offsets_in
 
 LARGE = 128 * 1024 * 1024
-"""Bytes from which on a file is left as it is."""
+"""Files of this many bytes or more stay as they are."""
 
 
 @dataclass(frozen=True)
 class Compacted:
-    """What became of a dataset: files before and after, and rows, which are the same."""
+    """The outcome for a dataset: number of files before and after, and compacted rows."""
 
     dataset: str
     before: int
@@ -27,13 +27,21 @@ class Compacted:
 
 
 def compact(root: Path, older_than: int, dataset: str | None = None) -> list[Compacted]:
-    """Put the small files of each folder into one, where all of them are older than the dataset's newest by `older_than`
-    microseconds, so that no job writes there any more.
+    """Merge the small files of each folder into one file.
 
-    A folder is exchanged for another one at once: who lists it sees the old files or the new one, and files that are open stay
-    readable. A query that listed the folder before and opens its files after finds them gone, and has to be asked again. A unit
-    that a job writes again afterwards stands there twice: `tocsin lake FOLDER check` tells.
-    Raises Failure where the file system cannot exchange folders.
+    Each folder is replaced atomically: a listing shows the old files or the new one, and open files
+    stay readable. A query that lists the folder before and opens its files afterwards fails, and
+    must be repeated. If a job later rewrites a unit of a compacted folder, its rows are there
+    twice, and `tocsin lake FOLDER check` reports them.
+
+    Args:
+        root: folder of the lake.
+        older_than: microseconds; a folder stays untouched if it is younger than the dataset's
+            newest file by less, because a job may still write to it.
+        dataset: name of the only dataset to compact; None for all.
+
+    Raises:
+        Failure: the file system cannot exchange two folders.
     """
     found = []
     for folder in (path for path in datasets_of(root) if dataset in (None, path.name)):
@@ -49,7 +57,7 @@ def compact(root: Path, older_than: int, dataset: str | None = None) -> list[Com
 
 
 def _compact_folder(root: Path, folder: Path, before: int) -> int:
-    """Gives the rows that were put together."""
+    """Compact one folder; return the number of merged rows."""
     files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
     heads = {file: footer(file) for file in files}
     small = [file for file in files if file.stat().st_size < LARGE]
@@ -62,26 +70,26 @@ def _compact_folder(root: Path, folder: Path, before: int) -> int:
     tables = [parquet.read_table(file, partitioning=None) for file in small]
     whole = pa.concat_tables(tables, promote_options="default")
     whole = whole.replace_schema_metadata(_footer([heads[file] for file in small], tables))
-    # Not within the dataset, where readers would see it.
-    beside = root / workshop("compacting")
-    beside.mkdir()
+    # Outside of the dataset, because readers would see it there.
+    staging = root / staging_name("compaction")
+    staging.mkdir()
     try:
         units = {name for head in heads.values() for name in _units(head)}
         first, last = small[0].name.split("-")[0], small[-1].name.split("-")[0]
         parquet.write_table(
             whole,
-            beside / f"{first}-{last}-{len(units)}.parquet",
+            staging / f"{first}-{last}-{len(units)}.parquet",
             compression="zstd",
             row_group_size=256 * 1024,
         )
         for file in set(files) - set(small):
-            (beside / file.name).hardlink_to(file)
-        exchange(folder, beside)
-        # What came in the meantime, against all expectation, is not lost.
-        for stray in set(beside.iterdir()) - {beside / file.name for file in files}:
+            (staging / file.name).hardlink_to(file)
+        exchange_folders(folder, staging)
+        # A file that arrived in the meantime, against all expectation, is not lost.
+        for stray in set(staging.iterdir()) - {staging / file.name for file in files}:
             stray.rename(folder / stray.name)
     finally:
-        remove_folder(beside)
+        remove_folder(staging)
     return int(whole.num_rows)
 
 
@@ -93,8 +101,8 @@ def _units(head: dict[str, str]) -> list[str]:
 
 
 def _footer(heads: list[dict[str, str]], tables: list[pa.Table]) -> dict[str, str]:
-    """What the files said of themselves, together."""
-    said = {
+    """The common footer of several files."""
+    common = {
         "tocsin.offsets": json.dumps(merged(offsets_in(head) for head in heads), sort_keys=True),
         "tocsin.units": json.dumps(sorted(unit for head in heads for unit in _units(head))),
         "tocsin.until": str(max(int(head["tocsin.until"]) for head in heads)),
@@ -106,5 +114,5 @@ def _footer(heads: list[dict[str, str]], tables: list[pa.Table]) -> dict[str, st
         about = json.loads(geo)
         for column in about["columns"].values():
             column.pop("bbox", None)
-        said["geo"] = json.dumps(about)
-    return said
+        common["geo"] = json.dumps(about)
+    return common

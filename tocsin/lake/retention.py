@@ -1,4 +1,4 @@
-"""Rows of a lake that are to be forgotten: those of somebody, and those that are too old."""
+"""Deletes rows from a lake: files past their retention, and rows with a value."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from tocsin.lake.query import datasets_of, files_of, footer
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What was deleted from a dataset: whole files, and rows."""
+class Deleted:
+    """The deleted data of a dataset. files: deleted or rewritten. rows: deleted."""
 
     dataset: str
     files: int
     rows: int
 
 
-def retain(root: Path, now: int | None = None) -> list[Forgotten]:
-    """Delete the files whose rows are all older than their `retention` (WriteToLake), which stands in their footers.
+def retain(root: Path, now: int | None = None) -> list[Deleted]:
+    """Delete files whose rows are all older than the `retention` in their footer (WriteToLake).
 
-    now: microseconds; by default the clock's. Files without a retention stay.
+    now: microseconds since 1970; None for the clock's time. Files without a retention stay. Only
+    datasets with deleted files are returned.
     """
     moment = int(time.time() * 1_000_000) if now is None else now
     found = []
@@ -45,17 +46,26 @@ def retain(root: Path, now: int | None = None) -> list[Forgotten]:
             file.unlink()
             files += 1
         if files:
-            found.append(Forgotten(folder.name, files, rows))
+            found.append(Deleted(folder.name, files, rows))
     return found
 
 
-def erase(root: Path, column: str, value: str, dataset: str | None = None) -> list[Forgotten]:
-    """Delete all rows with a value in a column, such as a lock or a camera, from every dataset that has the column.
+def erase(root: Path, column: str, value: str, dataset: str | None = None) -> list[Deleted]:
+    """Delete all rows with a value in a column, such as a lock's id.
 
-    A file that holds such rows is written anew without them, and takes the old one's place at once; a file without other rows is
-    deleted. Values are compared as text. What went to topics is not here. Raises Failure where no dataset has the column.
+    Files with such rows are replaced atomically, and deleted where no other row remains. Values are
+    compared as text; null never matches. Topics keep their messages.
+
+    Args:
+        root: folder of the lake.
+        column: a column of the files, or of their folders (`column=value`).
+        value: the value to delete.
+        dataset: name of the only dataset; None for every dataset with the column.
+
+    Raises:
+        Failure: no dataset has the column.
     """
-    found, known = [], False
+    found, has_any = [], False
     for folder in (path for path in datasets_of(root) if dataset in (None, path.name)):
         files, rows = 0, 0
         for file in files_of(folder):
@@ -65,7 +75,7 @@ def erase(root: Path, column: str, value: str, dataset: str | None = None) -> li
                 if part.startswith(f"{column}=")
             ]
             has_column = column in parquet.read_schema(file).names
-            known |= has_column or bool(named)
+            has_any |= has_column or bool(named)
             if named and unquote(named[0].partition("=")[2]) == value:
                 rows += parquet.read_metadata(file).num_rows
                 file.unlink()
@@ -74,14 +84,14 @@ def erase(root: Path, column: str, value: str, dataset: str | None = None) -> li
                 gone = _without(file, column, value)
                 rows, files = rows + gone, files + bool(gone)
         if rows:
-            found.append(Forgotten(folder.name, files, rows))
-    if not known:
+            found.append(Deleted(folder.name, files, rows))
+    if not has_any:
         raise Failure(f"no dataset of {root} has a column '{column}'")
     return found
 
 
 def _without(file: Path, column: str, value: str) -> int:
-    """Gives how many rows went."""
+    """Delete rows from one file; return their number."""
     texts = (
         parquet.read_table(file, columns=[column], partitioning=None)
         .column(column)
