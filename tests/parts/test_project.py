@@ -13,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from tests.support.packages import DROP, ROOT, command_environment, run_command, write_parts
+from tocsin.foundation.project import parts_folder, start_project
 
 JOB = """
 pipeline:
@@ -73,6 +74,28 @@ def test_the_project_is_the_nearest_folder_above(project: Path) -> None:
     (project / "deep" / "tocsin.toml").touch()
     assert run_command("explain", "Drop", cwd=project / "deep" / "down").returncode == 2
     (project / "deep" / "tocsin.toml").unlink()
+
+
+def test_a_new_part_outside_a_checkout_is_found_by_the_next_command(tmp_path: Path) -> None:
+    done = run_command("new", "aggregation", "average", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "parts" / "aggregations" / "average.py"
+    assert done.stdout.splitlines()[0] == str(file)
+    assert f"{tmp_path}/tocsin.toml is new" in done.stderr
+    assert run_command("explain", "average", cwd=tmp_path).stdout.startswith("# average\n")
+    (tmp_path / "tocsin.toml").write_text('[project]\nparts = "ours"\n')
+    below = tmp_path / "below"
+    below.mkdir()
+    done = run_command("new", "clean", "tidy", cwd=below)
+    assert done.stdout.splitlines()[0] == f"{tmp_path}/ours/clean/tidy.py"
+    assert not (below / "tocsin.toml").exists()
+    assert run_command("explain", "Tidy", cwd=below).stdout.startswith("# Tidy\n")
+
+
+def test_a_new_part_in_a_checkout_is_in_transforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "docs")
+    assert parts_folder() == ROOT / "transforms"
+    assert start_project(parts_folder()) is None
 
 
 def test_a_job_file_brings_no_code_from_its_folder(tmp_path: Path) -> None:

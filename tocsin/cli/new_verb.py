@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from tocsin.cli.console import DONE, WRONG, complain, say
+from tocsin.cli.console import DONE, WRONG, complain, note, say
+from tocsin.foundation.project import parts_folder, start_project
 
 _TEMPLATES = {
     "aggregation": '''"""TODO: what it gives, in a few words."""
@@ -154,7 +155,7 @@ def new(
     kind: Literal["aggregation", "detector", "read", "clean", "enrich", "write"],
     name: str,
     *,
-    to: Path = Path("transforms"),
+    to: Path | None = None,
 ) -> int:
     """Write the file of a new part, with an example that fails until it is filled in.
 
@@ -165,17 +166,22 @@ def new(
     name
         Its name in snake case, such as stuck_pump.
     to
-        Package of parts.
+        Folder of parts. By default the project's, as its tocsin.toml says; without a project,
+        `parts` in the working folder, and a tocsin.toml is written.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         complain(f"'{name}' is not a name in snake case, such as stuck_pump")
         return WRONG
-    file = to / _FOLDERS.get(kind, kind) / f"{name}.py"
+    folder = to or parts_folder()
+    file = folder / _FOLDERS.get(kind, kind) / f"{name}.py"
     if file.exists():
         complain(f"{file} is already there")
         return WRONG
     file.parent.mkdir(parents=True, exist_ok=True)
     type_name = "".join(word.capitalize() for word in name.split("_"))
     file.write_text(_TEMPLATES[kind].format(type=type_name, name=name), "utf-8")
+    project = start_project(folder)
+    if project is not None:
+        note(f"{project} is new: commands in its folder and below find the part")
     say(f"{file}\nfill in what says TODO, then: tocsin laws {file}")
     return DONE
