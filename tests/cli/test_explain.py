@@ -15,11 +15,12 @@ from pyarrow import parquet
 
 from tests.support.packages import DROP, ROOT, install_package, run_command
 from tocsin.cli.part_page import BRIDGES, bridge_page, page
-from tocsin.compiler.checker import FRAMEWORK_PARTS, check_text
-from tocsin.parts.registry import load, locations, step_types
+from tocsin.compiler.checker import check_text
+from tocsin.parts.registry import load, locations
+from tocsin.steps.catalogue import built_in_steps, step_types
 
 PARTS: dict[str, Any] = {
-    **FRAMEWORK_PARTS,
+    **built_in_steps(),
     **{place.name_in_jobs: place for place in locations().values()},
 }
 STEPS = """

@@ -12,15 +12,11 @@ from tocsin.backtest.recording import Recording
 from tocsin.compiler.job import Job, Step
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import FOREVER
-from tocsin.parts.part import Part
+from tocsin.parts.operator import Memory, Operator
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
+from tocsin.parts.stateful_step import StatefulStep
 from tocsin.parts.transform import Transform
-from tocsin.steps.aggregate.step import Aggregate
-from tocsin.steps.catalogue import keyed_step
-from tocsin.steps.detect.scoring_operator import PLACE, ScoringOperator
-from tocsin.steps.detect.step import Detect
-from tocsin.steps.state.operator import KeyedStep, Memory
 from tocsin.steps.state.release_times import RELEASE
 from tocsin.steps.state.union import united
 
@@ -40,14 +36,16 @@ class _Shard:
         self.due: int | None = None
 
 
-class _Keyed:
-    def __init__(self, keyed: KeyedStep) -> None:
-        self.keyed = keyed
+class _Stateful:
+    """A step with state, and its shards."""
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator = operator
         self.shards: dict[int, _Shard] = defaultdict(_Shard)
 
     def take(self, batch: pa.RecordBatch) -> None:
-        for number, part in self.keyed.route(batch).by_shard:
-            shard, due = self.shards[number], self.keyed.due(part)
+        for number, part in self.operator.route(batch).by_shard:
+            shard, due = self.shards[number], self.operator.due(part)
             shard.log.append(part)
             if due is not None:
                 shard.due = due if shard.due is None else min(due, shard.due)
@@ -56,9 +54,9 @@ class _Keyed:
         found: list[tuple[str, pa.RecordBatch]] = []
         for _, shard in sorted(self.shards.items()):
             is_due = shard.due is not None and shard.due <= time
-            if not (is_due or time >= FOREVER or (self.keyed.eager and shard.log)):
+            if not (is_due or time >= FOREVER or (self.operator.eager and shard.log)):
                 continue
-            advanced = self.keyed.advance(shard.state, shard.log, time, end, shard.memory)
+            advanced = self.operator.advance(shard.state, shard.log, time, end, shard.memory)
             shard.state, shard.due = advanced.state, advanced.due
             shard.log = shard.log if advanced.log is None else list(advanced.log)
             found += advanced.outputs
@@ -76,56 +74,40 @@ class Engine:
             if step.name in names:
                 names |= {source for _, (source, _) in step.sources()}
         self.steps = [step for step in job.steps if step.name in names]
-        self._keyed: dict[str, _Keyed] = {}
+        self._stateful: dict[str, _Stateful] = {}
         for step in self.steps:
             if step.part is None:
                 raise Failure(
                     f"'{step.name}' is a stock Beam transform, which only a runner can run"
                 )
-            if step.schema is None:
-                continue
-            keyed = keyed_step(self._part(step), self._schema(step), f"{job.name}/{step.name}")
-            if isinstance(keyed, ScoringOperator):
-                keyed.gives_rows = self._takes((step.name, "output"))
-            if keyed is not None:
-                self._keyed[step.name] = _Keyed(keyed)
+            if isinstance(step.part, StatefulStep) and step.schema is not None:
+                part = self._narrowed(step, step.part).in_one_shard()
+                operator = part.operator(self._schema(step), f"{job.name}/{step.name}")
+                operator.unread = frozenset(
+                    name for name in operator.outputs if not self._is_read((step.name, name))
+                )
+                self._stateful[step.name] = _Stateful(operator)
 
     def _schema(self, step: Step) -> Any:
         """Of what the step takes: an aggregation may give less than the job says."""
         sources = step.sources()
-        before = None if step.is_united or not sources else self._keyed.get(sources[0][1][0])
-        return before.keyed.outputs[sources[0][1][1]] if before is not None else step.schema
+        before = None if step.is_united or not sources else self._stateful.get(sources[0][1][0])
+        return before.operator.outputs[sources[0][1][1]] if before is not None else step.schema
 
-    def _takes(self, output: tuple[str, str]) -> bool:
-        """Whether anything takes an output."""
+    def _is_read(self, output: tuple[str, str]) -> bool:
+        """Whether the caller or another step reads an output."""
         return output in self.wanted or any(
             output == source for step in self.steps for _, source in step.sources()
         )
 
-    def _part(self, step: Step) -> Part:
-        """The part in one piece, as there is one process; of an aggregation that is only judged, what is judged."""
-        part = step.part
-        assert part is not None
-        if isinstance(part, Aggregate):
-            takers = [
-                one.part
-                for one in self.steps
-                if (step.name, "output") in [source for _, source in one.sources()]
-            ]
-            judged = {name for one in takers if isinstance(one, Detect) for name in one.columns()}
-            if (step.name, "output") not in self.wanted and all(
-                isinstance(one, Detect) for one in takers
-            ):
-                kept = {
-                    name: text
-                    for name, text in part.written().items()
-                    if name in judged or name in PLACE
-                }
-                # A judged column may be a key, of which there is at least one window's row whatever is measured.
-                part = part.model_copy(
-                    update={"measures": kept or part.measures, "completeness": None}
-                )
-        return part.model_copy(update={"shards": 1}) if hasattr(part, "shards") else part
+    def _narrowed(self, step: Step, part: StatefulStep) -> StatefulStep:
+        """The part without the columns that no step of the backtest reads."""
+        output = (step.name, "output")
+        readers = [one.part for one in self.steps if output in [of for _, of in one.sources()]]
+        columns = [one.columns_read() if isinstance(one, StatefulStep) else None for one in readers]
+        if output in self.wanted or None in columns:
+            return part
+        return part.narrowed({name for one in columns if one is not None for name in one})
 
     def source_for(self, path: str) -> tuple[str, Recording]:
         """The first source of which the recording has the columns. Raises Failure."""
@@ -191,12 +173,12 @@ class Engine:
         here = dict(given)
         for future in awaited:
             here |= {one: rows for one, rows in future.result().items() if one[0] != step.name}
-        keyed = self._keyed.get(step.name)
+        stateful = self._stateful.get(step.name)
         outputs: Outputs = defaultdict(list)
-        if keyed is not None:
+        if stateful is not None:
             for rows in self._given(step, here):
-                keyed.take(rows)
-            for name, rows in keyed.advance(time, end):
+                stateful.take(rows)
+            for name, rows in stateful.advance(time, end):
                 outputs[step.name, name].append(rows)
             return outputs
         assert isinstance(step.part, Transform)

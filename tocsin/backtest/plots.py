@@ -16,7 +16,7 @@ from tocsin.compiler.job import Job
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.aggregation.accumulators import numbers
 from tocsin.kernels.batch import EVENT_TIME, Floats, Int64s, micros
-from tocsin.steps.detect.step import Detect
+from tocsin.parts.stateful_step import ScoreColumns, StatefulStep
 
 _MOST = 30
 """Plots that are drawn."""
@@ -45,38 +45,40 @@ def pictures(
     return len(wanted)
 
 
-def _scored(job: Job | None, recording: str) -> dict[str, tuple[Detect, pa.Table]]:
+def _scored(job: Job | None, recording: str) -> dict[str, tuple[ScoreColumns, pa.Table]]:
     """Scored rows by rule."""
     if job is None:
         return {}
-    steps = {step.name: step.part for step in job.steps if isinstance(step.part, Detect)}
-    rows = Engine(job, {(name, "output") for name in steps}).run(recording)
+    scoring: dict[str, ScoreColumns] = {}
+    for step in job.steps:
+        columns = step.part.score_columns() if isinstance(step.part, StatefulStep) else None
+        if columns is not None:
+            scoring[step.name] = columns
+    rows = Engine(job, {(name, "output") for name in scoring}).run(recording)
     return {
-        part.rule or name: (part, pa.Table.from_batches(rows[name, "output"]))
-        for name, part in steps.items()
+        columns.rule or name: (columns, pa.Table.from_batches(rows[name, "output"]))
+        for name, columns in scoring.items()
         if rows[name, "output"]
     }
 
 
 def _of_sensor(
-    scored: tuple[Detect, pa.Table] | None, key: str
+    scored: tuple[ScoreColumns, pa.Table] | None, key: str
 ) -> tuple[Int64s, Floats, Floats] | None:
     """Times, values and scores of one sensor."""
     if scored is None:
         return None
-    part, rows = scored
+    shown, rows = scored
     texts = [
         pc.binary_join_element_wise(f"{name}=", rows.column(name).cast(pa.string()), "")
-        for name in part.by
+        for name in shown.keys
     ]
     chosen = (
         rows.filter(pc.equal(pc.binary_join_element_wise(*texts, ","), key))
         if rows.num_rows
         else rows
     )
-    columns = [
-        numbers(chosen.column(name).combine_chunks()) for name in (part.columns()[0], part.score)
-    ]
+    columns = [numbers(chosen.column(name).combine_chunks()) for name in (shown.value, shown.score)]
     times = micros(chosen.column(EVENT_TIME))
     order = np.argsort(times, kind="stable")
     return times[order], columns[0][order], columns[1][order]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tocsin.cli.console import DONE, WRONG, complain, say
 from tocsin.cli.part_page import BRIDGES, bridge_page, page
-from tocsin.compiler.checker import FRAMEWORK_PARTS
 from tocsin.compiler.grammar import near
 from tocsin.parts.registry import Location, load, locations
+from tocsin.steps.catalogue import built_in_steps
 
 
 def explain(name: str) -> int:
@@ -20,12 +20,9 @@ def explain(name: str) -> int:
     if name in BRIDGES:
         say(bridge_page(name))
         return DONE
-    if name in FRAMEWORK_PARTS:
-        say(page(name, FRAMEWORK_PARTS[name]))
-        return DONE
     places = _places()
     if name not in places:
-        known = [*FRAMEWORK_PARTS, *BRIDGES, *places]
+        known = [*BRIDGES, *places]
         complain(f"no part '{name}'{near(name, known)} (see `tocsin list`)")
         return WRONG
     place = places[name]
@@ -36,7 +33,7 @@ def explain(name: str) -> int:
 def _places() -> dict[str, Location]:
     """Parts by the name of their file and by the name that jobs use."""
     found: dict[str, Location] = {}
-    for place in locations().values():
+    for place in (*built_in_steps().values(), *locations().values()):
         found.setdefault(place.name, place)
         found[place.type_name] = place
     return found

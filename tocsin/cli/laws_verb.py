@@ -10,6 +10,7 @@ from typing import Any
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say
 from tocsin.parts.part import Part
 from tocsin.parts.registry import FOLDERS, load, locations
+from tocsin.steps.catalogue import built_in_steps
 
 
 def laws(*files: Path) -> int:
@@ -27,11 +28,12 @@ def laws(*files: Path) -> int:
         found = parts_in(file)
         if not found:
             complain(
-                f"no part in {file}: define a class that extends Aggregation, Detector, Transform, Source or Sink"
+                f"no part in {file}: define a class that extends Aggregation, Detector, Transform, StatefulStep, Source or Sink"
             )
             return WRONG
         parts += found
-    parts = parts or [load(place) for place in locations().values()]
+    every = (*locations().values(), *built_in_steps().values())
+    parts = parts or [load(place) for place in every]
     broken = count = 0
     for part in parts:
         for law, fault in run_laws(part):

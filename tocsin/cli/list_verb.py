@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tocsin.cli.console import DONE, say, show_json, table
 from tocsin.cli.part_page import BRIDGES
-from tocsin.compiler.checker import FRAMEWORK_PARTS
 from tocsin.parts.registry import FOLDERS, locations
+from tocsin.steps.catalogue import built_in_steps
 
 
 def list_parts(*, json: bool = False) -> int:
@@ -20,8 +20,7 @@ def list_parts(*, json: bool = False) -> int:
         Print them as JSON.
     """
     rows = [
-        ["step", name, (part.__doc__ or "").splitlines()[0]]
-        for name, part in FRAMEWORK_PARTS.items()
+        ["step", name, summary(place.file, name)] for name, place in built_in_steps().items()
     ]
     rows += [["step", name, text] for name, text in BRIDGES.items()]
     for folder in FOLDERS:

@@ -12,14 +12,7 @@ from tocsin.compiler.checker import check_file
 from tocsin.compiler.job import Job, Step
 from tocsin.compiler.state_compatibility import changes, state_of
 from tocsin.kernels.batch import user_columns
-from tocsin.steps.aggregate.step import Aggregate
-from tocsin.steps.deduplicate.step import Deduplicate
-from tocsin.steps.detect.scoring_operator import ScoringOperator
-from tocsin.steps.detect.step import Detect
-from tocsin.steps.lookup.step import Lookup
-from tocsin.steps.manage_alarms.step import ManageAlarms
-from tocsin.steps.ordered.ordered_step import Sequence
-from tocsin.steps.window_join.step import WindowJoin
+from tocsin.parts.stateful_step import StatefulStep
 
 RUNNING = "running"
 
@@ -134,48 +127,10 @@ def _described(step: Step) -> dict[str, Any]:
             for name, schema in step.outputs.items()
         },
     }
-    part = step.part
-    if isinstance(part, Aggregate):
+    if isinstance(step.part, StatefulStep):
         found |= {
-            "keys": ", ".join(part.by) or "none",
-            "shards": part.shards,
-            "state": "partial results of open windows",
-        }
-    if isinstance(part, Detect):
-        size = 8 * len(ScoringOperator(part, step.schema).start) if step.schema is not None else 0
-        found |= {
-            "keys": ", ".join(part.by),
-            "shards": part.shards,
-            "state": f"{size} bytes a key, and rows not yet in order",
-        }
-    if isinstance(part, Lookup):
-        found |= {
-            "keys": ", ".join(part.by),
-            "shards": part.shards,
-            "state": "the registry, and readings that wait for it",
-        }
-    if isinstance(part, WindowJoin):
-        found |= {
-            "keys": ", ".join(part.by),
-            "shards": part.shards,
-            "state": "rows of windows that may be revised",
-        }
-    if isinstance(part, Sequence):
-        found |= {
-            "keys": ", ".join(part.by),
-            "shards": part.shards,
-            "state": "rows that wait, and some of each key",
-        }
-    if isinstance(part, ManageAlarms):
-        found |= {
-            "keys": "rule, key",
-            "shards": 1,
-            "state": "alarms that stand, are kept quiet or wait for an acknowledgement",
-        }
-    if isinstance(part, Deduplicate):
-        found |= {
-            "keys": ", ".join(part.by),
-            "shards": part.shards,
-            "state": "16 bytes a reading remembered",
+            "keys": ", ".join(step.part.keys()) or "none",
+            "shards": step.part.shard_count(),
+            "state": step.part.state_shape(step.schema),
         }
     return found

@@ -10,20 +10,8 @@ from tocsin.compiler.yaml_document import Document, YamlPath
 
 # Stock Beam YAML transforms that may stand behind ToRows in a job that is not trusted: they run no code of the job's.
 STOCK = ("MapToFields", "Explode", "Combine", "LogForTesting", "AssertEqual")
-FRAMEWORK = (
-    *(
-        "Aggregate",
-        "Detect",
-        "Deduplicate",
-        "WindowJoin",
-        "Lookup",
-        "Shift",
-        "QualityControl",
-        "BuddyCheck",
-        "ManageAlarms",
-    ),
-    *("ToRows", "ToBatches"),
-)
+CONVERSIONS = ("ToRows", "ToBatches")
+"""Types of the steps that change batches into rows for stock transforms, and back."""
 _CODE_KEYS = ("callable", "python", "javascript", "path", "fn")
 _TOP = ("pipeline", "options", "tests")
 _PIPELINE = ("type", "name", "transforms", "extra_transforms")
@@ -65,7 +53,7 @@ def _only(
     return value
 
 
-def steps_of(document: Document, known_types: dict[str, str], trusted: bool) -> list[Written]:
+def steps_of(document: Document, known_types: list[str], trusted: bool) -> list[Written]:
     """All steps in order, with the implicit inputs of a chain made explicit. Problems are noted in the document."""
     if not isinstance(document.data, dict):
         document.problem("a job is a mapping with the key `pipeline`", ())
@@ -118,14 +106,14 @@ def _unique(document: Document, step: Written, before: list[Written]) -> Written
 
 
 def _step(
-    document: Document, item: Any, path: YamlPath, known: dict[str, str], trusted: bool
+    document: Document, item: Any, path: YamlPath, known: list[str], trusted: bool
 ) -> Written | None:
     step = _only(document, item, path, _STEP, "a step")
     kind = step.get("type")
     if not isinstance(kind, str):
         document.problem("a step needs a `type`", path)
         return None
-    types = [*known, *FRAMEWORK, *STOCK]
+    types = [*known, *CONVERSIONS, *STOCK]
     if kind not in types and not trusted:
         document.problem(
             f"no step type '{kind}'{near(kind, types)} (see `tocsin list`)", (*path, "type")

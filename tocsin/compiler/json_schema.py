@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tocsin.compiler.checker import FRAMEWORK_PARTS
-from tocsin.compiler.grammar import STOCK
+from tocsin.compiler.grammar import CONVERSIONS, STOCK
 from tocsin.parts.part import Part
-from tocsin.parts.registry import load, step_types
+from tocsin.parts.registry import load
+from tocsin.steps.catalogue import step_types
 
 
 def job_schema() -> dict[str, Any]:
     """Required keys, enums, defaults and descriptions of every step type."""
-    parts: dict[str, type[Part]] = {
-        **FRAMEWORK_PARTS,
-        **{name: load(place) for name, place in step_types().items()},
-    }
+    parts: dict[str, type[Part]] = {name: load(place) for name, place in step_types().items()}
     definitions: dict[str, Any] = {}
     branches = []
     for name, part in sorted(parts.items()):
@@ -39,7 +36,7 @@ def job_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "type": {
-                "enum": [*sorted(parts), "ToRows", "ToBatches", *STOCK],
+                "enum": [*sorted(parts), *CONVERSIONS, *STOCK],
                 "description": "what the step does",
             },
             "name": {

@@ -6,7 +6,7 @@ from typing import Any
 
 from tocsin.compiler.job import Job, Step
 from tocsin.parts.sink import Sink
-from tocsin.steps.detect.step import Detect
+from tocsin.parts.stateful_step import StatefulStep
 
 INPUTS = " (inputs)"
 """What the name of the step that puts several inputs together ends with."""
@@ -31,8 +31,8 @@ def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
         config["tocsin_folders"] = job.folders
         if live and step.is_source:
             config["tocsin_live"] = True
-    if isinstance(step.part, Detect) and not step.part.lake:
-        config["lake"] = _dataset_of(job, step)
+    if isinstance(step.part, StatefulStep):
+        config |= step.part.completed(_datasets_of(job, step))
     # Under its own name, Beam YAML would read the configuration of a `Filter` as that of its own.
     kind = step.type if step.part is None else f"{OURS}{step.type}"
     lowered: dict[str, Any] = {"type": kind, "name": step.name, "config": config}
@@ -51,10 +51,13 @@ def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
     return [together, {**lowered, "input": united}]
 
 
-def _dataset_of(job: Job, step: Step) -> str:
-    """The lake dataset that the input of a step is written to as well, or nothing."""
-    beside = [one for one in job.steps if one.type == "WriteToLake" and one.inputs == step.inputs]
-    return str(beside[0].config["dataset"]) if beside else ""
+def _datasets_of(job: Job, step: Step) -> list[str]:
+    """The lake datasets that the input of a step is written to as well."""
+    return [
+        str(one.config["dataset"])
+        for one in job.steps
+        if one.type == "WriteToLake" and one.inputs == step.inputs
+    ]
 
 
 def sinks(job: Job) -> list[tuple[str, Sink]]:

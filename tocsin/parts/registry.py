@@ -23,6 +23,7 @@ from tocsin.parts.detector import Detector
 from tocsin.parts.part import Part
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
+from tocsin.parts.stateful_step import StatefulStep
 from tocsin.parts.transform import Transform
 
 FOLDERS: dict[str, type[Part]] = {
@@ -32,9 +33,10 @@ FOLDERS: dict[str, type[Part]] = {
     "alert": Transform,
     "aggregations": Aggregation,
     "detectors": Detector,
+    "steps": StatefulStep,
     "write": Sink,
 }
-STEP_FOLDERS = ("read", "clean", "enrich", "alert", "write")
+STEP_FOLDERS = ("read", "clean", "enrich", "alert", "steps", "write")
 GROUP = "tocsin.parts"
 
 
@@ -153,7 +155,10 @@ def names_of(folder: str) -> list[str]:
 
 
 def step_types() -> dict[str, Location]:
-    """Sources, transforms and sinks by the `type` that a job gives them."""
+    """Sources, transforms, stateful steps and sinks by the `type` that a job gives them.
+
+    The built-in stateful steps are not among them: see tocsin/steps/catalogue.py.
+    """
     return {
         entry.type_name: entry for entry in locations().values() if entry.folder in STEP_FOLDERS
     }

@@ -26,6 +26,8 @@ class Transform(Part):
     """
 
     rejects: ClassVar[bool] = False
+    # Whether its output has the columns of its input, whatever its configuration.
+    keeps_columns: ClassVar[bool] = False
     # The column of the kept rows that the examples show.
     shows: ClassVar[str] = "value"
 

@@ -1,44 +1,45 @@
-"""Parts with keyed state, as the objects that keep it."""
+"""All step types that a job may name: the built-in stateful steps and the registry's."""
 
 from __future__ import annotations
 
-import pyarrow as pa
+from pathlib import Path
 
-from tocsin.parts.part import Part
-from tocsin.steps.aggregate.gap_filling import GapFillingOperator
-from tocsin.steps.aggregate.step import Aggregate
-from tocsin.steps.aggregate.window_operator import WindowOperator
-from tocsin.steps.deduplicate.step import Deduplicate, DeduplicationOperator
-from tocsin.steps.detect.revision_operator import RevisionOperator
-from tocsin.steps.detect.scoring_operator import ScoringOperator
-from tocsin.steps.detect.step import Detect
-from tocsin.steps.lookup.lookup_operator import LookupOperator
-from tocsin.steps.lookup.step import Lookup
-from tocsin.steps.manage_alarms.alarm_operator import AlarmOperator
-from tocsin.steps.manage_alarms.step import ManageAlarms
-from tocsin.steps.ordered.ordered_step import Sequence
-from tocsin.steps.ordered.ordering_operator import OrderingOperator
-from tocsin.steps.state.operator import KeyedStep
-from tocsin.steps.window_join.join_operator import JoinOperator
-from tocsin.steps.window_join.step import WindowJoin
+from tocsin.foundation.failure import Failure
+from tocsin.parts import registry
+from tocsin.parts.registry import Location
+
+_FOLDER = Path(__file__).parent
+_BUILT_IN = {
+    "aggregate": "aggregate/step",
+    "detect": "detect/step",
+    "deduplicate": "deduplicate/step",
+    "window_join": "window_join/step",
+    "lookup": "lookup/step",
+    "shift": "ordered/shift",
+    "quality_control": "ordered/quality_control",
+    "buddy_check": "ordered/buddy_check",
+    "manage_alarms": "manage_alarms/step",
+}
+"""File of each built-in stateful step, by its name in snake case."""
 
 
-def keyed_step(part: Part, schema: pa.Schema, rule: str) -> KeyedStep | None:
-    """The keyed step of a part that has state, else None. rule: what its alarms are called where it does not say."""
-    if isinstance(part, Aggregate):
-        windower = WindowOperator(part, schema)
-        return windower if part.fill_gaps is None else GapFillingOperator(windower, part.fill_gaps)
-    if isinstance(part, Detect):
-        watcher = ScoringOperator(part, schema, rule)
-        return RevisionOperator(watcher) if part.revise else watcher
-    if isinstance(part, Deduplicate):
-        return DeduplicationOperator(part, schema)
-    if isinstance(part, WindowJoin):
-        return JoinOperator(part, schema)
-    if isinstance(part, Sequence):
-        return OrderingOperator(part, schema)
-    if isinstance(part, Lookup):
-        return LookupOperator(part, schema)
-    if isinstance(part, ManageAlarms):
-        return AlarmOperator(part, schema)
-    return None
+def built_in_steps() -> dict[str, Location]:
+    """The built-in stateful steps, by the `type` that a job gives them."""
+    found = [
+        Location(name, "steps", f"tocsin.steps.{file.replace('/', '.')}", _FOLDER / f"{file}.py")
+        for name, file in _BUILT_IN.items()
+    ]
+    return {place.type_name: place for place in found}
+
+
+def step_types() -> dict[str, Location]:
+    """Every step by its `type`: sources, transforms, stateful steps and sinks.
+
+    Raises Failure if a part has the name of a built-in step.
+    """
+    built_in, others = built_in_steps(), registry.step_types()
+    for name in built_in.keys() & others.keys():
+        raise Failure(
+            f"'{name}' is a built-in step; rename the part that {others[name].file} defines"
+        )
+    return {**built_in, **others}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyarrow as pa
 
 from tocsin.api.transform import Outcome, Param, Transform, check_condition, rows_where
@@ -9,6 +11,8 @@ from tocsin.api.transform import Outcome, Param, Transform, check_condition, row
 
 class Filter(Transform):
     """Keeps the rows for which a condition is true; where it is false or null, the row is filtered, and counted."""
+
+    keeps_columns: ClassVar[bool] = True
 
     keep: str = Param(
         help="a condition, such as quality == 1 and value is not null", examples=["value > 10"]

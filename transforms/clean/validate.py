@@ -48,6 +48,7 @@ class Validate(Transform):
     """
 
     rejects: ClassVar[bool] = True
+    keeps_columns: ClassVar[bool] = True
     rules: dict[str, Rule] = Param(
         help="rules by column, such as {value: {min: 0, max: 500}}", min_length=1
     )

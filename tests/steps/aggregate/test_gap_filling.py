@@ -24,7 +24,6 @@ from tests.support.streams import (
 from tocsin.kernels.batch import FOREVER, micros
 from tocsin.steps.aggregate.gap_filling import GapFillingOperator
 from tocsin.steps.aggregate.step import Aggregate
-from tocsin.steps.catalogue import keyed_step
 
 EVERY, KEEP = 5 * SECOND, 22 * SECOND
 STEP = Aggregate.model_validate(
@@ -43,7 +42,7 @@ def filled(stream: list[list[Row]], seed: int) -> tuple[list[Any], list[Any]]:
     found = []
     for one in (STEP, STEP.model_copy(update={"fill_gaps": None})):
         random = np.random.default_rng(seed)
-        step = keyed_step(one, SCHEMA, "")
+        step = one.operator(SCHEMA, "")
         shards = Shards(step, random)
         rows: list[Any] = []
 
@@ -86,7 +85,7 @@ def test_gaps_are_those_of_a_loop(
 
 
 def test_a_key_is_forgotten_in_the_end() -> None:
-    step = keyed_step(STEP, SCHEMA, "")
+    step = STEP.operator(SCHEMA, "")
     assert isinstance(step, GapFillingOperator)
     shards = Shards(step, np.random.default_rng(1))
     shards.take(step.route(batch_of(rows_of([[("a", 0, 1.0)]])[0])))

@@ -24,7 +24,6 @@ from tests.support.streams import (
 )
 from tocsin.kernels.batch import FOREVER, micros
 from tocsin.steps.aggregate.step import Aggregate
-from tocsin.steps.aggregate.window_operator import WindowOperator
 
 MEASURES = {
     "total": "sum(value)",
@@ -108,7 +107,7 @@ def run(
     step: Aggregate, stream: list[tuple[list[Row], int]], random: np.random.Generator
 ) -> tuple[list[Any], list[Row], int]:
     """What comes out of the shards when they are advanced at watermarks of a runner's choosing."""
-    windower = WindowOperator(step, SCHEMA)
+    windower = step.operator(SCHEMA, "")
     shards = Shards(windower, random)
     came: list[Any] = []
     late = 0
@@ -169,14 +168,14 @@ def check(step: Aggregate, streams: Any, seed: int) -> None:
 
 def test_rows_are_aggregated_once_however_much_windows_overlap() -> None:
     day = Aggregate(every="1 s", window="1000 s", by=["sensor"], measures={"n": "count()"})
-    windower = WindowOperator(day, SCHEMA)
+    windower = day.operator(SCHEMA, "")
     rows = rows_of([[("a", second, 1.0) for second in range(60)]])[0]
     partial, _ = windower.fold(batch_of(rows))
     assert partial.num_rows == 60
 
 
 def test_the_first_time_to_fire_is_the_end_of_the_first_window() -> None:
-    windower = WindowOperator(TUMBLING, SCHEMA)
+    windower = TUMBLING.operator(SCHEMA, "")
     row = rows_of([[("a", 3, 1.0)]])[0]
     ((_, part),) = windower.route(batch_of(row)).by_shard
     assert windower.due(part) == row[0].time - 3 * SECOND + 10 * SECOND

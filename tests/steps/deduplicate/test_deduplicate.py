@@ -17,7 +17,7 @@ from tests.support.streams import (
 )
 from tocsin.kernels.batch import FOREVER
 from tocsin.kernels.state.keyed_block import from_ipc
-from tocsin.steps.deduplicate.step import Deduplicate, DeduplicationOperator
+from tocsin.steps.deduplicate.step import Deduplicate
 
 STEP = Deduplicate(by=["sensor"], shards=2)
 
@@ -26,7 +26,7 @@ STEP = Deduplicate(by=["sensor"], shards=2)
 def test_each_key_and_time_is_kept_once_and_every_row_is_counted(streams: Any, seed: int) -> None:
     rows = rows_of(streams)
     random = np.random.default_rng(seed)
-    made = DeduplicationOperator(STEP, SCHEMA)
+    made = STEP.operator(SCHEMA, "")
     states: dict[int, list[bytes]] = {}
     memories: dict[int, dict[str, Any]] = {}
     kept, late, filtered = [], 0, 0
@@ -54,7 +54,7 @@ def test_each_key_and_time_is_kept_once_and_every_row_is_counted(streams: Any, s
 
 
 def test_memory_is_bounded_by_time() -> None:
-    made = DeduplicationOperator(STEP, SCHEMA)
+    made = STEP.operator(SCHEMA, "")
     state: list[bytes] = []
     for second in range(0, 600, 10):
         for _, part in made.route(batch_of(rows_of([[("a", second, 1.0)]])[0])).by_shard:
@@ -66,7 +66,7 @@ def test_memory_is_bounded_by_time() -> None:
 
 
 def test_of_copies_in_one_batch_the_lowest_offset_is_kept() -> None:
-    made = DeduplicationOperator(STEP, SCHEMA)
+    made = STEP.operator(SCHEMA, "")
     rows = rows_of([[("a", 1, 1.0), ("a", 1, 2.0)]])[0]
     ((_, part),) = made.route(batch_of(rows[::-1])).by_shard
     ((_, kept),) = made.advance([], [part], -FOREVER, None).outputs

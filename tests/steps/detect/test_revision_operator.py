@@ -20,8 +20,6 @@ from tocsin.kernels.batch import (
     timestamps,
     with_traits,
 )
-from tocsin.steps.detect.revision_operator import RevisionOperator
-from tocsin.steps.detect.scoring_operator import ScoringOperator
 from tocsin.steps.detect.step import Detect
 
 LATENESS = 20 * SECOND
@@ -77,7 +75,7 @@ def come(row: tuple[str, int, float, int]) -> int:
 def events(step: Detect, windows: list[Window], seed: int, cuts: int) -> list[dict[str, Any]]:
     """What is told, in the order in which it is told."""
     random = np.random.default_rng(seed)
-    reviser = RevisionOperator(ScoringOperator(step, SCHEMA, "rule"))
+    reviser = step.operator(SCHEMA, "rule")
     rows = [(s, w, v, 0) for s, w, v, _ in windows if v is not None] + [
         (s, w, v, 1) for s, w, _, v in windows if v is not None
     ]
@@ -136,7 +134,7 @@ def test_in_the_end_alarms_are_those_of_a_job_to_which_nothing_came_late(
         again = events(step, given_windows, other, 0)
         key = lambda row: (row["alarm_id"], row["event"], row["time"], str(row["reason"]))  # noqa: E731
         assert sorted(map(key, told)) == sorted(map(key, again))
-        watcher = ScoringOperator(step, SCHEMA, "rule")
+        watcher = step.operator(SCHEMA, "rule")
         final = [
             (s, w, late if late is not None else on_time, 0)
             for s, w, on_time, late in given_windows

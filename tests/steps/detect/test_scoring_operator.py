@@ -26,7 +26,6 @@ from tests.support.streams import (
 )
 from tocsin.alarms.event import AlarmRule
 from tocsin.kernels.batch import FOREVER, micros
-from tocsin.steps.detect.scoring_operator import ScoringOperator
 from tocsin.steps.detect.step import Detect
 
 SPIKE = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"z_score": {"window": 5, "warm_up": 3, "threshold": 1.5}}, "shards": 2, "alarm": {"raise_after": 1, "clear_after": 2}})  # fmt: skip
@@ -39,7 +38,7 @@ def run(
     step: Detect, stream: list[tuple[list[Row], int]], random: np.random.Generator, end: int | None
 ) -> tuple[list[Any], list[Any], int]:
     """Scores, alarms and late rows, shards advanced at watermarks of a runner's choosing."""
-    watcher = ScoringOperator(step, SCHEMA, "rule")
+    watcher = step.operator(SCHEMA, "rule")
     shards = Shards(watcher, random)
     scores, alarms, late = [], [], 0
 
@@ -131,7 +130,7 @@ def test_the_end_of_a_bounded_input_is_not_silence() -> None:
 
 
 def test_a_silent_sensor_raises_without_a_new_row_of_it_while_the_input_goes_on() -> None:
-    watcher = ScoringOperator(SILENT, SCHEMA, "rule")
+    watcher = SILENT.operator(SCHEMA, "rule")
     ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 1.0)]])[0])).by_shard
     first = watcher.advance([], [part], START + SECOND, None)
     assert first.due is not None
@@ -146,7 +145,7 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
     step = Detect.model_validate(
         {"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}}
     )
-    watcher = ScoringOperator(step, SCHEMA, "air/Limit")
+    watcher = step.operator(SCHEMA, "air/Limit")
     ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 75.0)]])[0])).by_shard
     alarm = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
     assert (
@@ -162,7 +161,7 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
 
 def test_auto_by_its_name_alone_raises_once_for_an_anomaly_that_goes_on_whatever_the_cuts() -> None:
     step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": "auto", "shards": 2})
-    assert ScoringOperator(step, SCHEMA, "rule").detector.clear_below == 0.5
+    assert step.operator(SCHEMA, "rule").detector.clear_below == 0.5
     values = np.sin(np.arange(600) / 8) + 0.1 * np.random.default_rng(0).normal(size=600)
     values[500:520] += 8
     rows = rows_of([[("a", at, float(value)) for at, value in enumerate(values)]])
@@ -189,7 +188,7 @@ def test_an_alarm_becomes_more_severe_as_its_score_rises_and_says_so() -> None:
     )
     values = (60.0, 70.0, 65.0, 75.0, 120.0, 110.0, 10.0)
     rows = rows_of([[("a", at, value) for at, value in enumerate(values)]])
-    watcher = ScoringOperator(step, SCHEMA, "air/Limit")
+    watcher = step.operator(SCHEMA, "air/Limit")
     ((_, part),) = watcher.route(batch_of(rows[0])).by_shard
     alarms = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
     assert [(alarm["event"], alarm["severity"], alarm["observed"]) for alarm in alarms] == [
@@ -232,7 +231,7 @@ def _told(
 ) -> list[tuple[str, str, str, int]]:
     """Event, key, detector and second of each alarm event."""
     random = np.random.default_rng(seed)
-    watcher = ScoringOperator(step, SCHEMA, "rule")
+    watcher = step.operator(SCHEMA, "rule")
     shards = Shards(watcher, random)
     found = []
     for part, watermark in deliveries(rows, random):
@@ -302,7 +301,7 @@ def test_a_sensor_that_was_silent_before_the_whole_feed_was_is_told_of_however_l
     step = _silence_of(tmp_path, feed_after="5 s")
     for seed in range(10):
         assert _told(step, rows, seed, START + 89 * SECOND) == expected
-    watcher = ScoringOperator(step, SCHEMA, "rule")
+    watcher = step.operator(SCHEMA, "rule")
     shards = Shards(watcher, np.random.default_rng(0))
     shards.take(watcher.route(batch_of(rows[0])))
     at_once = [
@@ -346,7 +345,7 @@ def test_an_alarm_has_its_evidence() -> None:
             "lake": "air",
         }
     )
-    watcher = ScoringOperator(step, SCHEMA, "air/Limit")
+    watcher = step.operator(SCHEMA, "air/Limit")
     ((_, part),) = watcher.route(
         batch_of(rows_of([[("o'x", 0, 75.0), ("o'x", 60, 80.0)]])[0])
     ).by_shard

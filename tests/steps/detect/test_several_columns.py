@@ -13,7 +13,6 @@ from tocsin.foundation.faults import Faults
 from tocsin.kernels.batch import FOREVER, SYSTEM_FIELDS, readings_schema, timestamps
 from tocsin.kernels.detection.components import components, control_limits, standing_out
 from tocsin.parts.registry import find
-from tocsin.steps.detect.scoring_operator import ScoringOperator
 from tocsin.steps.detect.step import Detect
 
 START = 1_772_445_600_000_000
@@ -157,7 +156,7 @@ def test_a_step_of_several_columns_tells_which_one_stands_out() -> None:
     step = Detect.model_validate(
         {"of": ["a", "b"], "by": ["s"], "with": {"principal_components": {}}, "shards": 1}
     )
-    outputs = dict(ScoringOperator(step, SCHEMA, "r").advance([], [batch], FOREVER, None).outputs)
+    outputs = dict(step.operator(SCHEMA, "r").advance([], [batch], FOREVER, None).outputs)
     raised = [row for row in outputs["alarms"].to_pylist() if row["event"] == "raise"]
     assert [row["time"].second + 60 * row["time"].minute for row in raised] == [250]
     assert raised[0]["of"] in ("a", "b")  # of two columns that part, neither is the one

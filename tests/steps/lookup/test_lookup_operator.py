@@ -21,7 +21,6 @@ from tocsin.kernels.batch import (
     traits,
     with_traits,
 )
-from tocsin.steps.lookup.lookup_operator import LookupOperator
 from tocsin.steps.lookup.step import Lookup
 from tocsin.steps.state.union import united, united_schema
 
@@ -52,7 +51,7 @@ def batch_of(side: str, rows: list[Row]) -> pa.RecordBatch:
 
 def enriched(sides: dict[str, list[Row]], seed: int) -> tuple[list[Any], int]:
     random = np.random.default_rng(seed)
-    step = LookupOperator(STEP, SCHEMA)
+    step = STEP.operator(SCHEMA, "")
     shards = Shards(step, random)
     found: list[Any] = []
     late, at = 0, dict.fromkeys(sides, 0)
@@ -111,7 +110,7 @@ readings = st.lists(
 @given(one=readings, other=readings, seed=st.integers(0, 99))
 def test_it_is_what_a_loop_finds(spent: int, one: Any, other: Any, seed: int) -> None:
     sides = {"readings": rows_of([one])[0], "registry": rows_of([other])[0]}
-    with mock.patch("tocsin.steps.state.operator._SPENT", spent):
+    with mock.patch("tocsin.steps.state.row_log._SPENT", spent):
         assert enriched(sides, seed) == expected(sides)
 
 

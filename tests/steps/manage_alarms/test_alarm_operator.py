@@ -19,7 +19,6 @@ from tocsin.alarms.event import ALARM_FIELDS, alarm_id
 from tocsin.foundation.faults import Faults
 from tocsin.kernels.alarms import management as annunciation
 from tocsin.kernels.batch import FOREVER, SYSTEM_FIELDS, micros, readings_schema, timestamps
-from tocsin.steps.manage_alarms.alarm_operator import AlarmOperator
 from tocsin.steps.manage_alarms.schedule import Schedule
 from tocsin.steps.manage_alarms.step import COMMAND_FIELDS, ManageAlarms
 from tocsin.steps.state.union import united, united_schema
@@ -98,7 +97,7 @@ def told(
 ) -> dict[str, list[tuple[int, str, str, str | None, str]]]:
     """What comes out: by output (second, event, thing, reason, state)."""
     random = np.random.default_rng(seed)
-    annunciator = AlarmOperator(step, SCHEMA)
+    annunciator = step.operator(SCHEMA, "")
     shards = Shards(annunciator, random)
     rows = sorted(parts, key=lambda part: int(micros(part.column("_event_time"))[0]))
     found: dict[str, list[Any]] = defaultdict(list)
@@ -349,7 +348,7 @@ def test_the_alarm_systems_health_tells_a_flood() -> None:
         (START + at * SECOND, f"t{at}", "raise", "high" if at % 2 else "low", START + at * SECOND)
         for at in range(24)
     ]
-    annunciator = AlarmOperator(step_of(health={"every": "10 min", "operators": 2}), SCHEMA)
+    annunciator = step_of(health={"every": "10 min", "operators": 2}).operator(SCHEMA, "")
     outputs = annunciator.advance([], [alarm_batch(rows)], FOREVER, START + 1300 * SECOND).outputs
     first, second = dict(outputs)["health"].to_pylist()
     assert (
@@ -363,7 +362,7 @@ def test_the_alarm_systems_health_tells_a_flood() -> None:
 
 
 def test_alarms_that_are_over_are_forgotten() -> None:
-    annunciator = AlarmOperator(step_of(flapping=None), united_schema([("alarms", ALARMS)]))
+    annunciator = step_of(flapping=None).operator(united_schema([("alarms", ALARMS)]), "")
     rows = [event for at in range(100) for event in lives([(f"t{at}", at), (f"t{at}", at + 1)])]
     batch = (
         alarm_batch(rows)
@@ -395,9 +394,9 @@ def test_a_topology_with_a_circle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "circle.csv").write_text("child,parent\na,b\nb,a\n")
     step = step_of(inhibit={"table": str(tmp_path / "circle.csv"), "by": ["id"]})
     with pytest.raises(Faults, match="hangs on itself"):
-        step.output_schemas(SCHEMA)
+        step.outputs(SCHEMA)
     with pytest.raises(Faults, match="takes alarm events"):
-        step_of().output_schemas(united_schema([("alarms", COMMANDS)]))
+        step_of().outputs(united_schema([("alarms", COMMANDS)]))
 
 
 def test_a_flood_of_a_hundred_thousand_alarms_is_told_once_each_and_called_a_flood() -> None:
@@ -419,7 +418,7 @@ def test_a_flood_of_a_hundred_thousand_alarms_is_told_once_each_and_called_a_flo
     batch = united(
         pa.RecordBatch.from_arrays([*columns, moment, *empty], schema=ALARMS), "alarms", SCHEMA
     )
-    annunciator = AlarmOperator(step_of(), SCHEMA)
+    annunciator = step_of().operator(SCHEMA, "")
     first = annunciator.advance([], [batch], START + 2 * SECOND, None)
     told = dict(first.outputs)["output"]
     assert sorted(told.column("alarm_id").to_pylist()) == sorted(ids.to_pylist())

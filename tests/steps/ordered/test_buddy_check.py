@@ -19,7 +19,6 @@ from tocsin.kernels.batch import (
     with_traits,
 )
 from tocsin.steps.ordered.buddy_check import BuddyCheck
-from tocsin.steps.ordered.ordering_operator import OrderingOperator
 
 FIELDS = [
     pa.field("window_start", TIMESTAMP), pa.field("window_end", TIMESTAMP), pa.field("sensor", pa.string()),
@@ -57,7 +56,7 @@ def batch_of(rows: list[Window]) -> pa.RecordBatch:
 
 def checked(rows: list[Window], seed: int) -> dict[tuple[str, int, str], tuple[int, int]]:
     random = np.random.default_rng(seed)
-    step = OrderingOperator(BuddyCheck.model_validate(STEP), SCHEMA)
+    step = BuddyCheck.model_validate(STEP).operator(SCHEMA, "")
     shards = Shards(step, random)
     found = {}
     outputs = []
@@ -86,7 +85,7 @@ def test_the_order_of_arrival_changes_no_digit() -> None:
     rows: list[Window] = [
         (f"s-{at}", 0, "pm25", 48.0 + at * 0.0007, float(random.normal())) for at in range(20)
     ]
-    step = OrderingOperator(BuddyCheck.model_validate(STEP), SCHEMA)
+    step = BuddyCheck.model_validate(STEP).operator(SCHEMA, "")
     found = set()
     for _ in range(20):
         shards = Shards(step, random)
@@ -155,7 +154,7 @@ def test_the_flag_of_a_window_has_this_test_too() -> None:
         ],
         schema=schema,
     )
-    step = OrderingOperator(BuddyCheck.model_validate(STEP), schema)
+    step = BuddyCheck.model_validate(STEP).operator(schema, "")
     shards = Shards(step, np.random.default_rng(3))
     shards.take(step.route(batch))
     given = [

@@ -25,7 +25,6 @@ from tests.support.streams import (
 from tocsin.foundation.faults import Faults
 from tocsin.kernels import quality_tests
 from tocsin.kernels.batch import FOREVER
-from tocsin.steps.ordered.ordering_operator import OrderingOperator
 from tocsin.steps.ordered.quality_control import QualityControl
 
 TESTS: dict[str, Any] = {
@@ -49,7 +48,7 @@ STEP: dict[str, Any] = {
 def flagged(stream: list[list[Row]], seed: int) -> dict[tuple[int, int], tuple[int, int]]:
     """Flag and bits by partition and offset."""
     random = np.random.default_rng(seed)
-    step = OrderingOperator(QualityControl.model_validate(STEP), SCHEMA)
+    step = QualityControl.model_validate(STEP).operator(SCHEMA, "")
     shards = Shards(step, random)
     found: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -125,7 +124,7 @@ def told(row: Row, tests: dict[str, int]) -> tuple[int, int]:
 def test_flags_are_those_of_all_readings_in_order(spent: int, drawn: Any, seed: int) -> None:
     stream = rows_of(drawn)
     # However soon what is no longer needed is left out.
-    with mock.patch("tocsin.steps.state.operator._SPENT", spent):
+    with mock.patch("tocsin.steps.state.row_log._SPENT", spent):
         assert flagged(stream, seed) == expected(stream)
 
 

@@ -23,7 +23,6 @@ from tests.support.streams import (
 )
 from tocsin.foundation.faults import Faults
 from tocsin.kernels.batch import FOREVER
-from tocsin.steps.ordered.ordering_operator import OrderingOperator
 from tocsin.steps.ordered.shift import Shift
 
 WITHIN = 7
@@ -54,7 +53,7 @@ NAMES = [
 
 def shifted(stream: list[list[Row]], seed: int) -> tuple[list[tuple[Any, ...]], int]:
     random = np.random.default_rng(seed)
-    step = OrderingOperator(Shift.model_validate(STEP), SCHEMA)
+    step = Shift.model_validate(STEP).operator(SCHEMA, "")
     shards = Shards(step, random)
     found: list[tuple[Any, ...]] = []
     late = 0
@@ -116,7 +115,7 @@ def expected(stream: list[list[Row]]) -> tuple[list[tuple[Any, ...]], int]:
 def test_it_is_what_a_loop_finds(spent: int, drawn: Any, seed: int) -> None:
     stream = rows_of(drawn)
     # However soon what is no longer needed is left out.
-    with mock.patch("tocsin.steps.state.operator._SPENT", spent):
+    with mock.patch("tocsin.steps.state.row_log._SPENT", spent):
         assert shifted(stream, seed) == expected(stream)
 
 

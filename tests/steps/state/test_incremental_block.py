@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.steps.state import incremental_block
 from tocsin.steps.state.incremental_block import IncrementalBlock
-from tocsin.steps.state.operator import same_pieces
+from tocsin.steps.state.row_log import same_pieces
 
 KEYS = pa.schema([pa.field("sensor", pa.string())])
 

@@ -23,7 +23,6 @@ from tocsin.kernels.batch import (
     with_traits,
 )
 from tocsin.steps.state.union import united, united_schema
-from tocsin.steps.window_join.join_operator import JoinOperator
 from tocsin.steps.window_join.step import WindowJoin
 
 LATENESS = 20 * SECOND
@@ -70,9 +69,8 @@ def come(row: Row) -> int:
 
 def joined(how: str, rows: list[Row], seed: int, cuts: int) -> list[tuple[Any, ...]]:
     random = np.random.default_rng(seed)
-    joiner = JoinOperator(
-        WindowJoin.model_validate({"by": ["district"], "how": how, "shards": 2}), SCHEMA
-    )
+    step = WindowJoin.model_validate({"by": ["district"], "how": how, "shards": 2})
+    joiner = step.operator(SCHEMA, "")
     shards = Shards(joiner, random)
     rows = sorted(rows, key=lambda row: (come(row), row))
     outputs, passed = [], 0

@@ -20,7 +20,7 @@ from tests.support.streams import (
 )
 from tocsin.api.sink import Sink
 from tocsin.kernels.batch import FOREVER, offsets_of
-from tocsin.steps.write_files.file_operator import Units
+from tocsin.steps.write_files.file_operator import FileOperator
 
 
 class Files(Sink):
@@ -40,7 +40,7 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
     for seed in (one, other):
         random = np.random.default_rng(seed)
         units, late = {}, 0
-        made = Units(Files(), SCHEMA)
+        made = FileOperator(Files(), SCHEMA)
         shards = Shards(made, random)
 
         def advance(shard: int, time: int) -> None:
@@ -68,7 +68,7 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
 
 
 def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
-    made = Units(Files(), SCHEMA)
+    made = FileOperator(Files(), SCHEMA)
     ((_shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
     ((_, batch),) = made.advance([], [part], FOREVER, None).outputs
     assert offsets_of(batch) == {"0": (0, 1)}

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,24 @@ import apache_beam as beam
 import yaml
 from apache_beam.yaml import yaml_provider, yaml_transform
 
-from tocsin.compiler.checker import FRAMEWORK_PARTS
 from tocsin.compiler.lower import OURS
 from tocsin.engines.beam.io.batch_coder import schema_of
 from tocsin.engines.beam.io.row_conversion import ToBatches, ToRows
 from tocsin.engines.beam.io.source_dofn import Read
-from tocsin.engines.beam.operators.stateful_dofn import Keyed
+from tocsin.engines.beam.operators.stateful_transform import Stateful
 from tocsin.engines.beam.operators.stateless_dofn import Apply, Write
 from tocsin.engines.beam.operators.union import Unite
-from tocsin.parts.registry import load, step_types
+from tocsin.parts.registry import Location, load
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
-from tocsin.steps.catalogue import keyed_step
-from tocsin.steps.write_files.file_operator import Units
+from tocsin.parts.stateful_step import StatefulStep
+from tocsin.steps.catalogue import step_types
+from tocsin.steps.write_files.file_operator import FileOperator
 
 # Added to a step's configuration when a job is lowered; not part of what a user writes.
 STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
+# Part of the names of transforms, by which Flink finds the state of a running job: do not change it.
+STATEFUL = "Keyed"
 
 
 class Outputs(dict[str, Any]):
@@ -83,10 +84,12 @@ class _Step(beam.PTransform):  # type: ignore[misc]
             if part.file_span() is None:
                 collection | Write(part, self.step)
                 return Outputs({}, {})
-            return Outputs(collection | Keyed(Units(part, schema), self.step, part), self._aliases)
-        keyed = keyed_step(part, schema, self.rule)
-        if keyed is not None:
-            return Outputs(collection | Keyed(keyed, self.step), self._aliases)
+            files = Stateful(FileOperator(part, schema), self.step, part)
+            return Outputs(collection | STATEFUL >> files, self._aliases)
+        if isinstance(part, StatefulStep):
+            operator = part.operator(schema, self.rule)
+            stateful = STATEFUL >> Stateful(operator, self.step)
+            return Outputs(collection | stateful, self._aliases)
         return Outputs(collection | Apply(part, self.step), self._aliases)
 
 
@@ -102,9 +105,9 @@ def default_folders() -> list[str]:
     ]
 
 
-def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
+def _factory(name: str, location: Location) -> Callable[..., Any]:
     def make(step: str, config: dict[str, Any], context: dict[str, Any]) -> Any:
-        return kind().model_validate(config, context=context)
+        return load(location).model_validate(config, context=context)
 
     def factory(**config: Any) -> Any:
         return _Step(name, make, config)
@@ -113,16 +116,9 @@ def _factory(name: str, kind: Callable[[], type[Any]]) -> Callable[..., Any]:
     return factory
 
 
-def _itself(part: type[Any]) -> type[Any]:
-    return part
-
-
 def factories() -> dict[str, Callable[..., Any]]:
     """Constructors of all steps, by type."""
-    found = {name: _factory(name, partial(_itself, part)) for name, part in FRAMEWORK_PARTS.items()}
-    found |= {
-        name: _factory(name, partial(load, location)) for name, location in step_types().items()
-    }
+    found = {name: _factory(name, location) for name, location in step_types().items()}
     return {**found, "ToRows": ToRows, "ToBatches": ToBatches}
 
 

@@ -9,41 +9,35 @@ import pyarrow.compute as pc
 from tocsin.kernels.batch import FOREVER, Int64s, micros, no_rows
 from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.kernels.time.windows import Session
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.aggregate.window_operator import WindowOperator
-from tocsin.steps.state.operator import Advanced, Memory, Routed
 
 # Columns of a key's state: its last window with readings, and the last one that was given out.
 _REAL, _GIVEN = 0, 1
 
 
-class GapFillingOperator:
+class GapFillingOperator(Operator):
     """A WindowOperator that goes on giving a key's windows for `keep` microseconds after the last one with readings.
 
     Revision 0 of a window without readings has the measures of nothing: counts of 0, and nulls. It comes when the window ends, by
     the watermark alone, so no reading of that key is needed; the end of a bounded input is not a gap. Late rows revise it.
     """
 
-    eager = False
-
-    def __init__(self, windower: WindowOperator, keep: int) -> None:
-        assert not isinstance(windower.windows, Session)
-        self.windower = windower
-        self.windows = windower.windows
+    def __init__(self, filled: WindowOperator, keep: int) -> None:
+        super().__init__(filled.shard_schema, filled.outputs, by=filled.by, shards=filled.shards)
+        assert not isinstance(filled.windows, Session)
+        self.filled = filled
+        self.windows = filled.windows
         self.keep = keep
-        self.shards, self.shard_schema, self.outputs = (
-            windower.shards,
-            windower.shard_schema,
-            windower.outputs,
-        )
-        self.key_schema = pa.schema([self.shard_schema.field(name) for name in windower.step.by])
+        self.key_schema = pa.schema([self.shard_schema.field(name) for name in self.by])
 
     def route(self, batch: pa.RecordBatch) -> Routed:
         """As the WindowOperator."""
-        return self.windower.route(batch)
+        return self.filled.route(batch)
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """As the WindowOperator."""
-        return self.windower.due(batch)
+        return self.filled.due(batch)
 
     def advance(
         self,
@@ -55,7 +49,7 @@ class GapFillingOperator:
     ) -> Advanced:
         """The windows that are complete at `time`, those without readings among them."""
         block, own = self._known(state)
-        done = self.windower.advance(state[1:], log, time, end, memory)
+        done = self.filled.advance(state[1:], log, time, end, memory)
         horizon = time if time < FOREVER else end
         gaps, changed = self._gaps(
             block, [batch for tag, batch in done.outputs if tag == "output"], horizon
@@ -82,7 +76,7 @@ class GapFillingOperator:
             batch.filter(pc.equal(batch.column("revision"), 0)).replace_schema_metadata(None)
             for batch in given
         ]
-        real = pa.concat_batches(rows) if rows else no_rows(self.windower.schema.remove_metadata())
+        real = pa.concat_batches(rows) if rows else no_rows(self.filled.schema.remove_metadata())
         slots = block.slots(real.select(self.key_schema.names), np.full(2, np.nan))
         at = self.windows.windows_of(micros(real.column("window_start")))
         order = np.lexsort((at, slots))
@@ -137,13 +131,13 @@ class GapFillingOperator:
     def _rows(self, keys: pa.RecordBatch, owners: Int64s, windows: Int64s) -> pa.RecordBatch:
         """Measures of nothing, in the order of (window, keys)."""
         count = len(owners)
-        nothing = no_rows(self.windower.outputs["late"])
+        nothing = no_rows(self.filled.outputs["late"])
         none = np.zeros(0, np.int64)
-        arrays = self.windower.measures.fold(nothing, none, none, count)
+        arrays = self.filled.measures.fold(nothing, none, none, count)
         bounds = [pa.array(windows)] * 4
         columns = [column.take(pa.array(owners)) for column in keys.columns]
         partial = pa.RecordBatch.from_arrays([*bounds, *columns, *arrays], schema=self.shard_schema)
-        return self.windower.finished(
+        return self.filled.finished(
             partial, self.windows.starts_of(windows), self.windows.ends_of(windows), 0, {}
         )
 

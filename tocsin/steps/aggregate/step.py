@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import pyarrow as pa
 from pydantic import field_validator, model_validator
@@ -15,10 +15,14 @@ from tocsin.kernels.time.calendar import Calendar, boundaries
 from tocsin.kernels.time.durations import format_duration
 from tocsin.kernels.time.windows import Session, Sliding, Windows
 from tocsin.parts.fields import Duration
+from tocsin.parts.operator import Operator
 from tocsin.parts.part import Param, Part, need_columns
+from tocsin.parts.stateful_step import ShardCount, StatefulStep, column_types
+from tocsin.steps.aggregate.gap_filling import GapFillingOperator
 from tocsin.steps.aggregate.measures import Measures, measure
+from tocsin.steps.aggregate.window_operator import WindowOperator
 
-_DAY = 86_400_000_000
+_DAY, _SECOND = 86_400_000_000, 1_000_000
 
 
 class Completeness(Part):
@@ -47,7 +51,7 @@ class Completeness(Part):
         }
 
 
-class Aggregate(Part):
+class Aggregate(StatefulStep):
     """Measures of each window and key: tumbling (`every`), sliding (`window` and `every`), calendar (`calendar`) or session
     (`session`) windows.
 
@@ -62,6 +66,8 @@ class Aggregate(Part):
             "measures": {"mean": "mean(value)", "p95": "p95(value)", "readings": "count()"},
         }
     }
+
+    keeps: ClassVar[str] = "its open windows"
 
     every: Duration | None = Param(None, help="a window starts every so often")
     window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
@@ -89,9 +95,7 @@ class Aggregate(Part):
     measures: dict[str, str | dict[str, Any]] = Param(
         help="output columns, such as {mean: mean(value)}", min_length=1
     )
-    shards: int = Param(
-        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
-    )
+    shards: ShardCount = 8
 
     @model_validator(mode="after")
     def _windows(self) -> Aggregate:
@@ -209,3 +213,43 @@ class Aggregate(Part):
             else None
         )
         return with_measured(found, {one.name: one.quantity(length) for one in measures})
+
+    def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
+        """The results, and the late rows. Raises Fault."""
+        return {"output": self.output_schema(schema), "late": schema}
+
+    def operator(self, schema: pa.Schema, rule: str) -> Operator:
+        """The windows; with `fill_gaps`, those without readings too."""
+        windows = self._window_operator(schema)
+        return windows if self.fill_gaps is None else GapFillingOperator(windows, self.fill_gaps)
+
+    def _window_operator(self, schema: pa.Schema) -> WindowOperator:
+        return WindowOperator(
+            self.outputs(schema), self.windows(), self.compiled(schema), self.by, self.shards
+        )
+
+    def state_shape(self, schema: pa.Schema | None) -> str:
+        """Partial results."""
+        return "partial results of open windows"
+
+    def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:
+        """Keys, shards, windows, and the columns of partial results."""
+        windows = {name: _as_text(value) for name, value in vars(self.windows()).items()}
+        gaps = {} if self.fill_gaps is None else {"fill_gaps": True}
+        columns = column_types(self._window_operator(schema).shard_schema)
+        return {
+            "by": self.by, "windows": windows, "shards": self.shards, "columns": columns, **gaps
+        }  # fmt: skip
+
+    def narrowed(self, columns: set[str]) -> Self:
+        """The step without the measures that nothing reads."""
+        kept = {name: one for name, one in self.written().items() if name in columns}
+        # A column that is read may be a key: a window has rows whatever is measured.
+        update = {"measures": kept or self.measures, "completeness": None}
+        return self.model_copy(update=update)
+
+
+def _as_text(value: Any) -> str:
+    """A length of time in seconds."""
+    is_length = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value / _SECOND:g} s" if is_length else str(value)

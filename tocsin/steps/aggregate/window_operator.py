@@ -25,12 +25,12 @@ from tocsin.kernels.batch import (
     with_offsets,
 )
 from tocsin.kernels.time.sessions import session_ids
-from tocsin.kernels.time.windows import Session, Sliding
+from tocsin.kernels.time.windows import Session, Sliding, Windows
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
+from tocsin.steps.aggregate.measures import Measures
 from tocsin.steps.aggregate.pane_log import START, PaneLog, ranged
-from tocsin.steps.aggregate.step import Aggregate
 from tocsin.steps.aggregate.two_stacks import TwoStacks
 from tocsin.steps.state.late_rows import re_timed
-from tocsin.steps.state.operator import Advanced, Memory, Routed, split_by_key
 
 _START, _END, _ACCEPTED, _ON_TIME = START, "_end", "_accepted", "_on_time"
 _VERSION = 2
@@ -42,30 +42,32 @@ _ROWS_A_WINDOW = 2_000
 _PAIRS = 2_000_000
 
 
-class WindowOperator:
+class WindowOperator(Operator):
     """Folds rows into partial results, merges them, and gives the windows that are complete at a time.
 
     A window's revision 0 holds exactly the rows whose partition's watermark had not passed the window's end at their
     offset; revision 1, at end + allowed lateness, all that were not late. Neither depends on when this code runs.
     """
 
-    eager = False
-
-    def __init__(self, step: Aggregate, schema: pa.Schema) -> None:
-        self.step = step
-        self.shards = step.shards
-        self.schema = step.output_schema(schema)
-        self.outputs = {"output": self.schema, "late": schema}
-        self.windows = step.windows()
-        self.measures = step.compiled(schema)
-        self.lateness = traits(schema).allowed_lateness
-        self.shard_schema = pa.schema(
-            [
-                *(pa.field(name, pa.int64()) for name in (_START, _END, _ACCEPTED, _ON_TIME)),
-                *(schema.field(name).with_metadata(None) for name in step.by),
-                *self.measures.partial_fields,
-            ]
-        )
+    def __init__(
+        self,
+        outputs: dict[str, pa.Schema],
+        windows: Windows,
+        measures: Measures,
+        by: list[str],
+        shards: int,
+    ) -> None:
+        rows = outputs["late"]
+        partials = [
+            *(pa.field(name, pa.int64()) for name in (_START, _END, _ACCEPTED, _ON_TIME)),
+            *(rows.field(name).with_metadata(None) for name in by),
+            *measures.partial_fields,
+        ]
+        super().__init__(pa.schema(partials), outputs, by=by, shards=shards)
+        self.schema = outputs["output"]
+        self.windows = windows
+        self.measures = measures
+        self.lateness = traits(rows).allowed_lateness
 
     def fold(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         """Partial results of the rows that are not late, and the late rows."""
@@ -91,7 +93,7 @@ class WindowOperator:
                 on_time[kept],
             )
             times = times[kept]
-        by = [batch.column(name) for name in self.step.by]
+        by = [batch.column(name) for name in self.by]
         ids, first = self._groups(starts, ends, accepted, on_time, by)
         if isinstance(self.windows, Session):
             starts, ends = _bounds(ids, starts, ends, len(first))
@@ -111,7 +113,7 @@ class WindowOperator:
         partial, late = self.fold(batch)
         outputs = {"late": re_timed(late)} if late.num_rows else {}
         counts = {"kept": batch.num_rows - late.num_rows, "late": late.num_rows}
-        by_shard = split_by_key(partial, self.step.by, self.shards)
+        by_shard = self.split(partial)
         return Routed(
             [(shard, with_offsets(part, offsets_of(partial))) for shard, part in by_shard],
             outputs,
@@ -184,7 +186,7 @@ class WindowOperator:
         offsets = offsets_of(batch)
         starts, ends, accepted, on_time = (batch.column(i).to_numpy() for i in range(4))
         ids, first = self._groups(
-            starts, ends, accepted, on_time, [batch.column(name) for name in self.step.by]
+            starts, ends, accepted, on_time, [batch.column(name) for name in self.by]
         )
         return with_offsets(self._combine(batch, ids, first), offsets)
 
@@ -203,7 +205,7 @@ class WindowOperator:
         )
         rows = pa.array(first)
         flags = [batch.column(name).take(rows) for name in (_ACCEPTED, _ON_TIME)]
-        by = [batch.column(name).take(rows) for name in self.step.by]
+        by = [batch.column(name).take(rows) for name in self.by]
         arrays = self.measures.merge(batch, ids, len(first))
         return pa.RecordBatch.from_arrays(
             [pa.array(starts), pa.array(ends), *flags, *by, *arrays], schema=self.shard_schema
@@ -286,9 +288,9 @@ class WindowOperator:
 
     def _keys_of(self, block: pa.RecordBatch, rows: Any) -> pa.RecordBatch:
         """All rows of the keys of some rows."""
-        if not self.step.by:
+        if not self.by:
             return block
-        ids, first = group_ids([block.column(name) for name in self.step.by])
+        ids, first = group_ids([block.column(name) for name in self.by])
         wanted = np.zeros(len(first), bool)
         wanted[ids[rows]] = True
         return (
@@ -339,8 +341,8 @@ class WindowOperator:
     def _merged_keys(self, partials: list[pa.RecordBatch]) -> pa.RecordBatch:
         """One partial result a key, whatever its pane."""
         batch = self._concatenated(partials)
-        if self.step.by:
-            ids, first = group_ids([batch.column(name) for name in self.step.by])
+        if self.by:
+            ids, first = group_ids([batch.column(name) for name in self.by])
         else:
             ids, first = (
                 np.zeros(batch.num_rows, np.int64),
@@ -388,7 +390,7 @@ class WindowOperator:
     ) -> list[pa.RecordBatch]:
         """One row a window and key. A revision is given only for keys that have rows which revision 0 did not have."""
         assert not isinstance(self.windows, Session)
-        by = [block.column(name).take(pa.array(rows)) for name in self.step.by]
+        by = [block.column(name).take(pa.array(rows)) for name in self.by]
         ids, first = group_ids([starts, *by])
         if revision:
             changed = np.zeros(len(first), bool)
@@ -432,7 +434,7 @@ class WindowOperator:
         columns = [
             timestamps(starts),
             timestamps(ends),
-            *(partial.column(name) for name in self.step.by),
+            *(partial.column(name) for name in self.by),
             *results,
             pa.repeat(pa.scalar(revision, pa.int32()), size),
             timestamps(ends - 1),
@@ -440,7 +442,7 @@ class WindowOperator:
         ]
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         if size > 1:
-            batch = batch.sort_by([(name, "ascending") for name in ("window_start", *self.step.by)])
+            batch = batch.sort_by([(name, "ascending") for name in ("window_start", *self.by)])
         return with_offsets(batch, offsets)
 
 

@@ -1,29 +1,20 @@
-"""The Deduplicate step: readings that came before."""
+"""The Deduplicate step: keeps the first of several copies of a reading."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, ClassVar
+
 import pyarrow as pa
 
-from tocsin.kernels.aggregation.grouping import Hashes, group_ids, hash_rows
-from tocsin.kernels.batch import EVENT_TIME, FOREVER, WATERMARK, Int64s, micros, traits, with_traits
-from tocsin.kernels.segments import arrival
-from tocsin.kernels.state.key_index import KeyIndex
-from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
+from tocsin.kernels.batch import traits, with_traits
 from tocsin.parts.fields import Duration
-from tocsin.parts.part import Param, Part, need_columns
-from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.operator import Advanced, Memory, Routed, same_pieces, split_by_key
-
-_HEAD, _VERSION = b"tocsin.seen", b"2"
-_SCHEMA = pa.schema(
-    [pa.field("hash", pa.uint64()), pa.field("time", pa.int64())], metadata={_HEAD: _VERSION}
-)
-# Pieces after which they are put together.
-_PIECES = 64
+from tocsin.parts.operator import Operator
+from tocsin.parts.part import Param, need_columns
+from tocsin.parts.stateful_step import ShardCount, StatefulStep
+from tocsin.steps.deduplicate.deduplication_operator import DeduplicationOperator
 
 
-class Deduplicate(Part):
+class Deduplicate(StatefulStep):
     """Keeps the first reading of each key and event time; the others are filtered, and counted.
 
     Memory is bounded: a reading is remembered until its partition's watermark is `within` past its event time, and one that
@@ -33,164 +24,35 @@ class Deduplicate(Part):
 
     in_a_job = {"config": {"by": ["sensor_id"]}}
 
+    keeps_columns: ClassVar[bool] = True
+    keeps: ClassVar[str] = "the readings that it remembers"
+
     by: list[str] = Param(
         help="columns that, with the event time, identify a reading", min_length=1
     )
     within: Duration | None = Param(
         None, help="how long a reading is remembered; by default the allowed lateness"
     )
-    shards: int = Param(
-        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
-    )
+    shards: ShardCount = 8
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """The input's schema. Raises Fault."""
         need_columns(self.by, schema, "by")
         return with_traits(schema, inputs=1)
 
+    def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
+        """The input's columns in both outputs. Raises Fault."""
+        return {"output": self.output_schema(schema), "late": schema}
 
-class DeduplicationOperator:
-    """Remembers the readings of a shard by hash and event time."""
+    def operator(self, schema: pa.Schema, rule: str) -> Operator:
+        """Remembers readings for `within`."""
+        within = self.within if self.within is not None else traits(schema).allowed_lateness
+        return DeduplicationOperator(self.outputs(schema), self.by, within, self.shards)
 
-    eager = True
+    def state_shape(self, schema: pa.Schema | None) -> str:
+        """Hash and time of a reading."""
+        return "16 bytes a reading remembered"
 
-    def __init__(self, step: Deduplicate, schema: pa.Schema) -> None:
-        self.step = step
-        self.shards = step.shards
-        self.within = step.within if step.within is not None else traits(schema).allowed_lateness
-        self.shard_schema = schema
-        self.outputs = {"output": step.output_schema(schema), "late": schema}
-
-    def route(self, batch: pa.RecordBatch) -> Routed:
-        """Rows by shard; rows too late to be compared to `late`."""
-        late = micros(batch.column(EVENT_TIME)) + self.within < micros(batch.column(WATERMARK))
-        batch, outputs = set_apart(batch, late)
-        return Routed(
-            split_by_key(batch, self.step.by, self.shards), outputs, {"late": int(late.sum())}
-        )
-
-    def due(self, batch: pa.RecordBatch) -> int | None:
-        """When the first of the rows may be forgotten."""
-        return (
-            int(micros(batch.column(EVENT_TIME)).min()) + self.within + 1
-            if batch.num_rows
-            else None
-        )
-
-    def advance(
-        self,
-        state: list[bytes],
-        log: list[pa.RecordBatch],
-        time: int,
-        end: int | None,
-        memory: Memory | None = None,
-    ) -> Advanced:
-        """Pass on what is new; forget what is older than `within` at `time` (arrivals come with the earliest time)."""
-        memory = {} if memory is None else memory
-        # Not there while it is being changed: were that to end half-way, nobody would know.
-        seen: _Seen | None = memory.pop("seen", None)
-        if seen is None or not same_pieces(seen.pieces, state):
-            seen = _Seen.read(state)
-        outputs: list[tuple[str, pa.RecordBatch]] = []
-        counts = {"kept": 0, "filtered": 0}
-        for batch in log:
-            kept = self._new(seen, batch)
-            counts["kept"] += kept.num_rows
-            counts["filtered"] += batch.num_rows - kept.num_rows
-            if kept.num_rows:
-                outputs.append(("output", kept))
-        if time >= FOREVER:
-            return Advanced(outputs, [], None, counts)
-        if time > -FOREVER:
-            seen = seen.without(time - self.within)
-        # Forgetting is put off until half of the span has passed, so that it is not done for each reading.
-        oldest = seen.oldest()
-        due = (
-            oldest + self.within + max(self.within // 2, 1_000_000) if oldest is not None else None
-        )
-        memory["seen"] = seen
-        return Advanced(outputs, seen.write(), due, counts)
-
-    def _new(self, seen: _Seen, batch: pa.RecordBatch) -> pa.RecordBatch:
-        order = (
-            np.lexsort(tuple(reversed(arrival(batch))))
-            if arrival(batch)
-            else np.arange(batch.num_rows)
-        )
-        batch = batch.take(pa.array(order))
-        hashes = hash_rows(
-            [*(batch.column(name) for name in self.step.by), batch.column(EVENT_TIME)]
-        )
-        _, first = group_ids([pa.array(hashes)])
-        new = first[seen.index.find(hashes[first]) < 0]
-        seen.add(hashes[new], micros(batch.column(EVENT_TIME))[new])
-        return batch.take(pa.array(np.sort(new)))
-
-
-class _Seen:
-    """Hashes and event times of readings, as pieces: those of each call, put together when there are many."""
-
-    def __init__(self, hashes: Hashes, times: Int64s) -> None:
-        self.pieces: list[bytes] = []
-        self._parts = [(hashes, times)]
-        self._written = 0
-        self.index = KeyIndex()
-        self.index.add(hashes)
-
-    @classmethod
-    def read(cls, pieces: list[bytes]) -> _Seen:
-        """What pieces say. Raises ValueError for another version's."""
-        batches = [from_ipc(piece) for piece in pieces]
-        if any((batch.schema.metadata or {}).get(_HEAD) != _VERSION for batch in batches):
-            raise ValueError(
-                f"deduplication state of another version, this program reads version {_VERSION.decode()}"
-            )
-        columns = pa.Table.from_batches(batches, _SCHEMA)
-        found = cls(columns.column(0).to_numpy(), columns.column(1).to_numpy())
-        found.pieces, found._written = list(pieces), 1
-        return found
-
-    def add(self, hashes: Hashes, times: Int64s) -> None:
-        """Readings that are not yet there."""
-        if len(hashes):
-            self.index.add(hashes)
-            self._parts.append((hashes, times))
-
-    def oldest(self) -> int | None:
-        """The earliest time, or None."""
-        return min((int(times.min()) for _, times in self._parts if len(times)), default=None)
-
-    def without(self, before: int) -> _Seen:
-        """All but the readings earlier than a time."""
-        oldest = self.oldest()
-        if oldest is None or oldest >= before:
-            return self
-        hashes, times = self._together(0)
-        kept = times >= before
-        return _Seen(hashes[kept], times[kept])
-
-    def write(self) -> list[bytes]:
-        """The pieces from now on."""
-        if len(self.pieces) >= _PIECES:
-            self.pieces, self._written = [], 0
-        hashes, times = self._together(self._written)
-        self._parts = (
-            [*self._parts[: self._written], (hashes, times)]
-            if len(hashes)
-            else self._parts[: self._written]
-        )
-        if len(hashes):
-            self.pieces = [
-                *self.pieces,
-                to_ipc(
-                    pa.RecordBatch.from_arrays([pa.array(hashes), pa.array(times)], schema=_SCHEMA)
-                ),
-            ]
-        self._written = len(self._parts)
-        return self.pieces
-
-    def _together(self, since: int) -> tuple[Hashes, Int64s]:
-        parts = [*self._parts[since:], (np.zeros(0, np.uint64), np.zeros(0, np.int64))]
-        return np.concatenate([part for part, _ in parts]), np.concatenate(
-            [part for _, part in parts]
-        )
+    def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:
+        """Keys and shards: readings are remembered by hash, whatever their columns."""
+        return {"by": self.by, "shards": self.shards}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,8 +23,7 @@ from tocsin.kernels.batch import (
     traits,
 )
 from tocsin.kernels.time.durations import format_duration
-from tocsin.parts.detector import Detector
-from tocsin.steps.detect.step import Detect
+from tocsin.steps.detect.detection import Detection
 from tocsin.steps.state.release_times import moments
 
 FEED = "feed"
@@ -80,21 +76,11 @@ class Found:
 class Evidence:
     """Makes alarm events of what a Detect step found. Columns in, columns out; only texts are made one by one."""
 
-    def __init__(self, step: Detect, detector: Detector, schema: pa.Schema, rule: str) -> None:
-        self.step = step
-        self.detector = detector
-        self.rule = rule
+    def __init__(self, detection: Detection, schema: pa.Schema, alarm_schema: pa.Schema) -> None:
+        self.detection = detection
         self.topic = traits(schema).topic
         self.is_aggregated = traits(schema).aggregated
-        self.schema = step.alarm_schema(schema)
-
-    @cached_property
-    def version(self) -> str:
-        """Of the rule: eight hexadecimal digits that change with what it judges and how."""
-        told = self.step.model_dump(
-            mode="json", by_alias=True, exclude={"shards", "score", "rule", "lake"}
-        )
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+        self.schema = alarm_schema
 
     def rows(
         self,
@@ -131,8 +117,8 @@ class Evidence:
         times, starts = times + late, starts + late
         events = [lifecycle.EVENTS[one] for one in what]
         subjects = [texts[one] for one in owner]
-        severities = self.step.alarm.severities()
-        names = self.step.columns()
+        severities = self.detection.alarm.severities()
+        names = self.detection.columns
         named = [
             names[at]
             for one in found
@@ -140,13 +126,13 @@ class Evidence:
         ]
         columns: dict[str, Any] = {
             "alarm_id": [
-                alarm_id(self.rule, labels[one], start)
+                alarm_id(self.detection.rule, labels[one], start)
                 for one, start in zip(owner, starts.tolist(), strict=True)
             ],
             "event": events,
             "state": [NORMAL if event == "clear" else ACTIVE for event in events],
-            "rule": [self.rule] * len(what),
-            "rule_version": [self.version] * len(what),
+            "rule": [self.detection.rule] * len(what),
+            "rule_version": [self.detection.rule_version] * len(what),
             "detector": detectors,
             "severity": [severities[level] for level in levels],
             "key": subjects,
@@ -155,7 +141,7 @@ class Evidence:
             "started_at": timestamps(starts),
             "of": named,
             "observed": pa.array(observed, mask=np.isnan(observed)),
-            "expected": [self.detector.expectation(value) for value in expected.tolist()],
+            "expected": [self.detection.detector.expectation(value) for value in expected.tolist()],
             "score": scores,
             "peak_score": peaks,
             **self._where(judged, at, slots, places),
@@ -185,7 +171,7 @@ class Evidence:
         """Names and values of the key of each slot; none for the feed."""
         known = keys.take(pa.array(whose[whose >= 0]))
         values = list(zip(*(column.to_pylist() for column in known.columns), strict=True))
-        labelled = [list(zip(self.step.by, one, strict=True)) for one in values]
+        labelled = [list(zip(self.detection.by, one, strict=True)) for one in values]
         return [[]] * int((whose < 0).sum()) + labelled
 
     def _where(
@@ -210,7 +196,7 @@ class Evidence:
         return found
 
     def _lake_queries(self, labels: list[list[tuple[str, Any]]], windows: Any, times: Any) -> Any:
-        if not self.step.lake:
+        if not self.detection.lake:
             return None
         column, told_at = (EVENT_TIME, times) if windows is None else ("window_start", windows)
         told = pc.strftime(told_at, "%Y-%m-%d %H:%M:%S+00").to_pylist()
@@ -219,7 +205,7 @@ class Evidence:
             terms = [f"{_name(name)} = {_literal(value)}" for name, value in one]
             terms += [] if time is None else [f"{column} = timestamptz {_literal(time)}"]
             queries.append(
-                f"select * from {_name(self.step.lake)}"
+                f"select * from {_name(self.detection.lake)}"
                 + (f" where {' and '.join(terms)}" if terms else "")
             )
         return queries
@@ -248,7 +234,7 @@ class Evidence:
         if detector == "never_seen" and event != "clear":
             return f"{of} of {key} has never come, expected {words}"
         seen = "nothing" if observed is None else f"{observed:.4g}"
-        usual = self.detector.usual(time / 1e6)
+        usual = self.detection.detector.usual(time / 1e6)
         if usual and observed is not None and expected > 0 and observed > 0:
             normal = f", {observed / expected:.3g} times {usual} ({expected:.4g})"
         else:

@@ -18,17 +18,10 @@ from tocsin.alarms.event import key_text
 from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.kernels.batch import EVENT_TIME, FOREVER, Int64s, micros, no_rows, timestamps, traits
 from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
+from tocsin.parts.operator import Advanced, Memory, Operator
 from tocsin.steps.detect.scoring_operator import ScoringOperator
-from tocsin.steps.state.operator import (
-    Advanced,
-    Memory,
-    Routed,
-    is_spent,
-    rows_of,
-    same_pieces,
-    split_by_key,
-)
 from tocsin.steps.state.release_times import come_at, moments, release_after
+from tocsin.steps.state.row_log import is_spent, rows_of, same_pieces
 
 REVISED = "revised"
 """The reason of an event that late rows caused."""
@@ -45,22 +38,14 @@ class _State:
     released: int
 
 
-class RevisionOperator:
+class RevisionOperator(Operator):
     """A ScoringOperator whose alarms are corrected. Times are microseconds."""
 
-    eager = False
-
-    def __init__(self, watcher: ScoringOperator) -> None:
-        self.watcher = watcher
-        self.step = watcher.step
-        self.shards = watcher.shards
-        self.shard_schema = watcher.shard_schema
-        self.outputs = watcher.outputs
-        self.lateness = traits(watcher.shard_schema).allowed_lateness
-
-    def route(self, batch: pa.RecordBatch) -> Routed:
-        """Rows by shard, revisions included."""
-        return Routed(split_by_key(batch, self.step.by, self.shards), {}, {"kept": batch.num_rows})
+    def __init__(self, scoring: ScoringOperator) -> None:
+        schema = scoring.shard_schema
+        super().__init__(schema, scoring.outputs, by=scoring.by, shards=scoring.shards)
+        self.scoring = scoring
+        self.lateness = traits(schema).allowed_lateness
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be judged."""
@@ -158,9 +143,9 @@ class RevisionOperator:
         return outputs
 
     def _judged(self, block: KeyedBlock, rows: pa.RecordBatch) -> list[tuple[str, pa.RecordBatch]]:
-        run = self.watcher.judge(block, rows)
-        events = self.watcher.events(block, run.rows, [self.watcher.follow(block, run, 0, [])])
-        outputs = [("output", self.watcher.scored(run))]
+        run = self.scoring.judge(block, rows)
+        events = self.scoring.events(block, run.rows, [self.scoring.follow(block, run, 0, [])])
+        outputs = [("output", self.scoring.scored(run))]
         return outputs if events is None else [*outputs, ("alarms", events)]
 
     def _newest(self, rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -168,7 +153,7 @@ class RevisionOperator:
         order = pc.sort_indices(rows, sort_keys=[("revision", "descending")])
         rows = rows.take(order)
         _, first = group_ids(
-            [*(rows.column(name) for name in self.step.by), rows.column("window_start")]
+            [*(rows.column(name) for name in self.by), rows.column("window_start")]
         )
         return rows.take(pa.array(np.sort(first)))
 
@@ -176,8 +161,8 @@ class RevisionOperator:
         self, now: _State, corrected: pa.RecordBatch, open_rows: pa.RecordBatch
     ) -> list[pa.RecordBatch]:
         """The sensors of the revisions, from where they are settled up to now. Gives their alarm events on the way."""
-        keys = corrected.select(self.step.by)
-        slots = now.settled.slots(keys, self.watcher.start)
+        keys = corrected.select(self.by)
+        slots = now.settled.slots(keys, self.scoring.start)
         whose = np.unique(slots)
         again = KeyedBlock(now.settled.keys.take(pa.array(whose)), now.settled.values[whose].copy())
         mine = open_rows.filter(pa.array(self._among(open_rows, keys)))
@@ -186,13 +171,13 @@ class RevisionOperator:
             if mine.num_rows
             else []
         )
-        here = now.current.slots(again.keys, self.watcher.start)
+        here = now.current.slots(again.keys, self.scoring.start)
         now.current.values[here] = again.values
         return events
 
     def _among(self, rows: pa.RecordBatch, keys: pa.RecordBatch) -> Any:
         """Which rows are of one of the keys."""
-        both = [pa.concat_arrays([rows.column(name), keys.column(name)]) for name in self.step.by]
+        both = [pa.concat_arrays([rows.column(name), keys.column(name)]) for name in self.by]
         ids, _ = group_ids(both)
         return np.isin(ids[: rows.num_rows], ids[rows.num_rows :])
 
@@ -200,9 +185,9 @@ class RevisionOperator:
         self, now: _State, corrected: pa.RecordBatch, new: list[pa.RecordBatch], moment: int
     ) -> list[tuple[str, pa.RecordBatch]]:
         """What people have to be told, after what they were told of these sensors. Alarms are few: one by one."""
-        columns = [corrected.column(name).to_pylist() for name in self.step.by]
+        columns = [corrected.column(name).to_pylist() for name in self.by]
         keys = pa.array(
-            {key_text(zip(self.step.by, one, strict=True)) for one in zip(*columns, strict=True)},
+            {key_text(zip(self.by, one, strict=True)) for one in zip(*columns, strict=True)},
             pa.string(),
         )
         mine = pc.is_in(now.told.column("key"), keys)
@@ -240,15 +225,15 @@ class RevisionOperator:
         )
         shown = timestamps(moments(np.full(1, moment, np.int64)))[0].as_py()
         told = [{**row, "reason": REVISED, EVENT_TIME: shown} for row in told]
-        return [("alarms", pa.RecordBatch.from_pylist(told, self.watcher.alarm_schema))]
+        return [("alarms", pa.RecordBatch.from_pylist(told, self.scoring.alarm_schema))]
 
     def _read(self, state: list[bytes]) -> _State:
         if not state:
             current, settled = (
-                KeyedBlock.empty(self.watcher.key_schema, len(self.watcher.start)) for _ in range(2)
+                KeyedBlock.empty(self.scoring.key_schema, len(self.scoring.start)) for _ in range(2)
             )
             return _State(
-                current, settled, no_rows(self.watcher.alarm_schema.remove_metadata()), -FOREVER
+                current, settled, no_rows(self.scoring.alarm_schema.remove_metadata()), -FOREVER
             )
         current, settled = (KeyedBlock.from_bytes(piece) for piece in state[:2])
         return _State(current, settled, from_ipc(state[2]), int(state[3]))

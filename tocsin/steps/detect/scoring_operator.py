@@ -25,7 +25,9 @@ from tocsin.kernels.batch import (
 from tocsin.kernels.segments import arrival, segments
 from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.parts.detector import width_of
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.parts.tables import read_table
+from tocsin.steps.detect.detection import PLACE, Detection
 from tocsin.steps.detect.evidence import Evidence, Found
 from tocsin.steps.detect.silence import (
     FEED_SILENCE,
@@ -38,21 +40,10 @@ from tocsin.steps.detect.silence import (
     Silence,
     raise_at,
 )
-from tocsin.steps.detect.step import Detect
 from tocsin.steps.state.incremental_block import IncrementalBlock
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.operator import (
-    Advanced,
-    Memory,
-    Routed,
-    is_spent,
-    same_pieces,
-    split_by_key,
-)
 from tocsin.steps.state.release_times import release_after
-
-PLACE = ("latitude", "longitude")
-"""Columns that say where a sensor is."""
+from tocsin.steps.state.row_log import is_spent, same_pieces
 
 
 @dataclass(frozen=True)
@@ -70,32 +61,26 @@ class Run:
     which: Int64s | None = None
 
 
-class ScoringOperator:
+class ScoringOperator(Operator):
     """Puts rows in order of (key, event time), scores them and follows each key's alarm. Times are microseconds."""
 
-    eager = False
-    # Whether anyone takes the scored rows.
-    gives_rows = True
-
-    def __init__(self, step: Detect, schema: pa.Schema, rule: str = "") -> None:
-        self.step = step
-        self.detector = step.made()
-        self.shard_schema = schema
-        self.schema = step.output_schema(schema)
-        self.alarm_schema = step.alarm_schema(schema)
-        self.outputs = {"output": self.schema, "alarms": self.alarm_schema, "late": schema}
+    def __init__(
+        self, detection: Detection, schema: pa.Schema, outputs: dict[str, pa.Schema], shards: int
+    ) -> None:
+        self.detection = detection
+        self.detector = detection.detector
+        self.schema = outputs["output"]
+        self.alarm_schema = outputs["alarms"]
         self.is_aggregated = traits(schema).aggregated
-        self.key_schema = pa.schema([schema.field(key).with_metadata(None) for key in step.by])
-        name = next(iter(step.detector))
-        self.rule = step.rule or rule or f"{name}({', '.join(step.columns())})"
-        self.detector_name = name
+        self.key_schema = pa.schema([schema.field(key).with_metadata(None) for key in detection.by])
         self.width = width_of(self.detector)
         self.has_place = set(PLACE) <= set(schema.names)
         after, feed_after = self.detector.silence_after(), self.detector.feed_silence_after()
         self.silence = None if after is None else Silence(after, feed_after)
-        # Who asks for all sensors together keeps them in one place.
-        self.shards = 1 if step.sensors is not None or feed_after is not None else step.shards
-        self.evidence = Evidence(step, self.detector, schema, self.rule)
+        # What concerns all sensors together needs them in one shard.
+        together = detection.sensors is not None or feed_after is not None
+        super().__init__(schema, outputs, by=detection.by, shards=1 if together else shards)
+        self.evidence = Evidence(detection, schema, self.alarm_schema)
         place = np.full(len(PLACE) if self.has_place else 0, np.nan)
         start = np.array(self.detector.start_state(), np.float64)
         # Detector, alarm, place, last heard of.
@@ -110,7 +95,7 @@ class ScoringOperator:
         late = micros(batch.column(EVENT_TIME)) < micros(batch.column(WATERMARK))
         batch, outputs = set_apart(batch, late)
         counts = {"kept": batch.num_rows, "late": int(late.sum()), "filtered": revised}
-        return Routed(split_by_key(batch, self.step.by, self.shards), outputs, counts)
+        return Routed(self.split(batch), outputs, counts)
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be released."""
@@ -189,7 +174,7 @@ class ScoringOperator:
             run = self.judge(block, rows)
             judged = run.rows
             changed.append(run.keys)
-            if self.gives_rows:
+            if "output" not in self.unread:
                 outputs.append(("output", self.scored(run)))
             if self.silence is not None:
                 told, speaks = feed.raised, ~np.isnan(run.x)
@@ -212,7 +197,7 @@ class ScoringOperator:
 
     def judge(self, block: KeyedBlock, rows: pa.RecordBatch) -> Run:
         """Score rows, of which there is one at least, in order of (key, event time); the block is changed."""
-        slots = block.slots(rows.select(self.step.by), self.start)
+        slots = block.slots(rows.select(self.by), self.start)
         times = micros(rows.column(EVENT_TIME))
         run = segments(slots, times, *arrival(rows))
         x, when = self._judged(rows)[run.order], times[run.order]
@@ -238,7 +223,7 @@ class ScoringOperator:
         )
 
     def _judged(self, rows: pa.RecordBatch) -> Floats:
-        columns = [numbers(rows.column(name)) for name in self.step.columns()]
+        columns = [numbers(rows.column(name)) for name in self.detection.columns]
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
     def events(
@@ -259,11 +244,11 @@ class ScoringOperator:
 
     def _enrol(self, block: KeyedBlock, feed: Feed, speaks: bool) -> Int64s:
         """With the first reading of all, the sensors that ought to speak and have not yet. Gives their slots."""
-        if self.step.sensors is None or feed.base > BEGINNING or not speaks:
+        if self.detection.sensors is None or feed.base > BEGINNING or not speaks:
             return np.zeros(0, np.int64)
         table = (
-            read_table(self.step.sensors)
-            .select(self.step.by)
+            read_table(self.detection.sensors)
+            .select(self.by)
             .cast(self.key_schema)
             .combine_chunks()
         )
@@ -292,7 +277,7 @@ class ScoringOperator:
     def scored(self, run: Run) -> pa.RecordBatch:
         """The rows with their score."""
         rows, scores = run.rows.take(pa.array(run.order)), run.scores
-        at = self.schema.get_field_index(self.step.score)
+        at = self.schema.get_field_index(self.detection.score)
         column = pa.array(scores, mask=np.isnan(scores))
         added = rows.add_column(at, self.schema.field(at), column)
         return pa.RecordBatch.from_arrays(added.columns, schema=self.schema)
@@ -300,7 +285,7 @@ class ScoringOperator:
     def follow(self, block: KeyedBlock, run: Run, base: int, outages: list[Outage]) -> Found:
         """Run the alarm recurrence; for a detector that judges silence, gaps between rows are put in as rows."""
         slots, times, x, scores, expected = run.slots, run.times, run.x, run.scores, run.expected
-        rule = self.step.alarm
+        rule = self.detection.alarm
         rows, kinds = run.order, np.zeros(len(slots), np.int64)
         if self.silence is None:
             delays: dict[str, Any] = {
@@ -332,7 +317,7 @@ class ScoringOperator:
         block.values[owners, self.width : self.width + lifecycle.WIDTH] = states
         at = np.flatnonzero(lives.events)
         return Found(
-            [KINDS[kind] or self.detector_name for kind in kinds[at]], slots[at], lives.events[at], times[at],
+            [KINDS[kind] or self.detection.name for kind in kinds[at]], slots[at], lives.events[at], times[at],
             lives.starts[at].astype(np.int64), lives.peaks[at], lives.levels[at], scores[at], x[at], expected[at], rows[at],
             None if run.which is None else run.which[at],
         )  # fmt: skip
@@ -381,7 +366,7 @@ class ScoringOperator:
         )
         raise_at(states, slots, moments)
         never = block.values[slots, -1] == NEVER
-        kinds = [KINDS[NEVER_SEEN] if one else self.detector_name for one in never]
+        kinds = [KINDS[NEVER_SEEN] if one else self.detection.name for one in never]
         found.append(Found.of_silence(kinds, slots, lifecycle.RAISE, moments, moments))
         return found
 

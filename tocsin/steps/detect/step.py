@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import hashlib
+import json
+from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
@@ -11,11 +13,16 @@ from tocsin.alarms.event import ALARM_FIELDS, AlarmRule
 from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels.batch import SYSTEM_FIELDS, like, traits, user_columns, with_traits
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
-from tocsin.parts.detector import Detector
+from tocsin.parts.detector import Detector, width_of
 from tocsin.parts.fields import DataFile
-from tocsin.parts.part import Param, Part, configuration_faults, need_columns
+from tocsin.parts.operator import Operator
+from tocsin.parts.part import Param, configuration_faults, need_columns
 from tocsin.parts.registry import UnknownPart, find
+from tocsin.parts.stateful_step import ScoreColumns, ShardCount, StatefulStep, column_types
 from tocsin.parts.tables import checked_table
+from tocsin.steps.detect.detection import PLACE, Detection
+from tocsin.steps.detect.revision_operator import RevisionOperator
+from tocsin.steps.detect.scoring_operator import ScoringOperator
 
 
 def _by_name(value: Any) -> Any:
@@ -34,7 +41,7 @@ _CHOICE = {
 }
 
 
-class Detect(Part):
+class Detect(StatefulStep):
     """Scores each reading of a sensor (1 is the alarm line) and gives alarms.
 
     Output: the input with the score column; output `alarms`: raise, update and clear events; output `late`: readings
@@ -53,6 +60,8 @@ class Detect(Part):
             "alarm": {"severity": "high", "raise_after": 3},
         }
     }
+
+    keeps: ClassVar[str] = "what its detector has learnt, and its open alarms"
 
     of: str | list[str] = Param(
         help="the column that is judged; several for a detector that judges them together"
@@ -79,9 +88,7 @@ class Detect(Part):
         "",
         help="lake dataset that an alarm points to; by default the one that the same input is written to",
     )
-    shards: int = Param(
-        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
-    )
+    shards: ShardCount = 8
 
     @model_validator(mode="after")
     def _one_detector(self) -> Detect:
@@ -169,3 +176,65 @@ class Detect(Part):
             aggregated=False,
             inputs=1,
         )
+
+    def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
+        """The scored rows, the alarm events and the late rows. Raises Fault or Faults."""
+        output = self.output_schema(schema)
+        return {"output": output, "alarms": self.alarm_schema(schema), "late": schema}
+
+    def detection(self, rule: str) -> Detection:
+        """What the operator needs. rule: the name for alarms if the configuration gives none."""
+        name, columns = next(iter(self.detector)), self.columns()
+        return Detection(
+            name=name,
+            detector=self.made(),
+            columns=columns,
+            by=self.by,
+            alarm=self.alarm,
+            score=self.score,
+            rule=self.rule or rule or f"{name}({', '.join(columns)})",
+            rule_version=self.rule_version(),
+            sensors=self.sensors,
+            lake=self.lake,
+        )
+
+    def rule_version(self) -> str:
+        """Eight hexadecimal digits that change with what the rule judges, and how."""
+        judged = self.model_dump(
+            mode="json", by_alias=True, exclude={"shards", "score", "rule", "lake"}
+        )
+        return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:8]
+
+    def operator(self, schema: pa.Schema, rule: str) -> Operator:
+        """Scores rows and follows alarms; with `revise`, corrects them."""
+        scoring = self._scoring_operator(schema, rule)
+        return RevisionOperator(scoring) if self.revise else scoring
+
+    def _scoring_operator(self, schema: pa.Schema, rule: str) -> ScoringOperator:
+        return ScoringOperator(self.detection(rule), schema, self.outputs(schema), self.shards)
+
+    def state_shape(self, schema: pa.Schema | None) -> str:
+        """Bytes a key."""
+        size = 0 if schema is None else 8 * len(self._scoring_operator(schema, "").start)
+        return f"{size} bytes a key, and rows not yet in order"
+
+    def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:
+        """Columns, keys, and the detector with the numbers that it keeps."""
+        detector = self.made()
+        return {
+            "of": self.of, "by": self.by, "detector": next(iter(self.detector)),
+            "numbers": width_of(detector), "shards": self.shards, "columns": column_types(schema),
+            **({"revise": True} if self.revise else {}),
+        }  # fmt: skip
+
+    def completed(self, datasets: list[str]) -> dict[str, Any]:
+        """`lake`: the dataset that has the rows which it judges."""
+        return {} if self.lake else {"lake": datasets[0] if datasets else ""}
+
+    def columns_read(self) -> set[str]:
+        """What it judges, its keys, and the position of a sensor."""
+        return {*self.columns(), *self.by, *PLACE}
+
+    def score_columns(self) -> ScoreColumns:
+        """The first column that it judges, and the score."""
+        return ScoreColumns(self.rule, self.by, self.columns()[0], self.score)

@@ -19,25 +19,32 @@ from tocsin.kernels.batch import (
     traits,
 )
 from tocsin.kernels.time.as_of import VersionedRows
-from tocsin.steps.lookup.step import READINGS, REGISTRY, Lookup
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.state.late_rows import re_timed
-from tocsin.steps.state.operator import Advanced, Memory, Routed, is_spent, rows_of
 from tocsin.steps.state.release_times import here_at, release_after
+from tocsin.steps.state.row_log import is_spent, rows_of
 from tocsin.steps.state.union import SIDE, rows_of_side, side_column
 
+READINGS, REGISTRY = "readings", "registry"
+"""Names of the inputs."""
 
-class LookupOperator:
+
+class LookupOperator(Operator):
     """Gives readings out when all rows of the registry up to them are here."""
 
-    eager = False
-
-    def __init__(self, step: Lookup, schema: pa.Schema) -> None:
-        self.step = step
-        self.shards = step.shards
-        self.shard_schema = schema
-        self.schema = step.output_schema(schema)
-        self.late_schema = step.late_schema(schema)
-        self.outputs = {"output": self.schema, "late": self.late_schema}
+    def __init__(
+        self,
+        schema: pa.Schema,
+        outputs: dict[str, pa.Schema],
+        *,
+        by: list[str],
+        add: list[str],
+        shards: int,
+    ) -> None:
+        super().__init__(schema, outputs, by=by, shards=shards)
+        self.add = add
+        self.schema = outputs["output"]
+        self.late_schema = outputs["late"]
         self.lateness = traits(schema).allowed_lateness
 
     def route(self, batch: pa.RecordBatch) -> Routed:
@@ -63,7 +70,7 @@ class LookupOperator:
         is_reading = pc.equal(batch.column(SIDE), READINGS)
         columns = [
             [batch.column(side_column(side, name)) for side in (READINGS, REGISTRY)]
-            for name in self.step.by
+            for name in self.by
         ]
         return [pc.if_else(is_reading, *pair) for pair in columns]
 
@@ -107,11 +114,9 @@ class LookupOperator:
         known = self._newest(rows, np.flatnonzero(registry), moments)
         readings = rows.filter(pa.array(new))
         entries = rows.take(pa.array(known))
-        versions = VersionedRows(self._keys(entries), moments[known], np.full(len(known), FOREVER))
-        row = versions.rows_at(self._keys(readings), micros(readings.column(EVENT_TIME)))
-        added = {
-            name: entries.column(side_column(REGISTRY, name)).take(row) for name in self.step.add
-        }
+        dated = VersionedRows(self._keys(entries), moments[known], np.full(len(known), FOREVER))
+        row = dated.rows_at(self._keys(readings), micros(readings.column(EVENT_TIME)))
+        added = {name: entries.column(side_column(REGISTRY, name)).take(row) for name in self.add}
         system = {field.name for field in SYSTEM_FIELDS}
         columns = [
             added[name]
@@ -120,13 +125,13 @@ class LookupOperator:
             for name in self.schema.names
         ]  # fmt: skip
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-        order = [(EVENT_TIME, "ascending"), *((name, "ascending") for name in self.step.by)]
+        order = [(EVENT_TIME, "ascending"), *((name, "ascending") for name in self.by)]
         return batch.sort_by(order).replace_schema_metadata(self.schema.metadata)
 
     def _newest(self, rows: pa.RecordBatch, which: Int64s, moments: Int64s) -> Int64s:
         """Of registry rows of one key and moment the greatest, whichever came first, in order of the moments."""
         part = rows.take(pa.array(which))
-        texts = [part.column(side_column(REGISTRY, name)) for name in self.step.add]
+        texts = [part.column(side_column(REGISTRY, name)) for name in self.add]
         ranks = (
             [
                 pc.rank(text, null_placement="at_start", tiebreaker="dense").to_numpy()

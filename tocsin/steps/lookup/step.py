@@ -8,13 +8,14 @@ import pyarrow as pa
 
 from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels.batch import SYSTEM_FIELDS, traits, with_traits
-from tocsin.parts.part import Param, Part, need_columns
+from tocsin.parts.operator import Operator
+from tocsin.parts.part import Param, need_columns
+from tocsin.parts.stateful_step import ShardCount, StatefulStep
+from tocsin.steps.lookup.lookup_operator import READINGS, REGISTRY, LookupOperator
 from tocsin.steps.state.union import measured_of_sides, schema_of_side
 
-READINGS, REGISTRY = "readings", "registry"
 
-
-class Lookup(Part):
+class Lookup(StatefulStep):
     """Adds columns of a registry's row to readings: the row of their key that held at their event time.
 
     Inputs `readings` and `registry`; a row of the registry holds from its event time until the next of its key, and replaces it
@@ -29,13 +30,12 @@ class Lookup(Part):
         "config": {"by": ["sensor_id"], "add": ["height"]},
     }
 
-    sides: ClassVar[dict[str, bool]] = {READINGS: True, REGISTRY: True}
+    inputs: ClassVar[dict[str, bool]] = {READINGS: True, REGISTRY: True}
+    keeps: ClassVar[str] = "the registry"
 
     by: list[str] = Param(help="key columns that both have", min_length=1)
     add: list[str] = Param(help="columns of the registry that are added", min_length=1)
-    shards: int = Param(
-        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
-    )
+    shards: ShardCount = 8
 
     def late_schema(self, schema: pa.Schema) -> pa.Schema:
         """The readings' columns."""
@@ -85,3 +85,17 @@ class Lookup(Part):
         )
         measured = measured_of_sides(schema, {READINGS: readings.names, REGISTRY: self.add})
         return with_traits(fields, stage=traits(schema).stage + 1, inputs=1, **measured)
+
+    def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
+        """The readings with the added columns, and late readings. Raises Faults."""
+        return {"output": self.output_schema(schema), "late": self.late_schema(schema)}
+
+    def operator(self, schema: pa.Schema, rule: str) -> Operator:
+        """Keeps the registry, and the readings that wait for it."""
+        return LookupOperator(
+            schema, self.outputs(schema), by=self.by, add=self.add, shards=self.shards
+        )
+
+    def state_shape(self, schema: pa.Schema | None) -> str:
+        """Rows of both inputs."""
+        return "the registry, and readings that wait for it"

@@ -24,12 +24,13 @@ from tocsin.kernels.batch import (
     user_columns,
 )
 from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.manage_alarms.dependencies import Topology
 from tocsin.steps.manage_alarms.notifications import command_rows, health_rows, told_rows
-from tocsin.steps.manage_alarms.step import ManageAlarms
+from tocsin.steps.manage_alarms.settings import AlarmSettings
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.operator import Advanced, Memory, Routed, rows_of, same_pieces
 from tocsin.steps.state.release_times import RELEASE, release_after
+from tocsin.steps.state.row_log import rows_of, same_pieces
 from tocsin.steps.state.union import rows_of_side
 
 _KEYS = pa.schema([pa.field("rule", pa.string()), pa.field("key", pa.string())])
@@ -66,16 +67,12 @@ class _Events:
     rows: Int64s
 
 
-class AlarmOperator:
+class AlarmOperator(Operator):
     """Follows all alarms in one shard."""
 
-    eager = False
-    shards = 1
-
-    def __init__(self, step: ManageAlarms, schema: pa.Schema) -> None:
+    def __init__(self, step: AlarmSettings, schema: pa.Schema) -> None:
+        super().__init__(schema, step.outputs(schema))
         self.step = step
-        self.shard_schema = schema
-        self.outputs = step.output_schemas(schema)
         self.topology = Topology(step.inhibit)
         self.has_commands = any(name.startswith("commands.") for name in user_columns(schema))
         flapping = step.flapping

@@ -11,7 +11,7 @@ from tocsin.alarms.event import ALARM_FIELDS
 from tocsin.kernels.alarms import management as a
 from tocsin.kernels.batch import SYSTEM_FIELDS, Floats, Int64s, no_rows, timestamps
 from tocsin.parts.source import event_micros
-from tocsin.steps.manage_alarms.step import COMMAND_FIELDS
+from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
 from tocsin.steps.state.release_times import moments
 
 # ISA-18.2: as many alarms an operator in as many minutes are a flood.

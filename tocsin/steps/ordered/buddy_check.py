@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,12 @@ from tocsin.kernels.batch import traits
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
 from tocsin.kernels.geo.space import buddy_check, neighbours
 from tocsin.parts.part import Param
-from tocsin.steps.ordered.ordered_step import Ordered, Sequence
+from tocsin.parts.stateful_step import InputKind
+from tocsin.steps.ordered.ordered_rows import Ordered
+from tocsin.steps.ordered.ordered_step import OrderedStep
 
 
-class BuddyCheck(Sequence):
+class BuddyCheck(OrderedStep):
     """Compares each sensor's window with those of its neighbours in the same window: buddy check and isolation check.
 
     Takes aggregates with a place. `by` says who is comparable: the metric, not the sensor. Gives `neighbours` (how many counted),
@@ -35,6 +37,9 @@ class BuddyCheck(Sequence):
         "input": "Aggregate",
         "config": {"by": ["metric"], "of": "mean", "radius": 1500},
     }
+
+    takes: ClassVar[InputKind] = "windows"
+    keeps: ClassVar[str] = "the rows that it has not emitted yet"
 
     of: str = Param(help="the column that is compared")
     radius: float = Param(help="metres within which sensors are neighbours", gt=0, le=200_000)

@@ -1,53 +1,33 @@
-"""Steps that see each key's rows in order of event time, with those before and after."""
+"""Base of the steps that see each key's rows in order of event time, with those before and after."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
-from tocsin.kernels.batch import Int64s, traits, with_traits
-from tocsin.parts.part import Param, Part, need_columns
+from tocsin.kernels.batch import traits, with_traits
+from tocsin.parts.operator import Operator
+from tocsin.parts.part import Param, need_columns
+from tocsin.parts.stateful_step import ShardCount, StatefulStep
+from tocsin.steps.ordered.ordered_rows import Ordered
+from tocsin.steps.ordered.ordering_operator import OrderingOperator
 
 
-@dataclass(frozen=True)
-class Ordered:
-    """Rows in order of (key, event time, arrival). starts: first row of each key, and at the end the number of rows.
+class OrderedStep(StatefulStep):
+    """Adds columns to rows, computed from each key's rows in order of event time.
 
-    times: microseconds. known: the time before which every row is here.
+    A row behind its partition's watermark can no longer be put in order: it goes to the output
+    `late`, or, with `passes_late`, stays in the main output with the columns of `alone`.
     """
 
-    rows: pa.RecordBatch
-    starts: Int64s
-    times: Int64s
-    known: int
-
-    @property
-    def first(self) -> Int64s:
-        """The first row of each row's key."""
-        return np.repeat(self.starts[:-1], np.diff(self.starts))
-
-    @property
-    def end(self) -> Int64s:
-        """The row after the last of each row's key."""
-        return np.repeat(self.starts[1:], np.diff(self.starts))
-
-
-class Sequence(Part):
-    """Adds columns to rows, computed from each key's rows in order of event time."""
-
-    # Whether rows behind their partition's watermark go on, as `alone` has them, or go to the output `late`.
     passes_late: ClassVar[bool] = False
 
     by: list[str] = Param(help="columns that identify a sensor", min_length=1)
-    shards: int = Param(
-        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
-    )
+    shards: ShardCount = 8
 
     def lookahead(self) -> int:
-        """Microseconds, whole seconds, that a row waits for those after it."""
+        """How long a row waits for later ones: microseconds, whole seconds."""
         return 0
 
     def added(self, schema: pa.Schema) -> list[pa.Field]:
@@ -59,15 +39,15 @@ class Sequence(Part):
         raise NotImplementedError
 
     def alone(self, rows: pa.RecordBatch) -> list[Any]:
-        """The added columns of rows that came too late to be put in order."""
+        """The added columns of rows that arrived too late to be put in order."""
         raise NotImplementedError
 
     def changed(self, rows: pa.RecordBatch, added: list[Any]) -> pa.RecordBatch:
-        """The rows, where what is added to them changes columns that they had; of the same schema."""
+        """The rows, if the added columns change those that they had; the schema stays."""
         return rows
 
     def needed(self, ordered: Ordered) -> Any:
-        """Which of the rows that were given out those to come will need: a bool a row."""
+        """Which of the emitted rows later ones will need: a bool a row."""
         raise NotImplementedError
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -78,7 +58,22 @@ class Sequence(Part):
         fields = pa.schema([*own, *self.added(schema), *system], metadata=schema.metadata)
         return with_traits(fields, stage=traits(schema).stage + 1, inputs=1)
 
+    def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
+        """The rows with their columns, and the late rows. Raises Faults."""
+        output = {"output": self.output_schema(schema)}
+        return output if self.passes_late else {**output, "late": schema}
 
-def last_rows(ordered: Ordered, count: int) -> Any:
-    """The last so many rows of each key: a bool a row."""
-    return ordered.end - np.arange(len(ordered.times)) <= count
+    def operator(self, schema: pa.Schema, rule: str) -> Operator:
+        """Puts the rows in order and computes their columns."""
+        return OrderingOperator(
+            self,
+            schema,
+            self.outputs(schema),
+            by=self.by,
+            shards=self.shards,
+            lookahead=self.lookahead(),
+        )
+
+    def state_shape(self, schema: pa.Schema | None) -> str:
+        """Waiting rows, and some that were emitted."""
+        return "rows that wait, and some of each key"

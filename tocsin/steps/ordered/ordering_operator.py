@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,32 +9,37 @@ import pyarrow.compute as pc
 from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.kernels.batch import EVENT_TIME, FOREVER, WATERMARK, Int64s, micros, traits
 from tocsin.kernels.segments import arrival, segments
-from tocsin.steps.ordered.ordered_step import Ordered, Sequence
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
+from tocsin.steps.ordered.ordered_rows import Ordered, OrderedColumns
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.operator import Advanced, Memory, Routed, is_spent, rows_of, split_by_key
 from tocsin.steps.state.release_times import here_at, release_after
+from tocsin.steps.state.row_log import is_spent, rows_of
 
-_VERSION = 1
 
-
-class OrderingOperator:
+class OrderingOperator(Operator):
     """Puts rows in order of (key, event time) and gives each out when what is `lookahead` after it is here.
 
     A row behind its partition's watermark is late wherever it is; it goes on when that watermark has passed, or to `late`.
     Of aggregates revision 0 is taken.
     """
 
-    eager = False
+    state_name = "state of an ordered step"
 
-    def __init__(self, step: Sequence, schema: pa.Schema) -> None:
-        self.step = step
-        self.shards = step.shards
-        self.shard_schema = schema
-        self.schema = step.output_schema(schema)
-        self.outputs = {"output": self.schema, **({} if step.passes_late else {"late": schema})}
-        self.lookahead = step.lookahead()
+    def __init__(
+        self,
+        columns: OrderedColumns,
+        schema: pa.Schema,
+        outputs: dict[str, pa.Schema],
+        *,
+        by: list[str],
+        shards: int,
+        lookahead: int,
+    ) -> None:
+        super().__init__(schema, outputs, by=by, shards=shards, lookahead=lookahead)
+        self.columns = columns
+        self.schema = outputs["output"]
         self.is_aggregated = traits(schema).aggregated
-        keys = [key for key in traits(schema).keys if key in schema.names and key not in step.by]
+        keys = [key for key in traits(schema).keys if key in schema.names and key not in by]
         self.others = keys if self.is_aggregated else []
 
     def route(self, batch: pa.RecordBatch) -> Routed:
@@ -46,12 +49,12 @@ class OrderingOperator:
             batch = batch.filter(pc.equal(batch.column("revision"), 0))
         counts = {"filtered": rows - batch.num_rows}
         outputs: dict[str, pa.RecordBatch] = {}
-        if not self.step.passes_late:
+        if "late" in self.outputs:
             late = _is_late(batch)
             batch, outputs = set_apart(batch, late)
             counts["late"] = int(late.sum())
         counts["kept"] = batch.num_rows
-        return Routed(split_by_key(batch, self.step.by, self.shards), outputs, counts)
+        return Routed(self.split(batch), outputs, counts)
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be given out."""
@@ -66,7 +69,7 @@ class OrderingOperator:
         memory: Memory | None = None,
     ) -> Advanced:
         """Give out the rows that are `lookahead` before `time`."""
-        released = _released(state)
+        released = int(self.read_note(state[0])["released"]) if state else -FOREVER
         until = FOREVER if time >= FOREVER else time - self.lookahead
         rows = rows_of([batch for batch in log if batch.num_rows], self.shard_schema)
         moments, late = here_at(rows), _is_late(rows)
@@ -81,7 +84,7 @@ class OrderingOperator:
             return Advanced(outputs, [], None)
         waiting = moments >= until
         due = release_after(int(moments[waiting].min())) + self.lookahead if waiting.any() else None
-        note = [json.dumps({"version": _VERSION, "released": until}).encode()]
+        note = [self.note(released=until)]
         if not is_spent(rows.num_rows, int(waiting.sum())):
             # Too little is spent, whatever of the rest is needed.
             return Advanced(outputs, note, due, log=None)
@@ -98,24 +101,24 @@ class OrderingOperator:
         if (new & ~late).any():
             order, ordered = self._ordered(rows, np.flatnonzero(~late), known)
             mine = pa.array(new[order])
-            added = [one.filter(mine) for one in self.step.columns_of(ordered)]
-            found.append(self._with(self.step.changed(ordered.rows.filter(mine), added), added))
+            added = [one.filter(mine) for one in self.columns.columns_of(ordered)]
+            found.append(self._with(self.columns.changed(ordered.rows.filter(mine), added), added))
         if (new & late).any():
             alone = rows.filter(pa.array(new & late))
-            found.append(self._with(alone, self.step.alone(alone)))
+            found.append(self._with(alone, self.columns.alone(alone)))
         return found
 
     def _needed(self, rows: pa.RecordBatch, given: np.ndarray, known: int) -> np.ndarray:
         needed = np.zeros(rows.num_rows, bool)
         if given.any():
             order, ordered = self._ordered(rows, np.flatnonzero(given), known)
-            needed[order] = self.step.needed(ordered)
+            needed[order] = self.columns.needed(ordered)
         return needed
 
     def _ordered(self, rows: pa.RecordBatch, which: Int64s, known: int) -> tuple[Int64s, Ordered]:
         """Some rows in order, and their numbers."""
         rows = rows.take(pa.array(which))
-        ids, _ = group_ids([rows.column(name) for name in self.step.by])
+        ids, _ = group_ids([rows.column(name) for name in self.by])
         times = micros(rows.column(EVENT_TIME))
         # Aggregates have no offsets: what else they are keyed by tells those of one key and window apart.
         others = [pc.rank(rows.column(name), tiebreaker="dense").to_numpy() for name in self.others]
@@ -138,15 +141,3 @@ class OrderingOperator:
 def _is_late(rows: pa.RecordBatch) -> np.ndarray:
     late: np.ndarray = micros(rows.column(EVENT_TIME)) < micros(rows.column(WATERMARK))
     return late
-
-
-def _released(state: list[bytes]) -> int:
-    """Up to when rows were given out. Raises ValueError for another version's."""
-    if not state:
-        return -FOREVER
-    note = json.loads(state[0])
-    if note["version"] != _VERSION:
-        raise ValueError(
-            f"state of a sequence of version {note['version']}, this program reads version {_VERSION}"
-        )
-    return int(note["released"])

@@ -15,7 +15,8 @@ from tocsin.kernels.batch import EVENT_TIME, WATERMARK, micros
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, Part
-from tocsin.steps.ordered.ordered_step import Ordered, Sequence
+from tocsin.steps.ordered.ordered_rows import Ordered
+from tocsin.steps.ordered.ordered_step import OrderedStep
 
 Span = tuple[float, float]
 
@@ -93,7 +94,7 @@ class Tests(Part):
     delay: Delay | None = Param(None, help="came too late")
 
 
-class QualityControl(Sequence):
+class QualityControl(OrderedStep):
     """Puts a QARTOD flag beside every reading: 1 good, 2 not tested, 3 suspect, 4 failed, 9 missing; and bits for the tests that
     it did not pass: 1 gross range, 2 spike, 4 rate of change, 8 flat line, 16 stuck, 32 time gap, 64 delay.
 
@@ -110,6 +111,7 @@ class QualityControl(Sequence):
     }
 
     passes_late: ClassVar[bool] = True
+    keeps: ClassVar[str] = "the readings that those to come are compared with"
 
     of: str = Param(help="the column that is tested")
     tests: Tests = Param(help="the tests that are made")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,8 @@ from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param
-from tocsin.steps.ordered.ordered_step import Ordered, Sequence, last_rows
+from tocsin.steps.ordered.ordered_rows import Ordered, last_rows
+from tocsin.steps.ordered.ordered_step import OrderedStep
 
 
 class Earlier(BaseModel):
@@ -23,7 +24,7 @@ class Earlier(BaseModel):
     rows: int = Param(1, help="rows back", ge=1, le=1000)
 
 
-class Shift(Sequence):
+class Shift(OrderedStep):
     """Puts values of a key's earlier rows, and of the next one, beside each row; order is that of event time.
 
     `previous` is SQL's LAG, `next` its LEAD with a limit in time; `latest` is the last value before the row that is not null.
@@ -38,6 +39,8 @@ class Shift(Sequence):
             "since_previous": "seconds_since",
         }
     }
+
+    keeps: ClassVar[str] = "the rows before those to come"
 
     previous: dict[str, str | Earlier] = Param(
         {}, help="columns by name: expressions over the row before, or {of, rows}"

@@ -13,7 +13,7 @@ RESULTS = "-"
 """In place of a partition: results of windows are of none. A step behind them has come as far as they have."""
 
 
-def reached(batch: pa.RecordBatch) -> dict[str, int]:
+def progress_of(batch: pa.RecordBatch) -> dict[str, int]:
     """The greatest watermark of each partition that has rows here, microseconds; of results, their greatest event time."""
     if not batch.num_rows:
         return {}
@@ -28,23 +28,23 @@ def reached(batch: pa.RecordBatch) -> dict[str, int]:
     return {str(one): time for one, time in greatest.items() if time > BEGINNING}
 
 
-def reached_of(batches: list[pa.RecordBatch]) -> dict[str, int]:
+def progress_of_all(batches: list[pa.RecordBatch]) -> dict[str, int]:
     """How far the partitions of some batches have come: as their source has noted, or as their rows tell."""
     found: dict[str, int] = {}
     for batch in batches:
-        for partition, time in (reached_by(batch) or reached(batch)).items():
+        for partition, time in (noted_progress(batch) or progress_of(batch)).items():
             found[partition] = max(time, found.get(partition, time))
     return found
 
 
-def with_reached(batch: pa.RecordBatch, known: dict[str, int]) -> pa.RecordBatch:
+def with_progress(batch: pa.RecordBatch, known: dict[str, int]) -> pa.RecordBatch:
     """The same rows with it."""
     return batch.replace_schema_metadata(
         {**(batch.schema.metadata or {}), _REACHED: json.dumps(known).encode()}
     )
 
 
-def reached_by(batch: pa.RecordBatch) -> dict[str, int]:
-    """What `with_reached` noted."""
+def noted_progress(batch: pa.RecordBatch) -> dict[str, int]:
+    """What `with_progress` noted."""
     found: dict[str, int] = json.loads((batch.schema.metadata or {}).get(_REACHED, b"{}"))
     return found

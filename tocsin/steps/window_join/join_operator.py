@@ -20,31 +20,46 @@ from tocsin.kernels.batch import (
     traits,
     user_columns,
 )
-from tocsin.steps.state.operator import Advanced, Memory, Routed, is_spent, rows_of
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.state.release_times import come_at, release_after
+from tocsin.steps.state.row_log import is_spent, rows_of
 from tocsin.steps.state.union import SIDE, rows_of_side, schema_of_side, side_column
-from tocsin.steps.window_join.step import BOUNDS, SIDES, WindowJoin
+
+SIDES = ("left", "right")
+"""Names of the inputs."""
+BOUNDS = ("window_start", "window_end", "revision")
+"""Columns of every window result that are neither keys nor measures."""
 
 
-class JoinOperator:
+def keys_of_side(schema: pa.Schema, side: str) -> list[str]:
+    """The keys of one input. schema: of both together."""
+    prefix = side_column(side, "")
+    return [key.removeprefix(prefix) for key in traits(schema).keys if key.startswith(prefix)]
+
+
+class JoinOperator(Operator):
     """The rows of a shard's keys, kept until their window can no longer be revised."""
 
-    eager = False
-
-    def __init__(self, step: WindowJoin, schema: pa.Schema) -> None:
-        self.step = step
-        self.shards = step.shards
-        self.shard_schema = schema
-        self.schema = step.output_schema(schema)
-        self.outputs = {"output": self.schema}
+    def __init__(
+        self,
+        schema: pa.Schema,
+        outputs: dict[str, pa.Schema],
+        *,
+        by: list[str],
+        how: str,
+        shards: int,
+    ) -> None:
+        super().__init__(schema, outputs, by=by, shards=shards)
+        self.schema = outputs["output"]
+        self.how = how
         self.lateness = traits(schema).allowed_lateness
         # Keys that tell rows of the left apart that meet the same of the right.
-        self.own_keys = [key for key in step.keys(schema, SIDES[0]) if key not in step.by]
+        self.own_keys = [key for key in keys_of_side(schema, SIDES[0]) if key not in by]
         self.mine, self.theirs = (
             [
                 name
                 for name in user_columns(schema_of_side(schema, side))
-                if name not in BOUNDS and name not in step.by
+                if name not in BOUNDS and name not in by
             ]
             for side in SIDES
         )
@@ -53,7 +68,7 @@ class JoinOperator:
         """Rows by the shard of their key, whichever side they are of."""
         if not batch.num_rows:
             return Routed([], {}, {"kept": 0})
-        owner = shards([self._either(batch, name) for name in self.step.by], self.shards)
+        owner = shards([self._either(batch, name) for name in self.by], self.shards)
         parts = [(int(s), batch.filter(pa.array(owner == s))) for s in np.unique(owner)]
         return Routed(parts, {}, {"kept": batch.num_rows})
 
@@ -110,7 +125,7 @@ class JoinOperator:
         revision = self._either(rows, "revision").to_numpy(zero_copy_only=False)
         order = np.argsort(-revision, kind="stable")
         rows, revision = rows.take(pa.array(order)), revision[order]
-        every = [self._either(rows, name) for name in (*self.step.by, "window_start")]
+        every = [self._either(rows, name) for name in (*self.by, "window_start")]
         whole, _ = group_ids(every)
         changed = np.isin(whole, whole[revision > 0])
         own = [rows.column(side_column(SIDES[0], name)) for name in self.own_keys]
@@ -124,7 +139,7 @@ class JoinOperator:
         if not rows.num_rows:
             return no_rows(self.schema)
         left, right = (rows_of_side(rows, side) for side in SIDES)
-        keys = ["window_start", *self.step.by]
+        keys = ["window_start", *self.by]
         ids, _ = group_ids(
             [pa.concat_arrays([left.column(name), right.column(name)]) for name in keys]
         )
@@ -133,9 +148,9 @@ class JoinOperator:
         place[theirs] = np.arange(right.num_rows)
         at = np.arange(left.num_rows)
         to = place[mine]
-        if self.step.how == "inner":
+        if self.how == "inner":
             at, to = at[to >= 0], to[to >= 0]
-        if self.step.how == "outer":
+        if self.how == "outer":
             alone = np.flatnonzero(~np.isin(theirs, mine))
             at, to = np.r_[at, np.full(len(alone), -1)], np.r_[to, alone]
         here, there = pa.array(at, mask=at < 0), pa.array(to, mask=to < 0)

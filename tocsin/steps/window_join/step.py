@@ -8,14 +8,14 @@ import pyarrow as pa
 
 from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels.batch import SYSTEM_FIELDS, traits, user_columns, with_traits
-from tocsin.parts.part import Param, Part, need_columns
-from tocsin.steps.state.union import measured_of_sides, schema_of_side, side_column
+from tocsin.parts.operator import Operator
+from tocsin.parts.part import Param, need_columns
+from tocsin.parts.stateful_step import InputKind, ShardCount, StatefulStep
+from tocsin.steps.state.union import measured_of_sides, schema_of_side
+from tocsin.steps.window_join.join_operator import BOUNDS, SIDES, JoinOperator, keys_of_side
 
-SIDES = ("left", "right")
-BOUNDS = ("window_start", "window_end", "revision")
 
-
-class WindowJoin(Part):
+class WindowJoin(StatefulStep):
     """Puts the aggregates of two inputs side by side that are of one window and one key.
 
     Inputs `left` and `right`, both of Aggregate with the same windows. `by` are the keys of the right; the left may have more of
@@ -29,20 +29,15 @@ class WindowJoin(Part):
         "config": {"by": ["sensor_id"], "how": "left"},
     }
 
-    sides: ClassVar[dict[str, bool]] = {"left": True, "right": True}
+    inputs: ClassVar[dict[str, bool]] = {"left": True, "right": True}
+    takes: ClassVar[InputKind] = "windows"
+    keeps: ClassVar[str] = "the rows that wait for the other input"
 
     by: list[str] = Param(help="key columns that both have", min_length=1)
     how: Literal["inner", "left", "outer"] = Param(
         "left", help="whose rows that meet none are given: nobody's, the left's, both's"
     )
-    shards: int = Param(
-        8, help="state is kept in so many blocks, the most that can run in parallel", ge=1, le=1024
-    )
-
-    def keys(self, schema: pa.Schema, side: str) -> list[str]:
-        """The keys of one input."""
-        prefix = side_column(side, "")
-        return [key.removeprefix(prefix) for key in traits(schema).keys if key.startswith(prefix)]
+    shards: ShardCount = 8
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the joined rows. Raises Faults."""
@@ -58,17 +53,17 @@ class WindowJoin(Part):
                 need_columns(self.by, one, "by")
         collector.done()
         with collector:
-            more = [key for key in self.keys(schema, "right") if key not in self.by]
+            more = [key for key in keys_of_side(schema, "right") if key not in self.by]
             if more:
                 raise Fault(
                     f"the right has the key '{more[0]}' too, so several of its rows would meet one; add it to `by`",
                     "by",
                 )
         with collector:
-            missing = [name for name in self.by if name not in self.keys(schema, "left")]
+            missing = [name for name in self.by if name not in keys_of_side(schema, "left")]
             if missing:
                 raise Fault(
-                    f"'{missing[0]}' is no key of the left (keys: {', '.join(self.keys(schema, 'left')) or 'none'})",
+                    f"'{missing[0]}' is no key of the left (keys: {', '.join(keys_of_side(schema, 'left')) or 'none'})",
                     "by",
                 )
         for name in self.by:
@@ -98,6 +93,20 @@ class WindowJoin(Part):
         known = traits(schema)
         return with_traits(
             pa.schema(fields),
-            topic="", allowed_lateness=known.allowed_lateness, stage=known.stage + 1, keys=tuple(self.keys(schema, "left")),
+            topic="", allowed_lateness=known.allowed_lateness, stage=known.stage + 1, keys=tuple(keys_of_side(schema, "left")),
             aggregated=True, inputs=1, **measured_of_sides(schema, {"left": mine, "right": theirs}),
         )  # fmt: skip
+
+    def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
+        """The joined rows. Raises Faults."""
+        return {"output": self.output_schema(schema)}
+
+    def operator(self, schema: pa.Schema, rule: str) -> Operator:
+        """Joins windows when both sides are complete."""
+        return JoinOperator(
+            schema, self.outputs(schema), by=self.by, how=self.how, shards=self.shards
+        )
+
+    def state_shape(self, schema: pa.Schema | None) -> str:
+        """Rows of both inputs."""
+        return "rows of windows that may be revised"

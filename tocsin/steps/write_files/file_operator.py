@@ -23,33 +23,29 @@ from tocsin.kernels.batch import (
     with_offsets,
 )
 from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
+from tocsin.parts.operator import Advanced, Memory, Operator, Routed, split_by_key
 from tocsin.parts.sink import Sink
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.operator import Advanced, Memory, Routed, split_by_key
 
 UNIT = "unit:"
 _DONE = b"tocsin.done"
 
 
-class Units:
+class FileOperator(Operator):
     """A unit is a span of event time, a shard and a revision: 0 for rows on time, 1 for rows within the allowed lateness.
 
     Rows later than that go to `late`. By arrival, a unit holds the rows that came while the watermark was in its span, and none
     is late. A unit is written when the watermark has passed its span, or span and lateness.
     """
 
-    eager = False
-
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        super().__init__(schema, {"late": schema}, shards=sink.unit_shards())
         span = sink.file_span()
         assert span is not None
         self.span = span
         self.by_arrival = sink.is_by_arrival()
-        self.shards = sink.unit_shards()
-        self.shard_schema = schema
         self.traits = traits(schema)
         self.lateness = self.traits.allowed_lateness
-        self.outputs = {"late": schema}
 
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard; rows later than the allowed lateness to `late`."""

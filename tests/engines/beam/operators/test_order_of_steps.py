@@ -9,11 +9,11 @@ import pyarrow as pa
 from apache_beam.pipeline import PipelineVisitor
 
 from tocsin.engines.beam.io.batch_coder import BatchType
-from tocsin.engines.beam.operators.stateful_dofn import Keyed, _Shards
+from tocsin.engines.beam.operators.stateful_dofn import _Shards
+from tocsin.engines.beam.operators.stateful_transform import Stateful
 from tocsin.engines.beam.operators.union import Unite
 from tocsin.kernels.batch import readings_schema
 from tocsin.steps.aggregate.step import Aggregate
-from tocsin.steps.catalogue import keyed_step
 from tocsin.steps.window_join.step import WindowJoin
 
 SCHEMA = readings_schema(
@@ -25,9 +25,8 @@ SCHEMA = readings_schema(
 
 def stage(collection: Any, name: str, **config: Any) -> Any:
     part = Aggregate(**config) if "every" in config else WindowJoin(**config)
-    keyed = keyed_step(part, collection.element_type.schema, name)
-    assert keyed is not None
-    return (collection | name >> Keyed(keyed, name))["output"]
+    operator = part.operator(collection.element_type.schema, name)
+    return (collection | name >> Stateful(operator, name))["output"]
 
 
 def readings(pipeline: Any, name: str) -> Any:

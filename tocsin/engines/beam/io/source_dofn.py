@@ -38,7 +38,7 @@ from tocsin.kernels.batch import (
 from tocsin.kernels.time.durations import parse_duration
 from tocsin.kernels.time.lateness import from_the_future, running_watermarks
 from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
-from tocsin.steps.state.progress import with_reached
+from tocsin.steps.state.progress import with_progress
 
 # Seconds of reading after which a live split that is behind permits a checkpoint. A split that
 # keeps up permits it after the source's `linger`, so that a reading does not wait for others.
@@ -268,7 +268,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         rows = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         if rows.num_rows and greatest > BEGINNING:
             reached = greatest - self.source.out_of_orderness
-            rows = with_reached(rows, {str(split.partition): reached})
+            rows = with_progress(rows, {str(split.partition): reached})
         read = rows.num_rows + len(rejected)
         self.counter.add(read=read, kept=rows.num_rows, rejected=len(rejected))
         return rows, rejects_batch(rejected, at) if rejected else None, greatest

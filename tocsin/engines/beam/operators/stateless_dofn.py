@@ -24,7 +24,7 @@ from tocsin.kernels.batch import (
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS_SCHEMA
 from tocsin.parts.transform import Outcome, Transform
-from tocsin.steps.state.progress import reached_by, with_reached
+from tocsin.steps.state.progress import noted_progress, with_progress
 
 
 class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
@@ -56,9 +56,9 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
             filtered=outcome.filtered,
         )
         if outcome.kept.num_rows:
-            reached = reached_by(batch)
+            reached = noted_progress(batch)
             kept = pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
-            yield with_reached(kept, reached) if reached else kept
+            yield with_progress(kept, reached) if reached else kept
         if rejected:
             yield beam.pvalue.TaggedOutput("rejects", self._rejects(outcome))
 
