@@ -20,7 +20,8 @@ from tocsin.foundation.faults import Faults
 from tocsin.kernels.alarms import management as annunciation
 from tocsin.kernels.batch import FOREVER, SYSTEM_FIELDS, micros, readings_schema, timestamps
 from tocsin.steps.manage_alarms.schedule import Schedule
-from tocsin.steps.manage_alarms.step import COMMAND_FIELDS, ManageAlarms
+from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
+from tocsin.steps.manage_alarms.step import ManageAlarms
 from tocsin.steps.state.union import united, united_schema
 
 ALARMS = readings_schema(list(ALARM_FIELDS), topic="t", allowed_lateness=0)
