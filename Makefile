@@ -1,4 +1,4 @@
-# Everything that a newcomer needs: `make demo` and `make test`. Nothing is installed outside this folder.
+# A newcomer needs `make demo` and `make test`. Nothing is installed outside of this folder.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ ROUNDS ?= 54
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: $(READY) ## install what was tested into .venv
+setup: $(READY) ## install the tested versions into .venv
 
 $(READY): requirements.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -28,19 +28,19 @@ test: $(READY) ## run the tests (under 10 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 tests --ignore tests/cluster --ignore tests/readers
 	$(BIN)/tocsin test jobs/*.yaml
 
-cluster: $(READY) ## a real Kafka and a real Flink on this machine (needs Java 17 and Maven; OFFSET moves its ports)
+cluster: $(READY) ## start a real Kafka and a real Flink on this machine (needs Java 17 and Maven; OFFSET moves the ports)
 	$(BIN)/python -m infra.cluster up --offset $(OFFSET)
 
-cluster-down: $(READY) ## stop them; what they keep stays in .cluster
+cluster-down: $(READY) ## stop them; their data stays in .cluster
 	$(BIN)/python -m infra.cluster down --offset $(OFFSET)
 
-test-cluster: $(READY) ## the tests that need a real Kafka and a real Flink (starts its own)
+test-cluster: $(READY) ## run the tests that need a real Kafka and a real Flink (starts its own)
 	$(BIN)/python -m pytest tests/cluster -m "not slow"
 
-test-systems: $(READY) ## the same lake on Flink for the jobs that test-cluster leaves out (10 minutes)
+test-systems: $(READY) ## compare lakes on Flink for the jobs that test-cluster leaves out (10 minutes)
 	$(BIN)/python -m pytest tests/cluster/test_same_lake.py -m slow
 
-test-readers: $(READY) $(READERS)/.ready ## GeoPandas, DuckDB spatial and Spark open the lakes of the six jobs (needs Java 17; 1 GB)
+test-readers: $(READY) $(READERS)/.ready ## open the lakes of the six jobs with GeoPandas, DuckDB spatial and Spark (needs Java 17; 1 GB)
 	TOCSIN_READERS=$(CURDIR)/$(READERS)/bin/python $(BIN)/python -m pytest tests/readers
 
 $(READERS)/.ready: requirements-readers.txt
@@ -48,49 +48,49 @@ $(READERS)/.ready: requirements-readers.txt
 	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-readers.txt
 	@touch $@
 
-faults: $(READY) ## at least 50 rounds of random faults on a real cluster, each judged (SEED repeats a run)
+faults: $(READY) ## run at least 50 rounds of random faults on a real cluster, each verified (SEED repeats a run)
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --page docs/reports/faults.md
 
-faults-short: $(READY) ## the faults that every change is tested with
+faults-short: $(READY) ## run the faults that every change is tested with
 	$(BIN)/python -m tests.faults --short
 
-soak: $(READY) ## 20 minutes at 20,000 records/s: checkpoint size, heap and memory, with a plot
+soak: $(READY) ## run 20 minutes at 20,000 records/s: checkpoint size, heap and memory, with a plot
 	$(BIN)/python -m benchmarks.soak
 
-day: $(READY) ## 20,000 sensors of six systems for a simulated day through their jobs, with a page
+day: $(READY) ## run a simulated day of 20,000 sensors through the six jobs, with a page
 	$(BIN)/python -m benchmarks.day --page docs/reports/day.md
 
-lint: $(READY) ## ruff, spelling and strict types
+lint: $(READY) ## check style, spelling and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
 
-map: $(READY) ## who imports whom between folders, as a table and as docs/imports.svg
+map: $(READY) ## show which folder imports which, as a table and as docs/imports.svg
 	$(BIN)/python -m tests.shape.imports --svg docs/imports.svg
 
-laws: $(READY) ## the laws that every part must obey
+laws: $(READY) ## run the laws that every part must obey
 	$(BIN)/tocsin laws
 
 jobs: $(READY) ## check all jobs and run the tests inside them
 	$(BIN)/tocsin check jobs/*.yaml
 	$(BIN)/tocsin test jobs/*.yaml
 
-bench: $(READY) ## every contender on the same messages (Java and Maven needed, an hour)
+bench: $(READY) ## run every contender on the same messages (needs Java and Maven; an hour)
 	$(BIN)/python -m benchmarks
 
-bench-short: $(READY) ## the benchmark that every change is tested with: fails only on half of a bar
+bench-short: $(READY) ## run the benchmark that every change is tested with: fails only under half of a bar
 	$(BIN)/python -m benchmarks.short
 
-bench-latency: $(READY) ## from a reading in Kafka to its alarm in Kafka, with a page and a plot
+bench-latency: $(READY) ## measure from a reading in Kafka to its alarm in Kafka, with a page and a plot
 	$(BIN)/python -m benchmarks.latency
 
-bench-pressure: $(READY) ## memory under a backlog, a fast producer and a slow sink, with a page and a plot
+bench-pressure: $(READY) ## measure memory under a backlog, a fast producer and a slow sink, with a page and a plot
 	$(BIN)/python -m benchmarks.pressure
 
-lock: $(READY) ## write requirements.lock anew
+lock: $(READY) ## rewrite requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
 
-clean: ## remove what was made here
+clean: ## remove everything that was made here
 	rm -rf $(VENV) $(READERS) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""What a cluster is made of."""
+"""The parts of a cluster."""

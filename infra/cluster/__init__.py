@@ -1,1 +1,1 @@
-"""A cluster on this machine without containers: Kafka, Flink with high availability, Beam's job server, a worker pool."""
+"""A cluster on this machine: Kafka, Flink with high availability, job server, worker pool."""

@@ -47,7 +47,8 @@ def _do(verb: str, cluster: Cluster, forgetting: bool) -> int:
         seconds = up(cluster)
         print(f"ready in {seconds:.1f} s")
         print(
-            f"  Kafka {cluster.at('kafka')}   Flink http://{cluster.at('flink_rest')}   logs {cluster.logs}"
+            f"  Kafka {cluster.at('kafka')}   Flink http://{cluster.at('flink_rest')}"
+            f"   logs {cluster.logs}"
         )
         print(f"  the command finds it with: source {cluster.folder}/env")
     elif verb == "down":

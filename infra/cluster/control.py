@@ -1,4 +1,4 @@
-"""Bring a cluster up and down, and ask how it is."""
+"""Bring a cluster up and down, and check its health."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from infra.cluster.processes import processes
 from infra.cluster.settings import ROOT, Cluster, listens
 
 PATIENCE = 90.0
-# Starts of one process after which waiting longer is no use.
+# A process that started this often will not become healthy.
 HOPELESS = 5
 
 
 def up(cluster: Cluster) -> float:
-    """Start what is not running; gives the seconds until all was healthy. Raises Missing with what is wrong."""
+    """Start the processes that are not running; return the seconds until all are healthy.
+
+    Raises Missing with the problems.
+    """
     fetch(cluster)
     began = time.monotonic()
     if supervisor(cluster) is None:
@@ -36,7 +39,8 @@ def up(cluster: Cluster) -> float:
         if taken:
             ports = ", ".join(f"{port} ({name})" for port, name in taken.items())
             raise Missing(
-                f"something else listens on port {ports}; stop it, or add --offset 1000 to use other ports"
+                f"something else listens on port {ports}; "
+                "stop it, or add --offset 1000 to use other ports"
             )
         cluster.folder.mkdir(parents=True, exist_ok=True)
         with (cluster.folder / "supervisor.log").open("ab") as log:
@@ -59,7 +63,7 @@ def up(cluster: Cluster) -> float:
 
 
 def down(cluster: Cluster) -> bool:
-    """Stop everything; gives whether there was anything."""
+    """Stop everything; return whether anything was running."""
     known = supervisor(cluster)
     if known is None:
         return False
@@ -71,7 +75,7 @@ def down(cluster: Cluster) -> bool:
 
 
 def state(cluster: Cluster) -> dict[str, Any]:
-    """What the supervisor wrote: processes by name, with pid and number of starts."""
+    """The supervisor's report: processes by name, with pid and number of starts."""
     try:
         text = (cluster.folder / "processes.json").read_text("utf-8")
     except FileNotFoundError:
@@ -81,20 +85,20 @@ def state(cluster: Cluster) -> dict[str, Any]:
 
 
 def supervisor(cluster: Cluster) -> int | None:
-    """The supervisor's pid, where it is alive."""
+    """The supervisor's pid, or None if it is not alive."""
     pid = state(cluster)["supervisor"]
     return pid if pid is not None and alive(pid) else None
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and not a zombie."""
+    """Whether a process exists and is not a zombie."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     return False
 
 
 def health(cluster: Cluster) -> list[str]:
-    """Sentences about what is wrong; empty is good."""
+    """The problems, a sentence each; empty for a healthy cluster."""
     if supervisor(cluster) is None:
         return ["nothing runs (`make cluster` starts it)"]
     known, problems = state(cluster)["processes"], []

@@ -1,4 +1,7 @@
-"""The jars: Kafka and Beam's runner from Maven, Flink from its Python source distribution. Nothing is fetched twice."""
+"""The jars: Kafka and Beam's runner from Maven, Flink from its Python source distribution.
+
+Nothing is downloaded twice.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,15 @@ from infra.cluster.settings import INFRA, Cluster, runner_sources, versions
 
 
 class Missing(Exception):
-    """Something that the cluster needs is not there; the text says what to do."""
+    """The cluster lacks something; the text says what to do."""
 
 
 def fetch(cluster: Cluster) -> None:
-    """All that is not there yet. Raises Missing."""
+    """Download everything that is missing. Raises Missing."""
     if shutil.which("java") is None:
         raise Missing(
-            "no java on the PATH; Flink and Kafka need a JDK of Java 17 (Debian: openjdk-17-jdk-headless)"
+            "no java on the PATH; Flink and Kafka need a JDK of Java 17 "
+            "(Debian: openjdk-17-jdk-headless)"
         )
     modules = subprocess.run(
         ["java", "--list-modules"], capture_output=True, text=True, check=False
@@ -47,7 +51,7 @@ def fetch_operator(cluster: Cluster) -> Path:
 
 
 def fetch_sql(cluster: Cluster) -> Path:
-    """The folder of the jars by which Flink SQL reads Avro from Kafka. Raises Missing."""
+    """The folder of the jars that Flink SQL needs to read Avro from Kafka. Raises Missing."""
     cluster.tools.mkdir(parents=True, exist_ok=True)
     if not cluster.jars_sql.exists():
         _maven("sql", cluster.jars_sql)
@@ -60,8 +64,8 @@ def _maven(profile: str, folder: Path) -> None:
     unfinished = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     command = [
-        "mvn", "-q", "-B", "-f", str(INFRA / "pom.xml"), f"-P{profile}", "dependency:copy-dependencies",
-        f"-DoutputDirectory={unfinished}",
+        "mvn", "-q", "-B", "-f", str(INFRA / "pom.xml"), f"-P{profile}",
+        "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}",
     ]  # fmt: skip
     found = subprocess.run(
         command, env={**os.environ, **versions()}, capture_output=True, text=True, check=False
@@ -115,7 +119,8 @@ def _flink(folder: Path) -> None:
         found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
         raise Missing(
-            f"Flink {version} could not be fetched from the Python package index:\n{found.stderr[-2000:]}"
+            f"Flink {version} could not be fetched from the Python package index:\n"
+            f"{found.stderr[-2000:]}"
         )
     (unfinished / "pyflink").rename(folder)
     shutil.rmtree(unfinished)

@@ -1,4 +1,4 @@
-"""The processes of a cluster: what each is started with, and what shows that it is ready."""
+"""The processes of a cluster: the command of each, and how to see that it is ready."""
 
 from __future__ import annotations
 
@@ -13,34 +13,39 @@ from pathlib import Path
 
 from infra.cluster.settings import INFRA, Cluster
 
-# What Flink's own configuration asks of Java 17.
+# Options of Java 17 from Flink's own configuration.
 JAVA_17 = [
     *(
         f"--add-exports={name}=ALL-UNNAMED"
         for name in (
-            "java.base/sun.net.util", "java.rmi/sun.rmi.registry", "jdk.compiler/com.sun.tools.javac.api",
-            "jdk.compiler/com.sun.tools.javac.file", "jdk.compiler/com.sun.tools.javac.parser",
-            "jdk.compiler/com.sun.tools.javac.tree", "jdk.compiler/com.sun.tools.javac.util",
-            "java.security.jgss/sun.security.krb5",
+            "java.base/sun.net.util", "java.rmi/sun.rmi.registry",
+            "jdk.compiler/com.sun.tools.javac.api", "jdk.compiler/com.sun.tools.javac.file",
+            "jdk.compiler/com.sun.tools.javac.parser", "jdk.compiler/com.sun.tools.javac.tree",
+            "jdk.compiler/com.sun.tools.javac.util", "java.security.jgss/sun.security.krb5",
         )
     ),
     *(
         f"--add-opens=java.base/{name}=ALL-UNNAMED"
         for name in (
-            "java.lang", "java.net", "java.io", "java.nio", "sun.nio.ch", "java.lang.reflect", "java.text", "java.time",
-            "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks",
+            "java.lang", "java.net", "java.io", "java.nio", "sun.nio.ch", "java.lang.reflect",
+            "java.text", "java.time", "java.util", "java.util.concurrent",
+            "java.util.concurrent.atomic", "java.util.concurrent.locks",
         )
     ),
 ]  # fmt: skip
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
-# Of a key that lives in this cluster's folder only.
+# The password of a key that exists only in this cluster's folder.
 STORE_PASSWORD = "tocsin-local"
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process. ready: the port that it opens when it is up; none for the TaskManager, which the JobManager knows of."""
+    """One process.
+
+    ready: the port that it opens when it is up; none for the TaskManager, which registers with the
+    JobManager.
+    """
 
     name: str
     command: list[str]
@@ -84,7 +89,8 @@ def processes(cluster: Cluster) -> list[Process]:
         *flink_java,
         logged("taskmanager"),
         f"-Xmx{cluster.heap}",
-        # It moves bytes between Kafka's readers and Python: what the second compiler would gain it costs many times over.
+        # This process only moves bytes between Kafka's readers and Python: the second compiler
+        # costs many times what it gains.
         *(["-XX:TieredStopAtLevel=1"] if cluster.libraries is None else []),
         "-XX:+UseParallelGC",
         "-XX:MaxDirectMemorySize=512m",
@@ -165,7 +171,7 @@ def prepare(cluster: Cluster) -> None:
 
 
 def _format(cluster: Cluster) -> None:
-    """A new store for the broker; with its users, and a certificate, where it has a secure listener."""
+    """A new store for the broker; for a secure listener with its users and a certificate."""
     tool = ["java", "-cp", f"{cluster.jars_kafka}/*", "kafka.tools.StorageTool"]
     identity = subprocess.run(
         [*tool, "random-uuid"], capture_output=True, text=True, check=True
@@ -295,7 +301,7 @@ def _zookeeper(cluster: Cluster) -> str:
 
 
 def _flink(cluster: Cluster) -> str:
-    folder = cluster.folder
+    folder, first_metrics = cluster.folder, cluster.port("jobmanager_metrics")
     settings = {
         "jobmanager.rpc.address": cluster.host,
         "jobmanager.rpc.port": cluster.port("flink_rpc"),
@@ -307,9 +313,10 @@ def _flink(cluster: Cluster) -> str:
         "rest.port": cluster.port("flink_rest"),
         "taskmanager.host": cluster.host,
         "taskmanager.bind-host": cluster.host,
-        # Any free port: each start has an address of its own, as a pod has, which nobody takes for that of the one that died.
+        # Any free port: each start has an address of its own, as a pod has. Nobody takes it for
+        # that of the process that died.
         "taskmanager.rpc.port": 0,
-        # One that the JobManager does not answer ends, and is started again.
+        # A TaskManager whose registration is not answered ends, and is restarted.
         "taskmanager.registration.timeout": "25 s",
         "taskmanager.numberOfTaskSlots": cluster.slots,
         "taskmanager.cpu.cores": os.cpu_count(),
@@ -340,12 +347,14 @@ def _flink(cluster: Cluster) -> str:
         "heartbeat.interval": 2000,
         "heartbeat.timeout": 8000,
         "heartbeat.rpc-failure-threshold": 2,
-        # Beam's runner is on Flink's own class path: nothing is loaded anew, and kept, with each job.
+        # Beam's runner is on Flink's own class path: no job loads it again and keeps it.
         "classloader.resolve-order": "parent-first",
         "classloader.check-leaked-classloader": "false",
         "metrics.reporters": "prometheus",
-        "metrics.reporter.prometheus.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
-        "metrics.reporter.prometheus.port": f"{cluster.port('jobmanager_metrics')}-{cluster.port('jobmanager_metrics') + 8}",
+        "metrics.reporter.prometheus.factory.class": (
+            "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+        ),
+        "metrics.reporter.prometheus.port": f"{first_metrics}-{first_metrics + 8}",
         **cluster.flink,
     }
     return _properties(settings, ": ")
@@ -376,5 +385,5 @@ logger.zookeeper.level = WARN
 
 
 def forget(cluster: Cluster) -> None:
-    """Remove all that the cluster kept, logs included."""
+    """Remove all data of the cluster, logs included."""
     shutil.rmtree(cluster.folder, ignore_errors=True)

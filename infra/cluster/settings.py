@@ -45,7 +45,11 @@ def runner_sources() -> list[Path]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster. folder: its data, logs and configuration. offset: added to every port, so that several can live together."""
+    """One cluster.
+
+    folder: its data, logs and configuration. offset: added to every port, so that several clusters
+    can run on one machine.
+    """
 
     folder: Path = ROOT / ".cluster"
     # Downloads; a folder outside can serve many clones.
@@ -55,29 +59,33 @@ class Cluster:
     heap: str = "1g"
     state_backend: str = "hashmap"
     kafka_partitions: int = 2
-    # The address at which the other processes reach the JobManager and Kafka; not loopback where networks are cut in tests.
+    # The address at which the other processes reach the JobManager and Kafka; not loopback where
+    # tests cut networks.
     host: str = "127.0.0.1"
-    # A listener that clients reach only through a proxy at the port `kafka_proxy`, for faults of the network.
+    # A listener that clients reach only through a proxy at the port `kafka_proxy`, for network
+    # faults.
     proxied: bool = False
-    # Users of a listener with SASL/SCRAM, TLS and access control, by name with their passwords; none: no such listener.
+    # Users of a listener with SASL/SCRAM, TLS and access control, by name with their passwords;
+    # without users there is no such listener.
     users: dict[str, str] = field(default_factory=dict)
     # More settings of Flink.
     flink: dict[str, str] = field(default_factory=dict)
     # The processes that are started, by name; none: all.
     only: tuple[str, ...] = ()
-    # A folder of jars on Flink's class path in place of Beam's runner, for jobs that are not Beam's.
+    # A folder of jars on Flink's class path in place of Beam's runner, for jobs without Beam.
     libraries: Path | None = None
 
     def __post_init__(self) -> None:
         highest = 65_535 - max(PORTS.values())
         if not 0 <= self.offset <= highest:
             raise ValueError(
-                f"an offset of {self.offset} leaves no port for the worker pool; it may be 0 to {highest}"
+                f"an offset of {self.offset} leaves no port for the worker pool; "
+                f"it may be 0 to {highest}"
             )
 
     @classmethod
     def from_json(cls, text: str) -> Cluster:
-        """What `to_json` wrote."""
+        """The settings that `to_json` wrote."""
         known = json.loads(text)
         paths = {
             name: Path(known[name])
@@ -119,7 +127,7 @@ class Cluster:
 
     @property
     def jar_fixes(self) -> Path:
-        """What stands before Beam's runner on the class path: infra/runner, compiled."""
+        """The classes before Beam's runner on the class path: infra/runner, compiled."""
         digest = hashlib.sha256(
             b"".join(source.read_bytes() for source in runner_sources())
         ).hexdigest()[:12]
@@ -146,7 +154,7 @@ class Cluster:
         return self.folder / "logs"
 
     def environment(self) -> dict[str, str]:
-        """What the command needs to reach this cluster."""
+        """The environment variables with which the command reaches this cluster."""
         return {
             "TOCSIN_BROKERS": self.at("kafka"),
             "TOCSIN_FLINK": f"http://{self.at('flink_rest')}",
@@ -156,7 +164,7 @@ class Cluster:
 
 
 def listens(host: str, port: int, timeout: float = 0.5) -> bool:
-    """Whether something answers there."""
+    """Whether a process listens on a port."""
     try:
         with socket.create_connection((host, port), timeout):
             return True

@@ -1,4 +1,4 @@
-"""Keeps the processes of a cluster alive: one that ends is started again, as an orchestrator would."""
+"""Keeps the processes of a cluster alive: restarts those that end, as an orchestrator would."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from infra.cluster.processes import Process, prepare, processes
 from infra.cluster.settings import ROOT, Cluster, listens
 
 PAUSE = 1.0
-# A process that is not to be started again has a file of this name in the folder `held`.
+# A process with a file of its name in the folder `held` is not restarted.
 HELD = "held"
 
 
 class Supervisor:
-    """Runs until it is told to end; what it knows is in `processes.json`."""
+    """Runs until SIGTERM or SIGINT; reports in `processes.json`."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -29,14 +29,15 @@ class Supervisor:
         self.ending = False
 
     def run(self) -> None:
-        """Start all, each when the one before it answers; then watch."""
+        """Start each process when the one before it answers; then watch them."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
         prepare(self.cluster)
         wanted = processes(self.cluster)
         for process in wanted:
             self._start(process)
-            # Flink, the job server and the workers find one another when all are up; ZooKeeper and Kafka come first.
+            # Flink, the job server and the workers find one another when all are up; ZooKeeper and
+            # Kafka start first.
             while (
                 process.name in ("kafka", "zookeeper")
                 and not self._answers(process)
