@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.data import Readings
 from infra.cluster.control import up
 from infra.cluster.settings import ROOT, Cluster
-from tocsin.simulator.city import SYSTEMS
+from tocsin.simulator.city import METRICS
 
 BROKER = Cluster(folder=ROOT / ".bench" / "kafka", offset=7000, only=("kafka",), proxied=True)
 
@@ -90,7 +90,7 @@ def fill_city(brokers: str, topic: str, sensors: int, readings: int) -> None:
     if abs(sum(ends(brokers, topic)) - readings) < readings // 50 and CITY_REGISTRY.exists():
         return
     create(brokers, topic, 4)
-    seconds = readings * 10 // (sensors * len(SYSTEMS["air"]))
+    seconds = readings * 10 // (sensors * len(METRICS["air"]))
     subprocess.run(
         [
             sys.executable, "-m", "tocsin", "simulate", "--sensors", str(sensors), "--duration", f"{seconds} s", "--topic", topic,

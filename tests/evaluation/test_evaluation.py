@@ -28,8 +28,6 @@ from tocsin.evaluation.window_score import (
     windows_of,
 )
 from tocsin.foundation.failure import Failure
-from tocsin.simulator.labelled import ANOMALIES, simulated
-from tocsin.simulator.telemetry import KINDS
 
 SERIES = st.integers(0, 10_000)
 
@@ -181,21 +179,6 @@ def test_series_are_read_whatever_their_columns_are_called(tmp_path: Path) -> No
         read_folder(tmp_path, value="speed")
     with pytest.raises(Failure, match=r"no \.csv or \.parquet"):
         read_folder(tmp_path / "a" / "nothing")
-
-
-def test_the_corpus_is_the_same_each_time_and_its_labels_are_true() -> None:
-    seen = set()
-    for seed in range(3 * len(KINDS)):
-        one, again = simulated(seed), simulated(seed)
-        assert np.array_equal(one.x, again.x)
-        assert len(one.ranges) == len(one.kinds) >= 1
-        assert all(0 < begin < end <= len(one.x) for begin, end in one.ranges)
-        clean = simulated(seed, clean=True)
-        first = one.ranges[0][0]
-        assert np.array_equal(one.x[:first], clean.x[:first])
-        assert not np.array_equal(one.x, clean.x)
-        seen |= set(one.kinds)
-    assert seen == set(ANOMALIES)
 
 
 def test_the_command_judges_writes_raw_scores_and_draws(

@@ -1,1 +1,1 @@
-"""A plausible city to run on: seeded, vectorised, with labelled anomalies."""
+"""A simulated city with labelled anomalies, reproducible from a seed."""

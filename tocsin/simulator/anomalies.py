@@ -1,4 +1,4 @@
-"""What goes wrong in the city, with labels: spikes, stuck sensors, silence; and what is normal trouble of delivery."""
+"""Anomalies of the city's sensors, with labels: spikes, stuck sensors and silence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ LABELS = pa.schema(
 
 @dataclass(frozen=True)
 class Anomaly:
-    """One injected anomaly of one series (sensor and metric, by number), from start to end in microseconds."""
+    """One injected anomaly.
+
+    series: number of the series, a sensor and metric. start, end: microseconds.
+    """
 
     series: int
     kind: str
@@ -37,14 +40,17 @@ class Anomaly:
 def draw(
     count: int, series: int, start: int, end: int, cadence: int, random: np.random.Generator
 ) -> list[Anomaly]:
-    """`count` anomalies of different series, each long enough to be told from noise, kinds in turn."""
+    """Draw `count` anomalies of different series, with the kinds in turn.
+
+    Each is long enough to differ from noise. start, end, cadence: microseconds.
+    """
     chosen = random.permutation(series)[: min(count, series)]
     found = []
     for at, number in enumerate(chosen.tolist()):
         kind = KINDS[at % len(KINDS)]
         length = {SPIKE: 5, STUCK: 12, SILENT: 12}[kind] * 60_000_000
         length = max(length, 8 * cadence)
-        # After a third of the time, so that detectors have seen what is normal; before the end, so that it can be seen.
+        # In the last two thirds, so that detectors have learnt the normal, and with time to detect.
         first, last = start + (end - start) // 3, end - length - 3 * 60_000_000
         moment = int(random.integers(first, max(last, first + 1)))
         found.append(
@@ -54,7 +60,10 @@ def draw(
 
 
 def label_rows(found: Iterable[tuple[str, str, int, int]]) -> pa.Table:
-    """Labels of things that go wrong with no metric: (who, kind, start, end), times in microseconds."""
+    """The labels of anomalies without a metric, with the columns of `LABELS`.
+
+    found: sensor, kind, start and end (microseconds) of each.
+    """
     rows = [(who, "", kind, start, end) for who, kind, start, end in found]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(LABELS)
     return pa.table(
@@ -64,7 +73,7 @@ def label_rows(found: Iterable[tuple[str, str, int, int]]) -> pa.Table:
 
 
 def labels(anomalies: list[Anomaly], sensors: list[str], metrics: list[str]) -> pa.Table:
-    """The anomalies as a table."""
+    """The labels of anomalies, with the columns of `LABELS`."""
     rows = [
         {
             "sensor_id": sensors[a.series // len(metrics)],
@@ -87,9 +96,10 @@ def apply_anomalies(
     anomalies: list[Anomaly],
     held: Floats,
 ) -> np.ndarray:
-    """Change the values in place where an anomaly holds; gives which rows remain (silent ones go).
+    """Change the values in place where there is an anomaly.
 
-    held: of each anomaly, what a series that sticks says.
+    levels: typical value of each row's metric. held: value of each anomaly's series while it is
+    stuck. Returns which rows remain, because silent sensors send none.
     """
     keep = np.ones(len(values), bool)
     order = np.argsort(series, kind="stable")

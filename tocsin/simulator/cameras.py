@@ -1,4 +1,4 @@
-"""Cameras and recorders of a simulated city: heartbeats and ONVIF events, and what goes wrong with them, with labels."""
+"""Cameras of a simulated city: heartbeats and ONVIF events, with labelled faults."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _EVENTS = {
 
 
 @dataclass(frozen=True)
-class _Wrong:
+class _Fault:
     kind: str
     camera: int
     start: int
@@ -52,7 +52,7 @@ class _Wrong:
 
 
 class Cameras:
-    """Status of `city.sensors` cameras, and the labels of `city.anomalies` things that go wrong, kinds in turn."""
+    """The status of `city.sensors` cameras, with `city.anomalies` faults, kinds in turn."""
 
     key = "camera_id"
 
@@ -61,10 +61,10 @@ class Cameras:
         self.ids = [f"cam-{number:05d}" for number in range(city.sensors)]
         random = city.random(1)
         self.configured = random.choice([12.5, 25.0], city.sensors)
-        self.wrong = self._wrong()
+        self.faults = self._draw_faults()
 
-    def _wrong(self) -> list[_Wrong]:
-        """Each switch has one thing wrong at most."""
+    def _draw_faults(self) -> list[_Fault]:
+        """At most one fault for each switch."""
         random, city = self.city.random(2), self.city
         switches = random.permutation(city.sensors // ON_A_SWITCH)
         found = []
@@ -76,7 +76,7 @@ class Cameras:
             length = {"intruder": 2, "clock_drift": 180}.get(kind, 30)
             end = min(moment + length * _MINUTE, city.start + city.duration)
             found.append(
-                _Wrong(
+                _Fault(
                     kind,
                     int(switches[at]) * ON_A_SWITCH + int(random.integers(ON_A_SWITCH)),
                     moment,
@@ -86,7 +86,7 @@ class Cameras:
         return found
 
     def labels(self) -> pa.Table:
-        """What goes wrong: sensor_id (the camera, or the switch), metric (empty), kind, start, end."""
+        """sensor_id (the camera or switch), metric (empty), kind, start and end of each fault."""
         return label_rows(
             (
                 _switch(one.camera) if one.kind == "switch_down" else self.ids[one.camera],
@@ -94,11 +94,11 @@ class Cameras:
                 one.start,
                 one.end,
             )
-            for one in self.wrong
+            for one in self.faults
         )
 
     def registry(self) -> pa.Table:
-        """camera_id, switch, configured frame rate, district, latitude, longitude."""
+        """camera_id, switch, configured_rate (frames a second), district, latitude, longitude."""
         places = self.city.places().registry()
         return pa.table(
             {
@@ -110,7 +110,7 @@ class Cameras:
         )
 
     def readings(self) -> Iterator[pa.RecordBatch]:
-        """Status in the order in which it arrives, an hour of event time in a batch."""
+        """Status in order of arrival, one batch for each hour of event time."""
         return by_blocks(self.city, _HOUR, self._block)
 
     def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
@@ -130,7 +130,7 @@ class Cameras:
         recording = np.ones(len(camera), bool)
         offset = random.normal(0, 0.05, len(camera))
         kept = np.ones(len(camera), bool)
-        for one in self.wrong:
+        for one in self.faults:
             here = (camera == one.camera) & (times >= one.start) & (times < one.end)
             if one.kind == "switch_down":
                 kept &= ~(
@@ -159,7 +159,7 @@ class Cameras:
         return pa.RecordBatch.from_arrays(columns, schema=STATUS).filter(pa.array(kept))
 
     def _events(self, first: int, until: int, random: np.random.Generator) -> pa.RecordBatch:
-        """Motion now and then, scene changes that pass, and what the wrong ones tell."""
+        """Occasional motion, passing scene changes, and the events of faults."""
         count = random.poisson(0.5 * len(self.ids))
         camera, when = (
             random.integers(0, max(len(self.ids), 1), count),
@@ -171,7 +171,7 @@ class Cameras:
         cameras: list[Int64s] = [camera, camera]
         times: list[Int64s] = [when, np.minimum(when + 20 * _SECOND, until - _SECOND)]
         names, states = [topics, topics], [np.ones(count, bool), np.zeros(count, bool)]
-        for one in self.wrong:
+        for one in self.faults:
             if one.kind not in _EVENTS:
                 continue
             at = (

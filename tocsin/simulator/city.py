@@ -1,4 +1,4 @@
-"""A city's telemetry: readings in the order in which they arrive, by blocks of time, with labels of what was injected."""
+"""A city's telemetry: readings in order of arrival, with labels of the injected anomalies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tocsin.simulator.anomalies import Anomaly, apply_anomalies, draw, labels
 from tocsin.simulator.places import Places, places
 from tocsin.simulator.signals import AIR, CLIMATE, Metric, rounded, signal, weather
 
-SYSTEMS: dict[str, tuple[Metric, ...]] = {"air": AIR, "climate": CLIMATE}
+METRICS: dict[str, tuple[Metric, ...]] = {"air": AIR, "climate": CLIMATE}
+"""The metrics of the systems whose sensors measure."""
 
 READINGS = pa.schema(
     [
@@ -25,16 +26,28 @@ READINGS = pa.schema(
         pa.field("received_at", TIMESTAMP),
     ]
 )
-"""Readings as they arrive; `received_at` becomes the Kafka timestamp and is not part of the message."""
+"""Columns of readings; `received_at` becomes the Kafka timestamp, not a field of the message."""
 
 _BLOCK = 600_000_000
 
 
 @dataclass(frozen=True)
 class City:
-    """What is simulated. start, duration, cadence: microseconds. late, duplicated, missing: shares of the readings.
+    """The configuration of a simulation.
 
-    Delays: most readings arrive within seconds, `out_of_order` of them up to 20 s later, `late` of them minutes later.
+    Most readings arrive within seconds.
+
+    Attributes:
+        system: a name in `tocsin.simulator.systems.SYSTEMS`.
+        sensors: their number.
+        start, duration, cadence: microseconds.
+        anomalies: number of injected anomalies.
+        out_of_order: fraction of readings that arrive up to 20 s later.
+        late: fraction that arrive 2 to 15 min later.
+        duplicated: fraction that arrive twice.
+        missing: fraction that never arrive, and fraction without a value.
+        seed: of all random numbers.
+        metrics: measured quantities; empty for the system's own.
     """
 
     system: str = "air"
@@ -52,18 +65,18 @@ class City:
 
     def measured(self) -> tuple[Metric, ...]:
         """The metrics of the system."""
-        return self.metrics or SYSTEMS[self.system]
+        return self.metrics or METRICS[self.system]
 
     def random(self, *stream: int) -> np.random.Generator:
-        """A generator of its own for each purpose, so that blocks can be made one by one."""
+        """A generator for one purpose, so that blocks can be made independently."""
         return np.random.default_rng([self.seed, *stream])
 
     def places(self) -> Places:
-        """The sensors."""
+        """The positions of the sensors."""
         return places(self.system, self.sensors, self.random(1))
 
     def injected(self) -> list[Anomaly]:
-        """The anomalies."""
+        """The injected anomalies."""
         series = self.sensors * len(self.measured())
         return draw(
             self.anomalies,
@@ -75,14 +88,14 @@ class City:
         )
 
     def labels(self) -> pa.Table:
-        """The anomalies as a table: sensor_id, metric, kind, start, end."""
+        """sensor_id, metric, kind, start and end of the injected anomalies."""
         return labels(
             self.injected(), self.places().ids, [metric.name for metric in self.measured()]
         )
 
 
 def readings(city: City) -> Iterator[pa.RecordBatch]:
-    """Batches of READINGS, ten minutes of event time each, in the order of arrival within and across batches."""
+    """Batches of `READINGS` in order of arrival, one for each ten minutes."""
     everywhere = city.places()
     anomalies = city.injected()
     drift = city.random(3).normal(0, 0.02, city.sensors)
@@ -111,7 +124,7 @@ def _block(
     metrics = city.measured()
     ticks = np.arange(first, last, city.cadence, dtype=np.int64)
     series = city.sensors * len(metrics)
-    # Each sensor speaks at its own moment within the cadence.
+    # Each sensor sends at its own moment within the cadence.
     phase = city.random(5).integers(0, city.cadence // 1000, city.sensors) * 1000
     times = (ticks[:, None] + phase[None, :]).repeat(len(metrics), axis=1).ravel()
     number = np.tile(np.arange(series), len(ticks))
@@ -146,7 +159,7 @@ def _block(
 def _held(
     city: City, everywhere: Places, anomalies: list[Anomaly], drift: np.ndarray
 ) -> np.ndarray:
-    """What each series says where its anomaly begins, but for the noise."""
+    """The value of each anomaly's series at its start, without noise."""
     metrics, found = city.measured(), np.zeros(len(anomalies))
     for at, one in enumerate(anomalies):
         sensor, which = one.series // len(metrics), one.series % len(metrics)
@@ -173,7 +186,7 @@ def _delivered(
     values: np.ndarray,
     keep: np.ndarray,
 ) -> pa.RecordBatch:
-    """Readings as the network delivers them: some lost, some twice, some late."""
+    """Readings after the network: some lost, some duplicated, some late."""
     size = len(times)
     luck = random.random(size)
     keep = keep & (luck >= city.missing)

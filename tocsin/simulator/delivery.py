@@ -1,4 +1,4 @@
-"""How a network delivers what sensors send: out of order, late, twice, or not at all."""
+"""The network between sensors and topic: readings arrive out of order, late, twice or never."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from tocsin.kernels.batch import TIMESTAMP, Int64s, micros, timestamps
 from tocsin.simulator.city import City
 
 RECEIVED = pa.field("received_at", TIMESTAMP)
-"""When a reading arrives; it becomes the Kafka timestamp and is not part of the message."""
+"""The time of arrival; it becomes the Kafka timestamp, not a field of the message."""
 
 
 def delivered(rows: pa.RecordBatch, random: np.random.Generator, city: City) -> pa.RecordBatch:
-    """Rows with `received_at`, by that time. Shares of the city's: up to 20 s late, minutes late, sent twice, lost."""
+    """Rows in order of arrival, with a column `received_at`.
+
+    The city's fractions of rows arrive up to 20 s later, minutes later, twice or never.
+    """
     size = rows.num_rows
     delay = random.exponential(400_000, size)
     turn = random.random(size)
@@ -34,7 +37,11 @@ def delivered(rows: pa.RecordBatch, random: np.random.Generator, city: City) -> 
 def by_blocks(
     city: City, length: int, make: Callable[[int, int, np.random.Generator], pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """A city's rows in the order in which they arrive, made block by block: `make` gets a block's bounds (microseconds)."""
+    """A city's rows in order of arrival.
+
+    length: of a block, microseconds. make: gives the rows of a block from its bounds (microseconds)
+    and a generator.
+    """
     end = city.start + city.duration
 
     def blocks() -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -49,7 +56,10 @@ def by_blocks(
 
 
 def in_order_of_arrival(blocks: Iterable[tuple[int, pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-    """Blocks of rows, each with the time (microseconds) that its event times do not pass, in the order in which all arrive."""
+    """Rows of several blocks in order of arrival.
+
+    blocks: the upper bound of the event times (microseconds) and the rows of each.
+    """
     waiting: pa.RecordBatch | None = None
     for until, made in blocks:
         together = made if waiting is None else pa.concat_batches([waiting, made])

@@ -1,19 +1,19 @@
-"""librdkafka's mock cluster as an embedded Kafka, for the demo and for tests: no Java, nothing to install.
+"""librdkafka's mock cluster as an embedded Kafka for the demo and tests: it needs no Java.
 
-It keeps at most 5 MB a partition and then drops the oldest without a word, so `ensure_whole` guards it; it has no time index
-and no transactions isolation.
+It keeps at most 5 MB in a partition, then drops the oldest messages silently; `ensure_whole`
+detects that. It has no time index and no isolation of transactions.
 """
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tocsin.foundation.failure import Failure
 
 
 class EmbeddedKafka:
-    """A broker in this process, with topics of four partitions that exist once they are written to or asked for."""
+    """A broker in this process. A topic has four partitions, and exists after its first use."""
 
     def __init__(self) -> None:
         import confluent_kafka
@@ -22,7 +22,7 @@ class EmbeddedKafka:
         brokers = self._cluster.list_topics(timeout=10).brokers.values()
         self.brokers = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
-    def __enter__(self) -> EmbeddedKafka:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -34,18 +34,18 @@ class EmbeddedKafka:
         self.close()
 
     def close(self) -> None:
-        """Stop it; what it held is gone."""
+        """Stop the broker; its messages are lost."""
         self._cluster = None
 
     def create(self, topic: str) -> None:
-        """Make sure that a topic exists."""
+        """Create a topic if it does not exist."""
         import confluent_kafka
 
         producer = confluent_kafka.Producer({"bootstrap.servers": self.brokers, "log_level": 0})
         producer.list_topics(topic, timeout=10)
 
     def ensure_whole(self, topic: str) -> int:
-        """Number of messages in the topic. Raises Failure where the mock has dropped some."""
+        """The number of messages in a topic. Raises Failure where the broker dropped some."""
         import confluent_kafka
 
         consumer = confluent_kafka.Consumer(
@@ -59,7 +59,8 @@ class EmbeddedKafka:
                 )
                 if low:
                     raise Failure(
-                        f"the embedded Kafka holds 5 MB a partition and dropped {low:,} messages of {topic}:{partition}"
+                        "the embedded Kafka holds 5 MB a partition and dropped "
+                        f"{low:,} messages of {topic}:{partition}"
                     )
                 total += high - low
             return total

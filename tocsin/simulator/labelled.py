@@ -1,5 +1,7 @@
-"""Series of telemetry with labelled anomalies of known kind and size, from a seed. Zygotes from HELD_BACK on are for the final
-figures only: nothing is tuned on them."""
+"""Series of telemetry with labelled anomalies of known kind and size, from a seed.
+
+Seeds from `HELD_BACK` up serve the final figures only: no detector is tuned on them.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,25 @@ ANOMALIES = (
     "stretched",
     "cluster",
 )
-"""spike, dip: a few readings far off; level: a new level for a time, or for good; drift: a slow rise; noise: more of it; stuck:
-no change; lost_rhythm: the rhythm's middle instead of it; stretched: another size of the rhythm; cluster: many small spikes."""
+"""Kinds of anomalies.
+
+spike, dip: a few readings far off. level: another level, for a time or for ever. drift: a slow
+rise or fall. noise: additional noise. stuck: no change. lost_rhythm: the middle of the rhythm.
+stretched: another amplitude of the rhythm. cluster: many small spikes.
+"""
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """name: kind and seed. t: seconds. ranges: anomalous readings, from the first to the one after the last, with their kinds."""
+    """A simulated series.
+
+    Attributes:
+        name: kind of telemetry and seed.
+        t: seconds since 1970.
+        x: values.
+        ranges: anomalous readings, each from the first to the one after the last.
+        kinds: the kind of each range, one of `ANOMALIES`.
+    """
 
     name: str
     t: Floats
@@ -42,7 +56,10 @@ class Simulated:
 def simulated(
     seed: int, clean: bool = False, readings: int | None = None, kind: Kind | None = None
 ) -> Simulated:
-    """One series: kinds of telemetry in turn, two anomalies on average; none where `clean`."""
+    """The series of a seed, with up to three anomalies, or none if `clean`.
+
+    readings: its length; None to draw it. kind: of telemetry; None for the kinds in turn.
+    """
     random = np.random.default_rng([seed, 20])
     kind = kind or KINDS[seed % len(KINDS)]
     size = readings or int(random.choice([1_500, 2_500, 4_032, 8_000]))
@@ -56,7 +73,10 @@ def simulated(
 def inject(
     x: Floats, random: np.random.Generator, possible: list[str]
 ) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
-    """Put one to three anomalies of the possible kinds into values, in place. Their ranges and kinds, in the order of time."""
+    """Change values in place to have one to three anomalies of the possible kinds.
+
+    Returns their ranges and kinds in order of time; without possible kinds, none.
+    """
     size = len(x)
     ranges: list[tuple[int, int]] = []
     kinds: list[str] = []
@@ -79,7 +99,7 @@ def inject(
 
 
 def _possible(kind: Kind) -> list[str]:
-    """What could be seen at all: a quiet series cannot be told to be stuck, nor one that wanders to drift."""
+    """The kinds that can be detected: a quiet series always looks stuck, a wandering one drifts."""
     left = list(ANOMALIES)
     if not kind.rhythmic:
         left = [one for one in left if one not in ("lost_rhythm", "stretched")]
@@ -99,7 +119,7 @@ def _length(what: str, size: int, random: np.random.Generator) -> int:
 
 
 def _apply(what: str, x: Floats, begin: int, length: int, random: np.random.Generator) -> bool:
-    """Change the values in place. True: what follows is not as it was."""
+    """Change the values in place. Returns whether the rest of the series is changed, too."""
     before, here = x[:begin], slice(begin, begin + length)
     low, high = np.quantile(before, [0.02, 0.98])
     spread = max(high - low, 0.5)

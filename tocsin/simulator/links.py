@@ -1,4 +1,4 @@
-"""Fibre and 5G links of a simulated city: polled counters and probes, and what goes wrong, with labels."""
+"""Fibre and 5G links of a simulated city: polled counters and probes, with labelled faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SECOND, _MINUTE, _BLOCK = 1_000_000, 60_000_000, 3_600_000_000
 
 
 @dataclass(frozen=True)
-class _Wrong:
+class _Fault:
     kind: str
     link: int
     start: int
@@ -46,7 +46,7 @@ class _Wrong:
 
 
 class _Network:
-    """What counters and probes of a network have in common."""
+    """The common part of counters and probes."""
 
     key = "link_id"
     kinds: ClassVar[tuple[str, ...]]
@@ -61,10 +61,10 @@ class _Network:
             for at, fibre in zip(number, self.is_fibre, strict=True)
         ]
         self.speed = np.where(self.is_fibre, 1e9, 2e8)
-        self.wrong = self._wrong()
+        self.faults = self._draw_faults()
 
-    def _wrong(self) -> list[_Wrong]:
-        """Each link has one thing wrong at most, for half an hour."""
+    def _draw_faults(self) -> list[_Fault]:
+        """At most one fault for each link, which lasts half an hour."""
         random, city = self.city.random(2, len(self.kinds)), self.city
         links = random.permutation(city.sensors)
         found = []
@@ -73,12 +73,12 @@ class _Network:
                 city.start + int(city.duration * random.uniform(0.35, 0.7)) // _MINUTE * _MINUTE
             )
             end = min(moment + 30 * _MINUTE, city.start + city.duration)
-            found.append(_Wrong(self.kinds[at % len(self.kinds)], int(links[at]), moment, end))
+            found.append(_Fault(self.kinds[at % len(self.kinds)], int(links[at]), moment, end))
         return found
 
     def labels(self) -> pa.Table:
-        """What goes wrong: sensor_id (the link), metric (empty), kind, start, end."""
-        return label_rows((self.ids[one.link], one.kind, one.start, one.end) for one in self.wrong)
+        """sensor_id (the link), metric (empty), kind, start and end of each fault."""
+        return label_rows((self.ids[one.link], one.kind, one.start, one.end) for one in self.faults)
 
     def registry(self) -> pa.Table:
         """link_id, technology, district, latitude, longitude."""
@@ -92,7 +92,7 @@ class _Network:
         )
 
     def readings(self) -> Iterator[pa.RecordBatch]:
-        """Rows in the order in which they arrive, an hour of event time in a batch."""
+        """Rows in order of arrival, one batch for each hour of event time."""
         return by_blocks(self.city, _BLOCK, self._block)
 
     def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
@@ -103,7 +103,10 @@ class _Network:
 
 
 class Counters(_Network):
-    """Polls of the counters of `city.sensors` links, once a minute; some counters wrap, some agents restart."""
+    """Polls of the counters of `city.sensors` links, one a minute.
+
+    Some counters wrap, and some agents restart.
+    """
 
     kinds = ("congested", "stale")
     every = _MINUTE
@@ -112,7 +115,7 @@ class Counters(_Network):
         super().__init__(city)
         random = city.random(8)
         self.bits = np.where(random.random(city.sensors) < 0.2, 32, 64)
-        # A slow link has 32-bit counters, so that they wrap once between polls at most.
+        # Links with 32-bit counters are slow, so that a counter wraps at most once between polls.
         self.speed = np.where(self.bits == 32, 1e8, self.speed)
         self.load = random.uniform(0.1, 0.5, city.sensors)
         self.octets = random.uniform(0, 1e9, (2, city.sensors))
@@ -128,7 +131,7 @@ class Counters(_Network):
         demand = np.clip(0.3 + 0.4 * traffic_rhythm(ticks / 1e6), 0.05, 1)[:, None] * self.load
         share = np.clip(demand * (1 + random.normal(0, 0.1, shape)), 0, 0.9)
         stale = np.zeros(shape, bool)
-        for one in self.wrong:
+        for one in self.faults:
             here = (ticks >= one.start) & (ticks < one.end)
             if one.kind == "congested":
                 share[here, one.link] = random.uniform(0.95, 0.99, int(here.sum()))
@@ -147,7 +150,7 @@ class Counters(_Network):
         )
         uptime = (ticks[:, None] - since) / 1e6
         shown = np.floor(np.where(self.bits == 32, octets % 2.0**32, octets))
-        # An answer that is given again: counters and uptime as they were.
+        # A stale answer repeats the last counters and uptime.
         for row in range(1, len(ticks)):
             again = stale[row]
             uptime[row, again] = uptime[row - 1, again]
@@ -165,7 +168,7 @@ class Counters(_Network):
 
 
 class Probes(_Network):
-    """Probes over `city.sensors` links, one in ten seconds."""
+    """Probes over `city.sensors` links, one every ten seconds."""
 
     kinds = ("lossy", "slow", "jittery", "outage")
     every = 10 * _SECOND
@@ -176,7 +179,7 @@ class Probes(_Network):
         base = np.where(self.is_fibre, 2.0, 12.0)
         latency = base + random.gamma(2.0, np.where(self.is_fibre, 0.1, 1.0), shape)
         lost = random.random(shape) < 0.0005
-        for one in self.wrong:
+        for one in self.faults:
             here = np.flatnonzero((ticks >= one.start) & (ticks < one.end))
             if one.kind == "lossy":
                 lost[here, one.link] = random.random(len(here)) < 0.25

@@ -1,4 +1,4 @@
-"""Connected locks of a simulated city: comings and goings, heartbeats, and what goes wrong, with labels."""
+"""Connected locks of a simulated city: door events and heartbeats, with labelled faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HEARTBEAT, OPERATION, ERROR, ALARM, DOOR = (
 )
 LOCKED, UNLOCKED, OPEN, CLOSED = 1, 2, 0, 1
 SPRAYED = 8
-"""Locks that one credential tries."""
+"""The number of locks that one credential tries."""
 
 EVENTS = pa.schema(
     [
@@ -55,9 +55,9 @@ EVENTS = pa.schema(
 _SECOND, _MINUTE, _DAY = 1_000_000, 60_000_000, 86_400_000_000
 _NONE = -1
 MOVING = 10
-"""Of so many locks one is on something that moves: a shared bicycle, a container."""
-# A coming or going: seconds from its start, kind, code, state of the lock and of the door.
-_COMING = (
+"""One of this many locks moves: it is on a shared bicycle or a container."""
+# The events of a visit: seconds from its start, kind, code, state of the lock and of the door.
+_VISIT = (
     (0, OPERATION, 1, UNLOCKED, CLOSED),
     (2, DOOR, _NONE, UNLOCKED, OPEN),
     (9, DOOR, _NONE, UNLOCKED, CLOSED),
@@ -68,7 +68,7 @@ _Events = list[_Some]
 
 
 class Locks:
-    """The events of `city.sensors` locks, and the labels of `city.anomalies` things that go wrong, kinds in turn."""
+    """The events of `city.sensors` locks, with `city.anomalies` faults, kinds in turn."""
 
     key = "lock_id"
 
@@ -76,8 +76,8 @@ class Locks:
         self.city = city
         self.ids = [f"lock-{number:05d}" for number in range(city.sensors)]
 
-    def _wrong(self) -> list[tuple[str, int, int]]:
-        """Kind, lock and start of each thing that goes wrong; every lock has one at most."""
+    def _faults(self) -> list[tuple[str, int, int]]:
+        """Kind, position among the shuffled locks and start of each fault; one a lock at most."""
         random = self.city.random(2)
         locks = random.permutation(self.city.sensors)
         found, at = [], 0
@@ -104,9 +104,12 @@ class Locks:
         return chosen
 
     def labels(self) -> pa.Table:
-        """What went wrong: sensor_id (the lock, or the credential that tried many), metric (empty), kind, start, end."""
+        """sensor_id, metric (empty), kind, start and end of each fault.
+
+        sensor_id is the lock, or the credential that tried many locks.
+        """
         found = []
-        for kind, at, start in self._wrong():
+        for kind, at, start in self._faults():
             name = (
                 f"credential-{at:05d}" if kind == "spraying" else self.ids[int(self._chosen(at)[0])]
             )
@@ -130,7 +133,7 @@ class Locks:
         )
 
     def readings(self) -> Iterator[pa.RecordBatch]:
-        """Events in the order in which they arrive, an hour in a batch."""
+        """Events in order of arrival, one batch for each hour."""
         rows = self._events()
         random = self.city.random(6)
         city = self.city
@@ -159,16 +162,16 @@ class Locks:
                 _NONE,
             )
         )
-        events += self._comings(random)
+        events += self._visits(random)
         gone: list[tuple[int, int, int]] = []
-        for kind, at, start in self._wrong():
-            events += self._of_kind(kind, at, start, random)
+        for kind, at, start in self._faults():
+            events += self._fault_events(kind, at, start, random)
             if kind == "power_cut":
                 gone.append((int(self._chosen(at)[0]), start, start + 40 * _MINUTE))
         return self._numbered(events, gone, random)
 
-    def _comings(self, random: np.random.Generator) -> _Events:
-        """People at doors, mostly by day, at least some minutes apart; some mistype first."""
+    def _visits(self, random: np.random.Generator) -> _Events:
+        """Visits, mostly by day and at least three minutes apart; some people mistype first."""
         city = self.city
         count = random.poisson(40 * city.duration / _DAY, city.sensors)
         lock = np.repeat(np.arange(city.sensors), count)
@@ -181,12 +184,12 @@ class Locks:
         order = np.lexsort((at, lock))
         lock, at = lock[order], at[order]
         apart = np.r_[True, (np.diff(at) > 3 * _MINUTE) | (np.diff(lock) != 0)]
-        # Doors where something goes wrong are left alone meanwhile.
-        for _, number, start in self._wrong():
+        # Nobody visits a door during its fault.
+        for _, number, start in self._faults():
             apart &= ~((lock == self._chosen(number)[0]) & (np.abs(at - start) < 10 * _MINUTE))
         lock, at = lock[apart], at[apart]
         found: _Events = []
-        for after, kind, code, lock_state, door_state in _COMING:
+        for after, kind, code, lock_state, door_state in _VISIT:
             source = "Keypad" if kind == OPERATION else ""
             found.append(
                 (lock, at + after * _SECOND, kind, code, source, lock_state, door_state, _NONE)
@@ -195,7 +198,7 @@ class Locks:
         found.append(_same(lock[typo], at[typo] - 6 * _SECOND, ERROR, 1, "Keypad", _NONE))
         return found
 
-    def _of_kind(self, kind: str, at: int, start: int, random: np.random.Generator) -> _Events:
+    def _fault_events(self, kind: str, at: int, start: int, random: np.random.Generator) -> _Events:
         lock = self._chosen(at)
         moment = np.array([start])
         if kind == "brute_force":
@@ -232,7 +235,7 @@ class Locks:
     def _numbered(
         self, events: _Events, gone: list[tuple[int, int, int]], random: np.random.Generator
     ) -> pa.RecordBatch:
-        """All events in order, with their sequence; without those of locks while they have no power."""
+        """All events by lock and time, with their sequence; none while a lock has no power."""
         lock = np.concatenate([one[0] for one in events])
         at = np.concatenate([one[1] for one in events])
         sizes = [len(one[0]) for one in events]
@@ -247,7 +250,7 @@ class Locks:
         lock, at = lock[order], at[order]
         first = np.searchsorted(lock, lock)
         lock_state, door_state = column(5, np.int32), column(6, np.int32)
-        # A heartbeat or an error tells the state that the last coming, going or door left.
+        # A heartbeat or an error repeats the state after the last operation or door event.
         known = np.where(lock_state >= 0, np.arange(len(lock)), -1)
         last = np.maximum.accumulate(known)
         has = last >= first
@@ -272,10 +275,10 @@ class Locks:
         return pa.RecordBatch.from_arrays(columns, schema=EVENTS)
 
     def _battery(self, lock: Int64s, at: Int64s, random: np.random.Generator) -> np.ndarray:
-        """Per cent: falls by about a tenth a day; weak ones by six."""
+        """Charge in per cent: it falls by about 0.1 a day, and by 6 where the battery is weak."""
         level = random.uniform(60, 95, self.city.sensors)
         slope = random.uniform(0.05, 0.2, self.city.sensors)
-        for kind, number, _ in self._wrong():
+        for kind, number, _ in self._faults():
             if kind == "weak_battery":
                 slope[self._chosen(number)] = 6.0
                 level[self._chosen(number)] = 40.0
@@ -287,12 +290,15 @@ class Locks:
         return np.round(np.clip(charge, 0, 100), 2)
 
     def _fixes(self, lock: Int64s, at: Int64s, beats: np.ndarray) -> list[pa.Array]:
-        """Latitude and longitude in the heartbeats of locks that move: a round of some hundred metres in an hour or two;
-        and for a while far away, where the position jumps."""
+        """Latitude and longitude in the heartbeats of moving locks; null in other events.
+
+        A lock moves in circles of some hundred metres, one in half an hour to an hour. A fault
+        moves it far away for a while.
+        """
         moves = np.arange(self.city.sensors) % MOVING == 0
         jumps = [
             (int(self._chosen(number)[0]), start)
-            for kind, number, start in self._wrong()
+            for kind, number, start in self._faults()
             if kind == "position_jump"
         ]
         moves[[one for one, _ in jumps]] = True
@@ -317,5 +323,5 @@ class Locks:
 
 
 def _same(lock: Int64s, at: Int64s, kind: str, code: int, source: str, credential: int) -> _Some:
-    """Events that do not change the state of the lock and the door."""
+    """Events that leave the state of the lock and the door unchanged."""
     return lock, at, kind, code, source, _NONE, _NONE, credential

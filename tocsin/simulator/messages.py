@@ -1,4 +1,4 @@
-"""Readings to messages: Avro with Confluent framing, encoded column by column."""
+"""Encodes readings as messages: Avro with Confluent framing, column by column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from tocsin.kernels.batch import TIMESTAMP
 
 
 def encode(batch: pa.RecordBatch, schema: str, schema_id: int = 1) -> list[bytes]:
-    """One framed Avro message a row, of the columns that the schema names. Times are converted to the schema's unit."""
+    """One framed Avro message for each row.
+
+    schema: an Avro record as JSON; its fields choose the columns. Times are converted to its unit.
+    schema_id: the id in the frame. Raises KeyError where the batch lacks a column, ArrowInvalid
+    where a time is finer than its unit.
+    """
     import pyruhvro
 
     fields = json.loads(schema)["fields"]
@@ -33,14 +38,14 @@ def encode(batch: pa.RecordBatch, schema: str, schema_id: int = 1) -> list[bytes
 
 
 def keys_of(batch: pa.RecordBatch, name: str = "sensor_id") -> list[bytes]:
-    """The message key of each row."""
+    """The message key of each row: the text of a column."""
     encoded = batch.column(name).dictionary_encode()
     texts = [str(value).encode() for value in encoded.dictionary.to_pylist()]
     return [texts[code] for code in encoded.indices.to_numpy()]
 
 
 def milliseconds(batch: pa.RecordBatch, name: str) -> list[int]:
-    """A time column as Kafka timestamps."""
+    """A column of times as Kafka timestamps: milliseconds since 1970, rounded down."""
     found: list[int] = (
         (batch.column(name).view(pa.int64()).to_numpy() // 1000).astype(np.int64).tolist()
     )

@@ -1,4 +1,4 @@
-"""A day of sensors of which each misbehaves in its own way, with what should come of it."""
+"""A day of sensors, each of which misbehaves in its own way, with the alarms to expect."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from tocsin.simulator.city import READINGS
 MINUTE = 60_000_000
 START = 1_772_409_600_000_000  # 2026-03-02T00:00Z
 DAY = 1440
-"""Readings of a sensor: one a minute."""
+"""Readings of a sensor in a day: one a minute."""
 FAULT = 720
-"""The reading at which they begin to misbehave."""
+"""The reading at which the sensors begin to misbehave."""
 CLEAN = 12
+"""Sensors that behave."""
 
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """One sensor's: what it is, and the rules of which one at least should raise an alarm; none: none may."""
+    """How one sensor misbehaves.
+
+    rules: at least one of them must raise an alarm; if empty, no rule may.
+    """
 
     sensor: str
     kind: str
@@ -50,8 +54,11 @@ MISBEHAVIOURS = (
 def day(
     seed: int = 0, lost: tuple[int, int] | None = None, held_up: tuple[int, int] | None = None
 ) -> pa.RecordBatch:
-    """Readings in the order in which they arrive. lost: minutes in which nothing was sent by anyone. held_up: minutes of
-    which the readings arrive together at the end, as after a failure of the network."""
+    """Readings of a day in order of arrival, with the columns of `READINGS`.
+
+    lost: first and last minute of an outage in which no sensor sends. held_up: minutes whose
+    readings arrive together at their end, as after a failure of the network.
+    """
     random = np.random.default_rng([seed, 30])
     weather = 0.25 * np.cumsum(random.normal(size=DAY)) * 0.2
     weather -= np.linspace(0, weather[-1], DAY)
@@ -77,7 +84,7 @@ def day(
         kept = (arrived < START + lost[0] * MINUTE) | (arrived >= START + lost[1] * MINUTE)
     if held_up is not None:
         first, last = (START + minute * MINUTE for minute in held_up)
-        # What was kept back is sent first, in its order.
+        # Delayed readings are sent first, in their order.
         arrived = np.where(
             (arrived >= first) & (arrived < last),
             last - MINUTE // 60 + (arrived - first) // 21_600,
@@ -86,9 +93,13 @@ def day(
     order = np.argsort(arrived, kind="stable")
     order = order[kept[order]]
     columns = [
-        pa.array(names), pa.repeat("temperature", len(names)), timestamps(np.concatenate(observed)),
-        pa.array(np.concatenate(values)), pa.array(np.ones(len(names), np.int32)), timestamps(arrived),
-    ]  # fmt: skip
+        pa.array(names),
+        pa.repeat("temperature", len(names)),
+        timestamps(np.concatenate(observed)),
+        pa.array(np.concatenate(values)),
+        pa.array(np.ones(len(names), np.int32)),
+        timestamps(arrived),
+    ]
     return pa.RecordBatch.from_arrays(
         [column.take(pa.array(order)) for column in columns], schema=READINGS
     )
@@ -97,7 +108,7 @@ def day(
 def _misbehave(
     name: str, at: Int64s, x: Floats, sent: Int64s, random: np.random.Generator
 ) -> tuple[Int64s, Floats, Int64s]:
-    """Event times, values and when they are sent."""
+    """Event times, values and sending times of a sensor after its misbehaviour."""
     later = slice(FAULT, None)
     if name == "lies":
         x[FAULT : FAULT + 60] += 2.0

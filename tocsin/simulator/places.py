@@ -1,4 +1,4 @@
-"""Where the sensors of the city are: districts, streets, positions and traits."""
+"""The positions of the city's sensors: districts, streets and coordinates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ _CENTRE = (48.1, -1.67)
 
 @dataclass(frozen=True)
 class Places:
-    """Sensors of one system: ids, district and street numbers, positions, and a trait from 0 to 1 (how busy it is there)."""
+    """The sensors of one system.
+
+    district, street: positions in `DISTRICTS` and `STREETS`. latitude, longitude: degrees.
+    busy: from 0 to 1, how busy the place is.
+    """
 
     ids: list[str]
     district: np.ndarray
@@ -33,7 +37,7 @@ class Places:
     busy: np.ndarray
 
     def registry(self) -> pa.Table:
-        """The registry of sensors."""
+        """sensor_id, district, street, latitude and longitude of each sensor."""
         return pa.table(
             {
                 "sensor_id": self.ids,
@@ -46,7 +50,7 @@ class Places:
 
 
 def places(prefix: str, count: int, random: np.random.Generator) -> Places:
-    """`count` sensors over the districts, the same for the same generator state."""
+    """Distribute `count` sensors over the districts; equal generators give equal places."""
     district = np.arange(count) % len(DISTRICTS)
     angle = 2 * np.pi * district / len(DISTRICTS)
     spread = random.normal(0, 0.004, (2, count))

@@ -1,4 +1,4 @@
-"""Alarms against the anomalies that were injected: found, missed, false."""
+"""Compares alarms with the injected anomalies: found, missed and false."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-# An alarm may come this long after the anomaly's end: windows, delays and thresholds take their time.
+# An alarm may follow the anomaly's end by this much: windows, delays and thresholds need time.
 SLACK = timedelta(minutes=4)
 
 
 @dataclass
 class Score:
-    """found and missed: anomalies by kind; false: raised alarms that no anomaly explains."""
+    """found, missed: anomalies by kind. false: raise events that no anomaly explains."""
 
     found: dict[str, int] = field(default_factory=dict)
     missed: dict[str, int] = field(default_factory=dict)
@@ -22,7 +22,11 @@ class Score:
 
 
 def score(labels: pa.Table, alarms: list[dict[str, Any]]) -> Score:
-    """Raise events against labels: an anomaly is found by a raise of its series from its start to its end plus slack."""
+    """Compare raise events with labels.
+
+    A raise event of the same sensor and metric finds an anomaly, from a minute before its start to
+    `SLACK` after its end.
+    """
     raised = [alarm for alarm in alarms if alarm["data"]["event"] == "raise"]
     result = Score()
     explained: set[int] = set()
@@ -43,5 +47,5 @@ def score(labels: pa.Table, alarms: list[dict[str, Any]]) -> Score:
 
 
 def moment(alarm: dict[str, Any]) -> datetime:
-    """When the alarm was raised, in event time."""
+    """The event time of an alarm event."""
     return datetime.fromisoformat(alarm["dateIssued"])

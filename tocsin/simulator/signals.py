@@ -1,4 +1,4 @@
-"""What the sensors would measure: daily and weekly rhythm, weather, slow noise; before any sensor's own faults."""
+"""The true values before any fault: daily and weekly rhythm, weather and noise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured quantity: typical level, size of its rhythm, how it follows the weather, noise, and resolution."""
+    """A measured quantity; all numbers are in its unit.
+
+    level: typical value. rhythm, weather: amplitudes of the daily rhythm and of the weather.
+    noise: standard deviation. resolution: step between values. lowest: smallest possible value.
+    """
 
     name: str
     level: float
@@ -39,7 +43,10 @@ CLIMATE = (
 
 
 def traffic_rhythm(seconds: Floats) -> Floats:
-    """Morning and evening peaks on working days, one flat hump at weekends; about -1 to 1."""
+    """The rhythm of traffic, about -1 to 1: two peaks on working days, a flat one at weekends.
+
+    seconds: since 1970.
+    """
     hour = seconds % _DAY / 3600.0
     weekday = (seconds // _DAY + 3) % 7  # 1970-01-01 was a Thursday
     peaks = np.exp(-((hour - 8.2) ** 2) / 2.5) + np.exp(-((hour - 17.8) ** 2) / 4.0)
@@ -48,7 +55,7 @@ def traffic_rhythm(seconds: Floats) -> Floats:
 
 
 def weather(seconds: Floats, seed: int) -> Floats:
-    """Fronts that pass over days: a sum of slow waves with phases from the seed; about -1 to 1."""
+    """Passing fronts, about -1 to 1: a sum of slow waves with phases from the seed."""
     phases = np.random.default_rng([seed, 17]).uniform(0, 2 * np.pi, 4)
     periods = np.array([2.3, 3.7, 5.9, 11.0]) * _DAY
     waves: Floats = np.sin(2 * np.pi * seconds[:, None] / periods + phases)
@@ -57,7 +64,10 @@ def weather(seconds: Floats, seed: int) -> Floats:
 
 
 def signal(metric: Metric, seconds: Floats, busy: Floats, noise: Floats, fronts: Floats) -> Floats:
-    """The quantity at each reading. busy: trait of the place; noise: standard normal; fronts: weather at each reading."""
+    """The value of a metric at each reading.
+
+    seconds: since 1970. busy: of the place. noise: standard normal. fronts: from `weather`.
+    """
     daily = (
         traffic_rhythm(seconds)
         if metric.name not in ("temperature", "humidity", "o3")
@@ -77,5 +87,5 @@ def _sun(seconds: Floats) -> Floats:
 
 
 def rounded(values: Floats, resolution: float) -> Floats:
-    """As the sensor tells it."""
+    """Values rounded to the sensor's resolution."""
     return np.round(np.round(values / resolution) * resolution, 6)

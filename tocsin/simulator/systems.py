@@ -16,7 +16,7 @@ from tocsin.simulator.traffic import Traffic
 
 
 class System(Protocol):
-    """A system of a city: what it sends, what is wrong with it, and who sends it."""
+    """A system of a city: its readings, the labels of its anomalies, and its registry."""
 
     key: str
 
@@ -24,14 +24,14 @@ class System(Protocol):
         """Batches in the order of arrival, with `received_at`."""
 
     def labels(self) -> pa.Table:
-        """sensor_id, metric, kind, start and end of what was injected."""
+        """sensor_id, metric, kind, start and end of the injected anomalies."""
 
     def registry(self) -> pa.Table:
-        """Who there is, and where."""
+        """One row for each sensor, with its place."""
 
 
-class Measuring:
-    """Sensors that measure: one reading a metric and cadence."""
+class MeasuringSensors:
+    """Sensors that send one reading of each metric in each cadence."""
 
     key = "sensor_id"
 
@@ -39,40 +39,43 @@ class Measuring:
         self.city = city
 
     def readings(self) -> Iterator[pa.RecordBatch]:
-        """Ten minutes of event time in a batch."""
+        """Batches in order of arrival, one for each ten minutes."""
         return readings(self.city)
 
     def labels(self) -> pa.Table:
-        """The anomalies."""
+        """sensor_id, metric, kind, start and end of the injected anomalies."""
         return self.city.labels()
 
     def registry(self) -> pa.Table:
-        """The sensors."""
+        """sensor_id, district, street, latitude and longitude."""
         return self.city.places().registry()
 
 
 @dataclass(frozen=True)
-class Known:
-    """A system by name. schema: the file of its Avro schema; settings: of the City, where they are not the usual ones."""
+class SystemDefinition:
+    """How to simulate a system.
+
+    schema: the file of its Avro schema. settings: fields of `City` that differ from the defaults.
+    """
 
     make: Callable[[City], System]
     schema: str
     settings: dict[str, Any]
 
 
-# Devices that report events keep them until they are acknowledged: little is late, and nothing is lost.
+# Devices that report events keep them until they are acknowledged: few are late, none is lost.
 _EVENTS = {"late": 0.0002, "missing": 0.0}
-SYSTEMS: dict[str, Known] = {
-    "air": Known(Measuring, "air_reading.avsc", {}),
-    "climate": Known(Measuring, "climate_reading.avsc", {}),
-    "traffic": Known(Traffic, "traffic_reading.avsc", {}),
-    "cameras": Known(Cameras, "camera_status.avsc", _EVENTS),
-    "links": Known(Counters, "link_counters.avsc", {"late": 0.0002}),
-    "probes": Known(Probes, "link_probe.avsc", {"late": 0.0002, "missing": 0.0}),
-    "locks": Known(Locks, "lock_event.avsc", _EVENTS),
+SYSTEMS: dict[str, SystemDefinition] = {
+    "air": SystemDefinition(MeasuringSensors, "air_reading.avsc", {}),
+    "climate": SystemDefinition(MeasuringSensors, "climate_reading.avsc", {}),
+    "traffic": SystemDefinition(Traffic, "traffic_reading.avsc", {}),
+    "cameras": SystemDefinition(Cameras, "camera_status.avsc", _EVENTS),
+    "links": SystemDefinition(Counters, "link_counters.avsc", {"late": 0.0002}),
+    "probes": SystemDefinition(Probes, "link_probe.avsc", {"late": 0.0002, "missing": 0.0}),
+    "locks": SystemDefinition(Locks, "lock_event.avsc", _EVENTS),
 }
 
 
 def system_of(city: City) -> System:
-    """The system that a city is about."""
+    """The system of a city. Raises KeyError for an unknown name."""
     return SYSTEMS[city.system].make(city)

@@ -1,4 +1,4 @@
-"""Kinds of telemetry that a city and its computers send: one normal series of each kind, from a seed."""
+"""Kinds of telemetry of a city and its computers: normal series of each kind, from a seed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of series. cadences: seconds between readings, one of which is drawn. make: values at times. lowest,
-    highest: what its values cannot pass. rhythmic: whether it has a rhythm that could be lost."""
+    """A kind of telemetry.
+
+    Attributes:
+        cadences: possible seconds between readings.
+        make: gives values at times (seconds since 1970).
+        lowest, highest: bounds of its values.
+        rhythmic: whether it has a rhythm that an anomaly can remove.
+    """
 
     name: str
     cadences: tuple[float, ...]
@@ -27,7 +33,7 @@ class Kind:
 
 
 def _autoregressive(size: int, memory: float, random: Random) -> Floats:
-    """Noise of variance 1 that remembers: memory from 0 to under 1."""
+    """Autoregressive noise of variance 1. memory: coefficient, from 0 to below 1."""
     steps = random.normal(size=size) * np.sqrt(1 - memory**2)
     found = np.empty(size)
     value = random.normal()
@@ -46,7 +52,7 @@ def _working(t: Floats) -> np.ndarray:
 
 
 def _busy(t: Floats, random: Random) -> Floats:
-    """From 0 to about 1: how much goes on, with two peaks on working days."""
+    """Activity from 0 to about 1, with two peaks on working days."""
     shift = random.normal() * 0.7
     hour = _hour(t) - shift
     work = (
@@ -60,7 +66,7 @@ def _busy(t: Floats, random: Random) -> Floats:
 
 
 def _processor(t: Floats, random: Random) -> Floats:
-    """Load in per cent: a level, noise, short jobs now and then."""
+    """Load in per cent: a level, noise and occasional short jobs."""
     level = random.uniform(2, 60)
     noise = _autoregressive(len(t), random.uniform(0, 0.8), random) * random.uniform(0.2, 3)
     jobs = np.zeros(len(t))
@@ -71,7 +77,7 @@ def _processor(t: Floats, random: Random) -> Floats:
 
 
 def _counts(t: Floats, random: Random) -> Floats:
-    """Counts with a daily and weekly rhythm: people, vehicles, requests."""
+    """Counts with a daily and weekly rhythm, such as people, vehicles or requests."""
     rate = (
         random.uniform(3, 400)
         * _busy(t, random)
@@ -81,7 +87,7 @@ def _counts(t: Floats, random: Random) -> Floats:
 
 
 def _bursts(t: Floats, random: Random) -> Floats:
-    """Counts in bursts: mentions, alarms, flows. A heavy tail is normal."""
+    """Counts in bursts, such as mentions, alarms or flows. A heavy tail is normal."""
     rate = random.uniform(2, 40) * (0.3 + _busy(t, random))
     heavy = np.exp(random.uniform(0.4, 0.9) * random.normal(size=len(t)))
     burst = (random.random(len(t)) < 0.01) * random.pareto(2.5, len(t)) * 3
@@ -90,7 +96,7 @@ def _bursts(t: Floats, random: Random) -> Floats:
 
 
 def _temperature(t: Floats, random: Random) -> Floats:
-    """A day's wave, weather, a little noise."""
+    """A daily wave, weather and a little noise."""
     wave = -np.cos(2 * np.pi * (_hour(t) - 3) / 24) * random.uniform(1, 6)
     slow = random.uniform(1, 4) * _slow(t, random, np.array([2.3, 3.7, 5.9, 11.0]))
     return (
@@ -105,7 +111,7 @@ def _slow(t: Floats, random: Random, periods: Floats) -> Floats:
 
 
 def _schedule(t: Floats, random: Random) -> Floats:
-    """On by day and off by night: a square wave with noise, or nearly none."""
+    """On by day and off by night: a square wave with little or much noise."""
     begin, length = random.uniform(5, 10), random.uniform(6, 12)
     on = (_hour(t) >= begin) & (_hour(t) < begin + length)
     low, high = random.uniform(5, 40), random.uniform(60, 100)
@@ -116,7 +122,7 @@ def _schedule(t: Floats, random: Random) -> Floats:
 
 
 def _spiky(t: Floats, random: Random) -> Floats:
-    """Quiet, with a spike at every so many readings."""
+    """Quiet, with a spike at a fixed interval."""
     every = int(random.choice([12, 36, 72, 144]))
     spikes = np.zeros(len(t))
     at = np.arange(int(random.integers(every)), len(t), every)
@@ -125,7 +131,7 @@ def _spiky(t: Floats, random: Random) -> Floats:
 
 
 def _wander(t: Floats, random: Random) -> Floats:
-    """A level that wanders: disk use, batteries, pressure."""
+    """A level that wanders, such as disk use, batteries or pressure."""
     steps = random.standard_t(4, len(t)) * random.uniform(0.02, 0.3)
     return random.uniform(20, 200) + np.cumsum(steps)
 
@@ -140,7 +146,7 @@ def _journey(t: Floats, random: Random) -> Floats:
 
 
 def _waveform(t: Floats, random: Random) -> Floats:
-    """A machine's cycle: harmonics of one period of readings, whatever the clock says."""
+    """A machine's cycle: harmonics of a period in readings, independent of the clock."""
     period = random.uniform(20, 200)
     phase = (
         2 * np.pi * np.arange(len(t)) / period
@@ -153,7 +159,7 @@ def _waveform(t: Floats, random: Random) -> Floats:
 
 
 def _machine(t: Floats, random: Random) -> Floats:
-    """Latency or temperature of a machine: a noisy level that remembers, with steps of regime."""
+    """Latency or temperature of a machine: autoregressive noise, with changes of regime."""
     regime = np.cumsum((random.random(len(t)) < 0.0006) * random.normal(size=len(t)) * 2)
     return (
         random.uniform(30, 100)
@@ -163,7 +169,7 @@ def _machine(t: Floats, random: Random) -> Floats:
 
 
 def _quiet(t: Floats, random: Random) -> Floats:
-    """Nearly always the same: a state, a rare count."""
+    """Nearly constant, such as a state or a rare count."""
     found: Floats = random.choice([0.0, 1.0, 20.0]) + (
         random.random(len(t)) < random.uniform(0, 0.05)
     ) * random.integers(1, 3, len(t))

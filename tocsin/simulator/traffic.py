@@ -1,4 +1,7 @@
-"""Roads of a simulated city: two lanes, eight stations an approach; incidents, bottlenecks and broken detectors, with labels."""
+"""Roads of a simulated city: two lanes and eight stations on each approach, with labelled faults.
+
+Faults are incidents, bottlenecks and broken detectors.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,8 @@ _FREE, _CAPACITY, _LENGTH = 90.0, 1800.0, 0.0067
 
 
 @dataclass(frozen=True)
-class _Wrong:
-    """What is wrong, at which detector (of roads: at the station of that detector), from when to when."""
+class _Fault:
+    """A fault of a detector, or of the road at its station. start, end: microseconds."""
 
     kind: str
     detector: int
@@ -51,7 +54,7 @@ class _Wrong:
 
 
 class Traffic:
-    """Readings of `city.sensors` detectors, and the labels of `city.anomalies` things that are wrong, kinds in turn."""
+    """The readings of `city.sensors` detectors, with `city.anomalies` faults, kinds in turn."""
 
     key = "detector_id"
 
@@ -66,10 +69,10 @@ class Traffic:
             for a, s, lane in zip(self.approach, self.station, self.lane, strict=True)
         ]
         self.busy = city.random(1).uniform(0.5, 1.0, int(self.approach.max(initial=0)) + 1)
-        self.wrong = self._wrong()
+        self.faults = self._draw_faults()
 
-    def _wrong(self) -> list[_Wrong]:
-        """Each approach has one thing wrong at most, at a station with one before and one after it."""
+    def _draw_faults(self) -> list[_Fault]:
+        """At most one fault for each approach, at a station between two others."""
         random, city = self.city.random(2), self.city
         approaches = random.permutation(len(self.busy))
         found = []
@@ -83,16 +86,19 @@ class Traffic:
                 city.start + int(city.duration * random.uniform(0.35, 0.7)) // _MINUTE * _MINUTE
             )
             length = {"incident": 25, "bottleneck": 60}.get(kind)
-            span = (
+            bounds = (
                 (city.start, city.start + city.duration)
                 if length is None
                 else (moment, moment + length * _MINUTE)
             )
-            found.append(_Wrong(kind, detector, *span))
+            found.append(_Fault(kind, detector, *bounds))
         return found
 
     def labels(self) -> pa.Table:
-        """What is wrong: sensor_id (the detector, or the station where it is of the road), metric (empty), kind, start, end."""
+        """sensor_id, metric (empty), kind, start and end of each fault.
+
+        sensor_id is the detector, or the station for faults of the road.
+        """
         return label_rows(
             (
                 self._station(one.detector) if one.kind in KINDS[:2] else self.ids[one.detector],
@@ -100,14 +106,18 @@ class Traffic:
                 one.start,
                 one.end,
             )
-            for one in self.wrong
+            for one in self.faults
         )
 
     def _station(self, detector: int) -> str:
         return f"st-{self.approach[detector]:03d}-{self.station[detector]}"
 
     def registry(self) -> pa.Table:
-        """detector_id, station, downstream (the next, or null), approach, lane, length_km, free_speed, district and place."""
+        """One row for each detector.
+
+        Columns: detector_id, station, downstream (the next station, or null), approach, lane,
+        length_km, free_speed (km/h), district, latitude and longitude.
+        """
         number = range(self.city.sensors)
         last = (self.station == STATIONS - 1) | (
             np.arange(self.city.sensors) + LANES >= self.city.sensors
@@ -134,7 +144,7 @@ class Traffic:
         )
 
     def readings(self) -> Iterator[pa.RecordBatch]:
-        """Readings in the order in which they arrive, ten minutes of event time in a batch."""
+        """Readings in order of arrival, one batch for each ten minutes of event time."""
         return by_blocks(self.city, _BLOCK, self._block)
 
     def _block(self, first: int, last: int, random: np.random.Generator) -> pa.RecordBatch:
@@ -171,15 +181,15 @@ class Traffic:
         return pa.RecordBatch.from_arrays(columns, schema=READINGS).filter(pa.array(kept))
 
     def _on_the_road(self, times: Int64s, detector: Int64s, flow: Floats, speed: Floats) -> None:
-        """Incidents and bottlenecks, in place: what queues before them, and what gets through."""
-        for one in self.wrong:
+        """Apply incidents and bottlenecks in place: queues upstream, and less flow downstream."""
+        for one in self.faults:
             if one.kind not in KINDS[:2]:
                 continue
             here = self.approach[detector] == self.approach[one.detector]
             after = self.station[detector] - self.station[one.detector]
             incident = one.kind == "incident"
             through, queue_speed = (650.0, 11.0) if incident else (1250.0, 36.0)
-            # The queue grows upstream by a station in some minutes; traffic beyond the place thins out at once.
+            # The queue grows upstream by a station in some minutes. Downstream flow falls at once.
             for back in range(2):
                 begins = one.start + back * (6 if incident else 20) * _MINUTE
                 rows = here & (after == -back) & (times >= begins) & (times < one.end)
@@ -196,9 +206,9 @@ class Traffic:
         occupancy: Floats,
         random: np.random.Generator,
     ) -> np.ndarray:
-        """Broken detectors, in place; gives which rows are sent."""
+        """Apply broken detectors in place; return which rows are sent."""
         kept = np.ones(len(times), bool)
-        for one in self.wrong:
+        for one in self.faults:
             rows = np.flatnonzero(
                 (detector == one.detector) & (times >= one.start) & (times < one.end)
             )
