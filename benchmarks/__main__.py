@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every contender on the same messages, in turns, in one run."""
+"""`python -m benchmarks`: run all contenders in turn on the same messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def main() -> None:
                 for backend in options.backends if contender.has_cold_runs else ["memory"]:
                     _turn(contender, work, backend, brokers, options, section)
         lines = {contender.name: contender.user_files for contender in CONTENDERS.values()}
-        # After each work, so that what was measured is not lost with the next.
+        # After each work, so that a failure of the next loses nothing.
         write(options.report, [*kept(options.report, section), section], lines)
 
 
@@ -70,7 +70,7 @@ def _turn(
                     section.verdicts[key] = str(session.check(BROKER.folder))
                     print(f"  its answer: {section.verdicts[key]}", flush=True)
         except RuntimeError as error:
-            # A contender that fails is a result, too.
+            # A contender that fails is a result too.
             section.failures.append(
                 f"{contender.name}, {detail or '-'}, {backend}: {str(error)[:300]}"
             )
@@ -85,7 +85,10 @@ def _line(run: Run) -> str:
         )
     )
     wall = run.readings / run.cost.wall
-    return f"{way}: {run.rate:,.0f} readings a CPU-second, {wall:,.0f} a second, {run.cost.memory:,.0f} MiB"
+    return (
+        f"{way}: {run.rate:,.0f} readings a CPU-second, {wall:,.0f} a second, "
+        f"{run.cost.memory:,.0f} MiB"
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -95,14 +98,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--backends", nargs="+", choices=["hashmap", "rocksdb"], default=["hashmap", "rocksdb"]
     )
-    parser.add_argument(
-        "--repeat", type=int, default=3, help="times that every contender has its turn"
-    )
+    parser.add_argument("--repeat", type=int, default=3, help="runs of every contender, in turn")
     parser.add_argument(
         "--warm",
         type=int,
         default=1,
-        help="runs after the first, where a contender has processes that stay",
+        help="runs after the first, for contenders whose processes stay",
     )
     parser.add_argument(
         "--only",
@@ -113,7 +114,7 @@ def _options() -> argparse.Namespace:
         "--report",
         type=Path,
         default=Path("docs/reports/benchmarks.md"),
-        help="works that it tells of and that are not run stay",
+        help="page to write; its works that are not run stay",
     )
     return parser.parse_args()
 

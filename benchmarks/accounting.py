@@ -1,4 +1,7 @@
-"""`python -m benchmarks.accounting`: where the processor time of a job on Flink goes, and a flame graph of its worker."""
+"""`python -m benchmarks.accounting`: where the processor time of a job on Flink goes.
+
+Writes a table and a flame graph of the worker.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from tocsin.profile.threads import Thread, ThreadTimes
 
 
 class Watched(threading.Thread):
-    """Waits for the worker of the next job, and looks at it and at the TaskManager until the worker ends."""
+    """Samples the next job's worker and the TaskManager until the worker ends."""
 
     def __init__(self, taskmanager: int, pool: int) -> None:
         super().__init__(daemon=True)
@@ -34,7 +37,7 @@ class Watched(threading.Thread):
         self.spy = Spy()
 
     def run(self) -> None:
-        """Both at once."""
+        """Sample both."""
         pid = self._appeared()
         before = processor_seconds(self._taskmanager)
         java, own = ThreadTimes(self._taskmanager), ThreadTimes(pid)
@@ -55,13 +58,13 @@ class Watched(threading.Thread):
             time.sleep(0.02)
 
     def end(self) -> None:
-        """No more of it."""
+        """Stop sampling."""
         self._ended.set()
         self.join()
 
 
 def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
-    """The table, and the flame graph, of a warm run."""
+    """The table and the flame graph of a warm run."""
     with TocsinOnFlink().up(work, "parallelism 1", backend, brokers) as session:
         session.run(True)
         known = state(session.cluster)["processes"]
@@ -88,7 +91,7 @@ def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """A page and a flame graph."""
+    """Write a page and a flame graph."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accounting", description=__doc__)
     parser.add_argument("--work", choices=WORKS, default="a12")
     parser.add_argument("--backend", choices=["hashmap", "rocksdb"], default="hashmap")

@@ -1,7 +1,7 @@
-"""The readings that all contenders get: made anew from a seed, the same on every machine.
+"""The readings that all contenders get: made from a seed, the same on every machine.
 
-Every field but the time's and the value's has a fixed width in Avro, so that messages are rows of a matrix of bytes and
-millions of them are made in seconds.
+Every field except time and value has a fixed width in Avro. So messages are rows of a byte matrix,
+and millions of them are made in seconds.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ METRICS = ("pm25", "pm10", "temp", "humi")
 # Milliseconds: 2026-01-01T00:00Z.
 START = 1_767_225_600_000
 PIECE = 500_000
-# Edge computers, where messages hold many readings.
+# Edge computers, if messages hold many readings.
 EDGES = 40
-# A sensor that is not there.
+# A sensor that does not exist.
 CLOSER = 9_999_999
 
 
 @dataclass(frozen=True)
 class Readings:
-    """A city's readings in the order of time: in each period every sensor measures every metric once, in a random order.
+    """A city's readings in order of time.
 
-    Where a message holds several, it is of one of 40 edge computers, which sends the readings of its own sensors.
+    In each period, every sensor measures every metric once, in a random order. A message of several
+    readings comes from one of 40 edge computers, which sends the readings of its own sensors.
 
-    messages: how many in all. sensors: of four metrics each. period: milliseconds between two readings of a sensor and
-    metric. disorder: readings are up to so many milliseconds out of order. each: readings in a message.
+    messages: the total number. sensors: with four metrics each. period: milliseconds between two
+    readings of a sensor and metric. disorder: the greatest number of milliseconds that readings are
+    out of order. each: readings in a message.
     """
 
     messages: int
@@ -46,7 +48,7 @@ class Readings:
 
     @property
     def count(self) -> int:
-        """How many readings."""
+        """The number of readings."""
         return self.messages * self.each
 
     def columns(
@@ -78,7 +80,7 @@ class Readings:
         return sensors, one % len(METRICS), times, values
 
     def pieces(self, size: int = PIECE) -> Iterator[tuple[Int64s, list[bytes]]]:
-        """Partition and bytes of each message, some at a time."""
+        """Partition and bytes of each message, in blocks."""
         size = max(size // self.each, 1)
         for first in range(0, self.messages, size):
             last = min(first + size, self.messages)
@@ -93,7 +95,7 @@ class Readings:
                 yield edges % self.partitions, rows(_framed(edges, block, self.each))
 
     def closing(self) -> tuple[Int64s, list[bytes]]:
-        """A reading of one more sensor for each partition, two hours later: a job that reads on closes all windows by it."""
+        """One reading for each partition, two hours later, from one more sensor: it closes all windows."""
         last = int(self.columns(self.count - 1, self.count)[2][0]) + 2 * 3_600_000
         numbers = np.arange(self.partitions)
         size = len(numbers) * self.each
@@ -108,7 +110,7 @@ class Readings:
 def encoded(
     sensors: Int64s, metrics: Int64s, times: Int64s, values: npt.NDArray[np.float64]
 ) -> Octets:
-    """Avro of each reading, a row each (benchmarks/reading.avsc)."""
+    """Avro bytes of each reading, one row each (benchmarks/reading.avsc)."""
     names = _digits(b"urn:city:sensor:", sensors, 7)
     kinds = np.frombuffer("".join(METRICS).encode(), np.uint8).reshape(-1, 4)[metrics]
     body = values.astype("<f8").view(np.uint8).reshape(-1, 8)
@@ -125,7 +127,7 @@ def _digits(head: bytes, numbers: Int64s, width: int) -> Octets:
 
 
 def _long(values: Int64s) -> Octets:
-    """Variable-length integers, of the one length that times of this century have."""
+    """Variable-length integers of one length: that of this century's times."""
     zigzag = values.astype(np.uint64) << np.uint64(1)
     groups = [(zigzag >> np.uint64(7 * i)) & np.uint64(127) for i in range(6)]
     parts = [
@@ -153,7 +155,7 @@ def rows(matrix: Octets) -> list[bytes]:
 
 
 def _mixed(values: Any) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, Fast splittable pseudorandom generators)."""
     z = np.asarray(values).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -161,7 +163,7 @@ def _mixed(values: Any) -> npt.NDArray[np.uint64]:
 
 
 def answer(readings: Readings, every: int = 60_000) -> dict[str, npt.NDArray[Any]]:
-    """The right answer, computed without any of the contenders: count, sum, min and max of each window and series."""
+    """The right answer, without any contender: count, sum, min, max of each window and series."""
     sensors, metrics, times, values = readings.columns(0, readings.count)
     width = readings.sensors * len(METRICS)
     groups = (times - START) // every * width + sensors * len(METRICS) + metrics

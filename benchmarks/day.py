@@ -1,8 +1,9 @@
 """A day of a city of 20,000 sensors through its six jobs: `python -m benchmarks.day`.
 
-Every system is simulated with duplicates, late bursts, changed units, wrong clocks, jumping positions and an outage, and written
-as a topic of four partitions is: a file a partition, in the order of arrival. Then each job runs on it in a process of its own.
-The page says what became of every reading, which of the labelled events were found, and what it cost.
+Every system is simulated with duplicates, late bursts, changed units, wrong clocks, jumping
+positions and an outage. It is written like a topic of four partitions: one file each, in order of
+arrival. Then each job runs on it in a process of its own. The page shows the fate of every reading,
+the labelled events that were found, and the cost.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ BURST = (14 * HOUR, 14 * HOUR + HOUR // 3)
 
 @dataclass(frozen=True)
 class Feed:
-    """A system of the day: how many sensors, microseconds between two readings, things that go wrong."""
+    """A system of the day: sensors, microseconds between two readings, anomalies."""
 
     sensors: int
     cadence: int
@@ -68,7 +69,7 @@ JOBS: dict[str, tuple[dict[str, str], str]] = {
 
 
 def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
-    """A system's day as files, with its labels and registry. Gives how many readings there are."""
+    """Write a system's day as files, with labels and registry; return the number of readings."""
     known = SYSTEMS[system]
     sensors = max(round(feed.sensors * share), 32)
     city = City(
@@ -91,7 +92,7 @@ def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
 
 
 def troubled(rows: pa.Table, key: str, city: City) -> pa.Table:
-    """What else goes wrong in a day: a network that is down, one that delivers late, wrong clocks, another unit."""
+    """The day with a network outage, late delivery, wrong clocks and a changed unit."""
     random = city.random(9)
     observed, received = micros(rows.column("observed_at")), micros(rows.column("received_at"))
     since = received - city.start
@@ -112,7 +113,7 @@ def troubled(rows: pa.Table, key: str, city: City) -> pa.Table:
         at = rows.schema.get_field_index(name)
         rows = rows.set_column(at, rows.schema.field(at), timestamps(values))
     if "metric" in rows.schema.names:
-        # A handful of thermometers change to degrees Fahrenheit at noon.
+        # A few thermometers change to degrees Fahrenheit at noon.
         warm = (
             rows.column("metric").combine_chunks().cast(pa.string()).to_numpy(zero_copy_only=False)
             == "temperature"
@@ -132,7 +133,7 @@ def troubled(rows: pa.Table, key: str, city: City) -> pa.Table:
 
 
 def on_files(job: Job, folders: dict[str, Path], lake: Path) -> Job:
-    """The job with files in the place of its topics: those it reads, and alarms and rejects as datasets."""
+    """The job with files in place of its topics; alarms and rejects become datasets."""
     return replace(job, steps=[_on_files(step, folders, lake) for step in job.steps])
 
 
@@ -164,7 +165,7 @@ def _as(step: Step, kind: str, config: dict[str, Any]) -> Step:
 
 
 def run_job(name: str, folder: Path) -> None:
-    """One job on its files, in this process; prints its figures as JSON."""
+    """Run one job on its files in this process; print its figures as JSON."""
     from tocsin.compiler.checker import check_file
     from tocsin.engines.beam.running import quiet_beam, run_bounded
     from tocsin.lake.catalog import catalog
@@ -208,7 +209,7 @@ def run_job(name: str, folder: Path) -> None:
 
 
 def _flagged(lake: Path) -> int:
-    """Windows with a reading that was suspect or failed."""
+    """The number of windows with a suspect or failed reading."""
     from tocsin.lake.query import open_lake
 
     connection, datasets = open_lake(lake)
@@ -227,7 +228,7 @@ def _flagged(lake: Path) -> int:
 
 
 def judged(lake: Path, labels: list[Path]) -> dict[str, Any]:
-    """Labelled events with an alarm of theirs, by kind, and alarms that belong to none, by rule."""
+    """Labelled events with an alarm, by kind; alarms that belong to no label, by rule."""
     from tocsin.lake.query import open_lake
 
     connection, datasets = open_lake(lake)
@@ -303,12 +304,14 @@ def page(rows: list[dict[str, Any]], sensors: int, made: float) -> str:
 
 
 def main() -> None:
-    """Simulate, run, judge, write the page."""
+    """Simulate, run, evaluate, write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/tocsin-day"))
-    parser.add_argument("--share", type=float, default=1.0, help="of the sensors")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the sensors")
     parser.add_argument("--page", type=Path)
-    parser.add_argument("--job", help="run only this one on files that are there (used for itself)")
+    parser.add_argument(
+        "--job", help="run only this job, on existing files (the command calls itself)"
+    )
     given = parser.parse_args()
     if given.job:
         run_job(given.job, given.folder)

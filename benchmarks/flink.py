@@ -1,4 +1,4 @@
-"""Jobs on a Flink of their own: started for a contender, measured from submission to the end."""
+"""Jobs on a Flink started for one contender, measured from submission to the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDED = ("FINISHED", "FAILED", "CANCELED")
 
 
 def flink_cluster(name: str, libraries: Path | None = None, **settings: Any) -> Cluster:
-    """A Flink without a broker. libraries: of jobs that are not Beam's."""
+    """A Flink without a broker. libraries: jars for jobs without Beam."""
     only = (
         "zookeeper",
         "jobmanager",
@@ -38,7 +38,7 @@ def flink_cluster(name: str, libraries: Path | None = None, **settings: Any) -> 
 
 @contextmanager
 def running(cluster: Cluster) -> Iterator[Cluster]:
-    """Up, without what an earlier run has left, and down again."""
+    """Start it without the data of earlier runs; stop it at the end."""
     forget(cluster)
     try:
         up(cluster)
@@ -53,7 +53,7 @@ def jobs(cluster: Cluster) -> dict[str, dict[str, Any]]:
 
 
 def counted(cluster: Cluster, step: str, what: str = "given") -> int:
-    """Rows that a step of a Tocsin job has given, or read or kept, from the TaskManager itself."""
+    """Rows that a Tocsin step has emitted, read or kept, from the TaskManager's metrics."""
     port = cluster.port("jobmanager_metrics")
     total = 0
     for number in (port, port + 1):
@@ -71,9 +71,10 @@ def measured(
     is_done: Callable[[], bool] | None = None,
     limit: float = 900,
 ) -> tuple[Cost, dict[str, Any]]:
-    """Cost of the job that `submit` starts, and what Flink says of it. Raises RuntimeError where it does not finish.
+    """Cost of the job that `submit` starts, and Flink's metrics. Raises RuntimeError if it fails.
 
-    is_done: asked each second of a job that reads on, which is then cancelled; its seconds of wall time are whole.
+    is_done: polled each second for a live job, which is then cancelled; its wall time has a
+    resolution of one second.
     """
     pids = {name: known["pid"] for name, known in state(cluster)["processes"].items()}
     before = {name: processor_seconds(pid) for name, pid in pids.items()}
@@ -103,7 +104,7 @@ def measured(
         causes = rest(cluster, f"/jobs/{job['jid']}/exceptions")
         raise RuntimeError(f"{job['name']} {job['state']}: {str(causes)[:2000]}")
     if is_done is None:
-        # A worker ends after its job; what it used counts.
+        # A worker ends after its job; its processor time counts.
         time.sleep(1.5)
     parts = {name: processor_seconds(pid) - before[name] for name, pid in pids.items()}
     engine = sum(seconds for name, seconds in parts.items() if name in ENGINE)
@@ -127,7 +128,7 @@ def cancelled(cluster: Cluster, job: str) -> None:
 
 @contextmanager
 def submitted(cluster: Cluster, file: str, *options: str, **environment: str) -> Iterator[None]:
-    """A Tocsin job that reads on, cancelled at the end."""
+    """A live Tocsin job, cancelled at the end."""
     known = set(jobs(cluster))
     command = [sys.executable, "-m", "tocsin", "submit", file, *options]
     program(command, {**cluster.environment(), **environment}, cluster.folder / "submit.log")
@@ -145,7 +146,7 @@ def _clients() -> float:
 
 
 def program(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
-    """Run a client to its end. Raises RuntimeError with the end of what it said."""
+    """Run a client to its end. Raises RuntimeError with the end of its output."""
     with log.open("ab") as file:
         found = subprocess.run(
             arguments,
@@ -163,7 +164,7 @@ def program(arguments: list[str], environment: Mapping[str, str], log: Path) -> 
 
 
 def checkpoint_summary(cluster: Cluster, job: str) -> dict[str, Any]:
-    """How many there were, how long they took on average (seconds) and how large the largest was (MiB)."""
+    """Number of checkpoints, mean duration (seconds) and greatest size (MiB)."""
     told = rest(cluster, f"/jobs/{job}/checkpoints")
     summary = told["summary"]
     return {

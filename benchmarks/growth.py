@@ -1,4 +1,4 @@
-"""`python -m benchmarks.growth`: what a city of ten million sensors would need, computed from measured figures."""
+"""`python -m benchmarks.growth`: the needs of a city of ten million sensors, computed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ PAGE, TEMPLATE = Path("docs/growth.md"), Path("benchmarks/pages/growth.md")
 
 # The city.
 NODES, SENSORS, RATE, EACH = 1_000, 10_000_000, 10_000_000, 500
-# How much of a machine is used, so that it can catch up after an hour's failure within two.
+# The used share of a machine, so that it catches up within two hours after a failure of one.
 USED = 0.6
-# Bytes of a message of one reading in Kafka, of a reading among 500, and of a row of aggregates in the lake: of work (a), of
-# work (b), and of jobs/air_quality.yaml on 3 million simulated readings (3.28 MB in 501,770 rows).
+# Bytes of a message of one reading in Kafka (work a), of a reading among 500 (work b), and of a row
+# of aggregates in the lake (jobs/air_quality.yaml on 3 million simulated readings: 3.28 MB in
+# 501,770 rows).
 MESSAGE_BYTES, EDGE_BYTES, LAKE_BYTES = 53, 52, 6.5
 SPAN, SHARDS = 15 * 60, 128
 # Tocsin's own limit: the parallelism that every savepoint is made for (tocsin/engines/beam/submission.py).
@@ -40,12 +41,12 @@ def warm(
 
 
 def micros(runs: list[Run]) -> float:
-    """CPU-microseconds a reading."""
+    """CPU-microseconds for each reading."""
     return 1e6 / statistics.median(run.rate for run in runs)
 
 
 def main() -> None:
-    """The page."""
+    """Write the page."""
     sections = [Section.of(one) for one in json.loads(REPORT.read_text())]
     cost = {name: micros(warm(sections, name)) for name in ("a12", "b", "d10k", "d1m", "e")}
     # Several detectors cost their sum; the job (e) has three, over aggregates.

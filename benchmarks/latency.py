@@ -1,9 +1,9 @@
-"""`python -m benchmarks.latency`: from a reading in Kafka to its alarm in Kafka, on Flink, while readings keep coming.
+"""`python -m benchmarks.latency`: from a reading in Kafka to its alarm in Kafka, on Flink.
 
-Readings hold the time at which they are sent. One in a thousand is over the limit of a rule that needs no window; and in each
-window of five seconds one series in twenty is over the limit of a rule on its mean. A reading's alarm is timed from the
-reading; a window's from the moment at which the window may close, its end and `out_of_orderness`. The clock stops when a
-consumer has the alarm.
+Readings hold the time at which they are sent. One in a thousand exceeds the limit of a rule without
+a window. In each window of five seconds, one series in twenty exceeds the limit of a rule on its
+mean. The latency of a reading's alarm starts at the reading; that of a window's alarm when the
+window may close: its end plus `out_of_orderness`. It ends when a consumer has the alarm.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ SENSORS = 1_000
 WINDOW, OUT_OF_ORDERNESS = 5.0, 0.2
 RARE, OFTEN = 1_000, 20
 TICK = 0.005
-# Seconds at the start that do not count: the job's first windows, and code that is loaded when it is first used.
+# Seconds at the start that do not count: first windows, and code that is loaded at first use.
 WARM_UP = 20.0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """rate: readings a second. linger, bundle, checkpoint: milliseconds."""
+    """A setting. rate: readings a second. linger, bundle, checkpoint: milliseconds."""
 
     rate: int
     linger: int = 20
@@ -71,7 +71,7 @@ class Found:
 def send(
     brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tuple[int, int]]
 ) -> None:
-    """Readings at an even rate. Tells how many, and how many of them are over the limit, after the warm-up."""
+    """Send readings at an even rate; count those after the warm-up, and those over the limit."""
     producer = Producer(
         {"bootstrap.servers": brokers, "linger.ms": 2, "compression.type": "lz4", "log_level": 0}
     )
@@ -98,7 +98,7 @@ def send(
 
 
 def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
-    """Kind, event time and arrival (seconds since 1970) of each alarm that is raised."""
+    """Kind, event time and arrival (seconds since 1970) of each raised alarm."""
     settings = {
         "bootstrap.servers": brokers,
         "group.id": "bench.latency",
@@ -125,7 +125,7 @@ def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
 
 
 def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> Found:
-    """One run. Whether an alarm is missing is seen by how many there are."""
+    """One run. The number of alarms shows whether one is missing."""
     create(brokers, TOPIC, PARTITIONS)
     for topic in ALARMS.values():
         create(brokers, topic, 1)
@@ -160,14 +160,14 @@ def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> F
 
 
 def main() -> None:
-    """All settings, a page and a plot."""
+    """Run all settings; write a page and a plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--rates", nargs="+", type=int, default=[5_000, 50_000])
-    parser.add_argument("--seconds", type=int, default=120, help="of each rate")
+    parser.add_argument("--seconds", type=int, default=120, help="seconds at each rate")
     parser.add_argument(
-        "--trade", type=int, default=30, help="seconds of each setting of the trade-off; 0: none"
+        "--trade", type=int, default=30, help="seconds at each setting of the trade-off; 0: none"
     )
-    parser.add_argument("--add", action="store_true", help="keep what the report has")
+    parser.add_argument("--add", action="store_true", help="keep the results that the report has")
     parser.add_argument("--report", type=Path, default=Path("docs/reports/latency.md"))
     options = parser.parse_args()
     brokers = broker()
@@ -229,7 +229,7 @@ def _table(found: list[Found]) -> str:
 
 
 def plot(found: list[Found], file: Path) -> None:
-    """Percentiles of each setting side by side."""
+    """Draw the percentiles of each setting."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.5))
     names = [
         f"{f.setting.rate // 1000}k/s\nl{f.setting.linger}\nb{f.setting.bundle}\nc{f.setting.checkpoint}"

@@ -1,4 +1,4 @@
-"""What a run costs: processor time by process, and the most memory that was held."""
+"""The cost of a run: processor time by process, and peak memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Cost:
     """One run of one contender.
 
-    wall: seconds. engine: processor seconds of the processes that do the work. around: of those that only start it (client,
-    JobManager, job server). memory: most that the engine's processes held together, MiB. parts: processor seconds by process.
+    wall: seconds. engine: processor seconds of the processes that do the work. around: processor
+    seconds of those that only start it (client, JobManager, job server). memory: peak of the
+    engine's processes together, MiB. parts: processor seconds by process.
     """
 
     wall: float
@@ -35,7 +36,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def children(pid: int) -> list[int]:
-    """A process and all below it."""
+    """A process and its descendants."""
     found = [pid]
     for one in found:
         with suppress(OSError):
@@ -45,7 +46,7 @@ def children(pid: int) -> list[int]:
 
 
 def processor_seconds(pid: int) -> float:
-    """Of a process and all below it, those that have ended included."""
+    """Processor seconds of a process and its descendants, including ended ones."""
     ticks = 0
     for one in children(pid):
         with suppress(OSError):
@@ -54,7 +55,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def resident(pids: list[int]) -> float:
-    """Memory of processes and all below them, MiB."""
+    """Memory of processes and their descendants, MiB."""
     pages = 0
     for pid in pids:
         for one in children(pid):
@@ -64,7 +65,7 @@ def resident(pids: list[int]) -> float:
 
 
 class Memory(threading.Thread):
-    """Looks at the memory of processes until it is stopped."""
+    """Samples the memory of processes until it is stopped."""
 
     def __init__(self, pids: list[int], pause: float = 0.25) -> None:
         super().__init__(daemon=True)
@@ -77,7 +78,7 @@ class Memory(threading.Thread):
             self.most = max(self.most, resident(self.pids))
 
     def stop(self) -> float:
-        """The most that was seen, MiB."""
+        """The greatest sample, MiB."""
         self._stopped.set()
         self.join()
         return self.most
@@ -86,7 +87,7 @@ class Memory(threading.Thread):
 def command(
     arguments: list[str], environment: Mapping[str, str], log: Path, limit: float = 900
 ) -> Cost:
-    """Run a program to its end. Raises RuntimeError with the end of what it said where it fails."""
+    """Run a program to its end. Raises RuntimeError with the end of its output if it fails."""
     began = time.monotonic()
     with log.open("wb") as file:
         process = subprocess.Popen(

@@ -37,7 +37,7 @@ TITLES = {
 
 
 def flood(brokers: str, seconds: float, sent: Any) -> None:
-    """Readings of now, as fast as one process can. sent: how many, while it goes on."""
+    """Sends current readings as fast as one process can. sent: how many so far."""
     producer = Producer(
         {"bootstrap.servers": brokers, "linger.ms": 20, "compression.type": "lz4", "log_level": 0}
     )
@@ -80,7 +80,7 @@ def watch(cluster: Cluster, seconds: float, sent: Any, until_all: bool) -> list[
 
 
 def backlog(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, float]]:
-    """All of work (a), 12 million messages."""
+    """The whole of work (a): 12 million messages."""
     work = WORKS["a12"]
     work.fill(brokers)
     with submitted(cluster, work.job, TOCSIN_BROKERS=brokers, BENCH_TOPIC=work.topic):
@@ -88,7 +88,7 @@ def backlog(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, fl
 
 
 def producer(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, float]]:
-    """Readings that come faster than they can be read, for half of the time."""
+    """Readings arrive faster than the job reads them, for half of the time."""
     create(brokers, FAST, 4)
     sent = multiprocessing.Value("q", 0)
     with submitted(
@@ -102,7 +102,7 @@ def producer(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, f
 
 
 def sink(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, float]]:
-    """Alarms through a connection that is slow for half of the time."""
+    """Alarms pass a connection that is slow for half of the time."""
     create(brokers, ALARMS, 1)
     proxy = Proxy(BROKER.port("kafka_proxy"), BROKER.port("kafka_proxied"))
     slow = f"127.0.0.1:{BROKER.port('kafka_proxy')}"
@@ -118,7 +118,7 @@ def sink(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, float
 
 
 def main() -> None:
-    """Each in turn, on one cluster; a page and a plot."""
+    """Run each on a cluster; write a page and a plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pressure", description=__doc__)
     parser.add_argument("--seconds", type=float, default=90)
     parser.add_argument("--under", nargs="+", choices=TITLES, default=list(TITLES))

@@ -17,7 +17,10 @@ from infra.cluster.settings import ROOT
 
 @dataclass
 class Section:
-    """One work in one run of the command. verdicts: of answers, by contender and state. failures: in a sentence each."""
+    """One work in one run of the command.
+
+    verdicts: on answers, by contender and state. failures: a sentence each.
+    """
 
     work: str
     command: str
@@ -32,14 +35,14 @@ class Section:
 
     @classmethod
     def of(cls, known: dict[str, Any]) -> Section:
-        """From what `write` has kept."""
+        """A section from the JSON that `write` wrote."""
         runs = [Run(**{**run, "cost": Cost(**run["cost"])}) for run in known["runs"]]
         return cls(**{**known, "runs": runs})
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a contender did a work: what a row of the table tells of."""
+    """How a contender did a work: one row of the table."""
 
     contender: str
     detail: str
@@ -56,7 +59,7 @@ class Way:
 
 
 def kept(page: Path, but: Section) -> list[Section]:
-    """Sections of the page as it is, without those of the same work and of the same state."""
+    """Sections of the existing page, without those of the same work and state."""
     file = page.with_suffix(".json")
     if not file.exists():
         return []
@@ -90,7 +93,7 @@ def write(page: Path, sections: Sequence[Section], user_files: Mapping[str, Sequ
 
 
 def by_way(section: Section) -> list[tuple[Way, list[Run]]]:
-    """Runs of each way, the best first."""
+    """Runs of each way, best first."""
     groups: dict[Way, list[Run]] = {}
     for run in section.runs:
         groups.setdefault(Way(run.contender, run.detail, run.backend, run.is_cold), []).append(run)
@@ -120,7 +123,7 @@ def table(section: Section, user_files: Mapping[str, Sequence[str]]) -> str:
 
 
 def lines_of(files: Sequence[str]) -> int:
-    """Lines that say something: neither empty nor comment."""
+    """The number of lines that are neither empty nor comments."""
     texts = [(ROOT / file).read_text().splitlines() for file in files]
     return sum(
         bool(line.strip()) and not line.strip().startswith(("#", "--", '"""'))
@@ -130,7 +133,7 @@ def lines_of(files: Sequence[str]) -> int:
 
 
 def draw(section: Section, file: Path) -> None:
-    """Readings per CPU-second of each way, every run as a dot."""
+    """Draw the readings per CPU-second of each way, with a dot for each run."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -166,8 +169,9 @@ def _spread(values: Sequence[float]) -> str:
 
 
 _COLUMNS = (
-    "| contender | way | state | runs | readings per CPU-second (median, spread) | readings per second | peak memory MiB "
-    "| largest checkpoint MiB | lines of the user | answer |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| contender | way | state | runs | readings per CPU-second (median, spread) "
+    "| readings per second | peak memory MiB | largest checkpoint MiB | lines of the user "
+    "| answer |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 _HEAD = """# Benchmarks

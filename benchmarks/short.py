@@ -1,4 +1,7 @@
-"""`python -m benchmarks.short`: work (a) on 3 million messages, once; fails only where a ratio is under half of its bar."""
+"""`python -m benchmarks.short`: work (a) on 3 million messages, once.
+
+It fails only if a ratio is under half of its bar.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ from benchmarks.topics import BROKER, broker
 from benchmarks.work import WORKS
 from infra.cluster.control import down
 
-# The contender that Tocsin is compared with, and half of the bar: so far off, nothing else on the machine is the reason.
+# The contender that Tocsin is compared with, and half of the bar: other load on the machine cannot
+# explain such a difference.
 BARS = {"Flink SQL": 1.0, "Bare loop, no framework": 0.35}
 WAYS = {"Tocsin on Flink": "parallelism 1", "Flink SQL": "two-phase, no mini-batch, parallelism 1"}
 
 
 def warm_run(contender: Contender, brokers: str) -> Run:
-    """The second run where the first is a cold one; its answer has to be right."""
+    """The second run if the first is a cold one; its answer must be right."""
     work = WORKS["a3"]
     with contender.up(work, WAYS.get(contender.name, ""), "hashmap", brokers) as session:
         run = session.run(True)
@@ -32,7 +36,7 @@ def warm_run(contender: Contender, brokers: str) -> Run:
 
 
 def main() -> int:
-    """Gives 1 where Tocsin is under half of a bar."""
+    """Return 1 if Tocsin is under half of a bar."""
     brokers = broker()
     try:
         WORKS["a3"].fill(brokers)

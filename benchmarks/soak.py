@@ -1,4 +1,7 @@
-"""`make soak`: a job under a steady load on a real cluster; is what it holds flat? Writes docs/reports/soak.{json,md,svg}."""
+"""`make soak`: does the memory of a job under a steady load stay flat?
+
+Runs on a real cluster and writes docs/reports/soak.{json,md,svg}.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from tocsin.simulator.city import City, readings
 SECOND = 1_000_000
 TOPIC = "soak"
 REPORTS = ROOT / "docs" / "reports"
-# Seconds before the job is in its stride; not looked at for the slopes.
+# Seconds of warm-up, left out of the slopes.
 WARM = 300
 
 
@@ -45,7 +48,7 @@ class Load(threading.Thread):
             Kafka(brokers=self.brokers), TOPIC, (ROOT / "schemas/air_reading.avsc").read_text(), 0
         )
         began = time.time()
-        # Short pieces: what is to be sent later is not held in memory now.
+        # Short blocks: readings to be sent later are not held in memory now.
         for second in range(0, self.seconds, 10):
             start = int((began + second) * SECOND)
             city = City(
@@ -67,7 +70,7 @@ class Load(threading.Thread):
 
 
 def measures(cluster: Cluster, job: str) -> dict[str, float]:
-    """What the processes hold now: sizes in MiB."""
+    """The current sizes of processes and state in MiB."""
     checkpoints = rest(cluster, f"/jobs/{job}/checkpoints")
     last = checkpoints["latest"]["completed"]
     heap = "Status.JVM.Memory.Heap.Used"
@@ -108,12 +111,12 @@ def command(cluster: Cluster, lake: Path, *arguments: object) -> str:
 
 
 def lag(status: dict[str, Any]) -> int:
-    """Messages that are not read yet."""
+    """The number of messages not read yet."""
     return sum(split["lag"] or 0 for split in status["splits"])
 
 
 def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
-    """Run; gives the series of measures and what they come to."""
+    """Run; return the series of measures and their summary."""
     up(cluster)
     admin = AdminClient({"bootstrap.servers": cluster.at("kafka"), "log_level": 0})
     for future in admin.create_topics(
@@ -159,14 +162,14 @@ def soak(cluster: Cluster, rate: int, minutes: float) -> dict[str, Any]:
 
 
 def slopes(series: list[dict[str, float]]) -> dict[str, float]:
-    """MiB an hour, by least squares, after the time of warming up."""
+    """MiB an hour, by least squares, after the warm-up."""
     late = warmed_up(series)
     hours = np.array([one["seconds"] for one in late]) / 3600
     return {name: float(np.polyfit(hours, [one[name] for one in late], 1)[0]) for name in HELD}
 
 
 def warmed_up(series: list[dict[str, float]]) -> list[dict[str, float]]:
-    """The measures after the time of warming up."""
+    """The measures after the warm-up."""
     return [one for one in series if one["seconds"] > min(WARM, series[-1]["seconds"] / 3)]
 
 

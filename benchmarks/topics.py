@@ -19,13 +19,13 @@ BROKER = Cluster(folder=ROOT / ".bench" / "kafka", offset=7000, only=("kafka",),
 
 
 def broker() -> str:
-    """Start it where it does not run; gives its address."""
+    """Start the broker if it does not run; return its address."""
     up(BROKER)
     return BROKER.at("kafka")
 
 
 def ends(brokers: str, topic: str) -> list[int]:
-    """The end of each partition; empty where there is no such topic."""
+    """The end of each partition; empty if the topic does not exist."""
     consumer = KafkaConsumer({"bootstrap.servers": brokers, "group.id": "bench", "log_level": 0})
     try:
         found = consumer.list_topics(timeout=20).topics.get(topic)
@@ -40,7 +40,7 @@ def ends(brokers: str, topic: str) -> list[int]:
 
 
 def create(brokers: str, topic: str, partitions: int) -> None:
-    """A new, empty topic; one of that name goes first."""
+    """A new, empty topic; an existing topic of that name is deleted."""
     admin = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
     if ends(brokers, topic):
         for future in admin.delete_topics([topic]).values():
@@ -52,7 +52,7 @@ def create(brokers: str, topic: str, partitions: int) -> None:
 
 
 def fill(brokers: str, topic: str, readings: Readings) -> None:
-    """The topic with exactly these readings and those that close their windows; one that has them all is left as it is."""
+    """Fill the topic with these readings and those that close their windows, if it lacks them."""
     if sum(ends(brokers, topic)) == readings.messages + readings.partitions:
         return
     send(
@@ -66,7 +66,7 @@ def fill(brokers: str, topic: str, readings: Readings) -> None:
 def send(
     brokers: str, topic: str, partitions: int, pieces: Iterable[tuple[list[int], list[bytes]]]
 ) -> None:
-    """A new topic with these messages: partition and bytes of each."""
+    """A new topic with these messages (partition and bytes)."""
     create(brokers, topic, partitions)
     producer = Producer(
         {
@@ -81,12 +81,12 @@ def send(
         producer.flush()
 
 
-# Beside the broker, where jobs find it.
+# Next to the broker's data, where jobs find it.
 CITY_REGISTRY = BROKER.folder / "air_sensors.csv"
 
 
 def fill_city(brokers: str, topic: str, sensors: int, readings: int) -> None:
-    """The topic with about so many simulated readings of air quality, where it has not; and the registry of the sensors."""
+    """Fill the topic with about `count` simulated air-quality readings; return the registry."""
     if abs(sum(ends(brokers, topic)) - readings) < readings // 50 and CITY_REGISTRY.exists():
         return
     create(brokers, topic, 4)

@@ -1,4 +1,4 @@
-"""What the contenders have to do, and whether they did it."""
+"""The works of the contenders, and the comparison of their answers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from infra.cluster.settings import ROOT
 class Work:
     """A job over a topic.
 
-    kind: "tumbling": count, sum, min and max of each sensor and metric, of each minute; "edge": the same, of messages that hold
-    many readings; "sliding": the same of each hour, every minute; "detect": each reading judged against its sensor's; "city":
-    the whole air-quality job, whose readings are simulated.
+    kind: "tumbling": count, sum, min and max of each sensor and metric for each minute; "edge": the
+    same, from messages of many readings; "sliding": the same for the last hour, every minute;
+    "detect": each reading scored against its sensor's past; "city": the whole air-quality job on
+    simulated readings.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Work:
 
     @property
     def topic(self) -> str:
-        """Its name tells what is in it, so that it is filled once."""
+        """The topic; its name identifies its content, so it is filled once."""
         r = self.readings
         if self.kind == "city":
             return f"bench-city-{r.messages}"
@@ -41,30 +42,30 @@ class Work:
 
     @property
     def schema(self) -> str:
-        """Of its messages."""
+        """The Avro schema of its messages."""
         return "benchmarks/reading.avsc" if self.readings.each == 1 else "benchmarks/edge.avsc"
 
     @property
     def job(self) -> str:
-        """Tocsin's."""
+        """Tocsin's job file."""
         return (
             "jobs/air_quality.yaml" if self.kind == "city" else f"benchmarks/jobs/{self.kind}.yaml"
         )
 
     @property
     def has_answer(self) -> bool:
-        """Whether results are compared with the right ones, and not only counted."""
+        """Whether results are compared with the right ones, not only counted."""
         return self.kind not in ("detect", "city")
 
     def fill(self, brokers: str) -> None:
-        """The topic, where it is not there."""
+        """Fill the topic if it is missing."""
         if self.kind == "city":
             fill_city(brokers, self.topic, self.readings.sensors, self.readings.messages)
         else:
             fill(brokers, self.topic, self.readings)
 
     def results(self) -> tuple[str, int]:
-        """The step whose results end the job, and how many it gives; 0: until no more come."""
+        """The step whose results end the job, and their number; 0: until no more arrive."""
         if self.kind == "city":
             return "Aggregate", 0
         if self.kind == "detect":
@@ -97,7 +98,11 @@ WORKS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """lost: readings that no result counts. wrong: results that differ from the right ones, or that there should not be."""
+    """A comparison.
+
+    lost: readings that no result counts. wrong: results that differ from the right ones, or that
+    should not exist.
+    """
 
     lost: int
     wrong: int
@@ -112,7 +117,7 @@ class Verdict:
 
 @cache
 def right(work: Work) -> pa.Table:
-    """The right answer as a table: minute (milliseconds), sensor_id, metric, readings, total, least, most."""
+    """The right answer: minute (milliseconds), sensor_id, metric, readings, total, least, most."""
     found = answer(work.readings)
     series = found["series"]
     minutes = pa.table(
@@ -171,7 +176,7 @@ _LAKE = """
 
 
 def job_of(work: Work, lake: bool = False) -> str:
-    """Tocsin's job for a work; with `lake`, one that writes its results where LAKE says, to be compared."""
+    """Tocsin's job for a work; with `lake`, it writes its results to LAKE for the comparison."""
     if not lake:
         return work.job
     with_lake = ROOT / ".bench" / f"{work.kind}_lake.yaml"
@@ -180,7 +185,7 @@ def job_of(work: Work, lake: bool = False) -> str:
 
 
 def cleared(path: Path) -> Path:
-    """The path, with nothing there."""
+    """The path, after deleting it."""
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
@@ -188,7 +193,7 @@ def cleared(path: Path) -> Path:
 
 
 def lake_query(lake: Path) -> str:
-    """What a Tocsin job has written."""
+    """The rows that a Tocsin job has written."""
     return (
         f"select epoch_ms(window_start) as minute, sensor_id, metric, readings, total, least, most "
         f"from read_parquet('{lake}/minutes/**/*.parquet') where revision = 0"

@@ -1,4 +1,4 @@
-"""Draws docs/demo.svg from the lake of `make demo`: one series with an injected spike, and when the alarm was raised.
+"""Draw docs/demo.svg from the lake of `make demo`: a series with a spike, and its alarm.
 
 python docs/picture.py demo-output
 """

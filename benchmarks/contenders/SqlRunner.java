@@ -13,7 +13,8 @@ public final class SqlRunner {
     public static void main(String[] arguments) throws Exception {
         Configuration configuration = GlobalConfiguration.loadConfiguration();
         configuration.setString("execution.target", "remote");
-        // What stands before the tables is also of the stream environment: parallelism, checkpoints and object reuse.
+        // Settings before the tables also apply to the stream environment: parallelism, checkpoints,
+        // object reuse.
         String[] statements = Files.readString(Path.of(arguments[0])).split(";\\s*\n");
         for (String statement : statements) {
             String[] words = statement.strip().split("'");

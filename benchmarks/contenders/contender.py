@@ -1,4 +1,4 @@
-"""What the harness asks of a contender."""
+"""What the harness requires of a contender."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from benchmarks.work import Verdict, Work
 
 @dataclass(frozen=True)
 class Run:
-    """One run. detail: aggregation phase, parallelism. backend: of its state. is_cold: the first after its processes began."""
+    """One run.
+
+    detail: aggregation phase, parallelism. backend: state backend. is_cold: the first run of new
+    processes.
+    """
 
     contender: str
     work: str
@@ -32,17 +36,21 @@ class Run:
 
 
 class Session(Protocol):
-    """A contender that is up."""
+    """A running contender."""
 
     def run(self, is_cold: bool) -> Run:
         """Do the work once."""
 
     def check(self, folder: Path) -> Verdict:
-        """Do it once more with its results written down, and compare them."""
+        """Do the work once more, write the results and compare them."""
 
 
 class Contender(Protocol):
-    """name: in the report. user_files: what a user writes for this job. has_cold_runs: whether its processes outlive a job."""
+    """A way to do the work.
+
+    name: in the report. user_files: the files that a user writes for this job. has_cold_runs:
+    whether its processes outlive a job.
+    """
 
     @property
     def name(self) -> str: ...
@@ -54,12 +62,12 @@ class Contender(Protocol):
     def has_cold_runs(self) -> bool: ...
 
     def can(self, work: Work) -> bool:
-        """Whether it knows this kind of work, and can do so much of it."""
+        """Whether it can do this kind and amount of work."""
 
     def details(self) -> Iterator[str]:
-        """Its ways to do the work, of which the best counts."""
+        """Its ways to do the work; the best counts."""
 
     def up(
         self, work: Work, detail: str, backend: str, brokers: str
     ) -> AbstractContextManager[Session]:
-        """Start what it runs on."""
+        """Start the processes that it runs on."""

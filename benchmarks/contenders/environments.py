@@ -1,4 +1,4 @@
-"""Python environments of contenders that cannot share ours: made once, beside the other downloads."""
+"""Python environments of contenders that cannot share ours, made once next to the downloads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.cluster.settings import versions
 
 @dataclass(frozen=True)
 class Environment:
-    """name: of its folder. packages: with their versions."""
+    """An environment. name: of its folder. packages: with their versions."""
 
     name: str
     packages: tuple[str, ...]
@@ -28,7 +28,7 @@ class Environment:
         return self.folder / "bin" / "python"
 
     def fetch(self) -> None:
-        """Make it where it is not there. Raises CalledProcessError where a package cannot be fetched."""
+        """Make it if it is missing. Raises CalledProcessError if a package cannot be fetched."""
         marker = self.folder / ".ready"
         if marker.exists() and marker.read_text() == str(self.packages):
             return

@@ -1,4 +1,4 @@
-"""Contenders that are Python programs which submit a job to Flink: PyFlink, and Beam a record at a time."""
+"""Contenders whose Python programs submit a job to Flink: PyFlink, and Beam per record."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Session:
             "TOCSIN_CODE": str(pack(self.cluster.folder)),
             "FLINK_JARS": ";".join(f"file://{jar}" for jar in jars),
             "PATH": f"{self.contender.python.parent}:/usr/bin:/bin",
-            # PyFlink would run the functions in the client, which has gone.
+            # PyFlink would run the functions in the client, which has ended.
             "_python_worker_execution_mode": "process",
         }  # fmt: skip
         _, expected = self.work.results()
@@ -89,8 +89,11 @@ class _Session:
 
 @dataclass(frozen=True)
 class FlinkProgram:
-    """most: readings that it is given; more would take too long. environment: its own, or None for ours. reads_on: whether
-    its job has no end, and all its results are to be waited for."""
+    """A program that submits a job.
+
+    most: the readings that it gets; more would take too long. environment: its own, or None for
+    ours. reads_on: whether its job has no end, so that the harness waits for all results.
+    """
 
     name: str
     user_files: tuple[str, ...]

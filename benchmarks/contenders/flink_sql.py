@@ -89,7 +89,7 @@ class _Session:
 
 
 def options(detail: str) -> dict[str, str]:
-    """Flink's settings for a way to do the work, as `details` names it."""
+    """Flink's settings for a way to do the work, by its name in `details`."""
     phase, batch, parallelism = detail.split(", ")
     found = {
         "table.optimizer.agg-phase-strategy": {"one-phase": "ONE_PHASE", "two-phase": "TWO_PHASE"}[
@@ -102,7 +102,7 @@ def options(detail: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class FlinkSql:
-    """The best of its ways counts."""
+    """Native Flink SQL; the best of its ways counts."""
 
     parallelisms: tuple[int, ...] = (1, 2)
     name: str = "Flink SQL"

@@ -1,4 +1,4 @@
-"""Contenders that are one process: Tocsin on the local runner, other libraries of Python, and the bare loop."""
+"""Contenders in one process: Tocsin's local runner, other Python libraries, a bare loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.measuring import Cost, command
 from benchmarks.topics import BROKER
 from benchmarks.work import Verdict, Work, cleared, job_of, lake_query, verdict
 
-# What a program says.
+# The output of a program.
 LOG = BROKER.folder / "program.log"
 
 
@@ -45,9 +45,10 @@ class _Session:
 
 @dataclass(frozen=True)
 class Program:
-    """A Python program that a user writes whole. It gets brokers, topic, partitions, messages, schema and where to answer.
+    """A complete Python program of a user.
 
-    most: readings that it is given; more would take too long. kinds: of work that it knows.
+    It gets brokers, topic, partitions, messages, schema and the file for the answer. most: the
+    readings that it gets; more would take too long. kinds: the kinds of work that it can do.
     """
 
     name: str
@@ -87,7 +88,7 @@ class Program:
 
 @dataclass(frozen=True)
 class TocsinLocal(Program):
-    """`tocsin run`: to the end of what there is."""
+    """`tocsin run`: to the end of the topic."""
 
     def start(self, work: Work, brokers: str, answer: Path | None) -> Cost:
         environment = {

@@ -1,4 +1,4 @@
-"""Tocsin's job on a Flink, submitted as a user would."""
+"""Tocsin's job on Flink, submitted as a user submits it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class _Session:
             if expected:
                 is_all = given >= expected
             else:
-                # All is read and a step has nothing more to say.
+                # Everything is read, and the step emits no more rows.
                 read = counted(self.cluster, "ReadTelemetry", "read")
                 is_all = read >= self.work.readings.messages * 49 // 50 and [read, given] == last
                 last[:] = read, given
@@ -88,7 +88,7 @@ class _Session:
                 else (0, 0)
             )
             if is_all and is_checked:
-                # The files follow the results.
+                # The files are written after the results.
                 time.sleep(20)
             return is_all
 
@@ -97,7 +97,7 @@ class _Session:
 
 @dataclass(frozen=True)
 class TocsinOnFlink:
-    """parallelisms: that are tried."""
+    """Tocsin on Flink. parallelisms: the ones to try."""
 
     parallelisms: tuple[int, ...] = (1, 2)
     name: str = "Tocsin on Flink"

@@ -35,7 +35,7 @@ def totals(batches: list[pa.RecordBatch]) -> pa.Table:
 def main(
     brokers: str, topic: str, partitions: int, messages: int, schema: str, answer: str
 ) -> None:
-    """Read so many messages; write the totals as Parquet where `answer` names a file."""
+    """Read that number of messages; write the totals as Parquet where `answer` names a file."""
     consumer = Consumer(
         {"bootstrap.servers": brokers, "group.id": "bare", "queued.min.messages": 1_000_000}
     )

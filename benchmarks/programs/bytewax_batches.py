@@ -57,7 +57,7 @@ class Windows(StatefulBatchLogic[Part, pa.Table, Any]):
         return [merged(self.open)], True
 
     def snapshot(self) -> Any:
-        """What is open."""
+        """All open windows."""
         return dict(self.seen), list(self.open)
 
 

@@ -39,7 +39,7 @@ def checked(value: float) -> float | None:
 
 
 def environment() -> TableEnvironment:
-    """Of the Flink that the environment names."""
+    """The settings of the Flink that the environment names."""
     tables = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
     host, port = os.environ["FLINK_REST"].split(":")
     for name, value in {

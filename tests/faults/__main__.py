@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: faults in a seeded order on a real Kafka and a real Flink, each judged; prints a table."""
+"""`python -m tests.faults`: faults in a seeded order on a real Kafka and Flink, each verified."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.faults.judge import judge
 from tests.faults.report import Round, page, table
 from tests.faults.stage import Stage
 
-# Microseconds from the end of a fault until all that was due is there.
+# Microseconds from the end of a fault until all due output exists.
 PATIENCE = 60_000_000
-# Rows that may be between two steps while readings come.
+# Rows that may be between two steps while readings arrive.
 IN_FLIGHT = 2000
 
 
 def schedule(rounds: int, seed: int, left_out: Collection[str] = ()) -> list[str]:
-    """Faults in random order, one of them early: all of them once before any comes again."""
+    """Faults in random order, one of them early; each once before any is repeated."""
     source, found, counts = random.Random(seed), [], {}
     while len(found) < rounds:
         names = [name for name in FAULTS if name not in left_out]
@@ -52,7 +52,7 @@ def play(stage: Stage, name: str) -> Round:
         stage.wait_for_output(struck + 2_000_000)
         until = stage.newest_output() - 4_000_000
         verdict = judge(stage.oracle, stage.lake, stage.alarms, stage.rejects, until)
-        # What is not there yet may still come, through a connection that hung; what is there twice stays there.
+        # Missing output may still arrive through a connection that hung; duplicates stay.
         while verdict.is_only_incomplete and time.time() * 1e6 < struck + PATIENCE:
             time.sleep(1)
             verdict = judge(stage.oracle, stage.lake, stage.alarms, stage.rejects, until)
@@ -74,9 +74,10 @@ def play(stage: Stage, name: str) -> Round:
 
 
 def ledger_problems(stage: Stage) -> list[str]:
-    """The running job's ledger: nothing may be counted that was not read, and little may be under way.
+    """The running job's ledger: it counts no row that was not read, and few rows are in flight.
 
-    Flink gives one counter after another while they run on, so a look may be odd; five in a row are not.
+    Flink reads one counter after another while they increase, so one sample may not balance; five
+    consecutive ones must not.
     """
     odd: dict[str, int] = {}
     for _ in range(5):
@@ -91,7 +92,7 @@ def ledger_problems(stage: Stage) -> list[str]:
 
 
 def final_problems(stage: Stage) -> list[str]:
-    """When no readings come any more, the ledger balances to the row."""
+    """Once the readings stop, the ledger balances to the row."""
     stage.traffic.end()
     try:
         stage.wait_for("balanced ledger", lambda: stage.status()["balances"], 40)
@@ -101,22 +102,22 @@ def final_problems(stage: Stage) -> list[str]:
 
 
 def main() -> int:
-    """Run, report, and end with 1 where a round failed."""
+    """Run, report, and return 1 if a round failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--rounds", type=int, default=50, help="rounds of the long form")
     parser.add_argument(
-        "--short", action="store_true", help="the form that each submission is tested with"
+        "--short", action="store_true", help="the form that every change is tested with"
     )
     parser.add_argument(
         "--only", action="append", choices=list(FAULTS), help="only these faults, in this order"
     )
     parser.add_argument("--seed", type=int, default=None, help="by default from the clock; printed")
     parser.add_argument("--folder", type=Path, default=ROOT / ".faults")
-    parser.add_argument("--report", type=Path, help="JSON lines of the rounds, as they are played")
+    parser.add_argument("--report", type=Path, help="file for the rounds, a JSON line each")
     parser.add_argument(
         "--page",
         type=Path,
-        help="the report for people, written at the end (docs/reports/faults.md)",
+        help="report to write at the end (docs/reports/faults.md)",
     )
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else int(time.time())

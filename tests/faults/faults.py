@@ -1,4 +1,7 @@
-"""The faults. Each strikes a stage that is at work, raises Missed where it did not strike, and returns when its cause is over."""
+"""The faults.
+
+Each acts on a running stage, raises Missed if it had no effect, and returns when its cause is over.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,7 @@ def replayed(stage: Stage) -> None:
     """The job restarts without its state and reads the whole topic again, over the same output."""
     stage.command("stop", "survive", "--discard")
     stage.submit()
-    # With windows of 2 s and transactions of 1 s it catches up at some four times the speed of the clock.
+    # With windows of 2 s and transactions of 1 s it catches up at four times the clock's speed.
     stage.wait_for_output(int((time.time() - 25) * 1e6), 400)
 
 
@@ -275,7 +278,7 @@ FAULTS: dict[str, Callable[[Stage], None]] = {
     "connections reset": reset_connections,
     **{f"crash at {name}": _failpoint(name) for name in (*LAKE, *ALARMS)},
 }
-# What each submission is tested with; the rest, in random order, is for the long form.
+# Every change is tested with these; the long form has the others, in random order.
 SHORT = (
     "worker killed", "TaskManager killed", "poison messages", "schema changed", "partition added", "crash at lake.written",
     "crash at alarms.marked", "connections reset", "upgrade, new threshold",
@@ -295,7 +298,7 @@ def impossible() -> dict[str, str]:
     return found
 
 
-# At most so often in one run: a partition is added for ever, and a long topic takes long to read again.
+# The greatest number in one run: partitions stay, and long topics take long to read again.
 MOST = {"partition added": 2, "whole topic replayed": 1}
-# A topic that is to be read again from its beginning should not be long.
+# A topic that is read again from its beginning should be short.
 EARLY = "whole topic replayed"

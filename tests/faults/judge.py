@@ -1,4 +1,4 @@
-"""The judge: a second reader, DuckDB over the lake and a read_committed consumer over the alarms, against the oracle."""
+"""The judge: DuckDB over the lake and a read_committed consumer, against the oracle."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import duckdb
 from tests.faults.oracle import Oracle
 from tests.faults.traffic import WINDOW
 
-# Late readings are kept under the time at which they came; that is bounded by this.
+# Late readings are kept under their time of arrival; this bounds it.
 SLACK = 15_000_000
 
 
 @dataclass
 class Verdict:
-    """lost, duplicated: rows, files and alarms together. problems: sentences."""
+    """A verdict. lost, duplicated: rows, files and alarms together. problems: sentences."""
 
     records: int = 0
     lost: int = 0
@@ -30,13 +30,13 @@ class Verdict:
 
     @property
     def is_only_incomplete(self) -> bool:
-        """Whether something is missing, and nothing else is wrong."""
+        """Whether output is missing and nothing else is wrong."""
         return bool(self.problems) and all(" lost, such as" in problem for problem in self.problems)
 
     def compare(
         self, what: str, wanted: set[Any], found: Counter[Any], maybe: set[Any] | None = None
     ) -> None:
-        """Every wanted one once; nothing that is neither wanted nor, as it is younger, allowed."""
+        """Compare: every wanted item once, and no other that is not allowed for being newer."""
         missing = wanted - found.keys()
         twice = {key: number for key, number in found.items() if number > 1}
         strange = found.keys() - wanted - (maybe or set())
@@ -50,8 +50,8 @@ class Verdict:
 
 
 def judge(oracle: Oracle, lake: Path, alarm_topic: str, reject_topic: str, until: int) -> Verdict:
-    """Compare everything whose time is up at `until` (microseconds)."""
-    # First what the job has written, then the topic: nothing can be written of what was not in the topic before.
+    """Compare everything that is due at `until` (microseconds)."""
+    # First the output, then the topic: the job cannot have written a row that is not in the topic.
     readings, late = (
         _query(lake, dataset, "_partition, _offset") for dataset in ("readings", "late")
     )

@@ -1,4 +1,4 @@
-"""What the outputs must be, worked out from the topic alone, record by record, with no code of the product."""
+"""The right output, computed from the topic alone, per record, without code of Tocsin."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Oracle:
     _consumer: Any = None
 
     def follow(self) -> None:
-        """Read what has come since."""
+        """Read the new messages."""
         settings = {
             "bootstrap.servers": self.brokers,
             "group.id": "oracle",
@@ -69,7 +69,7 @@ class Oracle:
             self.rejected[where] = mark
             return
         sensor, at, value = reading
-        # A reading counts for the watermark before it is judged.
+        # A reading advances the watermark before its lateness is decided.
         mark = self.watermarks[where[0]] = max(mark, at - OUT_OF_ORDERNESS)
         if abs(value) > 1000:
             self.rejected[where] = mark
@@ -100,11 +100,11 @@ class Oracle:
 
     @property
     def messages(self) -> int:
-        """How many messages were followed."""
+        """The number of messages read."""
         return sum(self.positions.values())
 
     def results(self, until: int) -> dict[tuple[str, int, int], tuple[int, float, float, float]]:
-        """Rows of the windows dataset, by (sensor, start, revision), whose time of writing is not after `until`."""
+        """Rows of the windows dataset, by (sensor, start, revision), that are due by `until`."""
         found = {}
         for (sensor, start), values in self.windows.items():
             if start + WINDOW <= until:
@@ -116,7 +116,7 @@ class Oracle:
         return found
 
     def alarms(self, until: int) -> list[tuple[str, str, int]]:
-        """Events (sensor, event, time) of the threshold rule, in order of sensor and time, up to `until`."""
+        """Events (sensor, event, time) of the threshold rule up to `until`, by sensor and time."""
         found, is_open = [], {}
         results = self.results(until)
         for sensor, start, revision in sorted(results):

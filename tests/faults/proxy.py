@@ -13,7 +13,10 @@ CHUNK = 65536
 
 
 class Proxy:
-    """Passes bytes both ways between a port and a target. mode: `open`, `cut` (nothing passes, nothing is refused) or `slow`."""
+    """Passes bytes both ways between a port and a target.
+
+    mode: `open`, `cut` (no byte passes, no connection is refused) or `slow`.
+    """
 
     def __init__(self, port: int, target: int, host: str = "127.0.0.1") -> None:
         self.port, self.target, self.host = port, target, host
@@ -26,7 +29,7 @@ class Proxy:
         self._ready.wait(10)
 
     def reset(self) -> int:
-        """Reset every connection; gives how many there were."""
+        """Reset every connection; return their number."""
         number = len(self._writers)
         self._loop.call_soon_threadsafe(self._abort)
         return number
@@ -34,7 +37,7 @@ class Proxy:
     def _abort(self) -> None:
         for writer in list(self._writers):
             raw: Any = writer.get_extra_info("socket")
-            # Lingering for no time at all is what makes it a reset.
+            # A linger time of zero makes it a reset.
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()

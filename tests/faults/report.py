@@ -1,4 +1,4 @@
-"""The report of fault runs. `python -m tests.faults.report ROUNDS.jsonl …` prints it for runs that were recorded."""
+"""The report of fault runs; `python -m tests.faults.report ROUNDS.jsonl …` prints it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.faults.faults import FAULTS
 class Round:
     """One fault and its verdict.
 
-    recovery: seconds from the end of the fault's cause to a window in the lake that ended after it. silence: the longest time
-    without a newer window, from the strike to the verdict. whole: seconds to when every output was there that was due at the
-    recovery, alarms included.
+    recovery: seconds from the end of the fault's cause to a window in the lake that ended after it.
+    silence: the longest time without a newer window, from the fault to the verdict. whole: seconds
+    until every output that was due at the recovery existed, alarms included.
     """
 
     fault: str
@@ -34,7 +34,7 @@ class Round:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the round has no problem."""
         return not self.problems
 
 
@@ -59,15 +59,15 @@ def _row(name: str, of: list[Round]) -> str:
 def table(rounds: list[Round]) -> str:
     """One row a fault, and one for all."""
     lines = [
-        "| fault | rounds | passed | lost | duplicated | fresh output after, s | longest silence, s | all output after, s |",
+        "| fault | rounds | passed | lost | duplicated | fresh output after, s "
+        "| longest silence, s | all output after, s |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name in sorted({r.fault for r in rounds}, key=list(FAULTS).index):
-        lines.append(_row(name, [r for r in rounds if r.fault == name]))
+    names = sorted({r.fault for r in rounds}, key=list(FAULTS).index)
+    lines += [_row(name, [r for r in rounds if r.fault == name]) for name in names]
     lines += [_row("**all**", rounds), ""]
-    lines.append(
-        f"Messages in the topic at the end: {max((r.records for r in rounds), default=0):,}. Times: median, most."
-    )
+    records = max((r.records for r in rounds), default=0)
+    lines.append(f"Messages in the topic at the end: {records:,}. Times: median, most.")
     return "\n".join(lines)
 
 
@@ -81,7 +81,7 @@ def _failures(rounds: list[Round]) -> str:
 
 
 def page(rounds: list[Round], seeds: list[int]) -> str:
-    """The table with what it needs to be understood, as Markdown."""
+    """The table and its explanation, as Markdown."""
     known = versions()
     kafka, flink, beam = (known[f"{name}_VERSION"] for name in ("KAFKA", "FLINK", "BEAM_RUNNER"))
     what = "\n".join(

@@ -1,4 +1,4 @@
-"""The stage of a fault run: a cluster of its own, traffic, the job through the product's own command, and the oracle."""
+"""The stage of a fault run: a cluster, traffic, the job by Tocsin's own command, the oracle."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.faults.traffic import WINDOW, Traffic
 
 HERE = Path(__file__).parent
 JOB = HERE / "survive.yaml"
-# Heartbeats and a hung checkpoint are found in this time; both are settings of a cluster and a job.
+# Heartbeats and a hung checkpoint time out after this; both are settings of cluster and job.
 CHECKPOINT_TIMEOUT = 20
 
 
 def mount(folder: Path) -> bool:
-    """Make a folder a disk of its own that can be filled; whether this machine allows it."""
+    """Make a folder a small disk of its own; return whether this machine allows it."""
     command = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
     return (
         shutil.which("mount") is not None
@@ -41,7 +41,7 @@ def mount(folder: Path) -> bool:
 
 @dataclass
 class Stage:
-    """Everything that a fault may strike. Use as a context manager."""
+    """Everything that a fault may act on. Use as a context manager."""
 
     folder: Path
     seed: int = 1
@@ -100,7 +100,7 @@ class Stage:
         down(self.cluster)
         subprocess.run(["umount", "-l", str(self.lake)], capture_output=True, check=False)
 
-    # The product.
+    # Tocsin's command.
 
     def command(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`tocsin …` as a user runs it; brokers are reached through the proxy."""
@@ -134,7 +134,7 @@ class Stage:
         )
 
     def upgrade(self) -> None:
-        """Replace the job, with the threshold and parallelism as they are now."""
+        """Upgrade the job to the current threshold and parallelism."""
         self.command(
             "upgrade",
             JOB,
@@ -150,7 +150,10 @@ class Stage:
         return found
 
     def restarted(self) -> int:
-        """When Flink last restarted the job, milliseconds; 0 for never. Its metric of restarts lags behind a lost TaskManager."""
+        """When Flink last restarted the job, milliseconds; 0 for never.
+
+        Flink's metric of restarts lags behind a lost TaskManager.
+        """
         try:
             running = [
                 job
@@ -166,11 +169,11 @@ class Stage:
     # Processes.
 
     def pid(self, name: str) -> int:
-        """Of a process of the cluster."""
+        """The pid of a process of the cluster."""
         return int(state(self.cluster)["processes"][name]["pid"])
 
     def worker_pids(self) -> list[int]:
-        """Python workers of this cluster, also those that have outlived their pool."""
+        """Python workers of this cluster, including those that outlived their pool."""
         found = subprocess.run(
             ["pgrep", "-x", "tocsin-worker"], capture_output=True, text=True, check=False
         )
@@ -195,7 +198,7 @@ class Stage:
             time.sleep(0.01)
 
     def wait_for(self, what: str, true: Any, patience: float = 90) -> float:
-        """Seconds until something is true. Raises TimeoutError."""
+        """Wait until a condition holds; return the seconds. Raises TimeoutError."""
         began = time.monotonic()
         while not true():
             if time.monotonic() - began > patience:
@@ -208,13 +211,13 @@ class Stage:
         return rest(self.cluster, path)
 
     def add_partition(self) -> int:
-        """One more partition; gives how many there are."""
+        """Add a partition; return their number."""
         number = self.traffic.partitions + 1
         self.admin.create_partitions([NewPartitions(self.topic, number)])[self.topic].result(30)
         return number
 
     def last_words(self, lines: int = 25) -> str:
-        """The end of each process's logs and how often it was started, for a round that failed where nobody can look."""
+        """The end of each process's logs and its number of starts, for the report of a failed round."""
         starts = {name: known["starts"] for name, known in state(self.cluster)["processes"].items()}
         found = [f"starts: {starts}"]
         for log in sorted(self.cluster.logs.glob("*.log")):
@@ -225,7 +228,7 @@ class Stage:
     # Output.
 
     def newest_output(self) -> int:
-        """End of the newest window that is in the lake, microseconds; 0 for none."""
+        """End of the newest window in the lake, microseconds; 0 for none."""
         newest = 0
         for file in (self.lake / "windows").rglob("*-r0.parquet"):
             stamp = re.match(r"(\d{8}T\d{6})Z", file.name)
@@ -240,7 +243,7 @@ class Stage:
         return newest * 1_000_000 + WINDOW if newest else 0
 
     def _watch(self) -> None:
-        """Note when the newest output went on."""
+        """Record when newer output appears."""
         newest = 0
         while not self._ending.wait(0.4):
             found = self.newest_output()

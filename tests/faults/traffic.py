@@ -1,4 +1,4 @@
-"""Readings of some sensors in real time, with late ones, duplicates, spikes, and on request poison and a new schema."""
+"""Readings in real time: late ones, duplicates, spikes; invalid ones and a new schema on request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_spike(sensor: str, moment: int) -> bool:
 
 
 class Traffic(threading.Thread):
-    """Sends until it is told to end. A sensor stays on its partition, so that its readings stay in order."""
+    """Sends until `end`. A sensor stays on its partition, so its readings stay in order."""
 
     def __init__(
         self, brokers: str, topic: str, seed: int, rate: int = 300, sensors: int = 24
@@ -40,7 +40,7 @@ class Traffic(threading.Thread):
         self.random = random.Random(seed)
         self.partitions = 2
         self.poison = 0
-        # How many of the last messages are to be sent again, in another order.
+        # The number of the last messages to send again, in another order.
         self.again = 0
         self._last: deque[tuple[int, bytes]] = deque(maxlen=3000)
         self.schema = 1
@@ -66,7 +66,7 @@ class Traffic(threading.Thread):
             time.sleep(0.01)
 
     def end(self) -> None:
-        """Stop, and wait until all is in the topic."""
+        """Stop, and wait until all messages are in the topic."""
         self._ending.set()
         if self.is_alive():
             self.join()
@@ -130,7 +130,7 @@ class Traffic(threading.Thread):
                 )
                 return
             except confluent_kafka.KafkaException:
-                # A partition that is new: the producer hears of it soon.
+                # A new partition: the producer learns of it soon.
                 self._producer.poll(0.2)
 
     def _delivered(self, error: Any, _message: Any) -> None:
