@@ -1,0 +1,1 @@
+"""Measurements of Tocsin and of other systems on the same work; see benchmarks/README.md."""

@@ -82,7 +82,8 @@ def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
     each = 1e9 / work.readings.count
     for process, part, seconds in [*rows, ("both", "**all**", total)]:
         lines.append(
-            f"| {process} | {part} | {seconds:.2f} | {100 * seconds / total:.1f} % | {seconds * each:,.0f} |"
+            f"| {process} | {part} | {seconds:.2f} | {100 * seconds / total:.1f} % "
+            f"| {seconds * each:,.0f} |"
         )
     lines.append(
         f"\n{run.readings:,} readings, {run.readings / total:,.0f} a CPU-second during the samples."

@@ -95,7 +95,7 @@ class Readings:
                 yield edges % self.partitions, rows(_framed(edges, block, self.each))
 
     def closing(self) -> tuple[Int64s, list[bytes]]:
-        """One reading for each partition, two hours later, from one more sensor: it closes all windows."""
+        """A reading for each partition, two hours later, from a new sensor: closes all windows."""
         last = int(self.columns(self.count - 1, self.count)[2][0]) + 2 * 3_600_000
         numbers = np.arange(self.partitions)
         size = len(numbers) * self.each
@@ -155,7 +155,7 @@ def rows(matrix: Octets) -> list[bytes]:
 
 
 def _mixed(values: Any) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, Fast splittable pseudorandom generators)."""
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, Fast splittable pseudorandom …)."""
     z = np.asarray(values).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -73,9 +73,13 @@ def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
     known = SYSTEMS[system]
     sensors = max(round(feed.sensors * share), 32)
     city = City(
-        system=system, sensors=sensors, duration=24 * HOUR, cadence=feed.cadence,
-        anomalies=max(round(feed.anomalies * share), 7), **known.settings,
-    )  # fmt: skip
+        system=system,
+        sensors=sensors,
+        duration=24 * HOUR,
+        cadence=feed.cadence,
+        anomalies=max(round(feed.anomalies * share), 7),
+        **known.settings,
+    )
     simulated = system_of(city)
     rows = troubled(pa.Table.from_batches(list(simulated.readings())), simulated.key, city)
     owner = hash_rows([rows.column(simulated.key).combine_chunks()]) % np.uint64(PARTITIONS)
@@ -278,7 +282,10 @@ def page(rows: list[dict[str, Any]], sensors: int, made: float) -> str:
         "sensors, silent for twenty minutes) have no label. The silence alarms that they cause",
         "count as alarms that belong to no label.",
         "",
-        "| job | records | late | rejected | duplicates | flagged windows | aggregates | ledger | wall s | rows/s | peak MiB |",
+        (
+            "| job | records | late | rejected | duplicates | flagged windows | aggregates "
+            "| ledger | wall s | rows/s | peak MiB |"
+        ),
         "|--|--:|--:|--:|--:|--:|--:|--|--:|--:|--:|",
     ]
     for row in rows:

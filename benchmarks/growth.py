@@ -22,7 +22,7 @@ USED = 0.6
 # 501,770 rows).
 MESSAGE_BYTES, EDGE_BYTES, LAKE_BYTES = 53, 52, 6.5
 SPAN, SHARDS = 15 * 60, 128
-# Tocsin's own limit: the parallelism that every savepoint is made for (tocsin/engines/beam/submission.py).
+# Tocsin's own limit: the greatest parallelism of a savepoint (tocsin/engines/beam/submission.py).
 MOST_SUBTASKS = 128
 
 
@@ -75,16 +75,38 @@ def main() -> None:
     )
     PAGE.write_text(
         TEMPLATE.read_text().format(
-            one=one, two=two, gain=two / one, share1=share[1], share2=share[2], table=table, nodes=NODES, sensors=SENSORS,
-            rate=RATE, used=USED, each=EACH, partitions=-(-int(cores["e"]) // 16) * 16, cores_e=cores["e"],
+            one=one,
+            two=two,
+            gain=two / one,
+            share1=share[1],
+            share2=share[2],
+            table=table,
+            nodes=NODES,
+            sensors=SENSORS,
+            rate=RATE,
+            used=USED,
+            each=EACH,
+            partitions=-(-int(cores["e"]) // 16) * 16,
+            cores_e=cores["e"],
             flat=cost["d1m"] / cost["d10k"],
-            cost_10k=cost["d10k"], cost_1m=cost["d1m"],
-            state=state, state_all=state * SENSORS / 1e9, windows=windows, windows_all=windows * SENSORS / 1e9,
-            lake=SENSORS / 60 * LAKE_BYTES / 1e6, lake_day=SENSORS * 1440 * LAKE_BYTES / 1e9, files=86_400 // SPAN * SHARDS,
-            file=SENSORS * SPAN / 60 * LAKE_BYTES / SHARDS / 1e6, memory=memory, memory_all=memory * cores["e"] / 1024,
-            most=MOST_SUBTASKS, most_rate=MOST_SUBTASKS * USED / cost["e"], shards=SHARDS, span=SPAN // 60,
+            cost_10k=cost["d10k"],
+            cost_1m=cost["d1m"],
+            state=state,
+            state_all=state * SENSORS / 1e9,
+            windows=windows,
+            windows_all=windows * SENSORS / 1e9,
+            lake=SENSORS / 60 * LAKE_BYTES / 1e6,
+            lake_day=SENSORS * 1440 * LAKE_BYTES / 1e9,
+            files=86_400 // SPAN * SHARDS,
+            file=SENSORS * SPAN / 60 * LAKE_BYTES / SHARDS / 1e6,
+            memory=memory,
+            memory_all=memory * cores["e"] / 1024,
+            most=MOST_SUBTASKS,
+            most_rate=MOST_SUBTASKS * USED / cost["e"],
+            shards=SHARDS,
+            span=SPAN // 60,
         )
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -54,8 +54,11 @@ class Setting:
 
 @dataclass
 class Found:
-    """Milliseconds of each alarm, by kind. sent, expected: readings, and alarms of single ones. cores: processor seconds a
-    second of TaskManager and worker; NaN where they were not looked at."""
+    """Milliseconds of each alarm, by kind.
+
+    sent, expected: readings, and due alarms of single readings. cores: processor seconds of
+    TaskManager and worker for each second; NaN if they were not measured.
+    """
 
     setting: Setting
     seconds: int
@@ -65,6 +68,7 @@ class Found:
     cores: float = float("nan")
 
     def percentile(self, kind: str, of: float) -> float:
+        """A percentile of a kind's delays in milliseconds; NaN without an alarm."""
         return float(np.percentile(self.delays[kind], of)) if self.delays[kind] else float("nan")
 
 
@@ -116,9 +120,7 @@ def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
             arrived = time.time()
             headers = dict(message.headers())
             if headers["ce_type"].endswith(b"raise"):
-                moment = datetime.fromisoformat(
-                    headers["ce_time"].decode().replace("Z", "+00:00")
-                ).timestamp()
+                moment = datetime.fromisoformat(headers["ce_time"].decode()).timestamp()
                 yield kinds[message.topic()], moment, arrived
     finally:
         consumer.close()
@@ -232,8 +234,8 @@ def plot(found: list[Found], file: Path) -> None:
     """Draw the percentiles of each setting."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.5))
     names = [
-        f"{f.setting.rate // 1000}k/s\nl{f.setting.linger}\nb{f.setting.bundle}\nc{f.setting.checkpoint}"
-        for f in found
+        f"{s.rate // 1000}k/s\nl{s.linger}\nb{s.bundle}\nc{s.checkpoint}"
+        for s in (one.setting for one in found)
     ]
     for axis, kind in zip(axes, ALARMS, strict=True):
         at = np.arange(len(found))

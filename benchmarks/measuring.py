@@ -74,6 +74,7 @@ class Memory(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
+        """Sample until `stop`."""
         while not self._stopped.wait(self.pause):
             self.most = max(self.most, resident(self.pids))
 
@@ -102,7 +103,8 @@ def command(
             most = memory.stop()
     if process.returncode:
         raise RuntimeError(
-            f"{' '.join(arguments[:4])} … ended with {process.returncode}: {log.read_text()[-2000:]}"
+            f"{' '.join(arguments[:4])} … ended with {process.returncode}: "
+            f"{log.read_text()[-2000:]}"
         )
     return Cost(time.monotonic() - began, seconds, 0.0, most, {"program": seconds})
 

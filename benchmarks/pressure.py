@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pressure`: memory of a job on Flink under a backlog, a fast producer, and a slow sink."""
+"""`python -m benchmarks.pressure`: a job's memory under a backlog, a fast producer, a slow sink."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def flood(brokers: str, seconds: float, sent: Any) -> None:
 
 
 def watch(cluster: Cluster, seconds: float, sent: Any, until_all: bool) -> list[dict[str, float]]:
-    """Each second: memory in MiB, messages read, messages sent. Ends early, where asked, when all are read."""
+    """Each second: memory in MiB, messages read and sent. until_all: end when all are read."""
     known = state(cluster)["processes"]
     began, series = time.time(), []
     while time.time() - began < seconds:

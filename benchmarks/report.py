@@ -138,10 +138,10 @@ def draw(section: Section, file: Path) -> None:
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "tocsin"
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     ways = by_way(section)[::-1]
-    figure, axis = pyplot.subplots(figsize=(9, 0.8 + 0.27 * len(ways)))
+    figure, axis = plt.subplots(figsize=(9, 0.8 + 0.27 * len(ways)))
     colours = [
         "tab:orange" if way.contender.startswith("Tocsin") else "tab:gray" for way, _ in ways
     ]
@@ -156,7 +156,7 @@ def draw(section: Section, file: Path) -> None:
     axis.tick_params(axis="y", labelsize=7)
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -43,6 +43,7 @@ class Load(threading.Thread):
         self.behind = 0.0
 
     def run(self) -> None:
+        """Send until the time is over."""
         metrics = len(City().measured())
         sending = Sending(
             Kafka(brokers=self.brokers), TOPIC, (ROOT / "schemas/air_reading.avsc").read_text(), 0
@@ -189,11 +190,10 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
     warm = warmed_up(series)
     told = [one for one in series if "lag" in one]
     parts = [warm[i * len(warm) // 3 : (i + 1) * len(warm) // 3] for i in range(3)]
-    rows = "".join(
-        f"| {text} | {' | '.join(f'{np.mean([one[name] for one in part]):,.1f}' for part in parts)} "
-        f"| {report['slopes'][name]:+,.1f} |\n"
-        for name, text in HELD.items()
-    )
+    rows = ""
+    for name, text in HELD.items():
+        means = " | ".join(f"{np.mean([one[name] for one in part]):,.1f}" for part in parts)
+        rows += f"| {text} | {means} | {report['slopes'][name]:+,.1f} |\n"
     known = versions()
     kafka, flink, beam = (known[f"{name}_VERSION"] for name in ("KAFKA", "FLINK", "BEAM_RUNNER"))
     rate, first = f"{report['rate']:,}", warm[0]["seconds"] / 60
@@ -218,9 +218,9 @@ least squares:
 | | first third | second | last | MiB an hour |
 |---|---|---|---|---|
 {rows}
-Lag: at most {lag_most:,} records. Watermark: at most {age:.1f} s old (the job's out-of-orderness is 5 s).
-Restarts: {told[-1]["restarts"]}. Failed checkpoints after the first minute: {failed:.0f}. Checkpoints took at most
-{slowest:.1f} s.
+Lag: at most {lag_most:,} records. Watermark: at most {age:.1f} s old (the job's out-of-orderness
+is 5 s). Restarts: {told[-1]["restarts"]}. Failed checkpoints after the first minute: {failed:.0f}.
+Checkpoints took at most {slowest:.1f} s.
 """
 
 
@@ -230,9 +230,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "tocsin"
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, panes = pyplot.subplots(3, 1, figsize=(8, 8), sharex=True)
+    figure, panes = plt.subplots(3, 1, figsize=(8, 8), sharex=True)
     minutes = [one["seconds"] / 60 for one in report["series"]]
     for pane, names in zip(
         panes,

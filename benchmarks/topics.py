@@ -70,11 +70,16 @@ def send(
     create(brokers, topic, partitions)
     producer = Producer(
         {
-            "bootstrap.servers": brokers, "compression.type": "lz4", "linger.ms": 20, "batch.size": 1_000_000,
-            "queue.buffering.max.messages": 2_000_000, "queue.buffering.max.kbytes": 1_000_000, "enable.idempotence": True,
+            "bootstrap.servers": brokers,
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "batch.size": 1_000_000,
+            "queue.buffering.max.messages": 2_000_000,
+            "queue.buffering.max.kbytes": 1_000_000,
+            "enable.idempotence": True,
             "log_level": 0,
         }
-    )  # fmt: skip
+    )
     for numbers, messages in pieces:
         for partition, message in zip(numbers, messages, strict=True):
             producer.produce(topic, message, partition=partition)
@@ -93,8 +98,22 @@ def fill_city(brokers: str, topic: str, sensors: int, readings: int) -> None:
     seconds = readings * 10 // (sensors * len(METRICS["air"]))
     subprocess.run(
         [
-            sys.executable, "-m", "tocsin", "simulate", "--sensors", str(sensors), "--duration", f"{seconds} s", "--topic", topic,
-            "--brokers", brokers, "--registry", str(CITY_REGISTRY),
+            sys.executable,
+            "-m",
+            "tocsin",
+            "simulate",
+            "--sensors",
+            str(sensors),
+            "--duration",
+            f"{seconds} s",
+            "--topic",
+            topic,
+            "--brokers",
+            brokers,
+            "--registry",
+            str(CITY_REGISTRY),
         ],
-        check=True, stdout=subprocess.DEVNULL, cwd=ROOT,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=ROOT,
+    )

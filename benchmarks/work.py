@@ -77,23 +77,65 @@ _DENSE = Readings(3_000_000, sensors=600, period=600)
 WORKS = {
     work.name: work
     for work in (
-        Work("a3", "(a) 3 million messages of one reading, 5.8 readings a window and series", Readings(3_000_000)),
-        Work("a12", "(a) 12 million messages of one reading, 5.8 readings a window and series", Readings(12_000_000)),
-        Work("dense", "(a) 3 million messages of one reading, 100 readings a window and series", _DENSE),
-        Work("a03", "(a) 300,000 messages of one reading, for those that are too slow for more", Readings(300_000)),
-        Work("b", "(b) 24,000 messages of 500 readings of one edge computer, 5.8 readings a window and series",
-             Readings(24_000, each=500), "edge"),
-        Work("c", "(c) sliding windows of 1 h every 1 min over the messages of the denser (a)", _DENSE, "sliding"),
-        Work("d10k", "(d) detection with state, 6 million readings of 10,000 series",
-             Readings(6_000_000, sensors=2_500, period=1_000, disorder=500), "detect"),
-        Work("d100k", "(d) detection with state, 6 million readings of 100,000 series",
-             Readings(6_000_000, sensors=25_000, disorder=500), "detect"),
-        Work("d1m", "(d) detection with state, 6 million readings of 1,000,000 series",
-             Readings(6_000_000, sensors=250_000, period=100_000, disorder=500), "detect"),
-        Work("e", "(e) the whole air-quality job to lake and alarms, 3 million readings of 1,000 sensors",
-             Readings(3_000_000, sensors=1_000), "city"),
+        Work(
+            "a3",
+            "(a) 3 million messages of one reading, 5.8 readings a window and series",
+            Readings(3_000_000),
+        ),
+        Work(
+            "a12",
+            "(a) 12 million messages of one reading, 5.8 readings a window and series",
+            Readings(12_000_000),
+        ),
+        Work(
+            "dense",
+            "(a) 3 million messages of one reading, 100 readings a window and series",
+            _DENSE,
+        ),
+        Work(
+            "a03",
+            "(a) 300,000 messages of one reading, for those that are too slow for more",
+            Readings(300_000),
+        ),
+        Work(
+            "b",
+            "(b) 24,000 messages of 500 readings of one edge computer, "
+            "5.8 readings a window and series",
+            Readings(24_000, each=500),
+            "edge",
+        ),
+        Work(
+            "c",
+            "(c) sliding windows of 1 h every 1 min over the messages of the denser (a)",
+            _DENSE,
+            "sliding",
+        ),
+        Work(
+            "d10k",
+            "(d) detection with state, 6 million readings of 10,000 series",
+            Readings(6_000_000, sensors=2_500, period=1_000, disorder=500),
+            "detect",
+        ),
+        Work(
+            "d100k",
+            "(d) detection with state, 6 million readings of 100,000 series",
+            Readings(6_000_000, sensors=25_000, disorder=500),
+            "detect",
+        ),
+        Work(
+            "d1m",
+            "(d) detection with state, 6 million readings of 1,000,000 series",
+            Readings(6_000_000, sensors=250_000, period=100_000, disorder=500),
+            "detect",
+        ),
+        Work(
+            "e",
+            "(e) the whole air-quality job to lake and alarms, 3 million readings of 1,000 sensors",
+            Readings(3_000_000, sensors=1_000),
+            "city",
+        ),
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -135,8 +177,10 @@ def right(work: Work) -> pa.Table:
     connection = duckdb.connect()
     connection.register("minutes", minutes)
     return connection.sql(
-        "select minute - back * 60000 as minute, sensor_id, metric, sum(readings)::bigint as readings, sum(total) as total, "
-        "min(least) as least, max(most) as most from minutes, range(60) as backs(back) group by 1, 2, 3"
+        "select minute - back * 60000 as minute, sensor_id, metric, "
+        "sum(readings)::bigint as readings, sum(total) as total, "
+        "min(least) as least, max(most) as most "
+        "from minutes, range(60) as backs(back) group by 1, 2, 3"
     ).to_arrow_table()
 
 
@@ -171,7 +215,9 @@ def _one(connection: Any, query: str) -> Any:
 
 _LAKE = """
   extra_transforms:
-    - {type: WriteToLake, input: Aggregate, config: {lake: "${LAKE}", dataset: minutes, span: 10 min}}
+    - type: WriteToLake
+      input: Aggregate
+      config: {lake: "${LAKE}", dataset: minutes, span: 10 min}
 """
 
 

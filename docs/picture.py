@@ -23,9 +23,9 @@ def main(folder: Path) -> None:
     )
     glob = folder / "lake/air_quality/**/*.parquet"
     rows = duckdb.execute(
-        f"select epoch(window_end), mean, min, max from read_parquet('{glob}', hive_partitioning = true)"
+        "select epoch(window_end), mean, min, max from read_parquet(?, hive_partitioning = true)"
         " where sensor_id = ? and metric = ? and revision = 0 order by window_end",
-        [label["sensor_id"], label["metric"]],
+        [str(glob), label["sensor_id"], label["metric"]],
     ).fetchall()
     first, last, top = rows[0][0], rows[-1][0], max(row[3] for row in rows) * 1.1
 
@@ -46,12 +46,16 @@ def main(folder: Path) -> None:
         f'<text x="6" y="{y(v) + 4:.0f}" class="t">{v:.0f}</text>'
         for v in (0, top / 2.2, top / 1.1)
     )
-    title = f"{label['metric']} of {label['sensor_id']}: one-minute mean, smallest to greatest; the injected spike is shaded"
-    svg = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">
+    series = f"{label['metric']} of {label['sensor_id']}"
+    title = f"{series}: one-minute mean, smallest to greatest; the injected spike is shaded"
+    view = f'viewBox="0 0 {WIDTH} {HEIGHT}"'
+    width, height = x(end) - x(start), HEIGHT - BOTTOM - 28
+    svg = f"""<svg xmlns="http://www.w3.org/2000/svg" {view} font-family="sans-serif">
 <style>.t{{font-size:11px;fill:#667}}</style><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>
 <text x="{LEFT}" y="18" font-size="13" fill="#223">{title}</text>
-<rect x="{x(start):.1f}" y="28" width="{x(end) - x(start):.1f}" height="{HEIGHT - BOTTOM - 28}" fill="#fde3cf"/>
-<polygon points="{band}" fill="#bcd3ee" opacity="0.7"/><polyline points="{line}" fill="none" stroke="#1f5fa8" stroke-width="1.6"/>
+<rect x="{x(start):.1f}" y="28" width="{width:.1f}" height="{height}" fill="#fde3cf"/>
+<polygon points="{band}" fill="#bcd3ee" opacity="0.7"/>
+<polyline points="{line}" fill="none" stroke="#1f5fa8" stroke-width="1.6"/>
 {ticks}</svg>"""
     (Path(__file__).parent / "demo.svg").write_text(svg, "utf-8")
 

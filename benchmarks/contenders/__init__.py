@@ -1,0 +1,1 @@
+"""The systems that do the same work."""

@@ -46,20 +46,22 @@ class Session(Protocol):
 
 
 class Contender(Protocol):
-    """A way to do the work.
-
-    name: in the report. user_files: the files that a user writes for this job. has_cold_runs:
-    whether its processes outlive a job.
-    """
+    """A system that does the work."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in the report."""
+        ...
 
     @property
-    def user_files(self) -> tuple[str, ...]: ...
+    def user_files(self) -> tuple[str, ...]:
+        """The files that a user writes for this job."""
+        ...
 
     @property
-    def has_cold_runs(self) -> bool: ...
+    def has_cold_runs(self) -> bool:
+        """Whether its processes outlive a job."""
+        ...
 
     def can(self, work: Work) -> bool:
         """Whether it can do this kind and amount of work."""

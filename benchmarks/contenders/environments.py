@@ -20,6 +20,7 @@ class Environment:
 
     @property
     def folder(self) -> Path:
+        """Where it is, next to the downloads."""
         return BROKER.tools / self.name
 
     @property
@@ -42,9 +43,13 @@ class Environment:
 PEERS = Environment(
     "peers",
     (
-        "bytewax==0.21.1", "quixstreams[avro]==3.28.1", "fastavro==1.13.1", "pyarrow==26.0.1", "pyruhvro==0.4.0",
+        "bytewax==0.21.1",
+        "quixstreams[avro]==3.28.1",
+        "fastavro==1.13.1",
+        "pyarrow==26.0.1",
+        "pyruhvro==0.4.0",
     ),
-)  # fmt: skip
+)
 PYFLINK = Environment(
     f"pyflink-{versions()['FLINK_VERSION']}", (f"apache-flink=={versions()['FLINK_VERSION']}",)
 )

@@ -56,22 +56,27 @@ class _Session:
     def _job(self, answer: str) -> tuple[Cost, dict[str, Any]]:
         readings = self.work.readings
         arguments = [
-            self.brokers, self.work.topic, str(readings.partitions), str(readings.messages + readings.partitions),
-            self.work.schema, answer,
-        ]  # fmt: skip
+            self.brokers,
+            self.work.topic,
+            str(readings.partitions),
+            str(readings.messages + readings.partitions),
+            self.work.schema,
+            answer,
+        ]
         command = [str(self.contender.python), self.contender.user_files[0], *arguments]
         jars = [
             *fetch_sql(BROKER).glob("*.jar"),
             *self.cluster.jars_flink.glob("opt/flink-python-*.jar"),
         ]
         environment = {
-            **self.cluster.environment(), "FLINK_REST": self.cluster.at("flink_rest"),
+            **self.cluster.environment(),
+            "FLINK_REST": self.cluster.at("flink_rest"),
             "TOCSIN_CODE": str(pack(self.cluster.folder)),
             "FLINK_JARS": ";".join(f"file://{jar}" for jar in jars),
             "PATH": f"{self.contender.python.parent}:/usr/bin:/bin",
             # PyFlink would run the functions in the client, which has ended.
             "_python_worker_execution_mode": "process",
-        }  # fmt: skip
+        }
         _, expected = self.work.results()
 
         def is_done() -> bool:

@@ -51,8 +51,8 @@ class _Session:
     def check(self, folder: Path) -> Verdict:
         output = cleared(folder / "answer")
         self._job(f"'connector' = 'filesystem', 'path' = 'file://{output}', 'format' = 'csv'")
-        columns = "column0 as start, column1 as sensor_id, column2 as metric, column3 as readings, column4 as total, "
-        columns += "column5 as least, column6 as most"
+        names = ("start", "sensor_id", "metric", "readings", "total", "least", "most")
+        columns = ", ".join(f"column{at} as {name}" for at, name in enumerate(names))
         return verdict(
             self.work,
             f"select epoch_ms(start::timestamp) as minute, * exclude start from (select {columns} "
@@ -61,9 +61,12 @@ class _Session:
 
     def _job(self, sink: str) -> tuple[Cost, dict[str, Any]]:
         settings = {
-            "execution.runtime-mode": "streaming", "pipeline.object-reuse": "true", "execution.checkpointing.interval": "1 s",
-            "table.local-time-zone": "UTC", **options(self.detail),
-        }  # fmt: skip
+            "execution.runtime-mode": "streaming",
+            "pipeline.object-reuse": "true",
+            "execution.checkpointing.interval": "1 s",
+            "table.local-time-zone": "UTC",
+            **options(self.detail),
+        }
         text = "".join(f"SET '{name}' = '{value}';\n" for name, value in settings.items())
         statements = string.Template(
             (ROOT / f"benchmarks/programs/{self.work.kind}.sql").read_text()

@@ -51,9 +51,13 @@ class _Session:
     def _job(self, is_checked: bool, lake: Path) -> tuple[Cost, dict[str, Any]]:
         parallelism = self.detail.removeprefix("parallelism ")
         environment = {
-            **self.cluster.environment(), "TOCSIN_BROKERS": self.brokers, "BENCH_TOPIC": self.work.topic, "LAKE": str(lake),
-            "AIR_TOPIC": self.work.topic, "AIR_REGISTRY": str(CITY_REGISTRY),
-        }  # fmt: skip
+            **self.cluster.environment(),
+            "TOCSIN_BROKERS": self.brokers,
+            "BENCH_TOPIC": self.work.topic,
+            "LAKE": str(lake),
+            "AIR_TOPIC": self.work.topic,
+            "AIR_REGISTRY": str(CITY_REGISTRY),
+        }
         command = [
             sys.executable,
             "-m",

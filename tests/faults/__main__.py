@@ -66,7 +66,7 @@ def play(stage: Stage, name: str) -> Round:
         found.problems += ledger_problems(stage)
     except Missed as missed:
         found.problems.append(f"no fault struck: {missed}")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the next round runs whatever this one raised
         found.problems.append(f"{type(error).__name__}: {error}")
         traceback.print_exc()
         print(stage.last_words(), flush=True)
@@ -133,7 +133,9 @@ def main() -> int:
             rounds.append(played)
             mark = "ok  " if played.passed else "FAIL"
             print(
-                f"{number:3} {mark} {name:<28} fault {played.struck_for:5.1f} s, recovery {played.recovery:5.1f} s, silence {played.silence:4.1f} s, all {played.whole:5.1f} s, "
+                f"{number:3} {mark} {name:<28} fault {played.struck_for:5.1f} s, "
+                f"recovery {played.recovery:5.1f} s, silence {played.silence:4.1f} s, "
+                f"all {played.whole:5.1f} s, "
                 f"{played.records:,} records, {played.lost} lost, {played.duplicated} duplicated",
                 flush=True,
             )

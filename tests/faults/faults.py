@@ -185,7 +185,8 @@ def network_cut(stage: Stage) -> None:
         f"add rule inet {FILTER} out tcp {side} {{ {ports} }} counter drop\n"
         for side in ("dport", "sport")
     )
-    table = f"add table inet {FILTER}\nadd chain inet {FILTER} out {{ type filter hook output priority 0; }}\n"
+    chain = f"{FILTER} out {{ type filter hook output priority 0; }}"
+    table = f"add table inet {FILTER}\nadd chain inet {chain}\n"
     subprocess.run(["nft", "-f", "-"], input=table + rules, text=True, check=True)
     try:
         time.sleep(20)
@@ -280,9 +281,16 @@ FAULTS: dict[str, Callable[[Stage], None]] = {
 }
 # Every change is tested with these; the long form has the others, in random order.
 SHORT = (
-    "worker killed", "TaskManager killed", "poison messages", "schema changed", "partition added", "crash at lake.written",
-    "crash at alarms.marked", "connections reset", "upgrade, new threshold",
-)  # fmt: skip
+    "worker killed",
+    "TaskManager killed",
+    "poison messages",
+    "schema changed",
+    "partition added",
+    "crash at lake.written",
+    "crash at alarms.marked",
+    "connections reset",
+    "upgrade, new threshold",
+)
 
 
 def impossible() -> dict[str, str]:

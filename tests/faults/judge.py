@@ -77,8 +77,9 @@ def judge(oracle: Oracle, lake: Path, alarm_topic: str, reject_topic: str, until
 def _query(lake: Path, dataset: str, columns: str) -> list[Any]:
     if not any((lake / dataset).rglob("*.parquet")):
         return []
+    files = f"'{lake}/{dataset}/**/*.parquet'"
     return duckdb.sql(
-        f"select {columns} from read_parquet('{lake}/{dataset}/**/*.parquet', hive_partitioning=false)"
+        f"select {columns} from read_parquet({files}, hive_partitioning=false)"
     ).fetchall()
 
 
@@ -121,7 +122,7 @@ def _judge_alarms(verdict: Verdict, messages: list[Any], oracle: Oracle, until: 
     for message in messages:
         headers = {name: value.decode() for name, value in message.headers()}
         identities[headers["ce_id"]] += 1
-        moment = datetime.fromisoformat(headers["ce_time"].replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(headers["ce_time"])
         sensor = headers["ce_subject"].removeprefix("sensor=")
         events[sensor, headers["ce_type"].rpartition(".")[2], round(moment.timestamp() * 1e6)] += 1
     verdict.compare("alarms", set(oracle.alarms(until)), events, set(oracle.alarms(2**62)))
@@ -146,10 +147,15 @@ def consumed(brokers: str, topic: str) -> list[Any]:
     """All committed messages of a topic."""
     consumer = confluent_kafka.Consumer(
         {
-            "bootstrap.servers": brokers, "group.id": "judge", "auto.offset.reset": "earliest", "enable.auto.commit": False,
-            "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 0,
+            "bootstrap.servers": brokers,
+            "group.id": "judge",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "log_level": 0,
         }
-    )  # fmt: skip
+    )
     try:
         metadata = consumer.list_topics(topic, timeout=30).topics[topic]
         waiting = set(metadata.partitions)

@@ -65,7 +65,7 @@ class Proxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(CHUNK if self.mode == "open" else 2048):
-                while self.mode == "cut":
+                while self.mode == "cut":  # noqa: ASYNC110 - another thread sets the mode
                     await asyncio.sleep(0.05)
                 if self.mode == "slow":
                     await asyncio.sleep(0.05)

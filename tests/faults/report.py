@@ -59,8 +59,10 @@ def _row(name: str, of: list[Round]) -> str:
 def table(rounds: list[Round]) -> str:
     """One row a fault, and one for all."""
     lines = [
-        "| fault | rounds | passed | lost | duplicated | fresh output after, s "
-        "| longest silence, s | all output after, s |",
+        (
+            "| fault | rounds | passed | lost | duplicated | fresh output after, s "
+            "| longest silence, s | all output after, s |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     names = sorted({r.fault for r in rounds}, key=list(FAULTS).index)

@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
@@ -61,7 +61,7 @@ class Stage:
         self._moved: list[float] = []
         self.lake, self.failpoints = self.folder / "lake", self.folder / "failpoints"
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         try:
             self._build()
         except BaseException:
@@ -92,7 +92,7 @@ class Stage:
         self.submit()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.set()
         if hasattr(self, "traffic"):
             self.traffic.end()
@@ -105,9 +105,15 @@ class Stage:
     def command(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`tocsin …` as a user runs it; brokers are reached through the proxy."""
         environment = {
-            **os.environ, **self.cluster.environment(), "TOCSIN_BROKERS": self.cluster.at("kafka_proxy"), "LAKE": str(self.lake),
-            "FAULT_TOPIC": self.topic, "ALARM_TOPIC": self.alarms, "REJECT_TOPIC": self.rejects, "THRESHOLD": str(self.threshold),
-        }  # fmt: skip
+            **os.environ,
+            **self.cluster.environment(),
+            "TOCSIN_BROKERS": self.cluster.at("kafka_proxy"),
+            "LAKE": str(self.lake),
+            "FAULT_TOPIC": self.topic,
+            "ALARM_TOPIC": self.alarms,
+            "REJECT_TOPIC": self.rejects,
+            "THRESHOLD": str(self.threshold),
+        }
         command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
         found = subprocess.run(
             command,
@@ -217,7 +223,7 @@ class Stage:
         return number
 
     def last_words(self, lines: int = 25) -> str:
-        """The end of each process's logs and its number of starts, for the report of a failed round."""
+        """The end of each process's logs and its number of starts, for a failed round."""
         starts = {name: known["starts"] for name, known in state(self.cluster)["processes"].items()}
         found = [f"starts: {starts}"]
         for log in sorted(self.cluster.logs.glob("*.log")):

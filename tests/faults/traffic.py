@@ -1,4 +1,4 @@
-"""Readings in real time: late ones, duplicates, spikes; invalid ones and a new schema on request."""
+"""Readings in real time: late ones, duplicates, spikes; on request invalid ones, a new schema."""
 
 from __future__ import annotations
 
@@ -49,10 +49,15 @@ class Traffic(threading.Thread):
         self._ending = threading.Event()
         self._producer = confluent_kafka.Producer(
             {
-                "bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 20, "message.timeout.ms": 600_000,
-                "queue.buffering.max.messages": 1_000_000, "log_level": 0, "topic.metadata.refresh.interval.ms": 1000,
+                "bootstrap.servers": brokers,
+                "enable.idempotence": True,
+                "linger.ms": 20,
+                "message.timeout.ms": 600_000,
+                "queue.buffering.max.messages": 1_000_000,
+                "log_level": 0,
+                "topic.metadata.refresh.interval.ms": 1000,
             }
-        )  # fmt: skip
+        )
 
     def run(self) -> None:
         began = time.monotonic()
@@ -128,10 +133,11 @@ class Traffic(threading.Thread):
                 self._producer.produce(
                     self.topic, value, partition=partition, on_delivery=self._delivered
                 )
-                return
             except confluent_kafka.KafkaException:
                 # A new partition: the producer learns of it soon.
                 self._producer.poll(0.2)
+            else:
+                return
 
     def _delivered(self, error: Any, _message: Any) -> None:
         if error is not None:
