@@ -1,4 +1,4 @@
-"""What a changed rule would have raised: the same alarms as a run of the job, compared."""
+"""A backtest raises the same alarms as a run of the job, and compares two versions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,18 @@ pipeline:
     - {type: Deduplicate, input: Filter, config: {by: [sensor]}}
     - type: Aggregate
       input: Deduplicate
-      config: {every: 1 min, by: [sensor], measures: {mean: mean(value), most: max(value), readings: count()}}
-    - {type: Detect, name: High, input: Aggregate, config: {of: mean, by: [sensor], with: {threshold: {above: LIMIT}}}}
-    - {type: Detect, name: Silent, input: Aggregate, config: {of: most, by: [sensor], with: {missing_data: {after: 10 min}}}}
+      config:
+        every: 1 min
+        by: [sensor]
+        measures: {mean: mean(value), most: max(value), readings: count()}
+    - type: Detect
+      name: High
+      input: Aggregate
+      config: {of: mean, by: [sensor], with: {threshold: {above: LIMIT}}}
+    - type: Detect
+      name: Silent
+      input: Aggregate
+      config: {of: most, by: [sensor], with: {missing_data: {after: 10 min}}}
     - type: ManageAlarms
       input: {alarms: [High.alarms, Silent.alarms]}
     - {type: WriteToLake, input: ManageAlarms, config: {lake: FOLDER/lake, dataset: alarms}}
@@ -43,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
     random = np.random.default_rng(0)
     count = 20_000
-    # No two readings of one moment, of which the order in the file would choose one.
+    # No two readings have one time, or their order in the file would decide.
     at = (
         np.sort(random.integers(0, 12 * 3600, count)) * 1_000_000
         + np.arange(count)
@@ -73,7 +82,7 @@ def job_of(folder: Path, limit: int = 24, text: str = JOB) -> Any:
     )[0]
 
 
-def test_the_alarms_are_those_of_a_run_whatever_the_order_and_the_format_of_the_recording(
+def test_a_backtest_raises_the_alarms_of_a_run_for_any_order_and_format(
     folder: Path,
 ) -> None:
     to_lake = JOB.replace(
@@ -97,7 +106,7 @@ def test_the_alarms_are_those_of_a_run_whatever_the_order_and_the_format_of_the_
     assert sorted(one.end for one in found if one.end) == sorted(clears.values())
 
 
-def test_a_recording_that_does_not_fit_is_refused(folder: Path) -> None:
+def test_an_unfit_recording_is_refused(folder: Path) -> None:
     csv.write_csv(pa.table({"sensor": ["a"], "at": [1]}), folder / "poor.csv")
     with pytest.raises(Failure, match="has no column value"):
         episodes(job_of(folder), str(folder / "poor.csv"))
@@ -108,7 +117,9 @@ def test_a_recording_that_does_not_fit_is_refused(folder: Path) -> None:
         episodes(job_of(folder), str(folder / "bad.parquet"))
 
 
-def test_plan_tells_the_difference(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_reports_and_plots_the_difference(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, limit in (("old", 24), ("new", 28)):
         text = JOB.replace("FOLDER", str(folder)).replace("LIMIT", str(limit))
         (folder / f"{name}.yaml").write_text(text)
@@ -119,16 +130,16 @@ def test_plan_tells_the_difference(folder: Path, capsys: pytest.CaptureFixture[s
         )
         == 0
     )
-    told = json.loads(capsys.readouterr().out)
-    assert 0 < len(told["alarms"]) < told["before"]
-    assert len(told["gone"]) - len(told["new"]) >= told["before"] - len(told["alarms"]) - 5
+    shown = json.loads(capsys.readouterr().out)
+    assert 0 < len(shown["alarms"]) < shown["before"]
+    assert len(shown["gone"]) - len(shown["new"]) >= shown["before"] - len(shown["alarms"]) - 5
     arguments += ["--diff", str(folder / "old.yaml")]
     assert app([*arguments, "--plots", str(folder / "plots")], result_action="return_value") == 0
-    said = capsys.readouterr().out
-    assert said.startswith(f"{len(told['alarms'])} alarms instead of {told['before']}: ")
-    assert "gone" in said
+    text = capsys.readouterr().out
+    assert text.startswith(f"{len(shown['alarms'])} alarms instead of {shown['before']}: ")
+    assert "gone" in text
     assert len(list((folder / "plots").glob("*.png"))) == len(
-        {one["key"] for one in told["gone"] + told["new"]}
+        {one["key"] for one in shown["gone"] + shown["new"]}
     )
 
 

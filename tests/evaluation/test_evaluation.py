@@ -1,4 +1,4 @@
-"""Judging: areas, windows and ranges against plain oracles; folders of series; the simulated corpus; the command."""
+"""Evaluation: VUS, window and range scores against plain oracles; folders; the command."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _case(seed: int) -> tuple[np.ndarray, tuple[tuple[int, int], ...]]:
 
 
 @given(SERIES)
-def test_areas_are_what_a_loop_over_the_thresholds_gives(seed: int) -> None:
+def test_areas_equal_a_loop_over_the_thresholds(seed: int) -> None:
     scores, ranges = _case(seed)
     for width in (0, 4, 10):
         labels, segments = faded(len(scores), ranges, width)
@@ -73,7 +73,7 @@ def test_areas_are_what_a_loop_over_the_thresholds_gives(seed: int) -> None:
         assert _areas(scores, order, counts, ranges, width) == pytest.approx((roc, pr))
 
 
-def test_a_perfect_score_has_an_area_of_one_and_a_reversed_one_of_nearly_none() -> None:
+def test_a_perfect_score_has_an_area_of_one_and_a_reversed_one_nearly_zero() -> None:
     ranges = ((100, 120), (300, 310))
     labels = np.zeros(500)
     for begin, end in ranges:
@@ -120,9 +120,7 @@ def test_the_window_score_is_the_best_of_all_thresholds(seed: int) -> None:
     assert found.found + found.missed == windows_in_all
 
 
-def test_detection_at_each_windows_first_reading_scores_a_hundred_and_a_false_alarm_costs_a_ninth() -> (
-    None
-):
+def test_immediate_detection_scores_100_and_a_false_alarm_costs_a_ninth() -> None:
     one = Labelled("a", np.arange(1000.0), np.zeros(1000), ((500, 501),))
     ((begin, _),) = windows_of(one)
     scores = np.zeros(1000)
@@ -142,20 +140,20 @@ def test_ranges_reward_existence_and_overlap() -> None:
     assert range_score(((10, 20),), ()).f1 == 0
 
 
-def test_delays_and_false_raises() -> None:
+def test_delays_and_false_raises_are_counted_within_the_slack() -> None:
     raised = np.array([5, 12, 60])
     assert delays(((10, 20), (40, 50)), raised, 5) == [2, None]
     assert false_raises(((10, 20), (40, 50)), raised, 5) == 2
 
 
-def test_an_alarm_is_raised_once_until_the_score_has_fallen_far_enough() -> None:
+def test_an_alarm_is_raised_again_only_after_the_score_has_fallen_below_clear_below() -> None:
     scores = np.array([0, 1.2, 0.7, 1.5, 0.4, 1.1, np.nan, 0.1])
     assert raises(scores, np.arange(8.0), 0.5).tolist() == [1, 5]
     assert raises(scores, np.arange(8.0), 1.0).tolist() == [1, 3, 5]
     assert calibrated(np.array([0.0, 1.0, np.inf, np.nan])).tolist() == [0, 0.5, 1, 0]
 
 
-def test_series_are_read_whatever_their_columns_are_called(tmp_path: Path) -> None:
+def test_series_are_read_with_any_usual_names_of_columns(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one.csv").write_text(
         "timestamp,value\n2014-04-01 00:05:00,2\n2014-04-01 00:00:00,1\n"
@@ -181,7 +179,7 @@ def test_series_are_read_whatever_their_columns_are_called(tmp_path: Path) -> No
         read_folder(tmp_path / "a" / "nothing")
 
 
-def test_the_command_judges_writes_raw_scores_and_draws(
+def test_the_command_evaluates_writes_scores_and_plots(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores, plots = tmp_path / "scores.parquet", tmp_path / "plots"
@@ -210,7 +208,7 @@ def test_the_command_judges_writes_raw_scores_and_draws(
     assert wrong.value.code == 2
 
 
-def test_sensors_of_one_file_are_series_and_anomalies_of_known_kinds_are_put_in(
+def test_sensors_of_one_file_become_series_into_which_anomalies_are_injected(
     tmp_path: Path,
 ) -> None:
     from tocsin.evaluation.datasets import INJECTED, injected

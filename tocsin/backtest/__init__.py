@@ -1,1 +1,1 @@
-"""What a job would have done on recorded readings."""
+"""Runs a job on recorded readings without an engine, and compares the alarms of two versions."""

@@ -1,4 +1,4 @@
-"""Alarms of two versions of a job on the same readings: which are the same, which are new, which are gone."""
+"""Compares the alarms of two versions of a job on the same readings: same, new and gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tocsin.backtest.engine import Engine, alarm_outputs
 from tocsin.compiler.job import Job
 
-_TOLD = [
+_COLUMNS = [
     "alarm_id",
     "event",
     "rule",
@@ -24,7 +24,11 @@ _TOLD = [
 
 @dataclass(frozen=True)
 class Episode:
-    """An alarm from its raise to its clear. end: None where it still stood."""
+    """An alarm from its raise to its clear.
+
+    key: `column=value` of the sensor, joined by commas. end: None while it is active. severity: the
+    last. peak_score: the greatest.
+    """
 
     rule: str
     key: str
@@ -35,7 +39,7 @@ class Episode:
     message: str
 
     def overlaps(self, other: Episode) -> bool:
-        """Whether they are of one rule and sensor and have a moment in common."""
+        """Whether both have the same rule and key, and a common moment."""
         if (self.rule, self.key) != (other.rule, other.key):
             return False
         return (other.end is None or self.start <= other.end) and (
@@ -45,17 +49,19 @@ class Episode:
 
 @dataclass(frozen=True)
 class Difference:
-    """before, after: all alarms. new: without one before that it overlaps; gone: the other way round."""
+    """The alarms of two versions of a job. before, after: all alarms of each."""
 
     before: list[Episode]
     after: list[Episode]
 
     @property
     def new(self) -> list[Episode]:
+        """Alarms of the new version that overlap none of the old."""
         return _without(self.after, self.before)
 
     @property
     def gone(self) -> list[Episode]:
+        """Alarms of the old version that overlap none of the new."""
         return _without(self.before, self.after)
 
 
@@ -71,38 +77,49 @@ def _without(ones: list[Episode], others: list[Episode]) -> list[Episode]:
 
 
 def episodes(job: Job, recording: str) -> list[Episode]:
-    """The alarms that the job would have raised. A rule is called by its step, so that two files compare. Raises Failure."""
+    """The alarms that a job raises on a recording, sorted by start, rule and key.
+
+    Rules have the name of their step without the job's, so that two job files compare. Withdrawn
+    alarms are left out. Raises Failure where the recording does not fit the job's source.
+    """
     found = Engine(job, alarm_outputs(job)).run(recording)
     rows = [
         row
         for batches in found.values()
         for batch in batches
-        for row in batch.select(_TOLD).to_pylist()
+        for row in batch.select(_COLUMNS).to_pylist()
     ]
     rows.sort(key=lambda row: (row["time"], row["event"] != "raise"))
-    known: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if row["event"] == "raise":
-            known[row["alarm_id"]] = {**row, "end": None}
-        elif row["event"] == "withdraw":
-            known.pop(row["alarm_id"], None)
-        elif row["alarm_id"] in known:
-            one = known[row["alarm_id"]]
-            one["peak_score"] = max(one["peak_score"], row["peak_score"])
-            if row["event"] != "clear":
-                one["severity"] = row["severity"]
-            one["end"] = (
-                row["time"]
-                if row["event"] == "clear"
-                else None
-                if row["event"] == "resume"
-                else one["end"]
-            )
     alarms = [
         Episode(
-            row["rule"].removeprefix(f"{job.name}/"), row["key"], row["started_at"], row["end"], row["severity"],
-            row["peak_score"], row["message"],
+            rule=row["rule"].removeprefix(f"{job.name}/"),
+            key=row["key"],
+            start=row["started_at"],
+            end=row["end"],
+            severity=row["severity"],
+            peak_score=row["peak_score"],
+            message=row["message"],
         )
-        for row in known.values()
-    ]  # fmt: skip
+        for row in _by_alarm(rows)
+    ]
     return sorted(alarms, key=lambda one: (one.start, one.rule, one.key))
+
+
+def _by_alarm(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first event of each alarm, with `end` and the last severity and greatest score."""
+    alarms: dict[str, dict[str, Any]] = {}
+    for event in events:
+        name = event["event"]
+        if name == "raise":
+            alarms[event["alarm_id"]] = {**event, "end": None}
+        elif name == "withdraw":
+            alarms.pop(event["alarm_id"], None)
+        elif event["alarm_id"] in alarms:
+            one = alarms[event["alarm_id"]]
+            one["peak_score"] = max(one["peak_score"], event["peak_score"])
+            if name == "clear":
+                one["end"] = event["time"]
+            else:
+                one["severity"] = event["severity"]
+                one["end"] = None if name == "resume" else one["end"]
+    return list(alarms.values())

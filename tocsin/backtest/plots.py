@@ -1,4 +1,4 @@
-"""Plots of the sensors of which two versions of a job have different alarms."""
+"""Plots the sensors for which two versions of a job have different alarms."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ from tocsin.kernels.batch import EVENT_TIME, Floats, Int64s, micros
 from tocsin.parts.stateful_step import ScoreColumns, StatefulStep
 
 _MOST = 30
-"""Plots that are drawn."""
+"""The most plots that are drawn."""
 
 
-def pictures(
+def draw_plots(
     folder: Path, before: Job | None, after: Job, recording: str, found: Difference
 ) -> int:
-    """Draw them; gives how many. Raises Failure without matplotlib."""
+    """Draw a PNG for each sensor and rule with a new or gone alarm; return their number.
+
+    folder: is created. before: the old version; None to draw without its scores.
+    recording: path of the readings. found: the difference to draw, up to 30 plots. Raises Failure
+    without matplotlib.
+    """
     try:
         import matplotlib as mpl
     except ImportError:
@@ -46,7 +51,7 @@ def pictures(
 
 
 def _scored(job: Job | None, recording: str) -> dict[str, tuple[ScoreColumns, pa.Table]]:
-    """Scored rows by rule."""
+    """The step and the scored rows of each rule."""
     if job is None:
         return {}
     scoring: dict[str, ScoreColumns] = {}
@@ -65,7 +70,7 @@ def _scored(job: Job | None, recording: str) -> dict[str, tuple[ScoreColumns, pa
 def _of_sensor(
     scored: tuple[ScoreColumns, pa.Table] | None, key: str
 ) -> tuple[Int64s, Floats, Floats] | None:
-    """Times, values and scores of one sensor."""
+    """Times (microseconds), values and scores of one sensor; None without the rule."""
     if scored is None:
         return None
     shown, rows = scored
@@ -85,9 +90,9 @@ def _of_sensor(
 
 
 def _draw(file: Path, title: str, lines: dict[str, Any], alarms: dict[str, list[Episode]]) -> None:
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, axes = pyplot.subplots(3, 1, figsize=(12, 6), sharex=True, height_ratios=[2, 1, 1])
+    figure, axes = plt.subplots(3, 1, figsize=(12, 6), sharex=True, height_ratios=[2, 1, 1])
     axes[0].set_title(title, fontsize=9)
     for axis, name in zip(axes[1:], ("before", "now"), strict=True):
         axis.set_ylabel(f"score {name}", fontsize=8)
@@ -103,4 +108,4 @@ def _draw(file: Path, title: str, lines: dict[str, Any], alarms: dict[str, list[
             axis.axvspan(one.start.replace(tzinfo=None), until, color="tab:red", alpha=0.3)
     figure.tight_layout()
     figure.savefig(file, dpi=80)
-    pyplot.close(figure)
+    plt.close(figure)

@@ -1,4 +1,4 @@
-"""A recording as the batches that a source would have given: in order of event time, and nothing late."""
+"""A recording as batches of a source: in order of event time, with no late row."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, WATERMARK, Int64s, ti
 from tocsin.parts.source import Source, event_micros
 
 ROWS = 500_000
-"""Rows of a batch."""
+"""The most rows of a batch."""
 
 
 class Recording:
-    """Parquet or CSV, a file or a folder of them, with the columns of a source. Raises Failure."""
+    """A recording with the columns of a source.
+
+    path: a Parquet or CSV file, or a folder of them. Raises Failure where it is missing,
+    unreadable, or lacks a column of the source.
+    """
 
     def __init__(self, path: str, source: Source) -> None:
         if not Path(path).exists():
@@ -31,7 +35,8 @@ class Recording:
             missing = [field.name for field in fields if field.name not in found.schema.names]
             if missing:
                 raise Failure(
-                    f"the recording '{path}' has no column {', '.join(missing)} (it has {', '.join(found.schema.names)})"
+                    f"the recording '{path}' has no column {', '.join(missing)} "
+                    f"(it has {', '.join(found.schema.names)})"
                 )
             table = found.to_table(columns=[field.name for field in fields]).cast(pa.schema(fields))
         except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -43,7 +48,7 @@ class Recording:
         self.table, self.times = table, times
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, int]]:
-        """Batches, and up to when all is there with each, microseconds."""
+        """Batches, each with the time (microseconds) up to which the readings are then complete."""
         for first in range(0, len(self.times), ROWS):
             times = self.times[first : first + ROWS]
             last = first + len(times)

@@ -24,9 +24,9 @@ def backtest(before: Job | None, after: Job, recording: str, plots: Path | None,
     found = Difference(now if before is None else episodes(before, recording), now)
     new, gone = found.new, found.gone
     if plots is not None:
-        from tocsin.backtest.plots import pictures
+        from tocsin.backtest.plots import draw_plots
 
-        count = pictures(
+        count = draw_plots(
             plots, before, after, recording, found if before is not None else Difference([], now)
         )
         note(f"{plots}: {count} plots")

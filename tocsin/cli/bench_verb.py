@@ -61,7 +61,7 @@ def bench(
         For scripts.
     """
     from tocsin.evaluation.datasets import clean, development, held_back, injected
-    from tocsin.evaluation.evaluate import judged, raises
+    from tocsin.evaluation.evaluate import evaluate, raises
     from tocsin.evaluation.labelled_series import read_folder
 
     made = _detectors(detector)
@@ -75,8 +75,8 @@ def bench(
     found, kept = [], {}
     for name, one in made.items():
         note(f"{name} …")
-        judgement, kept[name] = judged(name, one, given, windows_as_they_are)
-        found.append(judgement)
+        figures, kept[name] = evaluate(name, one, given, windows_as_they_are)
+        found.append(figures)
     if scores is not None:
         _write(scores, given, kept)
     if plots is not None:
@@ -90,7 +90,7 @@ def bench(
             plot(plots / f"{one_series.name}.png", one_series, shown)
     if json:
         # JSON has no number for what cannot be told.
-        rows = [asdict(judgement) for judgement in found]
+        rows = [asdict(figures) for figures in found]
         show_json(
             [
                 {

@@ -1,1 +1,1 @@
-"""Detectors against labelled series: scores, areas, ranges, windows, delays; a table and plots."""
+"""Evaluates detectors on labelled series: VUS, range and window scores, delays, plots."""

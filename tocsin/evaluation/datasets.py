@@ -1,4 +1,4 @@
-"""The simulator's labelled series: those for development, and those that are held back for the final figures."""
+"""The simulator's labelled series: for development, and held back for the final figures."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from tocsin.simulator.labelled import HELD_BACK, Simulated, inject, simulated
 from tocsin.simulator.telemetry import DAY
 
 _WEEK = 7 * DAY
-_MOST = 60_000
+_FEWEST, _MOST = 2_000, 60_000
 
 
 def development(count: int) -> list[Labelled]:
-    """Seeds from 0 on."""
+    """`count` series for development: seeds from 0."""
     return [_labelled(simulated(seed)) for seed in range(count)]
 
 
 def held_back(count: int) -> list[Labelled]:
-    """Seeds that nothing was tuned on."""
+    """`count` series for the final figures: seeds on which no detector was tuned."""
     return [_labelled(simulated(HELD_BACK + seed)) for seed in range(count)]
 
 
 def clean(count: int) -> list[Labelled]:
-    """A week without an anomaly, of held-back seeds; at most 60,000 readings a series and at least 2,000."""
+    """`count` series of a week without anomalies, of 2,000 to 60,000 readings."""
     found = []
     for seed in range(HELD_BACK * 2, HELD_BACK * 2 + count):
         first = simulated(seed, clean=True)
-        readings = int(min(max(_WEEK / (first.t[1] - first.t[0]), 2_000), _MOST))
+        readings = int(min(max(_WEEK / (first.t[1] - first.t[0]), _FEWEST), _MOST))
         found.append(_labelled(simulated(seed, clean=True, readings=readings)))
     return found
 
 
 INJECTED = ["spike", "dip", "level", "noise", "stuck", "cluster"]
-"""What can be told to be wrong in a recording of anything."""
+"""Kinds of anomalies that are recognisable in any recording."""
 
 
 def injected(series: list[Labelled], seed: int) -> list[Labelled]:
-    """The same series with anomalies of known kinds put in; what was labelled or missing in them is left out."""
+    """The series with injected anomalies; their labelled and missing readings are left out."""
     found = []
     for at, one in enumerate(series):
         kept = ~np.isnan(one.x)

@@ -1,4 +1,4 @@
-"""A labelled series, and folders of them."""
+"""Labelled series, and how to read a folder of them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ from tocsin.kernels.batch import Floats, Int64s
 VALUE_NAMES = ("value", "data", "x")
 TIME_NAMES = ("timestamp", "time", "observed_at", "datetime", "date", "ts", "ds")
 FEWEST = 300
-"""Readings of a sensor of a file of many that make a series."""
+"""The fewest readings of a sensor that make a series, in files with several sensors."""
 LABEL_NAMES = ("label", "is_anomaly", "anomaly", "labels")
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """One sensor's readings in the order of time. t: seconds; x: values, NaN where missing; ranges: of anomalous readings,
-    each from the first position to the one after the last; kinds: what each is, or ''; rows: of the readings in their file, where
-    that is not in the order of time."""
+    """One sensor's readings in order of time.
+
+    Attributes:
+        name: of the series.
+        t: seconds.
+        x: values, NaN where missing.
+        ranges: anomalous readings, each from the first position to the one after the last.
+        kinds: kind of each range, or ''; empty if unknown.
+        rows: position of each reading in its file; None for series without a file.
+    """
 
     name: str
     t: Floats
@@ -35,12 +42,12 @@ class Labelled:
 
     @property
     def days(self) -> float:
-        """From the first to the last reading."""
+        """Days from the first to the last reading."""
         return float(self.t[-1] - self.t[0]) / 86_400 if len(self.t) > 1 else 0.0
 
 
 def ranges_of(labels: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Runs of true labels."""
+    """The runs of true labels, each from its first position to the one after its last."""
     edges = np.flatnonzero(np.diff(np.r_[False, labels.astype(bool), False]))
     return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))
 
@@ -52,11 +59,18 @@ def read_folder(
     time: str | None = None,
     by: tuple[str, ...] = (),
 ) -> list[Labelled]:
-    """Every CSV and Parquet file under a folder as a series, named by its path. Raises Failure.
+    """The CSV and Parquet files under a folder, each as a series with the name of its path.
 
-    Columns are found by their usual names where they are not given: value, data; timestamp, time; label, is_anomaly, anomaly.
-    Without a time, readings are a second apart; without labels, a series has none. by: columns that tell the sensors of one file
-    apart, each of which is a series if it has a few hundred readings.
+    Args:
+        folder: is searched with its subfolders.
+        value: column of values; None for the usual names, or the first column of numbers.
+        label: column of labels, anomalous where above 0; None for the usual names, or no labels.
+        time: column of times; None for the usual names, or readings one second apart.
+        by: columns that identify the sensors of a file. Each sensor with at least `FEWEST` readings
+            is then a series.
+
+    Raises:
+        Failure: there is no file, a file is unreadable, or lacks a column.
     """
     files = sorted(
         path for path in folder.rglob("*") if path.suffix in (".csv", ".parquet", ".out")
@@ -79,18 +93,18 @@ def _read(
         table = parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise Failure(f"{path}: {error}") from None
-    when = _column(path, table, time, TIME_NAMES)
+    times = _column(path, table, time, TIME_NAMES)
     labels = _column(path, table, label, LABEL_NAMES)
     used = [
-        *(column for column in (when, labels) if column),
+        *(column for column in (times, labels) if column),
         *(str(_column(path, table, column, ())) for column in by),
     ]
     numeric = [f.name for f in table.schema if f.name not in used and _is_number(f.type)]
-    what = _column(path, table, value, VALUE_NAMES) or (numeric[0] if numeric else None)
-    if what is None:
+    values = _column(path, table, value, VALUE_NAMES) or (numeric[0] if numeric else None)
+    if values is None:
         raise Failure(f"{path}: no column of numbers (columns: {', '.join(table.schema.names)})")
     if not by:
-        return [_series(path, name, table, what, when, labels)]
+        return [_series(path, name, table, values, times, labels)]
     keys = pc.binary_join_element_wise(
         *(table.column(column).cast(pa.string()) for column in by), " "
     )
@@ -98,15 +112,19 @@ def _read(
     for key in sorted(pc.unique(keys).to_pylist(), key=str):
         mine = table.filter(pc.equal(keys, key))
         if mine.num_rows >= FEWEST:
-            found.append(_series(path, f"{name}/{key}", mine, what, when, labels))
+            found.append(_series(path, f"{name}/{key}", mine, values, times, labels))
     return found
 
 
 def _series(
-    path: Path, name: str, table: pa.Table, what: str, when: str | None, labels: str | None
+    path: Path, name: str, table: pa.Table, values: str, times: str | None, labels: str | None
 ) -> Labelled:
-    x = pc.cast(table.column(what), pa.float64()).to_numpy()
-    t = np.arange(len(x), dtype=np.float64) if when is None else _seconds(path, table.column(when))
+    x = pc.cast(table.column(values), pa.float64()).to_numpy()
+    t = (
+        np.arange(len(x), dtype=np.float64)
+        if times is None
+        else _seconds(path, table.column(times))
+    )
     order = np.argsort(t, kind="stable")
     marked = (
         np.zeros(len(x), bool)
@@ -123,7 +141,7 @@ def _series(
 
 
 def _read_csv(path: Path) -> pa.Table:
-    """A file whose first line is numbers has no header: values, then labels."""
+    """A CSV file. If its first line is numbers, it has no header: values, then labels."""
     first = path.open("r", encoding="utf-8").readline().strip().split(",")
     try:
         [float(cell) for cell in first]
@@ -133,11 +151,12 @@ def _read_csv(path: Path) -> pa.Table:
     return csv.read_csv(path, csv.ReadOptions(column_names=names))
 
 
-def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ...]) -> str | None:
-    if given is not None:
-        if given not in table.schema.names:
-            raise Failure(f"{path}: no column '{given}' (columns: {', '.join(table.schema.names)})")
-        return given
+def _column(path: Path, table: pa.Table, chosen: str | None, usual: tuple[str, ...]) -> str | None:
+    if chosen is not None:
+        if chosen not in table.schema.names:
+            columns = ", ".join(table.schema.names)
+            raise Failure(f"{path}: no column '{chosen}' (columns: {columns})")
+        return chosen
     names = {name.lower(): name for name in table.schema.names}
     return next((names[name] for name in usual if name in names), None)
 
@@ -149,7 +168,10 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _seconds(path: Path, column: pa.ChunkedArray) -> Floats:
-    """Times as seconds: timestamps and dates, ISO texts, or numbers (seconds; milliseconds where they are that large)."""
+    """Times in seconds, from timestamps, dates, ISO 8601 text or numbers.
+
+    Numbers are seconds, or milliseconds where one exceeds 1e11.
+    """
     try:
         if pa.types.is_string(column.type):
             column = pc.cast(column, pa.timestamp("us"))

@@ -1,4 +1,4 @@
-"""A picture of a series: values, labels, score, alarm line, alarms."""
+"""Plots a series: values, labels, scores, alarm line and alarms."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from tocsin.kernels.batch import Floats, Int64s
 
 
 def plot(file: Path, series: Labelled, scores: dict[str, tuple[Floats, Int64s]]) -> None:
-    """scores: by detector, with the readings at which it raises an alarm. Raises Failure without matplotlib."""
+    """Write a plot as PNG; its folder is created.
+
+    scores: for each detector its scores, and the positions of the readings that raise an alarm.
+    Raises Failure without matplotlib.
+    """
     try:
         import matplotlib as mpl
     except ImportError:
         raise Failure("plots need matplotlib: pip install matplotlib") from None
     mpl.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, axes = pyplot.subplots(
+    figure, axes = plt.subplots(
         1 + len(scores), 1, figsize=(12, 2 + 1.6 * len(scores)), sharex=True, squeeze=False
     )
     times: Any = (series.t * 1e6).astype("datetime64[us]")
@@ -39,4 +43,4 @@ def plot(file: Path, series: Labelled, scores: dict[str, tuple[Floats, Int64s]])
     figure.tight_layout()
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=80)
-    pyplot.close(figure)
+    plt.close(figure)

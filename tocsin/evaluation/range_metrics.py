@@ -1,7 +1,8 @@
-"""Precision, recall and F1 of ranges, and delays.
+"""Precision, recall and F1 of ranges, and delays of detection.
 
-Source: Tatbul, Lee, Zdonik, Alam, Gottschlich: Precision and Recall for Time Series, NeurIPS 2018, with a flat bias, a reward for
-existence of one half in recall, and a range that is found in pieces counted by one over their number.
+Source: Tatbul, Lee, Zdonik, Alam, Gottschlich: Precision and Recall for Time Series, NeurIPS 2018.
+Parameters: flat bias; in recall, existence has a weight of one half; an overlap in several pieces
+counts by one over their number.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ Ranges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class RangeScore:
-    """Each from 0 to 1; NaN where there is nothing to count."""
+    """Precision and recall from 0 to 1. Recall is NaN without real ranges."""
 
     precision: float
     recall: float
 
     @property
     def f1(self) -> float:
-        """Harmonic mean."""
+        """The harmonic mean; 0 if both are 0."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both > 0 else 0.0
 
 
 def range_score(real: Ranges, predicted: Ranges) -> RangeScore:
-    """real: labelled ranges. predicted: ranges over the alarm line."""
+    """Precision and recall of ranges. real: labelled. predicted: at or above the alarm line."""
     recall = [
         _EXISTENCE * (len(_overlaps(one, predicted)) > 0)
         + (1 - _EXISTENCE) * _overlap(one, predicted)
@@ -53,7 +54,10 @@ def _overlap(one: tuple[int, int], others: Ranges) -> float:
 
 
 def delays(real: Ranges, raised: np.ndarray, slack: int) -> list[int | None]:
-    """Readings from the start of each anomaly to the first raise in it, or up to `slack` readings after; None: missed."""
+    """For each anomaly, the readings from its start to its first raise; None if it was missed.
+
+    raised: positions of raises. slack: readings after an anomaly in which a raise still counts.
+    """
     found: list[int | None] = []
     for begin, end in real:
         inside = raised[(raised >= begin) & (raised < end + slack)]
@@ -62,7 +66,7 @@ def delays(real: Ranges, raised: np.ndarray, slack: int) -> list[int | None]:
 
 
 def false_raises(real: Ranges, raised: np.ndarray, slack: int) -> int:
-    """Raises that no anomaly explains."""
+    """The number of raises that no anomaly explains. raised, slack: as for `delays`."""
     explained = np.zeros(len(raised), bool)
     for begin, end in real:
         explained |= (raised >= begin) & (raised < end + slack)

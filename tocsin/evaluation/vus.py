@@ -1,8 +1,8 @@
 """Areas under range-aware curves: VUS-ROC and VUS-PR.
 
-Source: Paparrizos, Boniol, Palpanas, Tsay, Elmore, Franklin: Volume Under the Surface, PVLDB 15 (2022). A label fades out over
-a buffer on both sides of its range, so that a score that is a little early or late counts in part; the volume is the mean area
-over buffers from none to `buffer`.
+Source: Paparrizos, Boniol, Palpanas, Tsay, Elmore, Franklin: Volume Under the Surface, PVLDB 15
+(2022). A label fades out over a buffer on both sides of its range, so that a score that is a little
+early or late counts in part. The volume is the mean area over buffers from 0 to `buffer`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ _BUFFERS = 11
 
 @dataclass(frozen=True)
 class Volumes:
-    """Both between 0 and 1."""
+    """VUS-ROC and VUS-PR, each from 0 to 1."""
 
     roc: float
     pr: float
 
 
 def volumes(scores: Floats, ranges: tuple[tuple[int, int], ...], buffer: int) -> Volumes:
-    """scores: finite, a reading each. ranges: anomalies; there is at least one. buffer: readings."""
+    """VUS of one series.
+
+    scores: finite, one for each reading. ranges: at least one anomaly. buffer: readings.
+    """
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     cuts = np.linspace(0, len(scores) - 1, min(_THRESHOLDS, len(scores))).astype(int)
-    # All readings of the threshold's own score are over it.
+    # Readings whose score equals the threshold count as above it.
     counts = np.searchsorted(-ranked, -ranked[cuts], side="right")
     found = [
         _areas(scores, order, counts, ranges, int(width))
@@ -66,7 +69,10 @@ def _areas(
 def faded(
     size: int, ranges: tuple[tuple[int, int], ...], width: int
 ) -> tuple[Floats, tuple[tuple[int, int], ...]]:
-    """Labels from 0 to 1, which fall with the root of the distance over half a buffer; and the runs that are not 0."""
+    """Labels from 0 to 1, and the runs where they are above 0.
+
+    size: readings. width: of the buffer. Labels fall by the square root over half of it.
+    """
     labels = np.zeros(size)
     half = width // 2
     for begin, end in ranges:

@@ -1,8 +1,11 @@
-"""A score of windows that rewards early detection: 100 for every anomaly at its first reading, 0 for saying nothing.
+"""A window score that rewards early detection.
 
-Source: Lavin and Ahmad: Evaluating Real-Time Anomaly Detection Algorithms, ICMLA 2015 (the Numenta Anomaly Benchmark, standard
-profile): the first detection in a window earns up to 1, more the earlier; a detection outside costs up to 0.11, less the closer
-it follows a window; a window without one costs 1. One threshold serves all series, the one with the best sum.
+It is 100 if every anomaly is detected at its first reading, and 0 without any detection.
+
+Source: Lavin and Ahmad: Evaluating Real-Time Anomaly Detection Algorithms, ICMLA 2015 (the Numenta
+Anomaly Benchmark, standard profile). The first detection in a window earns up to 1, more the
+earlier. A detection outside costs up to 0.11, less the closer it follows a window. A window without
+detection costs 1. All series share the threshold with the best sum.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ _WINDOWS = 0.1
 
 @dataclass(frozen=True)
 class WindowScore:
-    """score: from 0 (nothing said) to 100, or below. found, missed: windows. false: detections outside, at the threshold."""
+    """The score of a detector, from 0 (no detection) to 100.
+
+    threshold: the best one. found, missed: windows at this threshold. false: detections outside.
+    """
 
     score: float
     threshold: float
@@ -31,10 +37,16 @@ class WindowScore:
     false: int
 
 
-def windows_of(series: Labelled, as_they_are: bool = False) -> list[tuple[int, int]]:
-    """A window around the middle of each anomaly; together a tenth of the series, where the labels are not longer already."""
+def windows_of(series: Labelled, labels_are_windows: bool = False) -> list[tuple[int, int]]:
+    """A window around each anomaly, from its first position to the one after its last.
+
+    Together the windows are a tenth of the series, unless the labels are longer. Overlapping
+    windows are merged. labels_are_windows: do not widen the labels.
+    """
     size = len(series.x)
-    wide = 0 if as_they_are or not series.ranges else int(_WINDOWS * size / len(series.ranges))
+    wide = (
+        0 if labels_are_windows or not series.ranges else int(_WINDOWS * size / len(series.ranges))
+    )
     found: list[tuple[int, int]] = []
     for begin, end in series.ranges:
         more = max(wide - (end - begin), 0) // 2
@@ -46,12 +58,12 @@ def windows_of(series: Labelled, as_they_are: bool = False) -> list[tuple[int, i
 
 
 def probation(size: int) -> int:
-    """Readings at the start that are not judged."""
+    """The number of readings at the start that do not count. size: of the series."""
     return int(min(_PROBATION * size, _MOST_PROBATION))
 
 
 def weights(size: int, windows: list[tuple[int, int]]) -> tuple[Floats, np.ndarray]:
-    """What a detection at each reading is worth, and the number of its window or -1."""
+    """The value of a detection at each reading, and the number of its window, or -1."""
     worth, number = np.full(size, -FALSE_ALARM), np.full(size, -1)
     for at, (begin, end) in enumerate(windows):
         after = np.arange(end, windows[at + 1][0] if at + 1 < len(windows) else size)
@@ -64,32 +76,35 @@ def weights(size: int, windows: list[tuple[int, int]]) -> tuple[Floats, np.ndarr
 
 
 def _sigmoid(position: Floats | float) -> Floats:
-    """Over 3 windows away, all is lost."""
+    """The scaled sigmoid of a distance in windows; -1 beyond 3 windows."""
     place = np.asarray(position, np.float64)
     return np.where(place > 3.0, -1.0, 2.0 / (1.0 + np.exp(5.0 * np.minimum(place, 3.0))) - 1.0)
 
 
 def window_score(
-    series: Sequence[Labelled], scores: Sequence[Floats], as_they_are: bool = False
+    series: Sequence[Labelled], scores: Sequence[Floats], labels_are_windows: bool = False
 ) -> WindowScore:
-    """Of one detector over all series: with the threshold that suits it best."""
+    """The score of one detector over all series, at its best threshold.
+
+    scores: one array for each series; readings with NaN do not count.
+    """
     gains: list[tuple[Floats, Floats]] = []
     total_windows, changes, false_at = 0, [], []
-    for one, given in zip(series, scores, strict=True):
-        windows = windows_of(one, as_they_are)
-        start = probation(len(given))
+    for one, values in zip(series, scores, strict=True):
+        windows = windows_of(one, labels_are_windows)
+        start = probation(len(values))
         windows = [window for window in windows if window[1] > start]
-        worth, number = weights(len(given), windows)
-        judged = np.arange(start, len(given))
-        judged = judged[~np.isnan(given[judged])]
+        worth, number = weights(len(values), windows)
+        counted = np.arange(start, len(values))
+        counted = counted[~np.isnan(values[counted])]
         total_windows += len(windows)
-        outside = judged[number[judged] < 0]
-        gains.append((given[outside], worth[outside]))
-        false_at.append(given[outside])
+        outside = counted[number[counted] < 0]
+        gains.append((values[outside], worth[outside]))
+        false_at.append(values[outside])
         for at in range(len(windows)):
-            inside = judged[number[judged] == at]
+            inside = counted[number[counted] == at]
             if len(inside):
-                changes.append(_best_so_far(given[inside], worth[inside]))
+                changes.append(_best_so_far(values[inside], worth[inside]))
     thresholds, deltas = (np.concatenate(column) for column in zip(*gains, *changes, strict=True))
     order = np.argsort(-thresholds, kind="stable")
     ranked, sums = thresholds[order], np.cumsum(deltas[order])
@@ -105,10 +120,10 @@ def window_score(
 
 
 def _best_so_far(scores: Floats, worth: Floats) -> tuple[Floats, Floats]:
-    """At which thresholds the first detection in a window moves, and by how much the gain grows then.
+    """The thresholds at which the first detection in a window moves, and the growth of its gain.
 
-    With the threshold falling, the first detection moves to the left, to ever earlier records of a running maximum. The first
-    of them also turns a miss into a find.
+    With a falling threshold, the first detection moves to earlier records of the running maximum.
+    The first of them also turns a miss into a find.
     """
     record = np.r_[True, scores[1:] > np.maximum.accumulate(scores)[:-1]]
     levels, gains = scores[record][::-1], worth[record][::-1]
