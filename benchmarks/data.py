@@ -155,7 +155,10 @@ def rows(matrix: Octets) -> list[bytes]:
 
 
 def _mixed(values: Any) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014, Fast splittable pseudorandom …)."""
+    """The finaliser of SplitMix64.
+
+    Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014.
+    """
     z = np.asarray(values).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
