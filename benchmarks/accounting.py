@@ -17,7 +17,7 @@ from benchmarks.measuring import children, processor_seconds
 from benchmarks.topics import broker
 from benchmarks.work import WORKS, Work
 from infra.cluster.control import state
-from tocsin.profile.attribution import accounted, accounted_java
+from tocsin.profile.attribution import java_seconds_by_part, seconds_by_part
 from tocsin.profile.flame_graph import flame_graph
 from tocsin.profile.stacks import Spy, recording, weighed
 from tocsin.profile.threads import Thread, ThreadTimes
@@ -73,8 +73,8 @@ def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
         run = session.run(False)
         watched.end()
     weights = weighed(watched.spy.stacks(), watched.worker)
-    worker = accounted(weights, watched.worker_total)
-    java = accounted_java(watched.java, watched.java_total)
+    worker = seconds_by_part(weights, watched.worker_total)
+    java = java_seconds_by_part(watched.java, watched.java_total)
     total = watched.worker_total + watched.java_total
     rows = [("worker", part, seconds) for part, seconds in worker.items()]
     rows += [("TaskManager", part, seconds) for part, seconds in java.items()]

@@ -22,7 +22,7 @@ from benchmarks.measuring import children
 from infra.cluster.control import down, rest, state, up
 from infra.cluster.processes import forget
 from infra.cluster.settings import ROOT, Cluster, versions
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.simulator.city import City, readings
 
@@ -45,7 +45,7 @@ class Load(threading.Thread):
     def run(self) -> None:
         """Send until the time is over."""
         metrics = len(City().measured())
-        sending = Sending(
+        publisher = Publisher(
             Kafka(brokers=self.brokers), TOPIC, (ROOT / "schemas/air_reading.avsc").read_text(), 0
         )
         began = time.time()
@@ -66,8 +66,8 @@ class Load(threading.Thread):
                     wanted = began + self.sent / self.rate
                     self.behind = max(time.time() - wanted, 0)
                     time.sleep(max(wanted - time.time(), 0))
-                    self.sent += sending.send(part)
-        sending.flush()
+                    self.sent += publisher.publish(part)
+        publisher.flush()
 
 
 def measures(cluster: Cluster, job: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Verbs that no other test runs: new, laws, doctor, lake, alarms, schema; and the README's own job."""
+"""Verbs without tests of their own: new, laws, doctor, lake, alarms, schema, workers, plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tocsin.compiler.checker import check_text
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_readmes_job_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_of_the_readme_passes_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (job,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     checked, _ = check_text("jobs/readme.yaml", job)
@@ -36,7 +36,7 @@ def test_a_new_part_breaks_a_law_until_it_is_filled_in(
     assert tocsin("new", kind, "stuck_pump", "--to", tmp_path)[0] == 2, "it is already there"
 
 
-def test_a_new_part_that_is_filled_in_obeys(tmp_path: Path, tocsin: Any) -> None:
+def test_a_new_part_that_is_filled_in_obeys_all_laws(tmp_path: Path, tocsin: Any) -> None:
     tocsin("new", "aggregation", "average", "--to", tmp_path)
     file = tmp_path / "aggregations" / "average.py"
     file.write_text(file.read_text().replace("[1.0, 2.0, 6.0], None)", "[1.0, 2.0, 6.0], 3.0)"))
@@ -60,7 +60,9 @@ def finish(file: Path) -> None:
     file.write_text(file.read_text().replace("TODO: ", "Documented: "))
 
 
-def test_doctor_says_what_is_missing(tocsin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_lists_packages_and_checks_brokers(
+    tocsin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TOCSIN_BROKERS", raising=False)
     code, out, _ = tocsin("doctor", "--json")
     found = {row["what"]: row for row in json.loads(out)}
@@ -89,7 +91,7 @@ def test_lake_and_alarms_after_the_demo(tmp_path: Path, tocsin: Any) -> None:
     assert (code, "unfinished" in out) == (1, True)
 
 
-def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path, tocsin: Any) -> None:
+def test_demo_does_not_empty_a_folder_of_other_files(tmp_path: Path, tocsin: Any) -> None:
     (tmp_path / "precious.txt").touch()
     code, _, told = tocsin("demo", "--to", tmp_path)
     assert code == 2
@@ -121,7 +123,7 @@ def test_the_schema_is_printed(tocsin: Any) -> None:
     assert json.loads(out)["title"] == "Tocsin job"
 
 
-def test_a_worker_pool_runs_nothing_that_others_may_have_put_there(
+def test_a_worker_pool_refuses_a_folder_that_others_may_write_to(
     tocsin: Any, tmp_path: Path
 ) -> None:
     open_to_all = tmp_path / "open"
@@ -132,7 +134,7 @@ def test_a_worker_pool_runs_nothing_that_others_may_have_put_there(
     assert "others may write to" in told
 
 
-def test_plan_diff_tells_what_a_change_does_to_state(tocsin: Any, tmp_path: Path) -> None:
+def test_plan_diff_shows_what_a_change_does_to_state(tocsin: Any, tmp_path: Path) -> None:
     before = Path("jobs/air_quality.yaml")
     text = before.read_text()
     same = tmp_path / "air_quality.yaml"
@@ -149,8 +151,8 @@ def test_plan_diff_tells_what_a_change_does_to_state(tocsin: Any, tmp_path: Path
     assert code == 2
     assert "loses  Aggregate: window 'size' was 60 s and is 120 s" in told
     assert (
-        "loses  Stuck: is gone or has another name: what its detector has learnt, and its open alarms would be lost"
-        in told
+        "loses  Stuck: is gone or has another name: what its detector has learnt, "
+        "and its open alarms would be lost" in told
     )
     assert "keeps  Frozen: is new and starts empty" in told
     code, told, _ = tocsin("plan", same, "--diff", before, "--json")

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.conftest import Run, as_json, parquet_files, wait_for
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.kernels.batch import timestamps
 
@@ -25,7 +25,7 @@ def test_an_hour_waits_for_its_last_ten_minutes(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     topics("order.rejects", **{"order.readings": 1})
-    sending = Sending(
+    publisher = Publisher(
         Kafka(brokers=cluster.at("kafka")),
         "order.readings",
         (ROOT / "tests/faults/reading_v1.avsc").read_text(),
@@ -42,8 +42,8 @@ def test_an_hour_waits_for_its_last_ten_minutes(
             "at": times,
             "value": pa.array(minutes.astype(float)),
         }
-        sending.send(pa.RecordBatch.from_pydict(columns))
-        sending.flush()
+        publisher.publish(pa.RecordBatch.from_pydict(columns))
+        publisher.flush()
 
     def settle() -> None:
         """Let everything be given that the watermark lets go."""

@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.conftest import Run, as_json, messages, wait_for
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.backfill_merge import rows_digest
 from tocsin.lake.query import files_of, footer
@@ -68,10 +68,10 @@ def closing(city: City) -> City:
 def fill(brokers: str, topic: str, city: City) -> None:
     simulated = system_of(city)
     schema = (ROOT / "schemas" / SYSTEMS[city.system].schema).read_text()
-    sending = Sending(Kafka(brokers=brokers), topic, schema, 0, key=simulated.key)
+    publisher = Publisher(Kafka(brokers=brokers), topic, schema, 0, key=simulated.key)
     for batch in simulated.readings():
-        sending.send(batch)
-    sending.flush()
+        publisher.publish(batch)
+    publisher.flush()
 
 
 def files(lake: Path, before: int) -> dict[str, str]:

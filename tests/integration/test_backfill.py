@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyarrow import csv
 
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.compiler.backfill_job import from_archive, without_messages
 from tocsin.compiler.checker import check_file
 from tocsin.foundation.failure import Failure
@@ -90,9 +90,9 @@ def test_replay_from_the_archive_is_what_was_live(
     for system, topic in systems.items():
         simulated = system_of(city(system))
         schema = (ROOT / "schemas" / SYSTEMS[system].schema).read_text()
-        sending = Sending(Kafka(), topic, schema, 0, key=simulated.key)
-        sent += sum(sending.send(batch) for batch in simulated.readings())
-        sending.flush()
+        publisher = Publisher(Kafka(), topic, schema, 0, key=simulated.key)
+        sent += sum(publisher.publish(batch) for batch in simulated.readings())
+        publisher.flush()
         kafka.ensure_whole(topic)
         csv.write_csv(simulated.registry(), tmp_path / "registry.csv")
         monkeypatch.setenv(registry, str(tmp_path / "registry.csv"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.query import files_of, open_lake
 from tocsin.simulator.city import City
@@ -71,12 +71,12 @@ def given(kafka: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         duplicated=0.01,
     )
     simulated = system_of(city)
-    sending = Sending(
+    publisher = Publisher(
         Kafka(), "air", (ROOT / "schemas" / SYSTEMS["air"].schema).read_text(), 0, key=simulated.key
     )
     for batch in simulated.readings():
-        sending.send(batch)
-    sending.flush()
+        publisher.publish(batch)
+    publisher.flush()
     kafka.ensure_whole("air")
     monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
     monkeypatch.setenv("FOLDER", str(tmp_path))

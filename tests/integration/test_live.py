@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.query import open_lake
@@ -31,9 +31,9 @@ def prism() -> str:
 def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> None:
     environment = {**os.environ, "TOCSIN_PRISM": prism(), "LAKE": str(tmp_path / "lake")}
     blocks = list(readings(City(sensors=5, anomalies=0, late=0.0)))
-    sending = Sending(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
-    sending.send(blocks[0])
-    sending.flush()
+    publisher = Publisher(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
+    publisher.publish(blocks[0])
+    publisher.flush()
     kafka.create("city.alarms")
     command = [sys.executable, "-m", "tocsin", "run", "jobs/air_quality.yaml", "--live"]
     process = subprocess.Popen(
@@ -47,8 +47,8 @@ def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> N
     try:
         for block in blocks[1:]:
             time.sleep(1)
-            sending.send(block)
-            sending.flush()
+            publisher.publish(block)
+            publisher.flush()
         lake = tmp_path / "lake" / "air_quality"
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and len(list(lake.rglob("*.parquet"))) < 2:

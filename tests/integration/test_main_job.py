@@ -17,7 +17,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from pyarrow import parquet
 
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.compiler.checker import check_file, check_text
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.audit import audit_lake
@@ -42,9 +42,9 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fill(topic: str = "city.air") -> int:
-    sending = Sending(Kafka(), topic, (ROOT / "schemas/air_reading.avsc").read_text(), 0)
-    count = sum(sending.send(batch) for batch in readings(CITY))
-    sending.flush()
+    publisher = Publisher(Kafka(), topic, (ROOT / "schemas/air_reading.avsc").read_text(), 0)
+    count = sum(publisher.publish(batch) for batch in readings(CITY))
+    publisher.flush()
     return count
 
 
@@ -133,11 +133,11 @@ def test_the_climate_job_filters_and_aggregates(kafka: Any, lake: Path) -> None:
     city = City(
         system="climate", sensors=6, duration=7_200_000_000, cadence=60_000_000, anomalies=0
     )
-    sending = Sending(
+    publisher = Publisher(
         Kafka(), "city.climate", (ROOT / "schemas/climate_reading.avsc").read_text(), 0
     )
-    sent = sum(sending.send(batch) for batch in readings(city))
-    sending.flush()
+    sent = sum(publisher.publish(batch) for batch in readings(city))
+    publisher.flush()
     ledger = run_bounded(check_file("jobs/climate.yaml")[0])
     assert ledger.balances
     assert ledger.steps["ReadTelemetry"].kept == sent

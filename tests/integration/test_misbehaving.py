@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.compiler.checker import check_text
 from tocsin.engines.beam.running import run_bounded
 from tocsin.kafka.connection import Kafka
@@ -62,9 +62,9 @@ def run(batch: pa.RecordBatch, receive: Any, kafka: Any) -> tuple[Any, list[tupl
     """The ledger, and rule, key and minute of each alarm that was raised."""
     kafka.create("city.alarms")
     kafka.create("city.rejects")
-    sending = Sending(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
-    sending.send(batch)
-    sending.flush()
+    publisher = Publisher(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
+    publisher.publish(batch)
+    publisher.flush()
     ledger = run_bounded(check_text(str(ROOT / "jobs/day.yaml"), JOB)[0])
     events = [json.loads(message.value()) for message in receive("city.alarms")]
     raised = []

@@ -1,4 +1,7 @@
-"""Every part obeys every law of its kind; and each mutant, a part that is wrong on purpose, is caught by the law it breaks."""
+"""Every part obeys the laws of its kind, and each mutant is caught by the law that it breaks.
+
+A mutant is a part that is wrong on purpose.
+"""
 
 from __future__ import annotations
 

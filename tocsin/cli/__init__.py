@@ -1,1 +1,1 @@
-"""The command `tocsin`: one file a verb. Beam is imported only by the verbs that run a job."""
+"""The command `tocsin`, one file for each verb. Only verbs that run a job import Beam."""

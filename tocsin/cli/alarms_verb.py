@@ -14,7 +14,9 @@ from tocsin.kafka.connection import Kafka
 def alarms(
     topic: str, *, brokers: str | None = None, follow: bool = True, json: bool = False
 ) -> int:
-    """Follow an alarm topic from its beginning; --no-follow ends when all that is there was shown.
+    """Show the events of an alarm topic from its beginning, and wait for more.
+
+    With --no-follow it ends after the events that the topic holds now.
 
     Parameters
     ----------
@@ -23,9 +25,9 @@ def alarms(
     brokers
         Kafka brokers [env: TOCSIN_BROKERS].
     follow
-        Wait for more.
+        Wait for new events.
     json
-        Print each event as one line of JSON.
+        Print each event as JSON on one line.
     """
     for event in read_alarms(Kafka(brokers=brokers), topic, follow):
         if json:
@@ -33,13 +35,17 @@ def alarms(
         else:
             data = event["data"]
             say(
-                f"{event['dateIssued']}  {data['event']:6}  {event['severity']:8}  {data['rule']}: {event['description']}"
+                f"{event['dateIssued']}  {data['event']:6}  {event['severity']:8}  "
+                f"{data['rule']}: {event['description']}"
             )
     return DONE
 
 
 def read_alarms(kafka: Kafka, topic: str, follow: bool) -> Any:
-    """Alarm events of a topic, each once by its CloudEvents id. Raises Failure where Kafka does not answer."""
+    """The alarm events of a topic, each CloudEvents id once.
+
+    Raises Failure if the topic does not exist or Kafka does not answer.
+    """
     from confluent_kafka import Consumer, KafkaException, TopicPartition
 
     settings = {
@@ -65,7 +71,7 @@ def read_alarms(kafka: Kafka, topic: str, follow: bool) -> Any:
             message = consumer.poll(0.5)
             if message is None or message.error() is not None:
                 if not follow and time.monotonic() > deadline:
-                    raise Failure(f"{left} messages of '{topic}' did not come within 30 s")
+                    raise Failure(f"{left} messages of '{topic}' did not arrive within 30 s")
                 continue
             left -= 1
             identity = dict(message.headers() or []).get("ce_id", b"")

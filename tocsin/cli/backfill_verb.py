@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.cli.deployment import Deployment
-from tocsin.cli.option_values import given_duration, given_moment
+from tocsin.cli.option_values import duration_option, moment_option
 from tocsin.cli.run_verb import report
 from tocsin.compiler.backfill_job import beside, from_archive, without_messages
 from tocsin.compiler.job import Job
@@ -28,33 +28,36 @@ def backfill(
     json: bool = False,
     on: Deployment | None = None,
 ) -> int:
-    """Run a job again over what it has read before, to the same rows: over its archive, or over its topics.
+    """Run a job again over its archive or its topics, and replace the files whose rows change.
 
-    It writes beside the lake; then the files that hold other rows take their places, one by one, and all others stay untouched:
-    a changed coefficient changes the windows that it concerns. Files whose messages were not all read again stay as they are.
-    Alarms and rejects are not sent again.
+    The job writes to a folder next to the lake. Then each file with other rows than before replaces
+    the old one; all other files stay untouched. So a changed coefficient changes only the windows
+    that it affects. A file stays as it is if some of its messages were not read again. Alarms and
+    rejects are not sent again.
 
     Parameters
     ----------
     job
         Job file.
     archive
-        Lake with the archive that the job's sources keep; without it the topics are read from their beginning.
+        Lake with the archive that the job's sources write. Without it, the job reads its topics
+        from their beginning.
     since
-        Change only what ends after this moment, such as 2026-03-02T10:00:00Z; of the archive is read what came a warm-up before.
+        Change only windows that end after this moment, such as 2026-03-02T10:00:00Z. The archive is
+        read from a warm-up before it.
     warm_up
-        What the job remembers: its longest window, silence or average.
+        How far back the job's state reaches: its longest window, silence or average.
     messages
-        Send alarms and rejects, too.
+        Send alarms and rejects again.
     cluster
-        On the Flink cluster, as JOB-backfill, in place of this machine.
+        Run on the Flink cluster under the name JOB-backfill, not on this machine.
     json
-        Print what became of the files, and the ledger, as JSON.
+        Print the changes of files and the ledger as JSON.
     """
     on = on or Deployment()
     checked = on.checked(job)
-    first = None if since is None else given_moment("--since", since)
-    before = given_duration("--warm-up", warm_up)
+    first = None if since is None else moment_option("--since", since)
+    before = duration_option("--warm-up", warm_up)
     if archive is not None:
         checked = from_archive(
             checked, str(archive.absolute()), None if first is None else first - before
@@ -84,7 +87,7 @@ def backfill(
             if (lake / token).is_dir():
                 remove_folder(lake / token)
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
-    return _told(checked.name, changes, ledger, json)
+    return _show(checked.name, changes, ledger, json)
 
 
 def _here(job: Job) -> Ledger:
@@ -94,7 +97,7 @@ def _here(job: Job) -> Ledger:
     return run_bounded(job)
 
 
-def _told(job: str, changes: list[MergedDataset], ledger: Ledger | None, json: bool) -> int:
+def _show(job: str, changes: list[MergedDataset], ledger: Ledger | None, json: bool) -> int:
     if json:
         show_json(
             {
@@ -110,7 +113,5 @@ def _told(job: str, changes: list[MergedDataset], ledger: Ledger | None, json: b
     ]
     say(table(["dataset", "same", "changed", "new", "gone", "kept"], rows, right=(1, 2, 3, 4, 5)))
     if any(one.kept for one in changes):
-        note(
-            "kept: these files come from messages that were not all read again, and stay as they are"
-        )
+        note("kept: not all messages of these files were read again, so they stay as they are")
     return DONE if ledger is None else report(job, ledger, json=False)

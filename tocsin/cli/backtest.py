@@ -12,12 +12,15 @@ from tocsin.compiler.job import Job
 if TYPE_CHECKING:
     from tocsin.backtest.compare import Episode
 
-# Alarms that are listed; the others are counted.
+# Further alarms are counted, not listed.
 _LISTED = 50
 
 
 def backtest(before: Job | None, after: Job, recording: str, plots: Path | None, json: bool) -> int:
-    """Tell it. Raises Failure where the recording cannot be read."""
+    """Show the alarms, or the difference between two versions of a job.
+
+    Raises Failure if the recording cannot be read.
+    """
     from tocsin.backtest.compare import Difference, episodes
 
     now = episodes(after, recording)
@@ -51,7 +54,8 @@ def backtest(before: Job | None, after: Job, recording: str, plots: Path | None,
         return DONE
     same = len(now) - len(new)
     say(
-        f"{_count(now)} instead of {len(found.before)}: {same} as before, {len(new)} new, {len(gone)} gone"
+        f"{_count(now)} instead of {len(found.before)}: "
+        f"{same} as before, {len(new)} new, {len(gone)} gone"
     )
     _list(
         sorted(
@@ -73,7 +77,7 @@ def _list(alarms: list[tuple[str, Episode]]) -> None:
         [
             change,
             f"{one.start:%Y-%m-%d %H:%M:%S}",
-            "stands" if one.end is None else f"{one.end:%Y-%m-%d %H:%M:%S}",
+            "active" if one.end is None else f"{one.end:%Y-%m-%d %H:%M:%S}",
             one.rule,
             one.severity,
             one.message,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    what: Literal["detectors"],
+    what: Literal["detectors"],  # noqa: ARG001 - the only subject so far
     folder: Path | None = None,
     *,
     detector: list[str] | None = None,
@@ -31,34 +31,37 @@ def bench(
     plots: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Judge detectors on labelled series.
+    """Evaluate detectors on labelled series: VUS-PR, range F1, false alarms a day, delay and speed.
 
     Parameters
     ----------
     what
-        `detectors`.
+        What to evaluate: detectors.
     folder
-        CSV and Parquet files, a series each; without it, the simulator's.
+        Folder of CSV and Parquet files, one series in each. By default the simulator's series.
     detector
-        Names, with a configuration where there is one: auto, or robust_z:window=100. All by default.
+        Names, with settings if needed: auto, or robust_z:window=100. By default all detectors that
+        need no settings.
     series
-        Of the simulator: development, held-back (for final figures: nothing is tuned on them), or clean (a week, no anomaly).
+        Which of the simulator's series: development; held-back, for final figures, on which no
+        detector was tuned; or clean, a week without anomalies.
     count
-        How many of the simulator's series.
+        Number of the simulator's series.
     value, label, time
-        Columns of the files, where they do not have their usual names.
+        Columns of the files, if they do not have their usual names.
     by
-        Columns that tell the sensors of one file apart: sensor_id,metric.
+        Columns that identify a sensor in a file with several, such as sensor_id,metric.
     inject
-        A seed: put anomalies of known kinds into the series of the folder.
+        Inject anomalies of known kinds into the series of the folder, with this seed.
     windows_as_they_are
-        Labels are windows already; by default they are widened to a tenth of the series for the window score.
+        Use the labels as windows. By default the window score widens them to a tenth of the series.
     scores
-        A Parquet or CSV file for raw scores: detector, series, seq (the row in its file, from 0), score, calibrated.
+        Parquet or CSV file to write raw scores to: detector, series, seq (the row in its file, from
+        0), score, calibrated.
     plots
-        A folder for a picture a series.
+        Folder to write one plot for each series to.
     json
-        For scripts.
+        Print the results as JSON.
     """
     from tocsin.evaluation.datasets import clean, development, held_back, injected
     from tocsin.evaluation.evaluate import evaluate, raises
@@ -89,7 +92,7 @@ def bench(
             }
             plot(plots / f"{one_series.name}.png", one_series, shown)
     if json:
-        # JSON has no number for what cannot be told.
+        # JSON has no NaN.
         rows = [asdict(figures) for figures in found]
         show_json(
             [
@@ -117,24 +120,33 @@ def _detectors(names: list[str] | None) -> dict[str, Any] | None:
         try:
             made[text] = find("detectors", name)(**settings)
             if made[text].several:
-                complain(f"{name} judges several columns together; these series have one")
+                complain(f"{name} scores several columns together; these series have one")
                 return None
         except UnknownPart as error:
             complain(str(error))
             return None
         except ValidationError as error:
             complain(
-                f"{text}: {error.errors()[0]['loc'][-1:]} {error.errors()[0]['msg']}; write it as name:setting=value,…"
+                f"{text}: {error.errors()[0]['loc'][-1:]} {error.errors()[0]['msg']}; "
+                "write it as name:setting=value,…"
             )
             return None
     return made
 
 
-# What they judge by is a limit of the user's, not of the data.
+# Their limit comes from the user, not from the data.
 _NEED_SETTINGS = (
-    "threshold", "rate_of_change", "missing_data", "page_hinkley", "ensemble", "beam_anomaly", "river_model", "pyod_model",
-    "principal_components", "contextual",
-)  # fmt: skip
+    "beam_anomaly",
+    "contextual",
+    "ensemble",
+    "missing_data",
+    "page_hinkley",
+    "principal_components",
+    "pyod_model",
+    "rate_of_change",
+    "river_model",
+    "threshold",
+)
 
 
 def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> None:
@@ -178,11 +190,20 @@ def _show(found: list[Any]) -> None:
     headers += ["readings/s", "state bytes"]
     rows = [
         [
-            one.detector, one.vus_pr, one.vus_roc, one.range_f1, one.window, one.false_a_day, one.delay,
-            sum(one.found.values()), sum(one.missed.values()), int(one.readings_a_second), one.state_bytes,
+            one.detector,
+            one.vus_pr,
+            one.vus_roc,
+            one.range_f1,
+            one.window,
+            one.false_a_day,
+            one.delay,
+            sum(one.found.values()),
+            sum(one.missed.values()),
+            int(one.readings_a_second),
+            one.state_bytes,
         ]
         for one in found
-    ]  # fmt: skip
+    ]
     say(table(headers, rows, right=tuple(range(1, len(headers)))))
     kinds = sorted({kind for one in found for kind in (*one.found, *one.missed)} - {""})
     if kinds:

@@ -10,14 +10,17 @@ from tocsin.compiler.diagnostics import JobError
 
 
 def check(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
-    """Check job files: grammar, configurations and columns, all mistakes at once.
+    """Check job files and report all mistakes at once: grammar, configurations and columns.
+
+    Each mistake has its line, its column and a suggested fix. Nothing runs.
 
     Parameters
     ----------
     jobs
-        Job files.
+        Job files, such as jobs/air_quality.yaml.
     trusted
-        Allow a job to bring code (providers, Python expressions).
+        Allow a job to bring code (providers, Python expressions). Only for jobs that you wrote or
+        read.
     json
         Print the problems as JSON.
     """

@@ -1,4 +1,4 @@
-"""How the command speaks: results to standard output, everything else to standard error."""
+"""The command's output: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
 def complain(sentence: str, *, plain: bool = False) -> None:
-    """One sentence about what is wrong."""
-    print(sentence if plain else f"tocsin: {sentence}", file=sys.stderr)
+    """Print one sentence about a mistake or a failure."""
+    sys.stderr.write(f"{sentence}\n" if plain else f"tocsin: {sentence}\n")
 
 
 def say(text: str = "") -> None:
-    """A line of the result."""
-    print(text)
+    """Print a line of the result."""
+    sys.stdout.write(f"{text}\n")
 
 
 def note(text: str) -> None:
-    """Progress, for a person."""
-    print(text, file=sys.stderr)
+    """Print progress, for a person."""
+    sys.stderr.write(f"{text}\n")
 
 
 def show_json(value: Any) -> None:
-    """The result for a script."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    """Print the result for a script."""
+    say(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
 def table(headers: list[str], rows: list[list[Any]], *, right: tuple[int, ...] = ()) -> str:
-    """A plain table; columns in `right` are aligned to the right."""
+    """A plain text table. Columns whose index is in `right` are aligned to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]
     widths = [
         max(len(header), *(len(row[i]) for row in texts)) if texts else len(header)

@@ -11,7 +11,7 @@ from pyarrow import csv, parquet
 
 from tocsin.cli.alarms_verb import read_alarms
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, table
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.cli.run_verb import ledger_table
 from tocsin.cli.simulate_verb import schema_text
 from tocsin.compiler.checker import check_file
@@ -23,22 +23,25 @@ from tocsin.simulator.embedded_kafka import EmbeddedKafka
 from tocsin.simulator.scoring import Score, score
 
 _MARK = ".tocsin-demo"
-_QUERY = """select district, metric, count(*) as windows, round(avg(mean), 1) as mean, round(max(p95), 1) as p95,
-       round(avg(completeness), 3) as completeness
+_QUERY = """
+select district, metric, count(*) as windows, round(avg(mean), 1) as mean,
+       round(max(p95), 1) as p95, round(avg(completeness), 3) as completeness
 from air_quality where metric in ('pm25', 'no2') group by all order by metric, district limit 8"""
 
 
 def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -> int:
-    """Simulate an hour of a city, run jobs/air_quality.yaml on it and show what came out. No Java, no network.
+    """Simulate an hour of a city, run jobs/air_quality.yaml on it and show the results.
+
+    The demo needs neither Java nor a network.
 
     Parameters
     ----------
     sensors
-        Air sensors, each with four metrics every 10 s.
+        Number of air sensors; each reports four metrics every 10 s.
     seed
-        Of the city.
+        Seed of the simulation.
     to
-        Folder for the lake and the tables; it is emptied first.
+        Folder for the lake and the tables; the files of an earlier demo are removed.
     """
     if to.exists() and any(to.iterdir()) and not (to / _MARK).exists():
         complain(f"'{to}' is not empty and not a demo's; name another folder with --to")
@@ -59,13 +62,14 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
         note(f"1. an embedded Kafka runs at {kafka.brokers}")
         parquet.write_table(city.labels(), to / "labels.parquet")
         csv.write_csv(city.places().registry(), to / "air_sensors.csv")
-        sending = Sending(Kafka(), "city.air", schema_text("air"), 0)
-        sent = sum(sending.send(batch) for batch in readings(city))
+        publisher = Publisher(Kafka(), "city.air", schema_text("air"), 0)
+        sent = sum(publisher.publish(batch) for batch in readings(city))
         _spoil(kafka.brokers)
-        sending.flush()
+        publisher.flush()
         kafka.ensure_whole("city.air")
         note(
-            f"2. an hour of {sensors} sensors: {sent:,} readings and 3 broken messages sent to city.air"
+            f"2. an hour of {sensors} sensors: {sent:,} readings and 3 broken messages "
+            "sent to city.air"
         )
         home = Path(__file__).resolve().parents[2]
         job, _ = check_file(str(find_file("jobs/air_quality.yaml", [str(Path.cwd()), str(home)])))
@@ -79,14 +83,16 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
     result = score(city.labels(), alarms)
     _show_alarms(alarms, result)
     say(
-        f"\nEverything lies in {to}/: lake/, labels.parquet, air_sensors.csv. It took {time.monotonic() - started:.0f} s."
+        f"\nThe files are in {to}/: lake/, labels.parquet, air_sensors.csv. "
+        f"The demo took {time.monotonic() - started:.0f} s."
     )
-    say(f'Ask the lake: tocsin lake {to}/lake "select * from air_quality limit 5"')
+    command = f'tocsin lake {to}/lake "select * from air_quality limit 5"'  # noqa: S608 - shown
+    say(f"Query the lake: {command}")
     return DONE if ledger.balances else FAILED
 
 
 def _spoil(brokers: str) -> None:
-    """Three messages that cannot be read, as every real topic has some."""
+    """Send three messages that cannot be read: every real topic has some."""
     import confluent_kafka
 
     producer = confluent_kafka.Producer({"bootstrap.servers": brokers, "log_level": 0})
@@ -113,10 +119,11 @@ def _show_lake(folder: Path) -> None:
 
 def _show_alarms(alarms: list[dict[str, object]], result: Score) -> None:
     kinds = sorted({*result.found, *result.missed})
-    rows = [[kind, result.found.get(kind, 0) + result.missed.get(kind, 0), result.found.get(kind, 0), result.missed.get(kind, 0)]
-            for kind in kinds]  # fmt: skip
+    counts = [(kind, result.found.get(kind, 0), result.missed.get(kind, 0)) for kind in kinds]
+    rows = [[kind, found + missed, found, missed] for kind, found, missed in counts]
     say(
-        f"\nAlarms: {len(alarms)} events; against the anomalies injected, {len(result.false)} raised for no reason\n"
+        f"\nAlarms: {len(alarms)} events, compared with the injected anomalies; "
+        f"{len(result.false)} false alarms\n"
     )
     say(table(["anomaly", "injected", "found", "missed"], rows, right=(1, 2, 3)))
     for alarm in alarms[:3]:

@@ -1,4 +1,4 @@
-"""What the verbs for a Flink cluster share: where it is, how a job runs there, and which job is meant."""
+"""Options and actions that all verbs for a Flink cluster share."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class Deployment:
     Parameters
     ----------
     parallelism
-        Subtasks of each step; by default the job's `options`, else 1.
+        Subtasks of each step. By default the job's option `parallelism`, else 1.
     workers
-        Python processes of a TaskManager; by default one a subtask.
+        Python processes of each TaskManager. By default one for each subtask.
     checkpoint_interval
-        Milliseconds between checkpoints, which is also part of the latency.
+        Milliseconds between checkpoints; adds to the latency.
     bundle_time
-        Milliseconds after which what was computed is passed on, which is also part of the latency.
+        Milliseconds after which a step passes on its results; adds to the latency.
     checkpoint_timeout
-        Seconds after which a checkpoint has failed and the job restarts; what hangs is found by it.
+        Seconds after which a checkpoint fails and the job restarts; detects a job that hangs.
     patience
         Seconds to wait for the first checkpoint.
     brokers
-        Kafka brokers for steps that name none [env: TOCSIN_BROKERS].
+        Kafka brokers for steps that name no brokers [env: TOCSIN_BROKERS].
     flink
         URL of the JobManager [env: TOCSIN_FLINK].
     job_server
         host:port of Beam's job server [env: TOCSIN_JOB_SERVER].
     worker_pool
-        host:port of the worker pool, as a TaskManager sees it [env: TOCSIN_WORKER_POOL].
+        host:port at which a TaskManager reaches the worker pool [env: TOCSIN_WORKER_POOL].
     trusted
-        Allow the job to bring code.
+        Allow the job to bring code. Only for jobs that you wrote or read.
     """
 
     parallelism: int | None = None
@@ -66,11 +66,11 @@ class Deployment:
 
     @property
     def address(self) -> Address:
-        """Where the cluster is."""
+        """Addresses of the cluster."""
         return Address.found(self.flink, self.job_server, self.worker_pool)
 
     def checked(self, file: Path) -> Job:
-        """The job, with its warnings told. Raises JobError."""
+        """Check the job and print its warnings. Raises JobError."""
         if self.brokers:
             os.environ[BROKERS_VARIABLE] = self.brokers
         job, warnings = check_file(str(file), trusted=self.trusted)
@@ -79,7 +79,7 @@ class Deployment:
         return job
 
     def rehearse(self, job: Job) -> None:
-        """Find now what would keep the job from being submitted. Raises Failure."""
+        """Find failures of a submission before it starts. Raises Failure."""
         from tocsin.engines.beam.running import quiet_beam
         from tocsin.engines.beam.submission import rehearse
 
@@ -87,11 +87,14 @@ class Deployment:
         rehearse(job, self.address)
 
     def start(self, job: Job, *, live: bool = True, savepoint: str | None = None) -> FlinkJob:
-        """Submit a job and wait until it is well. Raises Failure."""
+        """Submit a job and wait for its first checkpoint. Raises Failure."""
         return self._start(job, job.name, live=live, savepoint=savepoint)
 
     def finish(self, job: Job, name: str) -> FlinkJob:
-        """Run a job under a name of its own to the end of what there is now. Cancelled by an interrupt. Raises Failure."""
+        """Run a job under another name to the present end of its inputs. Raises Failure.
+
+        An interrupt cancels the job.
+        """
         rest, name = FlinkRest(self.address.flink), flink_name(name)
         if rest.running(name) is not None:
             raise Failure(f"'{name}' runs already; `tocsin stop {name} --discard` ends it")
@@ -108,7 +111,7 @@ class Deployment:
 
         rest = FlinkRest(self.address.flink)
         name = flink_name(name)
-        # The cluster's clock, not this machine's: later than the newest job that is known now.
+        # By the cluster's clock, not this machine's: after its newest job.
         since = max((known.started for known in rest.jobs()), default=-1) + 1
         settings = Settings(
             parallelism=self.parallelism or int(job.options.get("parallelism", 1)),
@@ -125,13 +128,13 @@ class Deployment:
         return wait_until_running(rest, name, since, submitted.refusal, self.patience, live)
 
 
-def rest_of(flink: str | None) -> FlinkRest:
-    """The REST interface."""
+def flink_rest(flink: str | None) -> FlinkRest:
+    """The REST interface of the JobManager at the option, the environment or the default."""
     return FlinkRest(Address.found(flink).flink)
 
 
-def name_of(job: str) -> str:
-    """A job's name on the cluster, from its file, its own name or that on the cluster; an id as it is."""
+def flink_job_name(job: str) -> str:
+    """A job's name on the cluster, from its file or any of its names; an id stays as it is."""
     if re.fullmatch(r"[0-9a-f]{32}", job):
         return job
     return flink_name(Path(job).stem if job.endswith((".yaml", ".yml")) else job)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json, table
-from tocsin.cli.option_values import given_duration
+from tocsin.cli.option_values import duration_option
 from tocsin.kafka.connection import Kafka
 
 
@@ -20,26 +20,30 @@ def lake(
     where: str | None = None,
     json: bool = False,
 ) -> int:
-    """Query a lake with SQL (DuckDB), or look after it; without a query list its datasets.
+    """List the datasets of a lake, query it with SQL (DuckDB), or maintain it.
 
-    A dataset is a view of its newest revisions; `DATASET_all` has every revision. In place of a query: check (compare the offsets
-    in the files with one another and, with --brokers, with the topic), contents (columns, rows, times, keys of each dataset),
-    compact (small files into large ones), retain (delete what is older than its retention), erase (delete the rows of --where).
+    In SQL, DATASET is the newest revision of each row, and DATASET_all holds all revisions.
+
+    In place of SQL, one of these words maintains the lake: `check` compares the offsets in the
+    files with one another and, with --brokers, with the topic. `contents` lists columns, rows,
+    times and keys of each dataset. `compact` merges small files. `retain` deletes rows older than
+    their retention. `erase` deletes the rows of --where.
 
     Parameters
     ----------
     folder
-        The lake.
+        Folder of the lake.
     query
         SQL, or one of the words check, contents, compact, retain, erase.
     brokers
-        For the check: compare with the topics as they are now.
+        For check: Kafka brokers, to compare with the topics as they are now.
     dataset
-        For compact and erase: only this one.
+        For compact and erase: change only this dataset.
     older_than
-        For compact: leave alone what is newer than the newest by less than this, as jobs still write there.
+        For compact: leave files alone that are newer than this, counted from the newest file,
+        because jobs still write there.
     where
-        For erase: column=value, such as lock_id=lock-00017.
+        For erase: the rows to delete as column=value, such as lock_id=lock-00017.
     json
         Print the result as JSON.
     """
@@ -109,7 +113,7 @@ def _care(
     elif word == "compact":
         found = shown = [
             asdict(one)
-            for one in compact(root, given_duration("--older-than", older_than), dataset)
+            for one in compact(root, duration_option("--older-than", older_than), dataset)
         ]
         names = ["dataset", "before", "after", "rows"]
     else:

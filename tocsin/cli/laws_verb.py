@@ -14,7 +14,7 @@ from tocsin.steps.catalogue import built_in_steps
 
 
 def laws(*files: Path) -> int:
-    """Run the laws that every part must obey; without a file, on all parts.
+    """Test parts against the laws that every part must obey. Without a file, test all parts.
 
     Parameters
     ----------
@@ -28,7 +28,8 @@ def laws(*files: Path) -> int:
         found = parts_in(file)
         if not found:
             complain(
-                f"no part in {file}: define a class that extends Aggregation, Detector, Transform, StatefulStep, Source or Sink"
+                f"no part in {file}: define a class that extends Aggregation, Detector, "
+                "Transform, StatefulStep, Source or Sink"
             )
             return WRONG
         parts += found

@@ -12,16 +12,14 @@ from tocsin.steps.catalogue import built_in_steps
 
 
 def list_parts(*, json: bool = False) -> int:
-    """List all parts: steps, aggregations and detectors, built-in and third-party.
+    """List all parts: steps, aggregations and detectors; built-in, of the project and of packages.
 
     Parameters
     ----------
     json
         Print them as JSON.
     """
-    rows = [
-        ["step", name, summary(place.file, name)] for name, place in built_in_steps().items()
-    ]
+    rows = [["step", name, summary(place.file, name)] for name, place in built_in_steps().items()]
     rows += [["step", name, text] for name, text in BRIDGES.items()]
     for folder in FOLDERS:
         for place in locations().values():
@@ -30,7 +28,7 @@ def list_parts(*, json: bool = False) -> int:
     if json:
         show_json([{"kind": kind, "name": name, "summary": text} for kind, name, text in rows])
     else:
-        say(table(["kind", "name", "what it gives"], rows))
+        say(table(["kind", "name", "summary"], rows))
     return DONE
 
 

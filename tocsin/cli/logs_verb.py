@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tocsin.cli.console import DONE, say
-from tocsin.cli.deployment import name_of, rest_of
+from tocsin.cli.deployment import flink_job_name, flink_rest
 
 
 def logs(
@@ -16,17 +16,17 @@ def logs(
     Parameters
     ----------
     job
-        Name, id or file of a job; without one, only the logs.
+        Name, id or file of a job. Without it, only logs are shown.
     lines
-        Lines of each TaskManager's log.
+        Number of lines of each TaskManager's log.
     full
-        Failures with their tracebacks.
+        Show failures with their tracebacks.
     flink
         URL of the JobManager [env: TOCSIN_FLINK].
     """
-    rest = rest_of(flink)
+    rest = flink_rest(flink)
     if job is not None:
-        found = rest.job(name_of(job))
+        found = rest.job(flink_job_name(job))
         for failure in reversed(rest.failures(found.id)):
             at = datetime.fromtimestamp(failure.moment / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
             say(f"{at} {found.name}: {failure.text if full else failure.sentence}")

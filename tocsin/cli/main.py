@@ -1,6 +1,7 @@
 """The command and its verbs.
 
-Exit codes: 0 done; 1 the run failed (a broker, a disk, a failed test); 2 the job or the command is wrong; 130 interrupted.
+Exit codes: 0 done; 1 the run failed (a broker, a disk, a test); 2 the job or the command is wrong;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ app = App(
     name="tocsin",
     version=__version__,
     suppress_keyboard_interrupt=False,
-    help="""Stream processing of city telemetry: Kafka in, a Parquet lake and alarms out.
+    help="""Turn city sensor telemetry in Kafka into a Parquet lake and alarm topics.
+
+    A YAML file declares each job. To try it without Kafka: tocsin demo
 
     tocsin check jobs/air_quality.yaml
 
@@ -29,7 +32,9 @@ app = App(
 
     tocsin lake lake "select * from air_quality limit 5"
     """,
-    help_epilogue="Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, 130 interrupted.",
+    help_epilogue=(
+        "Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, 130 interrupted."
+    ),
 )
 for verb in (
     "check", "plan", "schema", "run", "test", "list", "explain", "new", "laws", "bench",
@@ -43,12 +48,15 @@ for verb in (
 
 
 def _is_not_beams(record: logging.LogRecord) -> bool:
-    """Whether a record of the root logger is not one of Beam's, about packages that we do not use."""
+    """Whether Beam did not write a record to the root logger: it warns of packages that we lack."""
     return f"{os.sep}apache_beam{os.sep}" not in record.pathname
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a verb and leave with its exit code; a user's mistake or a failure outside is one sentence, never a traceback."""
+    """Run a verb and exit with its code.
+
+    A user's mistake or a failure outside of Tocsin is one sentence, never a traceback.
+    """
     # The root logger belongs to the program that embeds us: its level and handlers stay.
     logging.getLogger().addFilter(_is_not_beams)
     try:
@@ -73,10 +81,10 @@ def main(arguments: list[str] | None = None) -> None:
         complain("the file is not text in UTF-8")
         code = WRONG
     except KeyboardInterrupt:
-        complain("interrupted; what was written is whole, and a run again writes the same files")
+        complain("interrupted; all written files are complete, and a new run writes the same files")
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(INTERRUPTED)  # the runner's worker threads would wait for the end of the input
+        os._exit(INTERRUPTED)  # the runner's threads would wait for the end of the input
     except BrokenPipeError:
         sys.stderr.close()
         os._exit(DONE)

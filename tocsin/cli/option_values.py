@@ -1,4 +1,4 @@
-"""Durations and moments as they are given to options."""
+"""Durations and moments in options of the command."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from tocsin.foundation.failure import Failure
 from tocsin.kernels.time.durations import parse_duration
 
 
-def given_duration(option: str, text: str) -> int:
-    """Microseconds. Raises Failure with what would be right."""
+def duration_option(option: str, text: str) -> int:
+    """Microseconds. Raises Failure with the right form."""
     try:
         return parse_duration(text)
     except ValueError as error:
         raise Failure(f"{option}: {error}") from None
 
 
-def given_moment(option: str, text: str) -> int:
-    """Microseconds since 1970; without a time zone it is UTC. Raises Failure with what would be right."""
+def moment_option(option: str, text: str) -> int:
+    """Microseconds since 1970; a moment without a time zone is UTC.
+
+    Raises Failure with the right form.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

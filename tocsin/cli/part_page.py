@@ -15,7 +15,10 @@ BRIDGES = {
     "ToRows": "Turns batches into Beam rows, for the Beam YAML transforms that a job may use.",
     "ToBatches": "Turns Beam rows back into batches, for the steps of Tocsin.",
 }
-_MISSING = "Null and NaN are missing and skipped; infinities are values. Duplicates count: see Deduplicate."
+_MISSING = (
+    "Null and NaN are missing and skipped; infinities are values. "
+    "Duplicates count: see Deduplicate."
+)
 
 
 def page(name: str, part: type[Part]) -> str:

@@ -102,10 +102,10 @@ def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: b
 
 
 def _running_state(job: Job, flink: str | None) -> dict[str, dict[str, Any]]:
-    from tocsin.cli.deployment import rest_of
+    from tocsin.cli.deployment import flink_rest
     from tocsin.flink.job_metadata import described, flink_name
 
-    rest = rest_of(flink)
+    rest = flink_rest(flink)
     state: dict[str, dict[str, Any]] = described(rest, rest.job(flink_name(job.name)).id)["state"]
     return state
 

@@ -1,4 +1,4 @@
-"""Readings to a topic, as fast as it goes or at a pace of event time."""
+"""Publish readings to a topic, at full speed or at a pace of event time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tocsin.kernels.batch import micros
 from tocsin.simulator.messages import encode, keys_of, milliseconds
 
 
-class Sending:
-    """Encodes batches and sends each row as one message, keyed by sensor."""
+class Publisher:
+    """Encodes batches as Avro and publishes each row as one message, keyed by sensor."""
 
     def __init__(
         self,
@@ -36,13 +36,19 @@ class Sending:
         self._error: str | None = None
         self._began: tuple[float, int] | None = None
         settings: dict[str, Any] = {
-            "enable.idempotence": True,  # also keeps the order when a request is repeated
-            "linger.ms": 20, "queue.buffering.max.messages": 500_000, "message.timeout.ms": 30_000, "log_level": 3
-        }  # fmt: skip
+            "enable.idempotence": True,  # keeps the order when a request is repeated
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 500_000,
+            "message.timeout.ms": 30_000,
+            "log_level": 3,
+        }
         self._client = confluent_kafka.Producer(kafka.client_settings(**settings))
 
-    def send(self, batch: pa.RecordBatch) -> int:
-        """Send the rows of a batch, in order; gives how many. Raises Failure where the broker refuses."""
+    def publish(self, batch: pa.RecordBatch) -> int:
+        """Publish the rows of a batch in order and return their number.
+
+        Raises Failure if the broker refuses one.
+        """
         if not batch.num_rows:
             return 0
         values = encode(batch, self.schema)
@@ -60,11 +66,12 @@ class Sending:
                 self._client.produce(
                     self.topic, value, key, timestamp=stamp, on_delivery=self._delivered
                 )
-                return
             except BufferError:
                 self._client.poll(0.2)
                 if self._error:
                     raise Failure(self._error) from None
+            else:
+                return
 
     def _wait_for(self, moment: int) -> None:
         now = time.monotonic()
@@ -80,7 +87,7 @@ class Sending:
             self._error = f"cannot write to '{self.topic}' at {self.address}: {error.str()}"
 
     def flush(self) -> None:
-        """Wait until every message is acknowledged. Raises Failure for one that was not."""
+        """Wait until every message is acknowledged. Raises Failure if one is not."""
         left = self._client.flush(60)
         if self._error or left:
             raise Failure(

@@ -28,23 +28,23 @@ def run(
 ) -> int:
     """Run a job on this machine and print its ledger.
 
-    It reads what is in its topics now, to the end; with --live it reads on until interrupted.
+    The job reads its topics to their present end. With --live it reads until interrupted.
 
     Parameters
     ----------
     job
         Job file.
     runner
-        direct: in this process. For Flink there is `tocsin submit`.
+        direct: in this process. prism: the same as --live. For Flink, see `tocsin submit`.
     live
-        Read on, on Beam's Prism runner.
+        Read until interrupted, on Beam's Prism runner.
     brokers
-        Kafka brokers for steps that name none [env: TOCSIN_BROKERS].
+        Kafka brokers for steps that name no brokers [env: TOCSIN_BROKERS].
     trusted
-        Allow the job to bring code.
+        Allow the job to bring code. Only for jobs that you wrote or read.
     profile
-        Folder for a flame graph (flame.svg) and a table of what each part of the work cost (parts.json), which is also
-        printed. Needs py-spy.
+        Folder for a flame graph (flame.svg) and the processor time of each part of the work
+        (parts.json), which is also printed. Needs py-spy.
     json
         Print the ledger as JSON.
     """
@@ -76,14 +76,14 @@ def run(
 
 
 def report(job: str, ledger: Ledger, *, json: bool, must_balance: bool = True) -> int:
-    """Show a ledger; gives the exit code."""
+    """Print a ledger and return the exit code."""
     if json:
         show_json({"job": job, "balances": ledger.balances, "steps": ledger.as_dict()})
     else:
         say(ledger_table(ledger))
     if must_balance and not ledger.balances:
         complain(
-            "the ledger does not balance: rows were lost or counted twice; this is a fault of tocsin"
+            "the ledger does not balance: rows were lost or counted twice; this is a bug of tocsin"
         )
         return FAILED
     return DONE
@@ -118,7 +118,7 @@ def _profiled(folder: Path | None, name: str) -> Iterator[None]:
 
 
 def ledger_table(ledger: Ledger) -> str:
-    """The ledger for people."""
+    """The ledger as a table."""
     rows = [
         [name, *(getattr(count, fate) for fate in FATES), count.balances]
         for name, count in ledger.steps.items()

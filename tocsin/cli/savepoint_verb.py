@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.cli.console import DONE, WRONG, complain, say
-from tocsin.cli.deployment import name_of, rest_of
+from tocsin.cli.deployment import flink_job_name, flink_rest
 
 
 def savepoint(job: str, *, to: str | None = None, flink: str | None = None) -> int:
@@ -14,12 +14,12 @@ def savepoint(job: str, *, to: str | None = None, flink: str | None = None) -> i
     job
         Name, id or file of the job.
     to
-        Folder for the savepoint; by default the cluster's.
+        Folder for the savepoint. By default the cluster's.
     flink
         URL of the JobManager [env: TOCSIN_FLINK].
     """
-    rest = rest_of(flink)
-    found = rest.job(name_of(job))
+    rest = flink_rest(flink)
+    found = rest.job(flink_job_name(job))
     if found.has_ended:
         complain(f"'{found.name}' ({found.id}) has ended: {found.state.lower()}")
         return WRONG

@@ -9,7 +9,7 @@ from typing import Literal
 from pyarrow import parquet
 
 from tocsin.cli.console import DONE, note, say
-from tocsin.cli.publishing import Sending
+from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.kernels.time.durations import parse_duration
 from tocsin.parts.fields import find_file
@@ -32,39 +32,46 @@ def simulate(
     labels: Path | None = None,
     registry: Path | None = None,
 ) -> int:
-    """Simulate a city's telemetry into a Parquet file or a topic; the same seed gives the same city.
+    """Simulate a city's telemetry and write it to a Parquet file or a topic.
+
+    The same seed gives the same city.
 
     Parameters
     ----------
     system
-        Which sensors.
+        Kind of sensors.
     sensors
-        How many.
+        Number of sensors.
     duration
         Event time to simulate, such as '1 h' or '7 d'.
     cadence
-        Time between two readings of a sensor that measures.
+        Interval between two readings of a sensor.
     anomalies
-        How many things go wrong: spikes, stuck and silent series, attacks on locks, incidents, failing links …
+        Number of anomalies: spikes, stuck and silent series, attacks on locks, failing links …
     seed
-        Of everything random.
+        Seed of all random numbers.
     to
         Parquet file to write.
     topic
-        Topic to write to, as Avro in Confluent framing.
+        Topic to write to; messages are Avro in Confluent framing.
     brokers
         Kafka brokers [env: TOCSIN_BROKERS].
     speed
-        Event time over real time; 0 is as fast as it goes.
+        Event time over real time: 1 is real time, 0 full speed.
     labels
-        Parquet file for the labels of the anomalies.
+        Parquet file to write the labels of the anomalies to.
     registry
-        CSV file for the registry of the sensors.
+        CSV file to write the registry of the sensors to.
     """
     city = City(
-        system=system, sensors=sensors, duration=parse_duration(duration), cadence=parse_duration(cadence),
-        anomalies=anomalies, seed=seed, **SYSTEMS[system].settings,
-    )  # fmt: skip
+        system=system,
+        sensors=sensors,
+        duration=parse_duration(duration),
+        cadence=parse_duration(cadence),
+        anomalies=anomalies,
+        seed=seed,
+        **SYSTEMS[system].settings,
+    )
     simulated = system_of(city)
     if to is None and topic is None:
         say("name a target: --to FILE.parquet or --topic NAME")
@@ -80,11 +87,11 @@ def simulate(
         if writer is not None:
             writer.close()
     if topic is not None:
-        sending = Sending(
+        publisher = Publisher(
             Kafka(brokers=brokers), topic, schema_text(system), speed, key=simulated.key
         )
-        count = sum(sending.send(batch) for batch in simulated.readings())
-        sending.flush()
+        count = sum(publisher.publish(batch) for batch in simulated.readings())
+        publisher.flush()
     elapsed = time.monotonic() - started
     note(f"{count:,} readings in {elapsed:.1f} s, {count / max(elapsed, 1e-9):,.0f} a second")
     return DONE
@@ -99,7 +106,7 @@ def schema_text(system: str) -> str:
 
 
 def write_tables(city: City, labels: Path | None, registry: Path | None) -> None:
-    """The labels and the registry, where they are asked for."""
+    """Write the labels and the registry to the files that were named."""
     if labels is not None:
         parquet.write_table(system_of(city).labels(), labels)
     if registry is not None:

@@ -5,56 +5,56 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tocsin.cli.console import DONE, say, show_json, table
-from tocsin.cli.deployment import name_of, rest_of
+from tocsin.cli.deployment import flink_job_name, flink_rest
 from tocsin.flink.job_status import JobStatus, is_known, status_of
 from tocsin.foundation.ledger import FATES, StepCount
 
 
 def status(job: str | None = None, *, flink: str | None = None, json: bool = False) -> int:
-    """Tell how the jobs on a Flink cluster are, or how one is: checkpoints, lag, watermark, ledger, restarts.
+    """List the jobs on a Flink cluster, or show one: checkpoints, lag, watermark, ledger, restarts.
 
     Parameters
     ----------
     job
-        Name, id or file of a job; without one, all jobs are listed.
+        Name, id or file of a job. Without it, all jobs are listed.
     flink
         URL of the JobManager [env: TOCSIN_FLINK].
     json
-        Print it as JSON.
+        Print the result as JSON.
     """
-    rest = rest_of(flink)
+    rest = flink_rest(flink)
     if job is None:
         jobs = rest.jobs()
         if json:
-            show_json([vars(found) for found in jobs])
+            show_json([vars(one) for one in jobs])
         else:
             say(
                 table(
                     ["job", "state", "started", "id"],
-                    [[j.name, j.state.lower(), _time(j.started), j.id] for j in jobs],
+                    [[one.name, one.state.lower(), _time(one.started), one.id] for one in jobs],
                 )
             )
         return DONE
-    standing = status_of(rest, rest.job(name_of(job)))
+    found = status_of(rest, rest.job(flink_job_name(job)))
     if json:
-        show_json(standing.as_dict())
+        show_json(found.as_dict())
     else:
-        _tell(standing)
+        _show(found)
     return DONE
 
 
-def _tell(standing: JobStatus) -> None:
-    checkpoints = standing.checkpoints
-    restarts = "" if standing.restarts is None else f", {standing.restarts} restarts"
+def _show(found: JobStatus) -> None:
+    checkpoints = found.checkpoints
+    restarts = "" if found.restarts is None else f", {found.restarts} restarts"
     say(
-        f"{standing.name}: {standing.state.lower()} for {_span(standing.running_for)}{restarts} ({standing.id})"
+        f"{found.name}: {found.state.lower()} for {_span(found.running_for)}{restarts} ({found.id})"
     )
     say(
         f"checkpoints: {checkpoints['completed']} completed, {checkpoints['failed']} failed"
         + _last(checkpoints)
     )
-    say(f"watermark: {_time(standing.watermark) if is_known(standing.watermark) else 'none yet'}")
-    if standing.splits:
+    say(f"watermark: {_time(found.watermark) if is_known(found.watermark) else 'none yet'}")
+    if found.splits:
         rows = [
             [
                 split.step,
@@ -63,13 +63,13 @@ def _tell(standing: JobStatus) -> None:
                 split.lag,
                 _time(split.watermark) if is_known(split.watermark) else "",
             ]
-            for split in standing.splits
+            for split in found.splits
         ]
         say()
         say(table(["source", "partition", "position", "lag", "watermark"], rows, right=(1, 2, 3)))
-    if standing.ledger.steps:
+    if found.ledger.steps:
         say()
-        counted = standing.ledger.steps.items()
+        counted = found.ledger.steps.items()
         say(
             table(
                 ["step", *FATES, "balances"],
@@ -78,7 +78,7 @@ def _tell(standing: JobStatus) -> None:
             )
         )
         say("counted since the last start or restart")
-    for moment, text in standing.failures[:5]:
+    for moment, text in found.failures[:5]:
         say(f"{_time(moment)} failed: {text}")
 
 

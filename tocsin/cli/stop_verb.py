@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from tocsin.cli.console import DONE, WRONG, complain, note, say
-from tocsin.cli.deployment import name_of, rest_of
+from tocsin.cli.deployment import flink_job_name, flink_rest
 
 
 def stop(
     job: str, *, to: str | None = None, discard: bool = False, flink: str | None = None
 ) -> int:
-    """Stop a job with a savepoint, from which it can go on.
+    """Stop a job with a savepoint, from which it can continue.
 
     Parameters
     ----------
     job
         Name, id or file of the job.
     to
-        Folder for the savepoint; by default the cluster's.
+        Folder for the savepoint. By default the cluster's.
     discard
-        Stop without a savepoint: a job that is started again begins anew.
+        Stop without a savepoint: the job loses its state.
     flink
         URL of the JobManager [env: TOCSIN_FLINK].
     """
-    rest = rest_of(flink)
-    found = rest.job(name_of(job))
+    rest = flink_rest(flink)
+    found = rest.job(flink_job_name(job))
     if found.has_ended:
         complain(f"'{found.name}' ({found.id}) has ended: {found.state.lower()}")
         return WRONG
@@ -33,5 +33,5 @@ def stop(
         return DONE
     path = rest.save(found.id, to, stop=True)
     say(path)
-    note(f"{found.name}: stopped; go on with `tocsin submit … --from-savepoint {path}`")
+    note(f"{found.name}: stopped; continue with `tocsin submit … --from-savepoint {path}`")
     return DONE

@@ -18,14 +18,14 @@ def submit(
     json: bool = False,
     on: Deployment | None = None,
 ) -> int:
-    """Submit a job to a Flink cluster; returns when it runs and has taken its first checkpoint.
+    """Submit a job to a Flink cluster and wait until it has taken its first checkpoint.
 
     Parameters
     ----------
     job
         Job file.
     bounded
-        Read to the end of what is in the topics now, and finish.
+        Read the topics to their present end, and finish.
     from_savepoint
         Savepoint or retained checkpoint to start from.
     json
@@ -37,7 +37,8 @@ def submit(
     running = FlinkRest(on.address.flink).running(name)
     if running is not None:
         complain(
-            f"'{name}' runs already ({running.id}); `tocsin upgrade {job}` replaces it and keeps its state"
+            f"'{name}' runs already ({running.id}); "
+            f"`tocsin upgrade {job}` replaces it and keeps its state"
         )
         return WRONG
     on.rehearse(checked)
@@ -46,5 +47,5 @@ def submit(
         show_json({"job": name, "id": found.id, "state": found.state, "flink": on.address.flink})
     else:
         say(f"{name}: {found.state.lower()}, {found.id}")
-        note(f"`tocsin status {name}` tells how it is, {on.address.flink} shows it")
+        note(f"see `tocsin status {name}`, or {on.address.flink} in a browser")
     return DONE

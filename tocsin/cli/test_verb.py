@@ -9,16 +9,16 @@ from tocsin.compiler.checker import check_file
 
 
 def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
-    """Run the tests inside job files: given rows in place of their sources, expected rows of their steps.
+    """Run the tests in job files: rows replace the sources, and steps must give the expected rows.
 
     Parameters
     ----------
     jobs
         Job files.
     trusted
-        Allow a job to bring code.
+        Allow a job to bring code. Only for jobs that you wrote or read.
     json
-        Print the outcome as JSON.
+        Print the results as JSON.
     """
     if not jobs:
         complain("name a job file, such as jobs/air_quality.yaml")

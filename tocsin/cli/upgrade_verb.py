@@ -13,17 +13,17 @@ from tocsin.foundation.failure import Failure
 
 
 def upgrade(job: Path, *, to: str | None = None, on: Deployment | None = None) -> int:
-    """Replace a running job by a new version of it: savepoint, stop, start from the savepoint.
+    """Replace a running job by a new version: savepoint, stop, start from the savepoint.
 
-    A change that would lose state is refused before anything is stopped; `tocsin plan --diff` shows it. If the new version
-    does not start, the old savepoint's path is printed.
+    A change that would lose state is refused before the job stops; `tocsin plan --diff` shows it.
+    If the new version does not start, the path of the savepoint is printed.
 
     Parameters
     ----------
     job
-        Job file, as it is now.
+        Job file of the new version.
     to
-        Folder for the savepoint; by default the cluster's.
+        Folder for the savepoint. By default the cluster's.
     """
     on = on or Deployment()
     checked = on.checked(job)
@@ -37,7 +37,9 @@ def upgrade(job: Path, *, to: str | None = None, on: Deployment | None = None) -
     for change in found:
         complain(f"{job}: step '{change.step}' {change.sentence}", plain=True)
     if any(change.loses for change in found):
-        complain("not upgraded: the running job goes on; a new job with another name starts afresh")
+        complain(
+            "not upgraded: the running job continues; a job with another name starts without state"
+        )
         return WRONG
     on.rehearse(checked)
     savepoint = rest.save(running.id, to, stop=True)
@@ -46,7 +48,8 @@ def upgrade(job: Path, *, to: str | None = None, on: Deployment | None = None) -
         started = on.start(checked, savepoint=savepoint)
     except Failure as failure:
         raise Failure(
-            f"{failure.sentence}; the state is safe in {savepoint}: `tocsin submit … --from-savepoint` goes on from it"
+            f"{failure.sentence}; the state is safe in {savepoint}: "
+            "`tocsin submit … --from-savepoint` continues from it"
         ) from None
     say(f"{name}: {started.state.lower()}, {started.id}, from {savepoint}")
     return DONE

@@ -13,19 +13,19 @@ from tocsin.foundation.failure import Failure
 
 
 def workers(*, port: int = 8100, host: str = "127.0.0.1", folder: Path | None = None) -> int:
-    """Start Python workers for Flink's TaskManagers on this machine, until interrupted.
+    """Run the pool of Python workers for Flink's TaskManagers on this machine, until interrupted.
 
-    Each job's workers run the code that the job was submitted with. The pool runs what it is sent: keep it on loopback, or
-    on a network that only TaskManagers reach.
+    The workers of a job run the code that was submitted with it. The pool runs all code that it
+    receives: keep it on loopback, or on a network that only TaskManagers reach.
 
     Parameters
     ----------
     port
-        Port to listen at.
+        Port to listen on.
     host
-        Address to listen at.
+        Address to listen on.
     folder
-        Where the code of jobs is kept.
+        Folder for the code of jobs. By default one for this user among temporary files.
     """
     from tocsin.engines.beam.workers.pool import WorkerPool, default_folder
 
@@ -34,13 +34,13 @@ def workers(*, port: int = 8100, host: str = "127.0.0.1", folder: Path | None = 
     where.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = where.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
-        # What lies there is run: nobody else may have put it there.
+        # The pool runs the code in this folder, so no other user may write to it.
         raise Failure(
-            f"others may write to {where}; name a folder of this user's own with --folder"
+            f"others may write to {where}; use --folder with a folder that only you can write to"
         )
     pool = WorkerPool(where)
     server = pool.serve(host, port)
-    note(f"workers: listening at {host}:{port}")
+    note(f"workers: listening on {host}:{port}")
     done = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: done.set())
     signal.signal(signal.SIGINT, lambda *_: done.set())

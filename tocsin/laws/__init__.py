@@ -1,4 +1,4 @@
-"""The public test kit: what every part must obey. Deterministic: everything random is seeded."""
+"""The public test kit: the laws that every part must obey. All random numbers are seeded."""
 
 from tocsin.laws.catalogue import laws_of, run_laws
 from tocsin.laws.kit import BrokenLaw, Law

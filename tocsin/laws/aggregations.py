@@ -1,4 +1,4 @@
-"""Laws for aggregations: the result depends on the readings and on nothing else."""
+"""Laws for aggregations: the result depends on the readings only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _CASES = 12
 
 
 def results(aggregation: Any, pieces: list[pa.RecordBatch]) -> list[Any]:
-    """The result over all pieces, each folded on its own and then merged, one window of a minute, no key."""
+    """The result over all pieces in one window of a minute, without a key.
+
+    Each piece is folded alone; then the partial results are merged.
+    """
     of = parse("value")
     measures = Measures([Measure("result", aggregation, of, pa.float64())])
     partials = []
@@ -45,7 +48,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def examples_hold(part: Any) -> None:
-    """Input readings a second apart from the start of a window of a minute."""
+    """Readings one second apart, from the start of a window of a minute, give the result."""
     demand(
         bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, result)"
     )
@@ -59,7 +62,7 @@ def examples_hold(part: Any) -> None:
 
 
 def cutting_the_stream_changes_nothing(part: Any) -> None:
-    """Bit for bit."""
+    """However the stream is cut into batches, the result is the same bit for bit."""
     for made in instances(part):
         for seed in range(_CASES):
             rows = batch(series(seed))
@@ -72,7 +75,7 @@ def cutting_the_stream_changes_nothing(part: Any) -> None:
 
 
 def order_changes_nothing(part: Any) -> None:
-    """Bit for bit."""
+    """In any order of arrival, the result is the same bit for bit."""
     for made in instances(part):
         for seed in range(_CASES):
             rows = batch(series(seed))
@@ -85,7 +88,7 @@ def order_changes_nothing(part: Any) -> None:
 
 
 def missing_readings_change_nothing(part: Any) -> None:
-    """Null and NaN are as if they were not there, for an aggregation of a column."""
+    """The result is the same with and without null and NaN values."""
     for made in instances(part):
         for seed in range(_CASES):
             rows = batch(series(seed))

@@ -1,4 +1,4 @@
-"""Which laws a kind of part must obey."""
+"""The laws for each kind of part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tocsin.parts.transform import Transform
 
 
 def laws_of(part: type[Part]) -> list[Law]:
-    """The laws for a kind of part."""
+    """All laws for a part: those for every part and those for its kind."""
     kinds: list[tuple[type[Part], list[Law]]] = [
         (Aggregation, aggregations.LAWS),
         (Detector, detectors.LAWS),
@@ -28,7 +28,10 @@ def laws_of(part: type[Part]) -> list[Law]:
 
 
 def run_laws(part: type[Part]) -> list[tuple[Law, str | None]]:
-    """Each law with what breaks it, or None."""
+    """Each law with the sentence about how the part breaks it, or None.
+
+    A law is left out if the part's library is not installed.
+    """
     results: list[tuple[Law, str | None]] = []
     for found in laws_of(part):
         try:
@@ -36,9 +39,8 @@ def run_laws(part: type[Part]) -> list[tuple[Law, str | None]]:
             results.append((found, None))
         except BrokenLaw as broken:
             results.append((found, str(broken)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a part may raise anything
             if "is not installed: pip install" in str(error):
-                # An adapter without its library: nothing can be said of it here.
                 continue
             results.append((found, f"{type(error).__name__}: {error}"))
     return results

@@ -43,7 +43,7 @@ def _texts(part: Any) -> Iterator[tuple[str, str]]:
 
 
 def it_survives_pickle_and_json(part: Any) -> None:
-    """Workers get it by pickle, plans show it as JSON."""
+    """Workers receive it by pickle, and plans show it as JSON."""
     for made in [] if _needs_a_place(part) else instances(part):
         copy = pickle.loads(pickle.dumps(made))  # noqa: S301 - bytes of our own
         demand(copy == made, f"{made!r} is another after pickling")
@@ -51,7 +51,7 @@ def it_survives_pickle_and_json(part: Any) -> None:
 
 
 def _needs_a_place(part: Any) -> bool:
-    """Sources and sinks need files or topics; their own laws make one."""
+    """Whether an instance needs files or topics: the laws for sources and sinks make some."""
     return hasattr(part, "sample") or (
         any(f.is_required() for f in part.model_fields.values()) and not part.examples
     )

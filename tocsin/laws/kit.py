@@ -1,4 +1,4 @@
-"""Which laws a part must obey, and running them."""
+"""The pieces that laws are made of."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 class BrokenLaw(AssertionError):
-    """A part does not obey a law; the text shows where."""
+    """A part breaks a law; the text shows where."""
 
 
 @dataclass(frozen=True)
 class Law:
-    """A law: its name is a sentence, and it is given the class of a part."""
+    """A law. name: a sentence. holds: raises BrokenLaw if the class of a part breaks it."""
 
     name: str
     holds: Callable[[Any], None]
@@ -25,7 +25,7 @@ def law(function: Callable[[Any], None]) -> Law:
 
 
 def demand(condition: bool, sentence: str) -> None:
-    """Raise BrokenLaw where the condition does not hold."""
+    """Raise BrokenLaw unless the condition holds."""
     if not condition:
         raise BrokenLaw(sentence)
 

@@ -1,4 +1,4 @@
-"""Seeded readings for laws: plain ones and troublesome ones."""
+"""Seeded readings for laws, plain and difficult."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ START = 1_772_409_600_000_000
 
 
 def series(seed: int, size: int = 60, *, missing: bool = True) -> Floats:
-    """Values around 20 with repeats, jumps and, if asked for, NaN."""
+    """Values around 20 with repeats and jumps, and with NaN unless `missing` is false."""
     random = np.random.default_rng(seed)
     values = np.round(random.normal(20, 5, size), 1)
     values[random.random(size) < 0.2] = 20.0
@@ -22,7 +22,7 @@ def series(seed: int, size: int = 60, *, missing: bool = True) -> Floats:
 
 
 def batch(values: Floats, seed: int = 0, sensors: int = 3) -> pa.RecordBatch:
-    """Values as readings of a few sensors, a second apart; NaN becomes null for every second one."""
+    """The values as readings of a few sensors, one second apart. Every second NaN becomes null."""
     size = len(values)
     random = np.random.default_rng(seed)
     nulls = np.isnan(values) & (np.arange(size) % 2 == 0)
@@ -46,7 +46,7 @@ def batch(values: Floats, seed: int = 0, sensors: int = 3) -> pa.RecordBatch:
 
 
 def cuts(seed: int, size: int) -> list[int]:
-    """Places to cut at, ends included."""
+    """Positions to cut a batch at, with both ends."""
     random = np.random.default_rng([seed, 5])
     inner = np.sort(random.integers(0, size + 1, random.integers(1, 6)))
     return [0, *inner.tolist(), size]

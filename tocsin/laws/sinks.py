@@ -1,4 +1,7 @@
-"""Laws for sinks. A sink that has a class method `sample(folder)` shows itself with that folder as its target."""
+"""Laws for sinks, for those with a class method `sample(folder)`.
+
+It returns the sink with this folder as its target.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def _contents(folder: str) -> dict[str, str]:
 
 
 def writing_a_unit_twice_equals_once(part: Any) -> None:
-    """What a retry needs: the same files with the same bytes."""
+    """After a retry, the files and their bytes are the same."""
     if not hasattr(part, "sample"):
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +42,7 @@ def writing_a_unit_twice_equals_once(part: Any) -> None:
 
 
 def units_do_not_meet(part: Any) -> None:
-    """Another unit leaves the files of the first as they were."""
+    """Writing a unit does not change the files of another."""
     if not hasattr(part, "sample"):
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,7 @@
-"""Laws for sources. A source that has a class method `sample(folder)` shows itself with data in that folder."""
+"""Laws for sources, for those with a class method `sample(folder)`.
+
+It writes data into the folder and returns the source that reads them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def _rows(source: Any, split: Split, start: int) -> list[tuple[int, str]]:
 
 
 def reading_from_any_position_gives_the_rest(part: Any) -> None:
-    """What a checkpoint needs: nothing twice, nothing lost."""
+    """From any position of a checkpoint, no row is repeated and none is lost."""
     if not hasattr(part, "sample"):
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +44,7 @@ def reading_from_any_position_gives_the_rest(part: Any) -> None:
 
 
 def the_columns_are_as_promised(part: Any) -> None:
-    """`fields` tells the columns that `read` gives."""
+    """`read` returns the columns that `fields` declares."""
     if not hasattr(part, "sample"):
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,10 @@ def _fates(outcome: Outcome) -> tuple[int, int, int]:
 
 
 def examples_hold(part: Any) -> None:
-    """Readings in the column `value`; the values of the kept rows come out, in the column that the part shows."""
+    """For readings in the column `value`, the kept rows have the values of the example.
+
+    They are compared in the column that the part shows.
+    """
     for config, given, expected in part.examples:
         rows = batch(np.array([np.nan if v is None else v for v in given], np.float64))
         nulls = pa.array([v is None for v in given])
@@ -30,12 +33,13 @@ def examples_hold(part: Any) -> None:
         came = part(**config).apply(rows).kept.column(part.shows).to_pylist()
         demand(
             came == expected,
-            f"{config} over {given} keeps {came}, the example says {expected} ({nulls.true_count} null)",
+            f"{config} over {given} keeps {came}, the example says {expected} "
+            f"({nulls.true_count} null)",
         )
 
 
 def every_row_is_accounted_for(part: Any) -> None:
-    """rows in = kept + rejected + filtered, and a reason for every reject."""
+    """Every row is kept, rejected with a reason, or filtered."""
     for config, _, _ in part.examples:
         for seed in range(_CASES):
             rows = batch(series(seed) * 3)
@@ -52,7 +56,7 @@ def every_row_is_accounted_for(part: Any) -> None:
 
 
 def cutting_the_batch_changes_nothing(part: Any) -> None:
-    """A transform sees one row at a time, however many come together."""
+    """The result for a row does not depend on the other rows of its batch."""
     for config, _, _ in part.examples:
         made = part(**config)
         for seed in range(_CASES):
@@ -67,7 +71,7 @@ def cutting_the_batch_changes_nothing(part: Any) -> None:
 
 
 def the_schema_is_as_promised(part: Any) -> None:
-    """`output_schema` tells the columns that `apply` gives."""
+    """`apply` returns the columns that `output_schema` declares."""
     for config, _, _ in part.examples:
         made, rows = part(**config), batch(series(1))
         came, promised = made.apply(rows).kept.schema, made.output_schema(rows.schema)

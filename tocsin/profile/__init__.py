@@ -1,1 +1,1 @@
-"""Where a process's time goes: stacks seen many times a second, processor time of threads, and what they add up to."""
+"""A profile of a process: sampled stacks, processor time of threads, and their sums."""

@@ -1,4 +1,4 @@
-"""Processor time by part of the work: a table whose parts add up to the whole."""
+"""Processor time by part of the work: a table whose parts add up to the total."""
 
 from __future__ import annotations
 
@@ -7,30 +7,60 @@ from collections.abc import Iterable, Mapping
 from tocsin.profile.stacks import Stack
 from tocsin.profile.threads import Thread
 
-# Innermost frames first: the first frame that has one of these in it says which part a stack belongs to.
+# The innermost frame with one of these texts decides which part a stack belongs to.
 _FRAMES = (
     ("consume", ("kafka/consumer.py", "read_telemetry.py", "kafka/librdkafka.py")),
     ("decode", ("kernels/avro/", "kafka/decoding.py")),
-    ("event time and watermark", ("kernels/time/lateness.py", "engines/beam/io/source_dofn.py", "steps/state/progress.py")),
-    ("window split and partial aggregate", (
-        "WindowOperator.fold", "WindowOperator.route", "kernels/time/windows.py", "kernels/time/sessions.py", "_Route.",
-    )),
+    (
+        "event time and watermark",
+        ("kernels/time/lateness.py", "engines/beam/io/source_dofn.py", "steps/state/progress.py"),
+    ),
+    (
+        "window split and partial aggregate",
+        (
+            "WindowOperator.fold",
+            "WindowOperator.route",
+            "kernels/time/windows.py",
+            "kernels/time/sessions.py",
+            "_Route.",
+        ),
+    ),
     ("split by key", ("split_by_key",)),
-    ("windows that fire", (
-        "steps/aggregate/window_operator.py", "steps/aggregate/two_stacks.py", "steps/aggregate/pane_log.py",
-    )),
-    ("detection and alarms", (
-        "steps/detect/scoring_operator.py", "transforms/detectors/", "steps/state/incremental_block.py", "kernels/state/keyed_block.py", "alert/",
-    )),
+    (
+        "windows that fire",
+        (
+            "steps/aggregate/window_operator.py",
+            "steps/aggregate/two_stacks.py",
+            "steps/aggregate/pane_log.py",
+        ),
+    ),
+    (
+        "detection and alarms",
+        (
+            "steps/detect/scoring_operator.py",
+            "transforms/detectors/",
+            "steps/state/incremental_block.py",
+            "kernels/state/keyed_block.py",
+            "alert/",
+        ),
+    ),
     ("deduplication", ("steps/deduplicate/step.py", "kernels/state/key_index.py")),
     ("other transforms", ("transforms/clean/", "transforms/enrich/", "kernels/expressions/")),
-    ("write", ("transforms/write/", "steps/write_files/file_operator.py", "kafka/producer.py", "kafka/transactions.py")),
+    (
+        "write",
+        (
+            "transforms/write/",
+            "steps/write_files/file_operator.py",
+            "kafka/producer.py",
+            "kafka/transactions.py",
+        ),
+    ),
     ("encode between steps", ("engines/beam/io/batch_coder.py",)),
     ("state", ("StateHandler", "RuntimeState", "UserStateContext", "statecache.py", "_Held.")),
     ("gRPC", ("grpc/", "data_plane.py", "log_handler.py")),
     ("imports and compilation", ("importlib", "numba/", "llvmlite/")),
     ("Beam", ("apache_beam/", "beam/")),
-)  # fmt: skip
+)
 _THREADS = (
     ("consume", ("rdk:",)),
     ("gRPC", ("event_engine", "grpc", "lifeguard", "timer_manager")),
@@ -48,7 +78,7 @@ REST, REST_OF_FLINK = "rest", "Flink: rest"
 
 
 def part_of(stack: Stack) -> str:
-    """Which part of the work a stack of ours belongs to."""
+    """The part of the work that a stack belongs to."""
     name = stack.frames[0] if stack.frames else ""
     if len(stack.frames) == 1 and name.startswith("["):
         return next((part for part, heads in _THREADS if name[1:].startswith(heads)), REST)
@@ -60,22 +90,28 @@ def part_of(stack: Stack) -> str:
 
 
 def part_of_java(thread: Thread) -> str:
-    """Which part of Flink's work a thread does."""
+    """The part of Flink's work that a thread does."""
     return next((part for part, heads in _JAVA if thread.name.startswith(heads)), REST_OF_FLINK)
 
 
-def accounted(weights: Iterable[tuple[Stack, float]], total: float) -> dict[str, float]:
-    """Processor seconds by part, greatest first. total: what the process has used; what no thread was seen to use is a part."""
+def seconds_by_part(weights: Iterable[tuple[Stack, float]], total: float) -> dict[str, float]:
+    """Processor seconds by part, greatest first.
+
+    total: the process's processor seconds. Seconds of threads that were never sampled are a part.
+    """
     return _summed(((part_of(stack), seconds) for stack, seconds in weights), total)
 
 
-def accounted_java(threads: Mapping[int, Thread], total: float) -> dict[str, float]:
-    """The same for a process of Flink, by threads."""
+def java_seconds_by_part(threads: Mapping[int, Thread], total: float) -> dict[str, float]:
+    """Processor seconds by part for a process of Flink, by threads."""
     return _summed(((part_of_java(thread), thread.seconds) for thread in threads.values()), total)
 
 
 def _summed(parts: Iterable[tuple[str, float]], total: float) -> dict[str, float]:
-    """Parts, greatest first, and what is missing to the total. A clock that ticks in hundredths may be over by a few."""
+    """Parts, greatest first, and the difference to the total.
+
+    The clock of threads ticks in hundredths, so the difference may be slightly negative.
+    """
     found: dict[str, float] = {}
     for part, seconds in parts:
         found[part] = found.get(part, 0.0) + seconds

@@ -1,4 +1,7 @@
-"""A flame graph: what was running, as wide as it took long, callers above callees (Gregg: The flame graph, 2016)."""
+"""A flame graph: a box for each function, as wide as its time, callers above callees.
+
+Source: Gregg: The flame graph (2016).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class _Node:
 
 
 def flame_graph(weights: Iterable[tuple[Stack, float]], title: str) -> str:
-    """SVG; each box tells its seconds, its share and its part of the work when it is pointed at."""
+    """The SVG. Each box has a tooltip with its seconds, its share and its part of the work."""
     root = _Node()
     for stack, seconds in weights:
         part = part_of(stack)
@@ -42,18 +45,19 @@ def flame_graph(weights: Iterable[tuple[Stack, float]], title: str) -> str:
 def _draw(
     boxes: list[str], name: str, node: _Node, x: float, scale: float, depth: int, whole: float
 ) -> int:
-    """Gives the number of rows."""
+    """Draw a box and those below it; returns the number of rows."""
     width = node.seconds * scale
     if width < _THINNEST:
         return depth
     part = max(node.parts, key=lambda one: node.parts[one])
-    told = f"{name}: {node.seconds:.2f} s, {100 * node.seconds / (whole or 1.0):.1f} %, {part}"
+    tooltip = f"{name}: {node.seconds:.2f} s, {100 * node.seconds / (whole or 1.0):.1f} %, {part}"
     letters = int(width / _LETTER) - 1
     text = name if len(name) <= letters else f"{name[: letters - 1]}…" if letters > 3 else ""
     hue = zlib.crc32(part.encode()) % 360
     boxes.append(
-        f'<g transform="translate({x:.1f} {depth * ROW})"><title>{escape(told)}</title>'
-        f'<rect width="{max(width - 0.3, 0.1):.1f}" height="{ROW - 1}" rx="2" fill="hsl({hue} 65% 72%)"/>'
+        f'<g transform="translate({x:.1f} {depth * ROW})"><title>{escape(tooltip)}</title>'
+        f'<rect width="{max(width - 0.3, 0.1):.1f}" height="{ROW - 1}" rx="2" '
+        f'fill="hsl({hue} 65% 72%)"/>'
         f'<text x="3" y="12">{escape(text)}</text></g>'
     )
     deepest = depth + 1
@@ -66,7 +70,9 @@ def _draw(
 def _svg(title: str, rows: int, boxes: list[str]) -> str:
     height = rows * ROW + 30
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH:.0f}" height="{height}" font-family="monospace" font-size="11">'
-        f'<rect width="100%" height="100%" fill="white"/><text x="6" y="18" font-size="14">{escape(title)}</text>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH:.0f}" height="{height}" '
+        f'font-family="monospace" font-size="11">'
+        f'<rect width="100%" height="100%" fill="white"/>'
+        f'<text x="6" y="18" font-size="14">{escape(title)}</text>'
         f'<g transform="translate(0 28)">{"".join(boxes)}</g></svg>\n'
     )

@@ -1,4 +1,4 @@
-"""A profile of the process that runs this."""
+"""A profile of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tocsin.profile.attribution import accounted
+from tocsin.profile.attribution import seconds_by_part
 from tocsin.profile.flame_graph import flame_graph
 from tocsin.profile.stacks import recording, weighed
 from tocsin.profile.threads import ThreadTimes
@@ -16,7 +16,11 @@ from tocsin.profile.threads import ThreadTimes
 
 @dataclass
 class Profile:
-    """parts: processor seconds by part of the work, which add up to `total`. flame: a flame graph as SVG."""
+    """A profile.
+
+    parts: processor seconds by part of the work, which add up to `total`. flame: the flame graph as
+    SVG.
+    """
 
     parts: dict[str, float] = field(default_factory=dict)
     total: float = 0.0
@@ -25,7 +29,10 @@ class Profile:
 
 @contextmanager
 def profiled(title: str) -> Iterator[Profile]:
-    """Filled when the block ends. Raises Failure where py-spy is missing or may not look."""
+    """Profile this process until the block ends, which fills the profile.
+
+    Raises Failure if py-spy is not installed or not permitted.
+    """
     profile = Profile()
     with recording(os.getpid()) as spy:
         times = ThreadTimes(os.getpid())
@@ -35,5 +42,5 @@ def profiled(title: str) -> Iterator[Profile]:
         profile.total = time.process_time() - began
         threads = times.stop()
     weights = weighed(spy.stacks(), threads)
-    profile.parts = accounted(weights, profile.total)
+    profile.parts = seconds_by_part(weights, profile.total)
     profile.flame = flame_graph(weights, title)

@@ -1,4 +1,4 @@
-"""Stacks of a process's threads, looked at by py-spy, and what each part of the work had of the processor."""
+"""Stacks of a process's threads, sampled by py-spy, with the processor time of each."""
 
 from __future__ import annotations
 
@@ -17,20 +17,30 @@ from pathlib import Path
 from tocsin.foundation.failure import Failure
 from tocsin.profile.threads import Thread
 
-# Looks a second; and seconds that nothing takes.
+# Samples a second; and seconds that no run takes.
 RATE = 100
 _LONG = "86400"
 _PR_SET_PTRACER, _ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
 _THREAD = re.compile(r"thread \((0x[0-9a-fA-F]+|\d+)\):? ?(.*)")
-# A thread that is in one of these waits; py-spy cannot always tell.
+# A thread in one of these functions waits; py-spy does not always recognise that.
 _WAITING = {
-    "wait", "_wait_once", "acquire", "get", "channel_spin", "_wait_for_tstate_lock", "select", "poll", "sleep", "join", "result",
-}  # fmt: skip
+    "_wait_for_tstate_lock",
+    "_wait_once",
+    "acquire",
+    "channel_spin",
+    "get",
+    "join",
+    "poll",
+    "result",
+    "select",
+    "sleep",
+    "wait",
+}
 
 
 @dataclass(frozen=True)
 class Stack:
-    """thread: its number. frames: from the outermost, `function (file)`. count: how often it was seen."""
+    """thread: its number. frames: `function (file)`, outermost first. count: number of samples."""
 
     thread: int
     frames: tuple[str, ...]
@@ -38,25 +48,26 @@ class Stack:
 
     @property
     def waits(self) -> bool:
-        """Whether nothing is done in it."""
+        """Whether the thread was waiting."""
         function = self.frames[-1].partition(" ")[0].rpartition(".")[2] if self.frames else ""
         return function in _WAITING
 
 
 class Spy:
-    """text: what py-spy has written, once `recording` has ended."""
+    """A run of py-spy. text: its output, once `recording` has ended."""
 
     text = ""
 
     def stacks(self) -> list[Stack]:
-        """Without line numbers, those of one thread and frames put together."""
+        """The stacks without line numbers, equal stacks of a thread added up."""
         return folded(self.text.splitlines())
 
 
 def folded(lines: Iterable[str]) -> list[Stack]:
-    """py-spy's lines: `thread (number): name;function (file:line);… count`.
+    """Stacks from py-spy's lines: `thread (number): name;function (file:line);… count`.
 
-    It looks without stopping the process: a name may be read while it changes, and its line is broken; such are left out.
+    py-spy does not stop the process, so it may read a name while it changes. Such broken lines are
+    skipped.
     """
     found: dict[tuple[int, tuple[str, ...]], int] = {}
     for line in lines:
@@ -73,19 +84,22 @@ def folded(lines: Iterable[str]) -> list[Stack]:
 
 @contextmanager
 def recording(pid: int, rate: int = RATE) -> Iterator[Spy]:
-    """Look at a process until the block ends. Raises Failure where py-spy is missing or may not look."""
+    """Sample a process until the block ends.
+
+    Raises Failure if py-spy is not installed or not permitted.
+    """
     command = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which(
         "py-spy"
     )
     if command is None:
         raise Failure("a profile needs py-spy: pip install 'tocsin[profile]'")
-    # A system may let a process be looked at by its parents only; this one says that its child may, too.
+    # Some systems permit only parents to trace a process; this permits the child py-spy, too.
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
     found = Spy()
     with tempfile.TemporaryDirectory() as folder:
-        file, said = Path(folder) / "stacks.txt", Path(folder) / "said.txt"
-        given = [
+        file, messages = Path(folder) / "stacks.txt", Path(folder) / "messages.txt"
+        options = [
             "record",
             "--pid",
             str(pid),
@@ -96,9 +110,9 @@ def recording(pid: int, rate: int = RATE) -> Iterator[Spy]:
             "--threads",
             "--nonblocking",
         ]
-        with said.open("wb") as log:
+        with messages.open("wb") as log:
             spy = subprocess.Popen(
-                [command, *given, "--duration", _LONG, "--output", str(file)],
+                [command, *options, "--duration", _LONG, "--output", str(file)],
                 stdout=log,
                 stderr=log,
             )
@@ -109,15 +123,15 @@ def recording(pid: int, rate: int = RATE) -> Iterator[Spy]:
                     spy.send_signal(signal.SIGINT)
                 spy.wait(60)
         if not file.exists():
-            raise Failure(
-                f"py-spy saw nothing: {said.read_text(errors='replace').strip()[-300:] or 'the run was too short'}"
-            )
+            reason = messages.read_text(errors="replace").strip()[-300:] or "the run was too short"
+            raise Failure(f"py-spy recorded no stacks: {reason}")
         found.text = file.read_text("utf-8", errors="replace")
 
 
 def weighed(stacks: Iterable[Stack], threads: Mapping[int, Thread]) -> list[tuple[Stack, float]]:
-    """Processor seconds of each stack: those of its thread, by how often it was seen at work. Threads without a stack (of
-    libraries in C) are a stack of their own name.
+    """Processor seconds of each stack: its thread's seconds, shared by the samples that work.
+
+    A thread without stacks, such as one of a C library, is a stack with the thread's name.
     """
     by_thread: dict[int, list[Stack]] = {}
     for stack in stacks:

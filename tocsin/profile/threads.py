@@ -1,4 +1,4 @@
-"""Processor seconds of a process's threads, those that have ended included as far as they were seen."""
+"""Processor seconds of a process's threads, including threads that ended while watched."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Thread:
-    """name: as the system knows it. seconds: of a processor."""
+    """A thread. name: the system's name for it. seconds: its processor time."""
 
     name: str
     seconds: float
 
 
 def threads_of(pid: int) -> dict[int, Thread]:
-    """By number. Empty where there is no such process, or no /proc."""
+    """The threads by number; empty without such a process or without /proc."""
     tick, found = os.sysconf("SC_CLK_TCK"), {}
     with suppress(OSError):
         for folder in Path(f"/proc/{pid}/task").iterdir():
@@ -32,7 +32,7 @@ def threads_of(pid: int) -> dict[int, Thread]:
 
 
 class ThreadTimes(threading.Thread):
-    """Looks at the threads of a process until it is stopped. What they had used before is not counted."""
+    """Watches the threads of a process until `stop`. Time used before that is not counted."""
 
     def __init__(self, pid: int, pause: float = 0.5) -> None:
         super().__init__(daemon=True, name="tocsin-profile")
@@ -42,12 +42,12 @@ class ThreadTimes(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Look now and then, so that a thread that ends has been seen."""
+        """Look regularly, to see threads that end."""
         while not self._stopped.wait(self._pause):
             self._seen |= threads_of(self._pid)
 
     def stop(self) -> dict[int, Thread]:
-        """What each thread has used since this began."""
+        """Processor time of each thread since the start."""
         self._stopped.set()
         self.join()
         seen = self._seen | threads_of(self._pid)
