@@ -17,8 +17,15 @@ FOLDERS = [
 ]  # fmt: skip
 # They quote the phrases that they ban.
 QUOTING = {"tests/shape/test_language.py", "docs/glossary.md"}
-# Not rewritten yet. A folder leaves this list when its prose passes.
-PENDING = ("tests/", "tocsin/", "transforms/")
+# Not rewritten yet. A folder leaves this list when its prose passes; none may enter it.
+PENDING = (
+    "tests/cluster/", "tests/compiler/", "tests/integration/", "tests/kafka/", "tests/kernels/",
+    "tests/readers/", "tests/steps/", "tests/support/", "tests/transforms/", "tocsin/alarms/",
+    "tocsin/backtest/", "tocsin/cli/", "tocsin/compiler/", "tocsin/engines/",
+    "tocsin/foundation/", "tocsin/kafka/", "tocsin/kernels/", "tocsin/laws/", "tocsin/parts/",
+    "tocsin/steps/", "transforms/aggregations/", "transforms/alert/", "transforms/detectors/",
+    "transforms/read/", "transforms/write/",
+)  # fmt: skip
 
 
 def phrases() -> list[tuple[re.Pattern[str], str]]:
