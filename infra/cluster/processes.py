@@ -53,100 +53,84 @@ class Process:
 
 
 def processes(cluster: Cluster) -> list[Process]:
-    """All, in the order in which they start."""
-    folder = cluster.folder
-    kafka = f"{cluster.jars_kafka}/*"
-    beam = f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
-    flink = (
-        beam if cluster.libraries is None else f"{cluster.jars_flink}/lib/*:{cluster.libraries}/*"
-    )
-    java = ["java", "-XX:+ExitOnOutOfMemoryError"]
-    flink_java = [*java, *JAVA_17, f"-Dlog4j.configurationFile={folder}/conf/log4j.properties"]
-
-    def logged(name: str) -> str:
-        return f"-Dlog.file={cluster.logs}/{name}.flink.log"
-
-    runtime = "org.apache.flink.runtime"
-    conf = f"{folder}/conf"
-    kafka_command = [*java, "-Xmx1g", "-cp", kafka, "kafka.Kafka", f"{conf}/kafka.properties"]
-    zookeeper = [
-        *flink_java,
-        logged("zookeeper"),
-        "-Xmx128m",
-        "-cp",
-        flink,
-        f"{runtime}.zookeeper.FlinkZooKeeperQuorumPeer",
-    ]
-    jobmanager = [
-        *flink_java,
-        logged("jobmanager"),
-        "-Xmx640m",
-        "-cp",
-        flink,
-        f"{runtime}.entrypoint.StandaloneSessionClusterEntrypoint",
-    ]
-    taskmanager = [
-        *flink_java,
-        logged("taskmanager"),
-        f"-Xmx{cluster.heap}",
-        # This process only moves bytes between Kafka's readers and Python: the second compiler
-        # costs many times what it gains.
-        *(["-XX:TieredStopAtLevel=1"] if cluster.libraries is None else []),
-        "-XX:+UseParallelGC",
-        "-XX:MaxDirectMemorySize=512m",
-        "-XX:MaxMetaspaceSize=256m",
-    ]
-    taskmanager += ["-cp", flink, f"{runtime}.taskexecutor.TaskManagerRunner"]
-    jobserver = [
-        *flink_java,
-        logged("jobserver"),
-        "-Xmx512m",
-        "-cp",
-        f"{conf}/empty.jar",
-        str(INFRA / "cluster" / "JobServer.java"),
-    ]
-    jobserver += [
-        f"{cluster.jars_flink}/lib:{cluster.jars_runner}",
-        "org.apache.beam.runners.flink.FlinkJobServerDriver",
-    ]
-    jobserver += [
-        f"--flink-master={cluster.at('flink_rest')}",
-        f"--flink-conf-dir={conf}",
-        "--job-host=127.0.0.1",
-    ]
-    jobserver += [
-        f"--job-port={cluster.port('job_server')}",
-        f"--artifact-port={cluster.port('artifacts')}",
-    ]
-    jobserver += [
-        f"--expansion-port={cluster.port('expansion')}",
-        f"--artifacts-dir={folder}/artifacts",
-    ]
-    workers = [
-        sys.executable,
-        "-m",
-        "tocsin",
-        "workers",
-        "--port",
-        str(cluster.port("worker_pool")),
-    ]
+    """The processes of a cluster, in the order in which they start."""
+    pool = ["--port", str(cluster.port("worker_pool"))]
     wanted = [
-        Process("kafka", kafka_command, "kafka"),
-        Process(
-            "zookeeper",
-            [*zookeeper, "--zkConfigFile", f"{conf}/zoo.cfg", "--peerId", "1"],
-            "zookeeper",
-        ),
-        Process(
-            "jobmanager",
-            [*jobmanager, "--configDir", conf, "--executionMode", "cluster"],
-            "flink_rest",
-        ),
-        Process("taskmanager", [*taskmanager, "--configDir", conf], None),
-        Process("jobserver", jobserver, "job_server"),
-        Process("workers", workers, "worker_pool"),
+        _broker(cluster),
+        _quorum(cluster),
+        _jobmanager(cluster),
+        _taskmanager(cluster),
+        _jobserver(cluster),
+        Process("workers", [sys.executable, "-m", "tocsin", "workers", *pool], "worker_pool"),
     ]
     return [process for process in wanted if not cluster.only or process.name in cluster.only]
+
+
+_JAVA = ["java", "-XX:+ExitOnOutOfMemoryError"]
+_RUNTIME = "org.apache.flink.runtime"
+
+
+def _flink_java(cluster: Cluster, name: str) -> list[str]:
+    """The start of the command of a Java process of Flink, with its log."""
+    conf = f"{cluster.folder}/conf"
+    return [
+        *_JAVA,
+        *JAVA_17,
+        f"-Dlog4j.configurationFile={conf}/log4j.properties",
+        f"-Dlog.file={cluster.logs}/{name}.flink.log",
+    ]
+
+
+def _flink_classes(cluster: Cluster) -> str:
+    """Flink's class path: with Beam's runner, or with the jars of other jobs."""
+    if cluster.libraries is not None:
+        return f"{cluster.jars_flink}/lib/*:{cluster.libraries}/*"
+    return f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
+
+
+def _broker(cluster: Cluster) -> Process:
+    settings = f"{cluster.folder}/conf/kafka.properties"
+    classes = f"{cluster.jars_kafka}/*"
+    return Process("kafka", [*_JAVA, "-Xmx1g", "-cp", classes, "kafka.Kafka", settings], "kafka")
+
+
+def _quorum(cluster: Cluster) -> Process:
+    command = [*_flink_java(cluster, "zookeeper"), "-Xmx128m", "-cp", _flink_classes(cluster)]
+    command += [f"{_RUNTIME}.zookeeper.FlinkZooKeeperQuorumPeer"]
+    command += ["--zkConfigFile", f"{cluster.folder}/conf/zoo.cfg", "--peerId", "1"]
+    return Process("zookeeper", command, "zookeeper")
+
+
+def _jobmanager(cluster: Cluster) -> Process:
+    command = [*_flink_java(cluster, "jobmanager"), "-Xmx640m", "-cp", _flink_classes(cluster)]
+    command += [f"{_RUNTIME}.entrypoint.StandaloneSessionClusterEntrypoint"]
+    command += ["--configDir", f"{cluster.folder}/conf", "--executionMode", "cluster"]
+    return Process("jobmanager", command, "flink_rest")
+
+
+def _taskmanager(cluster: Cluster) -> Process:
+    command = [*_flink_java(cluster, "taskmanager"), f"-Xmx{cluster.heap}"]
+    if cluster.libraries is None:
+        # This process only moves bytes between Kafka's readers and Python: the second compiler
+        # costs many times what it gains.
+        command += ["-XX:TieredStopAtLevel=1"]
+    command += ["-XX:+UseParallelGC", "-XX:MaxDirectMemorySize=512m", "-XX:MaxMetaspaceSize=256m"]
+    command += ["-cp", _flink_classes(cluster), f"{_RUNTIME}.taskexecutor.TaskManagerRunner"]
+    return Process("taskmanager", [*command, "--configDir", f"{cluster.folder}/conf"], None)
+
+
+def _jobserver(cluster: Cluster) -> Process:
+    conf = f"{cluster.folder}/conf"
+    command = [*_flink_java(cluster, "jobserver"), "-Xmx512m", "-cp", f"{conf}/empty.jar"]
+    command += [str(INFRA / "cluster" / "JobServer.java")]
+    command += [f"{cluster.jars_flink}/lib:{cluster.jars_runner}"]
+    command += ["org.apache.beam.runners.flink.FlinkJobServerDriver"]
+    command += [f"--flink-master={cluster.at('flink_rest')}", f"--flink-conf-dir={conf}"]
+    command += ["--job-host=127.0.0.1", f"--job-port={cluster.port('job_server')}"]
+    command += [f"--artifact-port={cluster.port('artifacts')}"]
+    command += [f"--expansion-port={cluster.port('expansion')}"]
+    command += [f"--artifacts-dir={cluster.folder}/artifacts"]
+    return Process("jobserver", command, "job_server")
 
 
 def prepare(cluster: Cluster) -> None:
@@ -242,24 +226,12 @@ def _kafka(cluster: Cluster) -> str:
             cluster.at("kafka_proxied"),
             cluster.at("kafka_proxy"),
         )
-    secure: dict[str, object] = {}
     protocols = {"SECURE": "SASL_SSL"}
     if cluster.users:
         listeners["SECURE"] = advertised["SECURE"] = cluster.at("kafka_secure")
-        secure = {
-            "ssl.keystore.location": cluster.folder / "conf" / "kafka.p12",
-            "ssl.keystore.password": STORE_PASSWORD,
-            "ssl.keystore.type": "PKCS12",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "listener.name.secure.scram-sha-512.sasl.jaas.config": f"{SCRAM} required;",
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            # The plain listener is the operator's.
-            "super.users": "User:ANONYMOUS",
-            "auto.create.topics.enable": "false",
-        }
     return _properties(
         {
-            **secure,
+            **_secure_listener(cluster),
             "listeners": ",".join(f"{name}://{place}" for name, place in listeners.items()),
             "advertised.listeners": ",".join(
                 f"{name}://{place}" for name, place in advertised.items()
@@ -287,6 +259,23 @@ def _kafka(cluster: Cluster) -> str:
     )
 
 
+def _secure_listener(cluster: Cluster) -> dict[str, object]:
+    """The settings of the listener with SASL/SCRAM, TLS and access control; empty without users."""
+    if not cluster.users:
+        return {}
+    return {
+        "ssl.keystore.location": cluster.folder / "conf" / "kafka.p12",
+        "ssl.keystore.password": STORE_PASSWORD,
+        "ssl.keystore.type": "PKCS12",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.secure.scram-sha-512.sasl.jaas.config": f"{SCRAM} required;",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        # The plain listener is the operator's.
+        "super.users": "User:ANONYMOUS",
+        "auto.create.topics.enable": "false",
+    }
+
+
 def _zookeeper(cluster: Cluster) -> str:
     return _properties(
         {
@@ -298,6 +287,20 @@ def _zookeeper(cluster: Cluster) -> str:
             "server.1": "127.0.0.1:2888:3888",
         }
     )
+
+
+_TASKMANAGER_MEMORY = {
+    "taskmanager.memory.task.heap.size": "768m",
+    "taskmanager.memory.task.off-heap.size": "64m",
+    "taskmanager.memory.framework.heap.size": "128m",
+    "taskmanager.memory.framework.off-heap.size": "128m",
+    "taskmanager.memory.jvm-metaspace.size": "256m",
+    "taskmanager.memory.jvm-overhead.min": "192m",
+    "taskmanager.memory.jvm-overhead.max": "192m",
+    "taskmanager.memory.managed.size": "256m",
+    "taskmanager.memory.network.min": "128m",
+    "taskmanager.memory.network.max": "128m",
+}
 
 
 def _flink(cluster: Cluster) -> str:
@@ -320,16 +323,7 @@ def _flink(cluster: Cluster) -> str:
         "taskmanager.registration.timeout": "25 s",
         "taskmanager.numberOfTaskSlots": cluster.slots,
         "taskmanager.cpu.cores": os.cpu_count(),
-        "taskmanager.memory.task.heap.size": "768m",
-        "taskmanager.memory.task.off-heap.size": "64m",
-        "taskmanager.memory.framework.heap.size": "128m",
-        "taskmanager.memory.framework.off-heap.size": "128m",
-        "taskmanager.memory.jvm-metaspace.size": "256m",
-        "taskmanager.memory.jvm-overhead.min": "192m",
-        "taskmanager.memory.jvm-overhead.max": "192m",
-        "taskmanager.memory.managed.size": "256m",
-        "taskmanager.memory.network.min": "128m",
-        "taskmanager.memory.network.max": "128m",
+        **_TASKMANAGER_MEMORY,
         "state.backend.type": cluster.state_backend,
         "state.checkpoints.dir": f"file://{folder}/flink/checkpoints",
         "state.savepoints.dir": f"file://{folder}/flink/savepoints",

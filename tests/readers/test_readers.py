@@ -1,6 +1,7 @@
-"""Other programs open the lakes of the six jobs as they are: GeoPandas, DuckDB with its spatial extension, Spark.
+"""GeoPandas, DuckDB with its spatial extension, and Spark read the lakes of the six jobs.
 
-They want versions of their own: `make test-readers` gives them an environment and says here where it is (TOCSIN_READERS).
+They need other versions of packages: `make test-readers` makes an environment for them and sets
+TOCSIN_READERS to its interpreter.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(program: str, *arguments: object) -> Any:
-    """What a program of the other environment prints as JSON in its last line."""
+    """The JSON in the last line that a program of the other environment prints."""
     assert READERS is not None
     command = [READERS, str(Path(__file__).parent / f"{program}.py"), *map(str, arguments)]
     found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
@@ -53,7 +54,7 @@ def read(program: str, *arguments: object) -> Any:
 
 
 def expected(dataset: Path) -> dict[str, Any]:
-    """Rows, rows with a place, and the corners of their places."""
+    """Rows, rows with a place, and the corners of their bounding box."""
     tables = [
         parquet.read_table(file, columns=["latitude", "longitude"], partitioning=None)
         for file in files_of(dataset)
@@ -74,7 +75,7 @@ def expected(dataset: Path) -> dict[str, Any]:
     ("job", "name"), [(job, name) for job, names in PLACED.items() for name in names]
 )
 @pytest.mark.parametrize("program", ["with_geopandas", "with_duckdb_spatial"])
-def test_map_programs_open_what_has_a_place(program: str, job: str, name: str, lakes: Path) -> None:
+def test_map_programs_read_points(program: str, job: str, name: str, lakes: Path) -> None:
     wanted = expected(lakes / job / name)
     assert wanted["places"] > 20
     found = read(program, lakes / job / name)

@@ -1,4 +1,4 @@
-"""A dataset as DuckDB reads it with its spatial extension, which here comes as a package and not from DuckDB's own server."""
+"""Reads a dataset with DuckDB and its spatial extension, which is installed from a package."""
 
 import json
 import sys
@@ -14,8 +14,8 @@ connection.execute("load spatial")
 lake = f"read_parquet('{sys.argv[1]}/**/*.parquet', hive_partitioning = true)"
 ((_, kind, *_),) = connection.execute(f"describe select geometry from {lake}").fetchall()
 rows, places, *corners = connection.execute(
-    "select count(*), count(geometry), min(st_x(geometry)), min(st_y(geometry)), max(st_x(geometry)), max(st_y(geometry))"
-    f" from {lake}"
+    "select count(*), count(geometry), min(st_x(geometry)), min(st_y(geometry)), "
+    f"max(st_x(geometry)), max(st_y(geometry)) from {lake}"
 ).fetchone()
 print(
     json.dumps({"rows": rows, "places": places, "corners": corners, "system": kind.split("'")[1]})

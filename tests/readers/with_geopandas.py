@@ -1,4 +1,4 @@
-"""A dataset as GeoPandas reads it."""
+"""Reads a dataset with GeoPandas."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The rows of datasets as Spark counts them; every column of some rows is read."""
+"""Counts the rows of datasets with Spark, and reads every column of some rows."""
 
 import json
 import sys

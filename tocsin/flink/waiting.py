@@ -48,13 +48,7 @@ def wait_until_running(
             continue
         if job.state == "FINISHED" and not live:
             return job
-        failures = rest.failures(job.id)
-        # A worker that only lost its connection is restarted. It then works, or reports the cause.
-        if job.has_ended or any(failure.is_cause for failure in failures):
-            reason = reason_of(failures) or f"it is {job.state}"
-            if not job.has_ended:
-                rest.cancel(job.id)
-            raise Failure(f"the job failed as it started, and was cancelled: {reason}")
+        _end_if_failed(rest, job)
         if job.state == "RUNNING" and rest.completed_checkpoints(job.id) > 0:
             return job
     if job is None:
@@ -66,6 +60,17 @@ def wait_until_running(
     hint = reason_of(rest.failures(job.id)) or "are there enough task slots?"
     rest.cancel(job.id)
     raise Failure(f"no checkpoint within {patience:.0f} s ({tasks}); the job was cancelled; {hint}")
+
+
+def _end_if_failed(rest: FlinkRest, job: FlinkJob) -> None:
+    """Cancel a job that has a cause to fail, and raise Failure with it."""
+    failures = rest.failures(job.id)
+    # A worker that only lost its connection is restarted. It then works, or reports the cause.
+    if job.has_ended or any(failure.is_cause for failure in failures):
+        reason = reason_of(failures) or f"it is {job.state}"
+        if not job.has_ended:
+            rest.cancel(job.id)
+        raise Failure(f"the job failed as it started, and was cancelled: {reason}")
 
 
 def wait_until_finished(rest: FlinkRest, job: FlinkJob) -> FlinkJob:

@@ -83,13 +83,7 @@ def day(
     if lost is not None:
         kept = (arrived < START + lost[0] * MINUTE) | (arrived >= START + lost[1] * MINUTE)
     if held_up is not None:
-        first, last = (START + minute * MINUTE for minute in held_up)
-        # Delayed readings are sent first, in their order.
-        arrived = np.where(
-            (arrived >= first) & (arrived < last),
-            last - MINUTE // 60 + (arrived - first) // 21_600,
-            arrived,
-        )
+        arrived = _held_up(arrived, *held_up)
     order = np.argsort(arrived, kind="stable")
     order = order[kept[order]]
     columns = [
@@ -102,6 +96,17 @@ def day(
     ]
     return pa.RecordBatch.from_arrays(
         [column.take(pa.array(order)) for column in columns], schema=READINGS
+    )
+
+
+def _held_up(arrived: Int64s, first_minute: int, last_minute: int) -> Int64s:
+    """Arrivals (microseconds) with those of some minutes moved to just before their end."""
+    first, last = START + first_minute * MINUTE, START + last_minute * MINUTE
+    # Delayed readings are sent first, in their order.
+    return np.where(
+        (arrived >= first) & (arrived < last),
+        last - MINUTE // 60 + (arrived - first) // 21_600,
+        arrived,
     )
 
 

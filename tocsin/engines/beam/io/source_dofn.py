@@ -141,18 +141,20 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 yield beam.pvalue.TaggedOutput(
                     "rejects", beam.transforms.window.TimestampedValue(rejects, before)
                 )
-            if greatest > BEGINNING:
-                self._advance(watermark, greatest - self.source.out_of_orderness)
-            self._set_gauges(split.partition, fetched, greatest)
+            self._report(split.partition, fetched, greatest, watermark)
             if self.live and time.monotonic() > until:
                 tracker.defer_remainder(Duration.of(0))
                 return
         if restriction.stop is not None and tracker.try_claim((restriction.stop, greatest)):
-            reached = None if greatest <= BEGINNING else greatest - self.source.out_of_orderness
-            end = EndOfInput(f"{split.topic}:{split.partition}", part.of, reached)
+            end = self._end_of(part, greatest)
             yield beam.transforms.window.TimestampedValue(
-                end_marker(self.schema, end), watermark.current_watermark() or timestamp
+                end, watermark.current_watermark() or timestamp
             )
+
+    def _end_of(self, part: SplitOf, greatest: int) -> pa.RecordBatch:
+        reached = None if greatest <= BEGINNING else greatest - self.source.out_of_orderness
+        group = f"{part.split.topic}:{part.split.partition}"
+        return end_marker(self.schema, EndOfInput(group, part.of, reached))
 
     def _begin_slice(self, partition: int) -> float:
         """Seconds of this split's turn: the splits of one instance take turns."""
@@ -194,7 +196,10 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             self._iterators[split.partition] = (position, self.source.read(split, position))
         return self._iterators[split.partition][1]
 
-    def _set_gauges(self, partition: int, fetched: Fetched, greatest: int) -> None:
+    def _report(self, partition: int, fetched: Fetched, greatest: int, watermark: Any) -> None:
+        """Advance Beam's watermark, and set the split's gauges."""
+        if greatest > BEGINNING:
+            self._advance(watermark, greatest - self.source.out_of_orderness)
         gauges = self._gauges.get(partition)
         if gauges is None:
             gauges = self._gauges[partition] = SplitGauges(self.step, partition)
