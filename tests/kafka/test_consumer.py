@@ -1,4 +1,4 @@
-"""Messages as columns are the messages that confluent-kafka gives as objects."""
+"""The columnar consumer gives the messages that confluent-kafka gives."""
 
 from __future__ import annotations
 
@@ -59,13 +59,16 @@ def read(consumer: Any, start: int, count: int) -> Messages:
         found.append(messages)
     guids = [np.zeros((len(m), 18), np.uint8) if m.guids is None else m.guids for m in found]
     return Messages(
-        pa.concat_arrays([m.keys for m in found]), pa.concat_arrays([m.values for m in found]),
-        np.concatenate([m.offsets for m in found]), np.concatenate([m.received for m in found]), np.concatenate(guids),
-    )  # fmt: skip
+        pa.concat_arrays([m.keys for m in found]),
+        pa.concat_arrays([m.values for m in found]),
+        np.concatenate([m.offsets for m in found]),
+        np.concatenate([m.received for m in found]),
+        np.concatenate(guids),
+    )
 
 
 @pytest.mark.parametrize("start", [0, 3, 150])
-def test_both_consumers_give_the_same_messages(brokers: str, start: int) -> None:
+def test_both_consumers_give_equal_messages(brokers: str, start: int) -> None:
     assert library() is not None, "the wheel's library is found"
     ours, theirs = partition_consumer(settings(brokers)), module.PlainConsumer(settings(brokers))
     mine, oracle = read(ours, start, len(SENT) - start), read(theirs, start, len(SENT) - start)
@@ -79,13 +82,13 @@ def test_both_consumers_give_the_same_messages(brokers: str, start: int) -> None
     assert ours.end() == theirs.end() == len(SENT)
 
 
-def test_reading_goes_on_where_it_is_told_to(brokers: str) -> None:
+def test_reading_continues_at_the_assigned_offset(brokers: str) -> None:
     ours = partition_consumer(settings(brokers))
     assert read(ours, 100, 10).offsets[0] == 100
     assert read(ours, 5, 10).offsets[0] == 5
 
 
-def test_an_offset_that_is_not_there_is_an_error(brokers: str) -> None:
+def test_an_offset_out_of_range_is_an_error(brokers: str) -> None:
     for one in (partition_consumer(settings(brokers)), module.PlainConsumer(settings(brokers))):
         one.assign("t", 0, 10_000)
         faults: list[tuple[int, str]] = []
@@ -97,13 +100,13 @@ def test_an_offset_that_is_not_there_is_an_error(brokers: str) -> None:
         assert faults[0][1]
 
 
-def test_refused_settings_are_told() -> None:
+def test_invalid_settings_are_reported() -> None:
     for one in (partition_consumer, module.PlainConsumer):
         with pytest.raises(Failure, match="Kafka settings refused: No such configuration property"):
             one({"bootstrap.servers": "x", "group.id": "g", "no.such.setting": "1"})
 
 
-def test_without_the_library_the_plain_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plain_consumer_is_used_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "library", lambda: None)
     assert isinstance(
         partition_consumer({"bootstrap.servers": "x", "group.id": "g"}), module.PlainConsumer

@@ -1,4 +1,4 @@
-"""Quality tests against loops, and against values worked out by hand from the reference implementation's rules."""
+"""Quality tests against loops and against values derived from the reference implementation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def laid_out(values: list[list[float]], seed: int = 0) -> tuple[np.ndarray, np.n
 
 
 @given(runs, st.integers(0, 9), st.integers(1, 6), st.integers(0, 5))
-def test_flat_lines_are_those_of_a_loop(
+def test_flat_line_equals_a_loop(
     values: list[list[float]], seed: int, seconds: int, more: int
 ) -> None:
     t, x, starts = laid_out(values, seed)
@@ -45,7 +45,7 @@ def test_flat_lines_are_those_of_a_loop(
 
 
 @given(runs, st.integers(2, 4))
-def test_steps_and_runs_are_those_of_a_loop(values: list[list[float]], count: int) -> None:
+def test_rate_of_change_and_stuck_equal_a_loop(values: list[list[float]], count: int) -> None:
     t, x, starts = laid_out(values)
     stuck, rate = (
         quality_tests.stuck(x, starts, count),
@@ -76,7 +76,7 @@ def test_steps_and_runs_are_those_of_a_loop(values: list[list[float]], count: in
             assert both[row] == (FAIL if lesser > 3 else SUSPECT if lesser > 1 else GOOD)
 
 
-def test_ranges_delays_and_the_roll_up() -> None:
+def test_gross_range_delay_and_roll_up() -> None:
     x = np.array([-5.0, 0.0, 5.0, 9.0, 11.0])
     assert quality_tests.gross_range(x, (-4, 10), (0, 8)).tolist() == [
         FAIL,
@@ -95,10 +95,10 @@ def test_ranges_delays_and_the_roll_up() -> None:
             [UNKNOWN, UNKNOWN, SUSPECT, UNKNOWN, SUSPECT],
         )
     ]
-    # As qartod_compare of ioos_qc rolls up: one test that could be made outweighs one that could not.
+    # qartod_compare of ioos_qc: a test that ran outranks one that could not run.
     assert quality_tests.worst(flags).tolist() == [GOOD, UNKNOWN, SUSPECT, UNKNOWN, FAIL]
 
 
 @pytest.mark.parametrize("test", quality_tests.REASONS)
-def test_every_test_has_a_bit_of_its_own(test: str) -> None:
+def test_each_test_has_its_own_bit(test: str) -> None:
     assert quality_tests.bit_of(test) == 2 ** list(quality_tests.REASONS).index(test)

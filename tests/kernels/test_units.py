@@ -1,4 +1,4 @@
-"""Units: conversion against printed values, and what does not fit told when a job is checked."""
+"""Unit conversion against published values, and the errors that a check reports for mismatches."""
 
 from __future__ import annotations
 
@@ -37,17 +37,26 @@ SCHEMA = with_traits(
 @pytest.mark.parametrize(
     ("value", "source", "target", "expected"),
     [
-        (100.0, "Cel", "[degF]", 212.0), (-40.0, "[degF]", "Cel", -40.0), (0.0, "Cel", "K", 273.15), (36.0, "km/h", "m/s", 10.0),
-        (1.0, "[kn_i]", "km/h", 1.852), (60.0, "[mi_i]/h", "km/h", 96.56064), (760.0, "mm[Hg]", "hPa", 1013.2472), (0.05, "mg/m3", "ug/m3", 50.0),
-        (1.0, "%", "1", 0.01), (1.0, "[ft_i]", "mm", 304.8), (2.0, "Gbit/s", "Mbit/s", 2000.0), (180.0, "deg", "rad", np.pi),
+        (100.0, "Cel", "[degF]", 212.0),
+        (-40.0, "[degF]", "Cel", -40.0),
+        (0.0, "Cel", "K", 273.15),
+        (36.0, "km/h", "m/s", 10.0),
+        (1.0, "[kn_i]", "km/h", 1.852),
+        (60.0, "[mi_i]/h", "km/h", 96.56064),
+        (760.0, "mm[Hg]", "hPa", 1013.2472),
+        (0.05, "mg/m3", "ug/m3", 50.0),
+        (1.0, "%", "1", 0.01),
+        (1.0, "[ft_i]", "mm", 304.8),
+        (2.0, "Gbit/s", "Mbit/s", 2000.0),
+        (180.0, "deg", "rad", np.pi),
     ],
-)  # fmt: skip
+)
 def test_conversions(value: float, source: str, target: str, expected: float) -> None:
     assert convert(np.array([value]), source, target)[0] == pytest.approx(expected, rel=1e-9)
 
 
 @given(st.floats(-1e6, 1e6), st.sampled_from(sorted(units())), st.sampled_from(sorted(units())))
-def test_there_and_back_is_the_same(value: float, source: str, target: str) -> None:
+def test_a_conversion_has_an_inverse(value: float, source: str, target: str) -> None:
     if units()[source][0] != units()[target][0]:
         with pytest.raises(ValueError, match=" is a "):
             convert(np.array([value]), source, target)
@@ -57,7 +66,7 @@ def test_there_and_back_is_the_same(value: float, source: str, target: str) -> N
 
 
 @given(st.floats(0, 1e4), st.floats(-30, 45), st.floats(800, 1080))
-def test_ppb_and_micrograms_there_and_back(value: float, t: float, p: float) -> None:
+def test_ppb_of_micrograms_inverts_micrograms_of_ppb(value: float, t: float, p: float) -> None:
     there = air_quality.micrograms_of_ppb("no2", np.array([value]), np.array([t]), np.array([p]))
     assert air_quality.ppb_of_micrograms("no2", there, np.array([t]), np.array([p]))[
         0
@@ -67,12 +76,17 @@ def test_ppb_and_micrograms_there_and_back(value: float, t: float, p: float) -> 
 @pytest.mark.parametrize(
     ("text", "quantity"),
     [
-        ("t", Quantity("Cel")), ("pm * 2", Quantity()), ("least(pm, pm)", Quantity("ug/m3", HOUR)),
-        ("heat_index(convert(f, '[degF]', 'Cel'), rh)", Quantity("Cel")), ("micrograms_of_ppb('no2', no2, t, p)", Quantity("ug/m3")),
-        ("if(t > 0, pm, null)", Quantity("ug/m3", HOUR)), ("unit(pm * 2, 'ug/m3')", Quantity("ug/m3")), ("t > 20", Quantity()),
+        ("t", Quantity("Cel")),
+        ("pm * 2", Quantity()),
+        ("least(pm, pm)", Quantity("ug/m3", HOUR)),
+        ("heat_index(convert(f, '[degF]', 'Cel'), rh)", Quantity("Cel")),
+        ("micrograms_of_ppb('no2', no2, t, p)", Quantity("ug/m3")),
+        ("if(t > 0, pm, null)", Quantity("ug/m3", HOUR)),
+        ("unit(pm * 2, 'ug/m3')", Quantity("ug/m3")),
+        ("t > 20", Quantity()),
     ],
-)  # fmt: skip
-def test_what_an_expression_measures(text: str, quantity: Quantity) -> None:
+)
+def test_an_expression_has_a_unit_and_a_period(text: str, quantity: Quantity) -> None:
     assert quantity_of(parse(text), SCHEMA) == quantity
 
 
@@ -97,6 +111,6 @@ def test_what_an_expression_measures(text: str, quantity: Quantity) -> None:
         ("convert(t, '[degF]', 'K')", r"t is in Cel, not in \[degF\]"),
     ],
 )
-def test_what_does_not_fit_is_told(text: str, why: str) -> None:
+def test_a_unit_mismatch_is_reported(text: str, why: str) -> None:
     with pytest.raises(ExpressionError, match=why):
         quantity_of(parse(text), SCHEMA)

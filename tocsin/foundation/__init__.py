@@ -1,1 +1,1 @@
-"""What every layer may use: faults, failures, the sandbox, the ledger."""
+"""Faults, failures, the sandbox and the ledger, which every layer may use."""

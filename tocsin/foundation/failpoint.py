@@ -1,4 +1,4 @@
-"""Failpoints: named places in a commit where a test may let a process die."""
+"""Failpoints: named positions in a commit at which a test can kill the process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ FAILPOINTS_VARIABLE = "TOCSIN_FAILPOINTS"
 
 LAKE = ("lake.begin", "lake.written", "lake.moved")
 ALARMS = ("alarms.begin", "alarms.begun", "alarms.produced", "alarms.marked", "alarms.committed")
-"""The steps of a commit, in their order: all places at which `failpoint` is called."""
+"""All failpoints of a commit to a lake and to an alarm topic, in order."""
 
 
 def failpoint(name: str) -> None:
-    """Die here, as by `kill -9`, where the folder in $TOCSIN_FAILPOINTS holds a file of that name; the file goes, so once."""
+    """Kill this process with SIGKILL if the folder $TOCSIN_FAILPOINTS has a file of that name.
+
+    The file is deleted first, so the process dies once.
+    """
     folder = os.environ.get(FAILPOINTS_VARIABLE)
     if not folder:
         return

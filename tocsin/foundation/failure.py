@@ -1,4 +1,4 @@
-"""A failure that is not the program's: told in one sentence, whatever process it happens in."""
+"""Failures outside the program, reported in one sentence from any process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import re
 
 
 class Failure(RuntimeError):
-    """Something outside went wrong (a broker, a disk, a registry). The text is one sentence for the user."""
+    """A failure outside the program: of a broker, a disk or a registry.
+
+    Attributes:
+        sentence: one sentence for the user.
+    """
 
     def __init__(self, sentence: str) -> None:
         super().__init__(f"[[{sentence}]]")
@@ -14,6 +18,6 @@ class Failure(RuntimeError):
 
 
 def sentence_in(text: str) -> str | None:
-    """The sentence of a Failure inside a longer text, such as a worker's traceback."""
+    """The last Failure's sentence in a text such as a worker's traceback, or None."""
     found: list[str] = re.findall(r"\[\[(.+?)\]\]", text, re.DOTALL)
     return found[-1] if found else None

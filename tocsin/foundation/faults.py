@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class Fault(ValueError):
-    """A mistake in a part's configuration that shows against its input.
+    """A mistake in a part's configuration.
 
-    path: where in the configuration, as keys and positions. at: position within that text, if it is an expression.
+    Attributes:
+        path: where in the configuration, as keys and positions.
+        at: position in the text at that path if it is an expression, from 0.
     """
 
     def __init__(self, message: str, *path: str | int, at: int | None = None) -> None:
@@ -24,15 +28,15 @@ class Faults(ValueError):
 
 
 class Collector:
-    """Notes the faults of a configuration one after another, so that all are told at once.
+    """A collector of all faults of a configuration, so that one error reports all of them.
 
-    `with collector: …` takes in a Fault that is raised inside; `done()` raises Faults if there were any.
+    `with collector: …` catches a Fault or Faults. `done()` raises Faults if there were any.
     """
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
 
-    def __enter__(self) -> Collector:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
@@ -45,6 +49,10 @@ class Collector:
         return False
 
     def done(self) -> None:
-        """Raise what was noted."""
+        """Raise the collected faults.
+
+        Raises:
+            Faults: if there are any.
+        """
         if self.faults:
             raise Faults(self.faults)

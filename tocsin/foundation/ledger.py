@@ -1,4 +1,4 @@
-"""What became of every row: read = kept + late + rejected + filtered, at every step."""
+"""The account of all rows: read = kept + late + rejected + filtered, for every step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FATES = ("read", "kept", "late", "rejected", "filtered")
 
 @dataclass(frozen=True)
 class StepCount:
-    """Rows of one step by fate. A message that could not be read counts as one row."""
+    """Rows of one step by fate. An unreadable message counts as one row."""
 
     read: int = 0
     kept: int = 0
@@ -24,13 +24,13 @@ class StepCount:
 
     @property
     def in_flight(self) -> int:
-        """Rows that were read and whose fate is not counted yet: more than 0 only while a job runs."""
+        """Rows that were read and have no fate yet. Above 0 only while a job runs."""
         return self.read - self.kept - self.late - self.rejected - self.filtered
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Counts by step name. `order`: the steps as the job has them."""
+    """Counts by step name."""
 
     steps: dict[str, StepCount] = field(default_factory=dict)
 
@@ -40,9 +40,9 @@ class Ledger:
         return all(count.balances for count in self.steps.values())
 
     def in_order(self, names: list[str]) -> Ledger:
-        """The named steps, in that order, zeros where nothing was counted."""
+        """The named steps in that order. A step without counts has zeros."""
         return Ledger({name: self.steps.get(name, StepCount()) for name in names})
 
     def as_dict(self) -> dict[str, dict[str, int]]:
-        """For JSON."""
+        """Counts by step name and fate, for JSON."""
         return {name: asdict(count) for name, count in self.steps.items()}

@@ -1,6 +1,7 @@
-"""What a job that is not trusted may reach: hosts and folders that the operator allowed, by environment variables.
+"""The sandbox of untrusted jobs: the hosts, folders and client settings that they may use.
 
-A part asks with the context of its validation; without a context (a part made in Python, or a trusted job) nothing is fenced.
+The operator allows hosts and folders by environment variables. A part passes the context of its
+validation. Without a context (a part created in Python, or a trusted job) there is no sandbox.
 """
 
 from __future__ import annotations
@@ -17,23 +18,59 @@ FOLDERS_VARIABLE = "TOCSIN_ALLOW_FOLDERS"
 BROKERS_VARIABLE = "TOCSIN_BROKERS"
 _HERE = ("localhost", "127.0.0.1", "[::1]", "::1")
 
-# What a job may set of librdkafka. Others load libraries, run commands, open files or endpoints, or turn checks off.
+# The settings of librdkafka that a job may set. Others load libraries, run commands, open files or
+# endpoints, or disable checks.
 KAFKA_SETTINGS = frozenset(
     {
-        "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password", "ssl.ca.location",
-        "ssl.ca.pem", "ssl.certificate.location", "ssl.certificate.pem", "ssl.key.location", "ssl.key.pem", "ssl.key.password",
-        "client.id", "client.rack", "compression.type", "linger.ms", "batch.size", "message.max.bytes", "fetch.max.bytes",
-        "fetch.wait.max.ms", "fetch.message.max.bytes", "queued.min.messages", "queued.max.messages.kbytes", "socket.timeout.ms",
-        "socket.keepalive.enable", "socket.connection.setup.timeout.ms", "reconnect.backoff.ms", "reconnect.backoff.max.ms",
-        "message.timeout.ms", "request.timeout.ms", "metadata.max.age.ms", "broker.address.family", "check.crcs", "group.id",
+        "security.protocol",
+        "sasl.mechanism",
+        "sasl.mechanisms",
+        "sasl.username",
+        "sasl.password",
+        "ssl.ca.location",
+        "ssl.ca.pem",
+        "ssl.certificate.location",
+        "ssl.certificate.pem",
+        "ssl.key.location",
+        "ssl.key.pem",
+        "ssl.key.password",
+        "client.id",
+        "client.rack",
+        "compression.type",
+        "linger.ms",
+        "batch.size",
+        "message.max.bytes",
+        "fetch.max.bytes",
+        "fetch.wait.max.ms",
+        "fetch.message.max.bytes",
+        "queued.min.messages",
+        "queued.max.messages.kbytes",
+        "socket.timeout.ms",
+        "socket.keepalive.enable",
+        "socket.connection.setup.timeout.ms",
+        "reconnect.backoff.ms",
+        "reconnect.backoff.max.ms",
+        "message.timeout.ms",
+        "request.timeout.ms",
+        "metadata.max.age.ms",
+        "broker.address.family",
+        "check.crcs",
+        "group.id",
     }
-)  # fmt: skip
+)
 REGISTRY_SETTINGS = frozenset(
     {
-        "basic.auth.user.info", "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
-        "max.retries", "retries.wait.ms", "retries.max.wait.ms", "timeout",
+        "basic.auth.user.info",
+        "ssl.ca.location",
+        "ssl.certificate.location",
+        "ssl.key.location",
+        "ssl.key.password",
+        "max.retries",
+        "retries.wait.ms",
+        "retries.max.wait.ms",
+        "timeout",
     }
-)  # fmt: skip
+)
 SECRETS = frozenset(
     {"sasl.username", "sasl.password", "ssl.key.pem", "ssl.key.password", "basic.auth.user.info"}
 )
@@ -41,13 +78,24 @@ _MUST_BE_REFERENCES = SECRETS - {"sasl.username"}
 
 
 def check_settings(settings: dict[str, Any], allowed: frozenset[str], what: str) -> None:
-    """Raises ValueError for a setting that is not allowed, a secret in the open, or a reference where none belongs."""
+    """Check a client's settings that a job contains.
+
+    Args:
+        settings: values by name.
+        allowed: names that a job may set.
+        what: the client's name, for the error.
+
+    Raises:
+        ValueError: for a setting that is not allowed, a secret that is no reference, or a reference
+            in a setting that is no secret.
+    """
     for name, value in settings.items():
         if name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1)
             hint = f", did you mean '{near[0]}'?" if near else ""
             raise ValueError(
-                f"a job may not set '{name}' of {what}{hint} (allowed: {', '.join(sorted(allowed))})"
+                f"a job may not set '{name}' of {what}{hint} "
+                f"(allowed: {', '.join(sorted(allowed))})"
             )
         is_reference = isinstance(value, str) and value.startswith(("env:", "file:"))
         if name in _MUST_BE_REFERENCES and not is_reference:
@@ -56,12 +104,17 @@ def check_settings(settings: dict[str, Any], allowed: frozenset[str], what: str)
             )
         if is_reference and name not in SECRETS:
             raise ValueError(
-                f"'{name}' is no secret; only {', '.join(sorted(SECRETS & allowed))} may be references"
+                f"'{name}' is no secret; "
+                f"only {', '.join(sorted(SECRETS & allowed))} may be references"
             )
 
 
 def allowed_hosts() -> list[str]:
-    """This machine, the hosts of the operator's brokers, and those in $TOCSIN_ALLOW_HOSTS (patterns such as *.city.example)."""
+    """The hosts that an untrusted job may reach.
+
+    These are this machine, the hosts in $TOCSIN_BROKERS and the patterns in $TOCSIN_ALLOW_HOSTS,
+    such as *.city.example.
+    """
     brokers = [
         _host_of(broker)
         for broker in os.environ.get(BROKERS_VARIABLE, "").split(",")
@@ -72,7 +125,15 @@ def allowed_hosts() -> list[str]:
 
 
 def check_hosts(addresses: str, context: Any) -> None:
-    """Raises ValueError for a host (of host:port lists or a URL) that the operator did not allow."""
+    """Check the hosts of a comma-separated list of addresses (host:port or URLs).
+
+    Args:
+        addresses: the addresses.
+        context: validation context of the job, or None.
+
+    Raises:
+        ValueError: for a host that the operator did not allow.
+    """
     if not (context or {}).get("sandboxed"):
         return
     allowed = allowed_hosts()
@@ -80,8 +141,8 @@ def check_hosts(addresses: str, context: Any) -> None:
         host = _host_of(address)
         if not any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed):
             raise ValueError(
-                f"the host '{host}' is not allowed here (allowed: {', '.join(allowed)}); the operator adds it to "
-                f"{HOSTS_VARIABLE}, or runs the job with --trusted"
+                f"the host '{host}' is not allowed here (allowed: {', '.join(allowed)}); "
+                f"the operator adds it to {HOSTS_VARIABLE}, or runs the job with --trusted"
             )
 
 
@@ -92,28 +153,45 @@ def _host_of(address: str) -> str:
 
 
 def check_file(path: Path, context: Any) -> None:
-    """Raises ValueError for a file that is neither in the job's folders nor in one of $TOCSIN_ALLOW_FOLDERS."""
+    """Check a file that a job reads.
+
+    Args:
+        path: the file.
+        context: validation context of the job, or None.
+
+    Raises:
+        ValueError: if the file is neither in the job's folders nor in $TOCSIN_ALLOW_FOLDERS.
+    """
     if not (context or {}).get("sandboxed"):
         return
     if not _is_under(path, [*context.get("folders", ["."]), *_allowed_folders()]):
         raise ValueError(
-            f"the file '{path}' is not in the job's folders; the operator adds its folder to {FOLDERS_VARIABLE}, or runs the "
-            "job with --trusted"
+            f"the file '{path}' is not in the job's folders; "
+            f"the operator adds its folder to {FOLDERS_VARIABLE}, or runs the job with --trusted"
         )
 
 
 def check_lake(lake: str, context: Any) -> None:
-    """Raises ValueError where $TOCSIN_ALLOW_FOLDERS is set and a lake on a disk is elsewhere."""
+    """Check the folder of a lake that a job writes.
+
+    Args:
+        lake: folder or URI.
+        context: validation context of the job, or None.
+
+    Raises:
+        ValueError: if $TOCSIN_ALLOW_FOLDERS is set and the lake is on a disk elsewhere.
+    """
     if not (context or {}).get("sandboxed"):
         return
     if "://" in lake and not lake.startswith("file://"):
-        # A bucket is no host; the credentials that the operator gave the workers say which may be written.
+        # The credentials that the operator gives the workers decide which buckets they may write.
         return
     folders = _allowed_folders()
     path = Path(lake.removeprefix("file://"))
     if folders and not _is_under(path, [str(Path.cwd()), *folders]):
         raise ValueError(
-            f"the lake '{lake}' is in none of the folders that the operator allowed ({FOLDERS_VARIABLE})"
+            f"the lake '{lake}' is in none of the folders that the operator allowed "
+            f"({FOLDERS_VARIABLE})"
         )
 
 
@@ -122,7 +200,7 @@ def _allowed_folders() -> list[str]:
 
 
 def _is_under(path: Path, folders: list[str]) -> bool:
-    """Whether a file is in one of the folders, links followed. The root of a disk is no folder of a job."""
+    """Whether a file, after resolving links, is in one of the folders. The root never counts."""
     real = path.resolve()
     resolved = [Path(folder).resolve() for folder in folders]
     return any(real.is_relative_to(folder) for folder in resolved if folder != folder.parent)

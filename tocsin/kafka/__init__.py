@@ -1,1 +1,1 @@
-"""Kafka clients: connection, consumers, producers, transactions, decoding."""
+"""Kafka clients: connection, consumers, producers, transactions and message decoding."""

@@ -1,4 +1,4 @@
-"""How to reach a Kafka cluster, with secrets as references that are resolved where they are used."""
+"""The connection to a Kafka cluster. Secrets are references that each client resolves."""
 
 from __future__ import annotations
 
@@ -22,25 +22,31 @@ DEFAULT_BROKERS = "localhost:9092"
 
 
 class RefusalListener:
-    """Keeps what a client was told of a broker that does not let it in: the error of its call is only that time is over."""
+    """A recorder of the last reason for which a broker refused a client.
+
+    The client's call itself only reports a timeout.
+    """
 
     def __init__(self) -> None:
         self.refusal: str | None = None
 
     def __call__(self, error: Any) -> None:
-        """As librdkafka's `error_cb`."""
+        """Record an error that means a refusal. librdkafka calls this as `error_cb`."""
         from confluent_kafka import KafkaError
 
         if error.code() in (
-            KafkaError._AUTHENTICATION,
-            KafkaError._SSL,
+            KafkaError._AUTHENTICATION,  # noqa: SLF001 - a local error of librdkafka
+            KafkaError._SSL,  # noqa: SLF001 - as above
             KafkaError.SASL_AUTHENTICATION_FAILED,
         ):
             self.refusal = str(error.str())
 
 
 class Kafka(BaseModel):
-    """A Kafka cluster. Secrets are written as `env:NAME` or `file:/path` and never stand in plans or logs."""
+    """A Kafka cluster.
+
+    Secrets are references, `env:NAME` or `file:/path`, so that plans and logs never show them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     brokers: str | None = Param(
@@ -48,7 +54,8 @@ class Kafka(BaseModel):
     )
     settings: dict[str, str | int | float | bool] = Param(
         {},
-        help="settings of librdkafka, such as security.protocol: SASL_SSL; secrets as env:NAME or file:/path",
+        help="settings of librdkafka, such as security.protocol: SASL_SSL; "
+        "secrets as env:NAME or file:/path",
     )
 
     _refusals: RefusalListener = PrivateAttr(default_factory=RefusalListener)
@@ -61,16 +68,23 @@ class Kafka(BaseModel):
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
-        """With the brokers of this environment: another process has another."""
+        """The state with this environment's brokers, because another process has other ones."""
         state = super().__getstate__()
         return {**state, "__dict__": {**state["__dict__"], "brokers": self.address()}}
 
     def address(self) -> str:
-        """The brokers."""
+        """The brokers: the job's, else those of $TOCSIN_BROKERS, else localhost."""
         return self.brokers or os.environ.get(BROKERS_VARIABLE) or DEFAULT_BROKERS
 
     def client_settings(self, **defaults: Any) -> dict[str, Any]:
-        """Settings for a client, with secrets resolved. Raises Failure for a reference that leads nowhere."""
+        """The settings of a client, with secrets resolved.
+
+        Args:
+            defaults: settings that the job's settings override.
+
+        Raises:
+            Failure: for a reference to a missing environment variable or an unreadable file.
+        """
         resolved = {
             name: resolve(value, name) if name in SECRETS else value
             for name, value in self.settings.items()
@@ -83,9 +97,12 @@ class Kafka(BaseModel):
         }
 
     def reason_of(self, error: Any, client: Any = None) -> str:
-        """The reason of an error of a client that was made with these settings: a refusal to let it in where there was one.
+        """The reason for a client's error: the broker's refusal if there is one.
 
-        client: where it has to be asked first for what it heard, which a client's own callback must not do.
+        Args:
+            error: the client's error.
+            client: polled first, to receive pending errors. Leave it out in a client's callback,
+                which must not poll.
         """
         if client is not None:
             client.poll(0)
@@ -93,7 +110,15 @@ class Kafka(BaseModel):
 
 
 def resolve(value: Any, name: str) -> Any:
-    """What an `env:` or `file:` reference stands for; any other value as it is."""
+    """The value of an `env:` or `file:` reference. Any other value is returned unchanged.
+
+    Args:
+        value: value of a setting.
+        name: name of the setting, for the error.
+
+    Raises:
+        Failure: for a missing environment variable or an unreadable file.
+    """
     if not isinstance(value, str):
         return value
     kind, _, rest = value.partition(":")

@@ -1,7 +1,7 @@
-"""Messages of one partition as columns, taken from librdkafka without a Python object a message.
+"""Messages of one partition as columns, read from librdkafka without a Python object each.
 
-The library is the one inside confluent-kafka's wheel, by its public C interface. Where it is not found (a client built from
-source), confluent-kafka's own consumer is used: the same messages, slower.
+The library is the one in confluent-kafka's wheel, used through its public C interface. If the wheel
+has none (a client built from source), confluent-kafka's consumer gives the same messages, slower.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+from typing_extensions import override
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.decoding import Messages
@@ -23,23 +24,35 @@ _NO_CLOSE = 8
 
 
 class PartitionConsumer(Protocol):
-    """Stands in one partition at an offset, and reads on from there."""
+    """A consumer that reads one partition from an offset."""
 
     def assign(self, topic: str, partition: int, offset: int) -> None:
-        """Stand there. What was fetched ahead is forgotten."""
+        """Continue at that offset. Prefetched messages are dropped."""
 
     def consume(self, most: int, wait: float) -> tuple[Messages, list[tuple[int, str]]]:
-        """At most so many messages, waiting at most `wait` seconds; and errors: librdkafka's code and a text."""
+        """Messages and errors (librdkafka's code, text).
+
+        Args:
+            most: the greatest number of messages.
+            wait: the longest time to wait, seconds.
+
+        Raises:
+            Failure: if the client cannot read.
+        """
 
     def end(self) -> int | None:
-        """The end of the partition, where it is known without asking."""
+        """The last known end of the partition, or None. Asks no broker."""
 
     def position(self) -> int | None:
-        """The offset after the last that was read, control messages included."""
+        """The offset after the last message read, control messages included, or None."""
 
 
 def partition_consumer(settings: dict[str, Any]) -> PartitionConsumer:
-    """A consumer with librdkafka's settings. Raises Failure for settings that it refuses."""
+    """A consumer with librdkafka's settings.
+
+    Raises:
+        Failure: for invalid settings.
+    """
     plain = {
         name: value
         for name, value in settings.items()
@@ -54,7 +67,7 @@ def partition_consumer(settings: dict[str, Any]) -> PartitionConsumer:
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """confluent-kafka's librdkafka, or None."""
+    """The librdkafka in confluent-kafka's wheel, with typed functions, or None."""
     import confluent_kafka
 
     folder = Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs"
@@ -110,15 +123,15 @@ class _Partition(ctypes.Structure):
     )
 
 
-class ColumnarConsumer:
-    """By librdkafka itself: no object a message."""
+class ColumnarConsumer(PartitionConsumer):
+    """The consumer that calls librdkafka directly and creates no object for each message."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         from tocsin.kafka import librdkafka
 
         loaded = library()
         assert loaded is not None
-        self._library, self._foreign = loaded, librdkafka
+        self._library, self._kernels = loaded, librdkafka
         self._name = ctypes.create_string_buffer(GUID_HEADER.encode())
         names = (
             "rd_kafka_message_timestamp",
@@ -139,7 +152,7 @@ class ColumnarConsumer:
         self._handle = loaded.rd_kafka_new(_CONSUMER, configuration, why, len(why))
         if not self._handle:
             raise Failure(f"Kafka settings refused: {why.value.decode()}")
-        # Its own errors come by the same queue.
+        # Errors of the client arrive in the same queue.
         loaded.rd_kafka_poll_set_consumer(self._handle)
         self._queue = loaded.rd_kafka_queue_get_consumer(self._handle)
         self._messages = np.zeros(0, np.int64)
@@ -150,6 +163,7 @@ class ColumnarConsumer:
             self._library.rd_kafka_queue_destroy(self._queue)
             self._library.rd_kafka_destroy_flags(self._handle, _NO_CLOSE)
 
+    @override
     def assign(self, topic: str, partition: int, offset: int) -> None:
         self._place = (topic, partition)
         places = self._places()
@@ -168,6 +182,7 @@ class ColumnarConsumer:
         )
         return places
 
+    @override
     def consume(self, most: int, wait: float) -> tuple[Messages, list[tuple[int, str]]]:
         if len(self._messages) < most:
             self._messages = np.zeros(most, np.int64)
@@ -179,22 +194,36 @@ class ColumnarConsumer:
             raise Failure(
                 f"{self._place[0]}:{self._place[1]}: the client has no queue to read from"
             )
-        payloads, keys, faulty = self._foreign.sizes(self._messages, count)
+        payloads, keys, faulty = self._kernels.sizes(self._messages, count)
         faults = self._faults(count) if faulty else []
         good = count - faulty
         values, key_bytes = np.empty(payloads, np.uint8), np.empty(keys, np.uint8)
         ends, key_ends = np.zeros(good + 1, np.int64), np.zeros(good + 1, np.int64)
         nulls, key_nulls = np.zeros(good, np.bool_), np.zeros(good, np.bool_)
-        offsets, stamps = np.empty(good, np.int64), np.empty(good, np.int64)
-        guids = np.zeros((good, self._foreign.GUID + 1), np.uint8)
-        any_guid = self._foreign.take(
-            self._messages, count, self._functions, ctypes.addressof(self._name), values, ends[1:], nulls, key_bytes,
-            key_ends[1:], key_nulls, offsets, stamps, guids,
-        )  # fmt: skip
+        offsets, times = np.empty(good, np.int64), np.empty(good, np.int64)
+        guids = np.zeros((good, self._kernels.GUID + 1), np.uint8)
+        any_guid = self._kernels.take(
+            self._messages,
+            count,
+            self._functions,
+            ctypes.addressof(self._name),
+            values,
+            ends[1:],
+            nulls,
+            key_bytes,
+            key_ends[1:],
+            key_nulls,
+            offsets,
+            times,
+            guids,
+        )
         messages = Messages(
-            _binary(key_bytes, key_ends, key_nulls), _binary(values, ends, nulls), offsets, Messages.micros(stamps),
+            _binary(key_bytes, key_ends, key_nulls),
+            _binary(values, ends, nulls),
+            offsets,
+            Messages.micros(times),
             guids if any_guid else None,
-        )  # fmt: skip
+        )
         return messages, faults
 
     def _faults(self, count: int) -> list[tuple[int, str]]:
@@ -209,6 +238,7 @@ class ColumnarConsumer:
                 self._library.rd_kafka_message_destroy(message)
         return found
 
+    @override
     def end(self) -> int | None:
         low, high = ctypes.c_int64(), ctypes.c_int64()
         place = (self._handle, self._place[0].encode(), self._place[1])
@@ -217,6 +247,7 @@ class ColumnarConsumer:
         )
         return high.value if code == 0 and high.value >= 0 else None
 
+    @override
     def position(self) -> int | None:
         places = self._places()
         code = self._library.rd_kafka_position(self._handle, places)
@@ -232,8 +263,8 @@ def _binary(data: Any, ends: Any, nulls: Any) -> pa.LargeBinaryArray:
     )
 
 
-class PlainConsumer:
-    """By confluent-kafka's consumer: the oracle of the other."""
+class PlainConsumer(PartitionConsumer):
+    """The consumer of confluent-kafka: the fallback, and the oracle of tests."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         from confluent_kafka import Consumer, KafkaException
@@ -244,21 +275,25 @@ class PlainConsumer:
             raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
         self._place: Any = None
 
+    @override
     def assign(self, topic: str, partition: int, offset: int) -> None:
         from confluent_kafka import TopicPartition
 
         self._place = TopicPartition(topic, partition, offset)
         self._consumer.assign([self._place])
 
+    @override
     def consume(self, most: int, wait: float) -> tuple[Messages, list[tuple[int, str]]]:
         found = self._consumer.consume(most, timeout=wait)
         faults = [(m.error().code(), m.error().str()) for m in found if m.error() is not None]
         return Messages.of([m for m in found if m.error() is None] if faults else found), faults
 
+    @override
     def end(self) -> int | None:
         _, high = self._consumer.get_watermark_offsets(self._place, cached=True)
         return high if high >= 0 else None
 
+    @override
     def position(self) -> int | None:
         offset = self._consumer.position([self._place])[0].offset
         return offset if offset >= 0 else None

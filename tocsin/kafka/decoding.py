@@ -1,4 +1,4 @@
-"""Kafka messages to readings: frames, schemas by key, decoding, and rejects for what cannot be read."""
+"""Kafka messages as readings: frames, schemas, decoding, and rejects for unreadable messages."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from tocsin.parts.source import Fetched, Split
 
 
 class Registry(BaseModel):
-    """A Confluent-compatible schema registry. Only ids of the allowed subjects are read."""
+    """A Confluent-compatible schema registry. Only schemas of the listed subjects are used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     url: str = Param(help="such as http://registry:8081")
     subjects: list[str] = Param(
-        [], help="subjects whose schemas are read; by default '<topic>-value'"
+        [], help="subjects whose schemas are used; by default '<topic>-value'"
     )
     settings: dict[str, str] = Param(
         {}, help="settings of the client, such as basic.auth.user.info: env:REGISTRY_LOGIN"
@@ -49,7 +49,14 @@ class Registry(BaseModel):
         return self
 
     def schemas(self, topic: str) -> dict[str, str]:
-        """All versions of the allowed subjects by schema key. Raises Failure where the registry does not answer."""
+        """All versions of the subjects' schemas, by schema key (see `avro.wire`).
+
+        Args:
+            topic: gives the default subject.
+
+        Raises:
+            Failure: if the registry refuses or does not answer.
+        """
         from confluent_kafka.schema_registry import SchemaRegistryClient
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -72,7 +79,7 @@ class Registry(BaseModel):
             raise Failure(
                 f"the schema registry at {self.url} refused: {error.error_message}"
             ) from None
-        except Exception as error:  # the client raises whatever its HTTP library does
+        except Exception as error:  # noqa: BLE001 - any of the HTTP library
             raise Failure(
                 f"no answer from the schema registry at {self.url}: {type(error).__name__}"
             ) from None
@@ -81,10 +88,15 @@ class Registry(BaseModel):
 
 @dataclass(frozen=True)
 class Messages:
-    """Messages without errors, as columns.
+    """Messages as columns.
 
-    keys, values: large_binary. received: the Kafka timestamp in microseconds, BEGINNING where unknown. guids: the schema
-    GUID in each message's headers, 17 bytes and a mark (1: there is one), or None where no message has one.
+    Attributes:
+        keys: large_binary.
+        values: large_binary; null for a tombstone.
+        offsets: offset of each message.
+        received: the Kafka timestamp in microseconds, or BEGINNING if unknown.
+        guids: uint8 of shape (messages, 18), or None if no message has a schema GUID header.
+            A row holds the header's 17 bytes and a 1 if the message has one.
     """
 
     keys: pa.LargeBinaryArray
@@ -95,26 +107,26 @@ class Messages:
 
     @classmethod
     def of(cls, messages: list[Any]) -> Messages:
-        """From message objects of confluent-kafka."""
-        stamps = [message.timestamp() for message in messages]
+        """The messages of confluent-kafka's message objects."""
+        times = [message.timestamp() for message in messages]
         return cls(
             pa.array([message.key() for message in messages], pa.large_binary()),
             pa.array([message.value() for message in messages], pa.large_binary()),
             np.fromiter((message.offset() for message in messages), np.int64, len(messages)),
             cls.micros(
-                np.fromiter((t if kind else -1 for kind, t in stamps), np.int64, len(messages))
+                np.fromiter((t if kind else -1 for kind, t in times), np.int64, len(messages))
             ),
             _guids(messages),
         )
 
     @staticmethod
-    def micros(stamps: Int64s) -> Int64s:
-        """Kafka's timestamps (milliseconds, -1 where unknown) in microseconds."""
-        received: Int64s = np.where(stamps < 0, BEGINNING, stamps * 1000)
+    def micros(times: Int64s) -> Int64s:
+        """Kafka's timestamps in microseconds. Unknown (-1 ms) gives BEGINNING."""
+        received: Int64s = np.where(times < 0, BEGINNING, times * 1000)
         return received
 
     def before(self, stop: int) -> Messages:
-        """Those with an offset under `stop`."""
+        """The messages whose offset is less than `stop`."""
         count = int(np.searchsorted(self.offsets, stop))
         guids = None if self.guids is None else self.guids[:count]
         return Messages(
@@ -142,7 +154,17 @@ def _guids(messages: list[Any]) -> Octets | None:
 
 
 class MessageDecoder:
-    """Decodes the messages of one topic into the columns of one reader schema."""
+    """A decoder of one topic's messages into the columns of one reader schema.
+
+    Args:
+        topic: the topic.
+        reader: the reader schema as JSON.
+        form: `confluent` (Confluent framing or single objects), `avro` (no frame) or `json`.
+        writers: writer schemas by id.
+        registry: where to look for other writer schemas, or None.
+        readings: the field with a list of readings, or None for one reading in each message.
+        fields: schema of the result.
+    """
 
     def __init__(
         self,
@@ -166,7 +188,13 @@ class MessageDecoder:
         self._decoders: dict[str, Decoder | str] = {}
 
     def decode(self, messages: Messages, split: Split, position: int) -> Fetched:
-        """The readings of the messages in the order of their offsets, and rejects for the rest."""
+        """The readings of the messages in offset order, and rejects for unreadable messages.
+
+        Args:
+            messages: messages of one partition.
+            split: their split.
+            position: the next position to read.
+        """
         unframed = self._unframe(messages)
         faults = list(unframed.faults)
         batches: list[tuple[pa.RecordBatch, Int64s, Int64s]] = []
@@ -201,25 +229,25 @@ class MessageDecoder:
         if self.form == "confluent":
             return unframe(values, messages.guids)
         present = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
-        datums = ByteStrings.of_array(values).take(present)
+        present_values = ByteStrings.of_array(values).take(present)
         return Unframed(
-            [Framed("id:1", present, datums)] if len(present) else [], tombstones(values)
+            [Framed("id:1", present, present_values)] if len(present) else [], tombstones(values)
         )
 
     def _decode_group(self, group: Framed) -> Decoded | str:
         if self._json is not None:
-            return self._json.decode(group.datums.to_list())
+            return self._json.decode(group.values.to_list())
         decoder = self._decoder(group.key)
-        return decoder if isinstance(decoder, str) else decoder.decode(group.datums)
+        return decoder if isinstance(decoder, str) else decoder.decode(group.values)
 
     def _decoder(self, key: str) -> Decoder | str:
-        """The decoder of a schema key, or why there is none."""
+        """The decoder of a schema key, or the reason why there is no decoder."""
         if key not in self._decoders:
             if key not in self._schemas and self.registry is not None:
                 self._schemas |= self.registry.schemas(self.topic)
             if key not in self._schemas:
                 known = ", ".join(sorted(k for k in self._schemas if k.startswith("id:"))) or "none"
-                # Not remembered where a registry may learn it later.
+                # A registry may get this schema later, so the reason is not cached.
                 return self._remember(
                     key, f"unknown schema {key} (known: {known})", self.registry is None
                 )
@@ -235,7 +263,7 @@ class MessageDecoder:
         return reason
 
     def _placed(self, decoded: Decoded, positions: Int64s) -> tuple[pa.RecordBatch, Int64s, Int64s]:
-        """Rows with the position of their message and their index within it."""
+        """The decoded rows, the position of each row's message, and its index in that message."""
         batch, rows = decoded.batch, decoded.rows
         if self.readings is None:
             index = np.arange(len(rows)) - np.searchsorted(rows, rows)

@@ -1,7 +1,10 @@
-"""Memory and functions of a C library, from compiled code: messages of librdkafka without a Python object each.
+"""Kernels that copy librdkafka's messages to arrays. They call its C functions from compiled code.
 
-Imports Numba, so import this module where it is needed first. Addresses are integers.
+Addresses are integers. This module imports Numba, so import it where it is used, not at the start.
 """
+
+# Numba passes an intrinsic's arguments whether it uses them or not.
+# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from tocsin.kernels.avro.byte_strings import Octets
+from tocsin.kernels.batch import Int64s
 
 _WORD = ir.IntType(64)
 
@@ -28,7 +34,7 @@ def _load(typing_context: Any, address: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _copy(typing_context: Any, target: Any, source: Any, size: Any) -> Any:
-    """memcpy of `size` bytes."""
+    """Copy `size` bytes, as memcpy does."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         octet = ir.IntType(8).as_pointer()
@@ -41,7 +47,7 @@ def _copy(typing_context: Any, target: Any, source: Any, size: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _call2(typing_context: Any, function: Any, first: Any, second: Any) -> Any:
-    """A C function of two words that gives a word."""
+    """The result of a C function of two 64-bit words."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_WORD, [_WORD, _WORD])
@@ -54,7 +60,7 @@ def _call2(typing_context: Any, function: Any, first: Any, second: Any) -> Any:
 def _call4(
     typing_context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any
 ) -> Any:
-    """A C function of four words that gives a word."""
+    """The result of a C function of four 64-bit words."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_WORD, [_WORD] * 4)
@@ -63,15 +69,22 @@ def _call4(
     return types.int64(*[types.int64] * 5), generate
 
 
-# Words of rd_kafka_message_t from its start (librdkafka's public header).
+# Byte offsets in rd_kafka_message_t (librdkafka's public header).
 _ERROR, _PAYLOAD, _LENGTH, _KEY, _KEY_LENGTH, _OFFSET = 0, 24, 32, 40, 48, 56
-# Bytes of a schema GUID in a header.
+# Length of a schema GUID in a header, bytes.
 GUID = 17
 
 
-@njit(cache=True, nogil=True)
-def sizes(messages, count):  # type: ignore[no-untyped-def]
-    """Bytes of all payloads and of all keys of `count` messages without errors, and how many have an error."""
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def sizes(messages: Int64s, count: int) -> tuple[int, int, int]:
+    """The total bytes of payloads and of keys, and the number of messages with an error.
+
+    Messages with an error do not count to the bytes.
+
+    Args:
+        messages: addresses of rd_kafka_message_t.
+        count: how many of them to read.
+    """
     payloads, keys, faults = 0, 0, 0
     for row in range(count):
         message = messages[row]
@@ -85,27 +98,42 @@ def sizes(messages, count):  # type: ignore[no-untyped-def]
     return payloads, keys, faults
 
 
-@njit(cache=True, nogil=True)
-def take(  # type: ignore[no-untyped-def]
-    messages,
-    count,
-    functions,
-    name,
-    values,
-    value_ends,
-    value_nulls,
-    keys,
-    key_ends,
-    key_nulls,
-    offsets,
-    stamps,
-    guids,
-):
-    """Copy what messages without errors hold into arrays, and give the messages back to the library.
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def take(
+    messages: Int64s,
+    count: int,
+    functions: Int64s,
+    name: int,
+    values: Octets,
+    value_ends: Int64s,
+    value_nulls: Any,
+    keys: Octets,
+    key_ends: Int64s,
+    key_nulls: Any,
+    offsets: Int64s,
+    times: Int64s,
+    guids: Octets,
+) -> bool:
+    """Copy messages without an error to arrays, and free them.
 
-    functions: addresses of rd_kafka_message_timestamp, _headers, rd_kafka_header_get_last and rd_kafka_message_destroy.
-    name: address of the name of the header with a schema GUID. stamps: milliseconds, -1 where unknown. guids: a row a
-    message; its last byte is 1 where there is one. Gives whether there is any.
+    Args:
+        messages: addresses of rd_kafka_message_t.
+        count: how many of them to read.
+        functions: addresses of rd_kafka_message_timestamp, rd_kafka_message_headers,
+            rd_kafka_header_get_last and rd_kafka_message_destroy.
+        name: address of the name of the header with a schema GUID.
+        values: gets the payloads without gaps.
+        value_ends: gets the end of each payload.
+        value_nulls: gets whether a message has no payload.
+        keys: gets the keys without gaps.
+        key_ends: gets the end of each key.
+        key_nulls: gets whether a message has no key.
+        offsets: gets each offset.
+        times: gets each timestamp in milliseconds, -1 if unknown.
+        guids: gets each GUID in a row whose last byte is 1 if the message has one.
+
+    Returns:
+        Whether any message has a GUID.
     """
     words = np.zeros(3, np.int64)
     here = words.ctypes.data
@@ -128,8 +156,8 @@ def take(  # type: ignore[no-untyped-def]
         key_ends[row] = key_at
         offsets[row] = _load(message + _OFFSET)
         words[0] = 0
-        stamp = _call2(functions[0], message, here)
-        stamps[row] = stamp if words[0] & 0xFFFFFFFF else -1
+        time = _call2(functions[0], message, here)
+        times[row] = time if words[0] & 0xFFFFFFFF else -1
         has_headers = _call2(functions[1], message, here) & 0xFFFFFFFF == 0
         if (
             has_headers

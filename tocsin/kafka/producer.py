@@ -1,4 +1,4 @@
-"""A Kafka producer that is safe to retry: idempotent, and flushed before its bundle is done."""
+"""An idempotent Kafka producer. Flush it before a bundle ends, then a retry is safe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ Headers = list[tuple[str, bytes]]
 
 
 class Producer:
-    """Sends messages and keeps the first error, which `flush` raises."""
+    """A producer that records the first delivery error, which `flush` raises.
+
+    Raises:
+        Failure: for invalid settings.
+    """
 
     def __init__(self, kafka: Kafka) -> None:
         import confluent_kafka
@@ -23,7 +27,7 @@ class Producer:
             **{
                 "enable.idempotence": True,
                 "linger.ms": 20,
-                # What waits is bounded by bytes: `send` holds its step back, and `flush` has that much to wait for.
+                # Bytes bound the queue: `send` then blocks its step, and `flush` waits for no more.
                 "queue.buffering.max.kbytes": 1024
                 + 2 * int(kafka.settings.get("message.max.bytes", 2**20)) // 1024,
                 "compression.type": "zstd",
@@ -37,7 +41,11 @@ class Producer:
             raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Queue one message; waits while the queue is full. Raises Failure where it cannot be sent at all."""
+        """Queue one message. Blocks while the queue is full.
+
+        Raises:
+            Failure: if the client rejects the message.
+        """
         import confluent_kafka
 
         while True:
@@ -45,20 +53,28 @@ class Producer:
                 self._client.produce(
                     topic, value, key, on_delivery=self._delivered, headers=headers
                 )
-                return
             except BufferError:
                 self._client.poll(0.5)
             except confluent_kafka.KafkaException as error:
                 raise Failure(
                     f"cannot write to the topic '{topic}' at {self.address}: {error.args[0].str()}"
                 ) from None
+            else:
+                return
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is not None and self._error is None:
-            self._error = f"cannot write to the topic '{message.topic()}' at {self.address}: {self.kafka.reason_of(error)}"
+            self._error = (
+                f"cannot write to the topic '{message.topic()}' at {self.address}: "
+                f"{self.kafka.reason_of(error)}"
+            )
 
     def flush(self) -> None:
-        """Wait until every message is acknowledged. Raises Failure for one that was not."""
+        """Wait until Kafka has acknowledged every message.
+
+        Raises:
+            Failure: for the first message that was not acknowledged.
+        """
         left = self._client.flush(70)
         error, self._error = self._error, None
         if error is not None or left:

@@ -1,9 +1,12 @@
-"""Messages to Kafka in transactions, each unit once, whatever dies.
+"""Exactly-once writes to Kafka: each unit of messages is one transaction.
 
-A unit's messages and the mark "done up to this unit" are committed in one transaction: the mark is an offset of a consumer
-group of this writer's own. A writer that starts reads the mark and skips what is done. It also fences: of two writers with one
-identity, such as a worker that was thought dead, the older can commit nothing more.
+The transaction commits the unit's messages together with the unit's number, as an offset of the
+writer's own consumer group. A new writer reads that offset and skips committed units. It also
+fences: if two writers have one identity, the older one can commit nothing more.
 """
+
+# Names of librdkafka's local errors begin with an underscore.
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
@@ -18,16 +21,25 @@ from tocsin.kafka.connection import Kafka
 from tocsin.kafka.producer import Headers
 
 Message = tuple[bytes | None, bytes | None, Headers]
-# Seconds for a unit: less than a checkpoint may take, so that what is wrong is told.
+# Seconds for one unit: shorter than the checkpoint timeout, so that the error is reported.
 _PATIENCE = 40.0
-# Seconds for one call.
+# Seconds for one call of the client.
 _CALL = 3.0
 
 
 class Transactions:
-    """A transactional producer of one topic. identity: the same for every life of this writer, and no other's.
+    """A transactional producer of one topic.
 
-    `done`: units up to this one are committed. Raises Failure where Kafka cannot be reached.
+    Args:
+        kafka: the cluster.
+        topic: the topic.
+        identity: transactional id, unique to this writer and the same after a restart.
+
+    Attributes:
+        done: the last committed unit.
+
+    Raises:
+        Failure: if Kafka cannot be reached or refuses.
     """
 
     def __init__(self, kafka: Kafka, topic: str, identity: str) -> None:
@@ -37,37 +49,52 @@ class Transactions:
         self.identity = identity
         self.kafka = kafka
         self._client = confluent_kafka
-        # Of a coordinator that is starting or moving; librdkafka does not call them retriable where a mark is read.
+        # Errors of a coordinator that starts or moves. librdkafka does not call them retriable when
+        # a group's offset is read.
         kinds = confluent_kafka.KafkaError
-        self._passing = {
-            kinds.NOT_COORDINATOR, kinds.COORDINATOR_LOAD_IN_PROGRESS, kinds.COORDINATOR_NOT_AVAILABLE,
-            kinds._TRANSPORT, kinds._TIMED_OUT, kinds._ALL_BROKERS_DOWN, kinds._WAIT_COORD,
-        }  # fmt: skip
+        self._transient = {
+            kinds.NOT_COORDINATOR,
+            kinds.COORDINATOR_LOAD_IN_PROGRESS,
+            kinds.COORDINATOR_NOT_AVAILABLE,
+            kinds._TRANSPORT,
+            kinds._TIMED_OUT,
+            kinds._ALL_BROKERS_DOWN,
+            kinds._WAIT_COORD,
+        }
         self._fencing = {kinds._FENCED, kinds.INVALID_PRODUCER_EPOCH}
         self._refusals = {
-            kinds.TOPIC_AUTHORIZATION_FAILED, kinds.GROUP_AUTHORIZATION_FAILED, kinds.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            kinds.CLUSTER_AUTHORIZATION_FAILED, kinds._AUTHENTICATION,
-        }  # fmt: skip
+            kinds.TOPIC_AUTHORIZATION_FAILED,
+            kinds.GROUP_AUTHORIZATION_FAILED,
+            kinds.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            kinds.CLUSTER_AUTHORIZATION_FAILED,
+            kinds._AUTHENTICATION,
+        }
         try:
             self._open()
         except confluent_kafka.KafkaException as error:
             raise self._failure(error) from None
 
     def _open(self) -> None:
-        """A new producer. It fences the one before, whose open transaction ends, so that the mark then stands still."""
-        ours = {
-            "transactional.id": self.identity, "transaction.timeout.ms": 60_000, "linger.ms": 5, "compression.type": "zstd",
+        """Open a new producer, which fences the previous one and ends its transaction.
+
+        After that the committed offset cannot change.
+        """
+        producer = {
+            "transactional.id": self.identity,
+            "transaction.timeout.ms": 60_000,
+            "linger.ms": 5,
+            "compression.type": "zstd",
             "log_level": 0,
-        }  # fmt: skip
-        mark = {
+        }
+        group = {
             "group.id": self.identity,
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "log_level": 0,
         }
-        self._producer = self._client.Producer(self.kafka.client_settings(**ours))
+        self._producer = self._client.Producer(self.kafka.client_settings(**producer))
         self._until(self._in_time(self._producer.init_transactions))
-        self._group = self._client.Consumer(self.kafka.client_settings(**mark))
+        self._group = self._client.Consumer(self.kafka.client_settings(**group))
         self.done = max(int(self._until(self._mark)), 0)
 
     def _mark(self, seconds: float) -> int:
@@ -76,21 +103,29 @@ class Transactions:
                 [self._client.TopicPartition(self.topic, 0)], timeout=seconds
             )
         except self._client.KafkaException:
-            # A group that may not be read has no coordinator that could say so: the call only runs out of time.
-            told = self._group.poll(0)
+            # Without the right to read the group, the call times out. The consumer has the reason.
+            report = self._group.poll(0)
             if (
-                told is not None
-                and told.error() is not None
-                and told.error().code() in self._refusals
+                report is not None
+                and report.error() is not None
+                and report.error().code() in self._refusals
             ):
-                raise self._client.KafkaException(told.error()) from None
+                raise self._client.KafkaException(report.error()) from None
             raise
         return int(found[0].offset)
 
     def write(self, unit: int, messages: Sequence[Message]) -> bool:
-        """Commit a unit: all its messages or none. Units rise; one that is done is skipped, which is what False says.
+        """Commit a unit: all its messages or none.
 
-        Raises Failure where it was not committed, or where a newer writer has taken over.
+        Args:
+            unit: number of the unit; numbers increase.
+            messages: (key, value, headers) of each message.
+
+        Returns:
+            False if the unit was already committed, and is skipped.
+
+        Raises:
+            Failure: if the unit is not committed, or a newer writer has taken over.
         """
         if unit <= self.done:
             return False
@@ -100,7 +135,8 @@ class Transactions:
             raise self._failure(error) from None
         except BufferError as error:
             raise Failure(
-                f"cannot write {len(messages):,} messages to '{self.topic}' in a transaction: {error}"
+                f"cannot write {len(messages):,} messages to '{self.topic}' in a transaction: "
+                f"{error}"
             ) from None
         return True
 
@@ -116,8 +152,8 @@ class Transactions:
                     or time.monotonic() > deadline
                 ):
                     raise
-                # A call of librdkafka that a lost connection has left hanging never ends; a new producer knows what was
-                # committed and does the rest.
+                # After a lost connection a call of librdkafka may never return. A new producer
+                # knows what is committed and does the rest.
                 self._open()
 
     def _commit(self, unit: int, messages: Sequence[Message]) -> None:
@@ -136,29 +172,29 @@ class Transactions:
         failpoint("alarms.committed")
 
     def _in_time(self, call: Callable[[float], Any]) -> Callable[[float], Any]:
-        """A call that raises KafkaException when its time is over.
+        """A call that raises KafkaException after twice its timeout.
 
-        librdkafka waits for an answer past the time that it was given, and for ever where the connection was lost at a bad
-        moment. Such a call is left behind with its producer, which the next one fences.
+        librdkafka may exceed its own timeout, and never returns if it loses the connection at a bad
+        moment. Such a call is abandoned together with its producer, which the next one fences.
         """
 
         def bounded(seconds: float) -> Any:
-            outcome: list[Any] = []
+            results: list[Any] = []
 
             def work() -> None:
                 try:
-                    outcome.append((call(seconds), None))
+                    results.append((call(seconds), None))
                 except self._client.KafkaException as error:
-                    outcome.append((None, error))
+                    results.append((None, error))
 
             thread = threading.Thread(target=work, daemon=True)
             thread.start()
             thread.join(2 * seconds)
-            if not outcome:
+            if not results:
                 raise self._client.KafkaException(
                     self._client.KafkaError(self._client.KafkaError._TIMED_OUT)
                 )
-            result, error = outcome[0]
+            result, error = results[0]
             if error is not None:
                 raise error
             return result
@@ -166,7 +202,7 @@ class Transactions:
         return bounded
 
     def _until(self, call: Any) -> Any:
-        """Repeat a call while Kafka says that it may be repeated."""
+        """The result of a call, repeated after transient errors."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -174,7 +210,7 @@ class Transactions:
             except self._client.KafkaException as error:
                 cause = error.args[0]
                 if (
-                    not (cause.retriable() or cause.code() in self._passing)
+                    not (cause.retriable() or cause.code() in self._transient)
                     or time.monotonic() > deadline
                 ):
                     raise
@@ -184,7 +220,8 @@ class Transactions:
         cause = error.args[0]
         if cause.code() in self._fencing:
             return Failure(
-                f"another writer of '{self.topic}' has taken over from this one (transactional id {self.identity})"
+                f"another writer of '{self.topic}' has taken over from this one "
+                f"(transactional id {self.identity})"
             )
         hint = (
             " (docs/security.md lists the rights that a job needs)"
@@ -192,6 +229,6 @@ class Transactions:
             else ""
         )
         return Failure(
-            f"cannot write to the topic '{self.topic}' at {self.kafka.address()} in a transaction of {self.identity}: "
-            f"{self.kafka.reason_of(cause)}{hint}"
+            f"cannot write to the topic '{self.topic}' at {self.kafka.address()} "
+            f"in a transaction of {self.identity}: {self.kafka.reason_of(cause)}{hint}"
         )

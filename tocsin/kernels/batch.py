@@ -1,12 +1,12 @@
-"""The RecordBatch contract: the system columns that every batch of readings carries, and the traits of its schema.
+"""System columns of a record batch of readings, and the traits of its schema.
 
-System columns start with an underscore; a user's column may not.
+System columns start with an underscore. A user's column must not.
 
 | column | type | meaning |
 |---|---|---|
 | `_event_time` | timestamp[us, UTC] | event time; never null |
-| `_watermark` | timestamp[us, UTC] | watermark of the row's own partition at its own offset; null: never late |
-| `_partition` | int32 | partition of the topic (or ordinal of the file); null after an aggregation |
+| `_watermark` | timestamp[us, UTC] | watermark of its partition at its offset; null: never late |
+| `_partition` | int32 | partition (or number of the file); null after an aggregation |
 | `_offset` | int64 | offset in the partition; null after an aggregation |
 | `_index` | int32 | position of the reading within its message; null after an aggregation |
 """
@@ -42,9 +42,9 @@ SYSTEM_FIELDS = (
 SYSTEM_COLUMNS = tuple(field.name for field in SYSTEM_FIELDS)
 
 BEGINNING = -(2**62)
-"""The earliest time of the arithmetic: no watermark yet, or null."""
+"""The earliest time in microseconds. It encodes null and a watermark that does not exist yet."""
 FOREVER = 2**61
-"""A time after every other: the input has ended, or a row never stops to hold."""
+"""The latest time in microseconds. It encodes the end of the input and a row that never expires."""
 
 _TRAITS = b"tocsin.traits"
 _END = b"tocsin.end_of_input"
@@ -53,13 +53,19 @@ _OFFSETS = b"tocsin.offsets"
 
 @dataclass(frozen=True)
 class Traits:
-    """What a schema says beyond its columns.
+    """Properties of a schema that its columns do not express.
 
-    topic: where the rows come from. allowed_lateness: microseconds. stage: the number of stateful steps upstream,
-    each of which holds its output back by one more millisecond of event time. keys: columns that identify a
-    sensor after an aggregation. aggregated: rows are window results, with `window_start`, `window_end`, `revision`.
-    out_of_orderness: of the source, microseconds. units: UCUM codes of columns, where they are known. periods: of what time a
-    column is the mean, microseconds.
+    Attributes:
+        topic: the topic that the rows come from.
+        allowed_lateness: how long windows wait for late rows, microseconds.
+        stage: the number of stateful steps upstream. Each delays its output by one more
+            millisecond of event time.
+        keys: the columns that identify a sensor after an aggregation.
+        aggregated: whether rows are window results with `window_start`, `window_end`, `revision`.
+        inputs: the number of inputs that a union merged.
+        out_of_orderness: how far the source's rows may be out of order, microseconds.
+        units: UCUM codes of the columns whose unit is known.
+        periods: averaging time of the columns that are means, microseconds.
     """
 
     topic: str = ""
@@ -74,7 +80,7 @@ class Traits:
 
 
 def traits(schema: pa.Schema) -> Traits:
-    """The traits of a schema; defaults where it has none."""
+    """The traits of a schema. A schema without traits has the default ones."""
     raw = (schema.metadata or {}).get(_TRAITS)
     if raw is None:
         return Traits()
@@ -83,13 +89,13 @@ def traits(schema: pa.Schema) -> Traits:
 
 
 def with_traits(schema: pa.Schema, **changes: Any) -> pa.Schema:
-    """The same columns with some traits changed; other metadata is dropped."""
+    """The same columns with some traits changed. Other metadata is dropped."""
     changed = replace(traits(schema), **changes)
     return schema.with_metadata({_TRAITS: json.dumps(asdict(changed), sort_keys=True).encode()})
 
 
 def like(schema: pa.Schema, fields: list[pa.Field]) -> pa.Schema:
-    """A schema of other fields with the traits of `schema`."""
+    """A schema of `fields` with the traits of `schema`."""
     return with_traits(pa.schema(fields, metadata=schema.metadata))
 
 
@@ -99,7 +105,13 @@ def user_columns(schema: pa.Schema) -> list[str]:
 
 
 def readings_schema(fields: list[pa.Field], *, topic: str, allowed_lateness: int) -> pa.Schema:
-    """The schema of a source: the user's fields, then the system columns."""
+    """The schema of a source: the user's fields, then the system columns.
+
+    Args:
+        fields: the user's columns.
+        topic: the topic that the rows come from.
+        allowed_lateness: microseconds.
+    """
     return with_traits(
         pa.schema([*fields, *SYSTEM_FIELDS]), topic=topic, allowed_lateness=allowed_lateness
     )
@@ -107,11 +119,15 @@ def readings_schema(fields: list[pa.Field], *, topic: str, allowed_lateness: int
 
 @dataclass(frozen=True)
 class EndOfInput:
-    """A bounded input has ended: one marker from each of `of` parts, with the watermark that part reached.
-    Where inputs were united, `group` says which of them.
+    """A marker that one part of a bounded input has ended.
 
-    The end of a bounded input is not silence: nothing after the smallest watermark may be called missing.
-    watermark: microseconds, or None for a part without rows.
+    The end of a bounded input is not silence. No sensor is missing after the smallest watermark.
+
+    Attributes:
+        part: the part that ended.
+        of: the number of parts. Each sends one marker.
+        watermark: the part's last watermark in microseconds, or None for a part without rows.
+        group: which input the part belongs to, after a union.
     """
 
     part: str
@@ -121,18 +137,18 @@ class EndOfInput:
 
 
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    """A batch of that schema, metadata included, without rows."""
+    """A batch without rows that has the schema, including its metadata."""
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
 def end_marker(schema: pa.Schema, end: EndOfInput) -> pa.RecordBatch:
-    """A batch without rows that says that its part of the input has ended."""
+    """A batch without rows whose metadata says that a part of the input has ended."""
     metadata = {**(schema.metadata or {}), _END: json.dumps(asdict(end)).encode()}
     return no_rows(schema.with_metadata(metadata))
 
 
 def end_of_input(batch: pa.RecordBatch) -> EndOfInput | None:
-    """The marker that a batch is, or None for a batch of rows."""
+    """The marker in a batch without rows, or None for any other batch."""
     if batch.num_rows:
         return None
     raw = (batch.schema.metadata or {}).get(_END)
@@ -143,7 +159,11 @@ Offsets = dict[str, tuple[int, int]]
 
 
 def offsets_of(batch: pa.RecordBatch) -> Offsets:
-    """First and last offset by partition: from the rows where they have offsets, else from the batch's metadata."""
+    """First and last offset by partition.
+
+    The batch's metadata is used where it has offsets, otherwise its columns. A batch with neither
+    gives an empty dictionary.
+    """
     raw = (batch.schema.metadata or {}).get(_OFFSETS)
     if raw is not None:
         return {partition: (span[0], span[1]) for partition, span in json.loads(raw).items()}
@@ -160,14 +180,14 @@ def offsets_of(batch: pa.RecordBatch) -> Offsets:
 
 
 def by_partition(partitions: Any) -> list[tuple[int, Any]]:
-    """Each partition and its rows, as an index. Most batches are of one."""
+    """Each partition with an index of its rows. Most batches hold one partition."""
     if (partitions == partitions[0]).all():
         return [(int(partitions[0]), slice(None))]
     return [(int(one), partitions == one) for one in np.unique(partitions)]
 
 
 def with_offsets(batch: pa.RecordBatch, offsets: Offsets) -> pa.RecordBatch:
-    """The same rows with the offsets that they were computed from."""
+    """The same rows. Metadata holds the offsets that they were computed from."""
     metadata = {
         **(batch.schema.metadata or {}),
         _OFFSETS: json.dumps(offsets, sort_keys=True).encode(),
@@ -176,7 +196,7 @@ def with_offsets(batch: pa.RecordBatch, offsets: Offsets) -> pa.RecordBatch:
 
 
 def merge_offsets(spans: list[Offsets]) -> Offsets:
-    """The smallest spans that cover all of `spans`."""
+    """For each partition the smallest range of offsets that covers all ranges of `spans`."""
     merged: Offsets = {}
     for span in spans:
         for partition, (first, last) in span.items():
@@ -186,7 +206,7 @@ def merge_offsets(spans: list[Offsets]) -> Offsets:
 
 
 def micros(column: Any) -> Int64s:
-    """A timestamp column as microseconds since 1970; null becomes BEGINNING."""
+    """A timestamp column as int64 microseconds since 1970. Null becomes BEGINNING."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     numbers = array.cast(TIMESTAMP).view(pa.int64())
     result: Int64s = (numbers.fill_null(BEGINNING) if numbers.null_count else numbers).to_numpy()
@@ -194,6 +214,6 @@ def micros(column: Any) -> Int64s:
 
 
 def timestamps(values: Int64s) -> pa.Array:
-    """Microseconds since 1970 as a timestamp column; BEGINNING and earlier become null."""
+    """Microseconds since 1970 as a timestamp column. BEGINNING and earlier become null."""
     missing = values <= BEGINNING
     return pa.array(values, pa.int64(), mask=missing if missing.any() else None).view(TIMESTAMP)

@@ -1,4 +1,4 @@
-"""Names made from data, encoded so that no value can leave its folder or collide with another."""
+"""File names made from data. No value can escape its folder or collide with another value."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def path_part(value: object) -> str:
-    """A file name part for a value: letters, digits, '-' and '_' as they are, other bytes as %XX.
+    """A file name for a value: letters, digits, '-' and '_' unchanged, every other byte as %XX.
 
-    Different values give different parts; the result is never empty, '.', '..', hidden or longer than 200 bytes
-    (longer ones end in a hash). Readers that decode Hive partitions (DuckDB, Spark, Polars) give the value back.
+    Different values give different names. A name is never empty, '.', '..', hidden or longer than
+    200 bytes: a long one ends in a hash. None gives NULL. Readers that decode Hive partitions
+    (DuckDB, Spark, Polars) recover the value.
     """
     if value is None:
         return NULL

@@ -1,9 +1,12 @@
-"""Quality tests of readings in order: QARTOD's, as IOOS's reference implementation has them, over runs of many sensors.
+"""QARTOD quality tests of readings in time order, as the IOOS reference implementation has them.
 
-Rows are those of one sensor after another, each in order of time, without missing values. `starts`: first row of each sensor,
-and at the end the number of rows. Tests give a flag a row: GOOD 1, UNKNOWN 2, SUSPECT 3, FAIL 4; MISSING 9 is for what has no
-value.
-Source: U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data (QARTOD), version 2.1 (2020).
+Rows are grouped by sensor, and each sensor's rows are in time order. No value is missing.
+`starts` holds the first row of each sensor; its last element is the number of rows. `t` is event
+time in microseconds, and `x` the value. A test gives each row a flag: GOOD 1, UNKNOWN 2, SUSPECT 3
+or FAIL 4. A reading without a value has the flag MISSING 9.
+
+Source: U.S. IOOS, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data
+(QARTOD), version 2.1 (2020).
 """
 
 from __future__ import annotations
@@ -25,32 +28,32 @@ REASONS = (
     "delay",
     "neighbours",
 )
-"""Tests by the bit that a reading has which did not pass: 1, 2, 4, 8, 16, 32, 64, 128."""
+"""Tests in the order of their bits: a reading that fails the first has bit 1, then 2, 4, 8 …"""
 
 Flags = npt.NDArray[np.int8]
-# From the least to the greatest weight; GOOD outweighs UNKNOWN, as one test that could be made is enough.
+# From the least to the greatest weight. GOOD outweighs UNKNOWN because one test that ran is enough.
 _ORDER = np.array([MISSING, UNKNOWN, GOOD, SUSPECT, FAIL], np.int8)
 _WEIGHT = np.zeros(10, np.int8)
 _WEIGHT[_ORDER] = np.arange(5)
 
 
 def weight_of(flags: Flags) -> Flags:
-    """The place of flags in the order MISSING, UNKNOWN, GOOD, SUSPECT, FAIL."""
+    """The rank of each flag in the order MISSING, UNKNOWN, GOOD, SUSPECT, FAIL, from 0."""
     return _WEIGHT[flags]
 
 
 def flag_of(weights: Flags) -> Flags:
-    """The inverse of `weight_of`."""
+    """The flag of each rank: the inverse of `weight_of`."""
     return _ORDER[weights]
 
 
 def worst(flags: list[Flags]) -> Flags:
-    """The roll-up of several tests: the flag of the greatest weight."""
+    """The roll-up of several tests: for each row the flag with the greatest weight."""
     return flag_of(np.max([weight_of(one) for one in flags], axis=0))
 
 
 def bit_of(test: str) -> int:
-    """The reason bit of a test."""
+    """The bit that marks a failed test, from its name in REASONS."""
     return 1 << REASONS.index(test)
 
 
@@ -59,7 +62,13 @@ def _graded(bad: np.ndarray, worse: np.ndarray) -> Flags:
 
 
 def gross_range(x: Floats, fail: tuple[float, float], suspect: tuple[float, float] | None) -> Flags:
-    """FAIL outside of what can be measured, SUSPECT outside of what is expected."""
+    """The flags of the gross range test: FAIL outside `fail`, SUSPECT outside `suspect`.
+
+    Args:
+        x: values.
+        fail: lowest and highest value that the sensor can measure.
+        suspect: lowest and highest expected value; None for no such limit.
+    """
     low, high = suspect or fail
     return _graded((x < low) | (x > high), (x < fail[0]) | (x > fail[1]))
 
@@ -67,8 +76,16 @@ def gross_range(x: Floats, fail: tuple[float, float], suspect: tuple[float, floa
 def spike(
     x: Floats, starts: Int64s, suspect: float, fail: float | None, method: str = "average"
 ) -> Flags:
-    """How far a value is from its neighbours: `average`: from their mean; `differential`: the lesser of both steps where they go
-    in opposite directions. A sensor's first and last value are UNKNOWN."""
+    """The flags of the spike test. A sensor's first and last value are UNKNOWN.
+
+    Args:
+        x: values.
+        starts: first row of each sensor, then the number of rows.
+        suspect: SUSPECT above this deviation, in the unit of `x`.
+        fail: FAIL above this deviation, or None for no such limit.
+        method: `average` measures the deviation from the mean of both neighbours; `differential`
+            takes the smaller of both steps where they have opposite directions, else 0.
+    """
     size = len(x)
     before, after = np.r_[np.nan, x[:-1]][:size], np.r_[x[1:], np.nan][:size]
     if method == "average":
@@ -83,7 +100,14 @@ def spike(
 
 
 def rate_of_change(t: Int64s, x: Floats, starts: Int64s, per_second: float) -> Flags:
-    """SUSPECT where the value changed faster than that since the one before; the first one is UNKNOWN. t: microseconds."""
+    """The flags of the rate of change test. A sensor's first value is UNKNOWN.
+
+    Args:
+        t: event times, microseconds.
+        x: values.
+        starts: first row of each sensor, then the number of rows.
+        per_second: SUSPECT where the value changes faster, in the unit of `x` per second.
+    """
     found = np.full(len(x), GOOD, np.int8)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.abs(np.diff(x)) / (np.diff(t) / 1e6)
@@ -95,9 +119,18 @@ def rate_of_change(t: Int64s, x: Floats, starts: Int64s, per_second: float) -> F
 def flat_line(
     t: Int64s, x: Floats, starts: Int64s, tolerance: float, suspect: int, fail: int | None
 ) -> Flags:
-    """SUSPECT and FAIL where all values of so long (microseconds) before, this one included, are within `tolerance`.
+    """The flags of the flat line test.
 
-    UNKNOWN while a sensor has not been heard of for so long; a value that is alone in that time is no line.
+    A row is UNKNOWN until its sensor has values for the whole `suspect` time. A value that is alone
+    in that time is GOOD.
+
+    Args:
+        t: event times, microseconds.
+        x: values.
+        starts: first row of each sensor, then the number of rows.
+        tolerance: values are flat where their range is less, in the unit of `x`; 0 means equal.
+        suspect: SUSPECT where the values are flat for this time, microseconds.
+        fail: FAIL where the values are flat for this time, microseconds, or None for no such limit.
     """
     ranges = [np.empty(len(x)) for _ in range(2)]
     for span, found in zip((suspect, suspect if fail is None else fail), ranges, strict=True):
@@ -109,13 +142,15 @@ def flat_line(
 
 
 @compiled
-def _range_before(t, x, starts, span, found):  # type: ignore[no-untyped-def]
-    """Greatest less smallest value of the last `span`; NaN where the sensor's first value is not so long ago, infinite for one
-    value alone."""
+def _range_before(t: Int64s, x: Floats, starts: Int64s, span: int, found: Floats) -> None:
+    """Write the range (maximum less minimum) of each row's last `span` to `found`.
+
+    NaN where the sensor's first value is more recent than `span`; infinite for one value alone.
+    """
     least, most = np.empty(len(x), np.int64), np.empty(len(x), np.int64)
     for run in range(len(starts) - 1):
         first = starts[run]
-        # Rows that may still be the least and the greatest, with those that are out of the window before them.
+        # Candidates for the minimum and the maximum, as two monotonic queues over the window.
         head_least, end_least, head_most, end_most, left = 0, 0, 0, 0, first
         for row in range(first, starts[run + 1]):
             while end_least > head_least and x[least[end_least - 1]] >= x[row]:
@@ -141,7 +176,7 @@ def _range_before(t, x, starts, span, found):  # type: ignore[no-untyped-def]
 
 
 def stuck(x: Floats, starts: Int64s, count: int) -> Flags:
-    """SUSPECT from the value on that is the same for the `count`-th time in a row."""
+    """The flags of the stuck test: SUSPECT from the `count`-th consecutive identical value on."""
     at = np.arange(len(x))
     new = np.r_[True, x[1:] != x[:-1]][: len(x)]
     new[starts[:-1]] = True
@@ -150,7 +185,13 @@ def stuck(x: Floats, starts: Int64s, count: int) -> Flags:
 
 
 def time_gap(t: Int64s, starts: Int64s, longest: int) -> Flags:
-    """SUSPECT where the reading before is longer ago (microseconds); the first one is UNKNOWN."""
+    """The flags of the time gap test. A sensor's first reading is UNKNOWN.
+
+    Args:
+        t: event times, microseconds.
+        starts: first row of each sensor, then the number of rows.
+        longest: SUSPECT where the previous reading is older, microseconds.
+    """
     found = np.full(len(t), GOOD, np.int8)
     found[1:][np.diff(t) > longest] = SUSPECT
     found[starts[:-1]] = UNKNOWN
@@ -158,5 +199,11 @@ def time_gap(t: Int64s, starts: Int64s, longest: int) -> Flags:
 
 
 def delay(t: Int64s, watermark: Int64s, longest: int) -> Flags:
-    """SUSPECT where a reading came when its partition's watermark had passed it by longer (microseconds)."""
+    """The flags of the delay test.
+
+    Args:
+        t: event times, microseconds.
+        watermark: watermark of each row's partition at its offset, microseconds.
+        longest: SUSPECT where the watermark is further ahead of the event time, microseconds.
+    """
     return _graded(watermark - t > longest, np.zeros(len(t), bool))

@@ -1,4 +1,4 @@
-"""Rows in the order of (key, event time), and where each key's run of rows starts."""
+"""Rows sorted by key and event time, and the first row of each key."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, Int64s
 
 @dataclass(frozen=True)
 class Segments:
-    """order: row numbers sorted by (key, event time, partition, offset, index). starts: first position of each
-    key's run in `order`, and at the end the number of rows. keys: the group number of each run."""
+    """Rows sorted by key, one segment for each key.
+
+    Attributes:
+        order: row numbers sorted by (key, event time, partition, offset, index).
+        starts: first position of each segment in `order`; the last element is the number of rows.
+        keys: the group number of each segment.
+    """
 
     order: Int64s
     starts: Int64s
@@ -21,7 +26,13 @@ class Segments:
 
 
 def segments(ids: Int64s, times: Int64s, *tie_breakers: Int64s) -> Segments:
-    """Sort rows by group number, then time, then the tie breakers."""
+    """Rows sorted by group number, then time, then tie breakers.
+
+    Args:
+        ids: the group number of each row.
+        times: event time of each row, microseconds.
+        tie_breakers: columns that order rows of one key and time, the most significant first.
+    """
     order = np.lexsort((*reversed(tie_breakers), times, ids)).astype(np.int64)
     sorted_ids = ids[order]
     starts = (
@@ -33,7 +44,10 @@ def segments(ids: Int64s, times: Int64s, *tie_breakers: Int64s) -> Segments:
 
 
 def arrival(batch: pa.RecordBatch) -> list[Int64s]:
-    """The columns that tell rows of one key and time apart, the same on every run: partition, offset, index."""
+    """The columns that order rows of one key and time the same on every run.
+
+    These are partition, offset and index, as far as the batch has them. Null becomes -1.
+    """
     names = [name for name in (PARTITION, OFFSET, INDEX) if name in batch.schema.names]
     return [
         batch.column(name).cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)

@@ -1,1 +1,1 @@
-"""What a part is: its typed configuration, its code and its examples on one class."""
+"""The plug-in kit: a part is a class with its typed configuration, code and examples."""

@@ -1,4 +1,4 @@
-"""Where a source's readings are kept as they came."""
+"""The archive of a source: all its readings, unchanged."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from tocsin.parts.part import Param, Part
 
 
 class Archive(Part):
-    """A dataset of a lake with all readings of a topic, late ones too, each with its partition and offset."""
+    """A dataset of a lake with all readings of a topic, including late ones.
 
-    lake: str = Param(help="folder or URI of the lake; nothing is kept where it is empty")
+    Each row has its partition and offset.
+    """
+
+    lake: str = Param(help="folder or URI of the lake; empty for no archive")
     dataset: str = Param(
         help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$", max_length=100
     )
-    span: Duration = Param("1 h", help="time of arrival in one file", validate_default=True)
+    span: Duration = Param("1 h", help="arrival time that one file covers", validate_default=True)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> Archive:
@@ -25,7 +28,7 @@ class Archive(Part):
         return self
 
     def as_sink(self) -> dict[str, object]:
-        """The configuration of the WriteToLake that writes it."""
+        """The configuration of the WriteToLake step that writes the archive."""
         return {
             "lake": self.lake,
             "dataset": self.dataset,

@@ -1,4 +1,4 @@
-"""A condition on one row, as a job writes it."""
+"""Conditions on rows, as expressions in a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
 
 
 def check_condition(written: str, schema: pa.Schema, field: str) -> None:
-    """Raises Fault, at the configuration's `field`, where it is no condition on rows of the schema."""
+    """Check that an expression is a condition on rows of a schema.
+
+    Args:
+        written: the expression.
+        schema: schema of the rows.
+        field: the configuration's field, for the error.
+
+    Raises:
+        Fault: if the expression has an error or is not boolean.
+    """
     try:
         kind = type_of(parse(written), schema)
     except ExpressionError as error:
@@ -22,5 +31,5 @@ def check_condition(written: str, schema: pa.Schema, field: str) -> None:
 
 
 def rows_where(written: str, batch: pa.RecordBatch) -> Any:
-    """The rows for which it is true, and neither false nor null."""
+    """The rows for which the condition is true. Null is not true."""
     return batch.filter(pc.fill_null(evaluate(parse(written), batch), False))

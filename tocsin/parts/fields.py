@@ -1,4 +1,4 @@
-"""Types of parameters: durations with a unit, and files that a job names."""
+"""Types of parameters: durations with a unit, and files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from tocsin.kernels.time.durations import format_duration, parse_duration
 
 def _duration(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("write a duration as text with a unit, such as '30 s', '10 min' or '1 h'")
+        raise ValueError(  # noqa: TRY004 - pydantic reports ValueError, and not TypeError
+            "write a duration as text with a unit, such as '30 s', '10 min' or '1 h'"
+        )
     if isinstance(value, int):
         if value == 0:
             return 0
@@ -40,7 +42,10 @@ Duration = Annotated[
 
 
 class JobFile(BaseModel):
-    """A file that a job names, with its text as it was when the job was checked: workers need not have it."""
+    """A file that a job names, with its text at the time of the check.
+
+    Workers do not need the file.
+    """
 
     model_config = ConfigDict(frozen=True)
     path: str
@@ -48,7 +53,11 @@ class JobFile(BaseModel):
 
 
 def find_file(name: str, folders: list[str]) -> Path:
-    """The file, looked for in each folder. Raises ValueError that says where it was looked for."""
+    """The first file of that name in the folders.
+
+    Raises:
+        ValueError: if no folder has the file. The text lists the folders.
+    """
     for folder in folders:
         candidate = Path(folder) / name
         if candidate.is_file():
@@ -59,7 +68,7 @@ def find_file(name: str, folders: list[str]) -> Path:
 
 
 def _found(name: str, info: ValidationInfo) -> Path:
-    """A file that a job names and may read."""
+    """The path of a file that a job names, after the sandbox's check."""
     path = find_file(name, (info.context or {}).get("folders", ["."]))
     check_file(path, info.context)
     return path
@@ -80,7 +89,7 @@ TextFile = Annotated[
         {"type": "string", "description": "path, from the job's folder or the project's"}
     ),
 ]
-"""A text file named by a job, read when the job is checked."""
+"""A text file that a job names. The check of the job reads it."""
 
 
 def _data_file(value: Any, info: ValidationInfo) -> Any:
@@ -94,4 +103,4 @@ def _data_file(value: Any, info: ValidationInfo) -> Any:
 
 
 DataFile = Annotated[str, BeforeValidator(_data_file)]
-"""A data file named by a job, which workers open themselves."""
+"""A data file or URI that a job names. Workers open it."""

@@ -19,7 +19,16 @@ from tocsin.kernels.expressions.typing import suggestion, unknown_column
 
 
 def need_columns(names: list[str], schema: Any, key: str) -> None:
-    """Raises Faults for every one of `names`, which stand under `key`, that is not a user's column of the schema."""
+    """Check that the schema has the columns.
+
+    Args:
+        names: columns that the configuration lists under `key`.
+        schema: schema of the input.
+        key: field of the configuration, for the error.
+
+    Raises:
+        Faults: one for each name that is not a user's column of the schema.
+    """
     known = user_columns(schema)
     collector = Collector()
     for at, name in enumerate(names):
@@ -32,7 +41,14 @@ def need_columns(names: list[str], schema: Any, key: str) -> None:
 def configuration_faults(
     name: str, part: type[BaseModel], error: ValidationError, path: tuple[str | int, ...]
 ) -> Faults:
-    """What is wrong with the configuration of a part inside a step, in sentences; `path` leads to it."""
+    """The errors of a part's configuration inside a step, as faults with sentences.
+
+    Args:
+        name: name of the part in the job.
+        part: class of the part.
+        error: error of its validation.
+        path: where in the step's configuration the part's configuration is.
+    """
     known = [info.alias or field for field, info in part.model_fields.items()]
     faults = []
     for problem in error.errors():
@@ -43,7 +59,8 @@ def configuration_faults(
         elif problem["type"] == "missing":
             text = f"'{name}' needs `{'.'.join(where)}`"
         else:
-            text = f"'{name}': {'.'.join(where)}{': ' if where else ''}{problem['msg'].removeprefix('Value error, ')}"
+            reason = problem["msg"].removeprefix("Value error, ")
+            text = f"'{name}': {'.'.join(where)}{': ' if where else ''}{reason}"
         faults.append(Fault(text, *path, *problem["loc"]))
     return Faults(faults)
 
@@ -63,11 +80,14 @@ class AccumulatorField:
 
 
 class Part(BaseModel):
-    """A part: parameters are fields with `Param`, the docstring's first line says what it gives.
+    """The base class of all parts. Parameters are fields that `Param` declares.
 
-    examples: tuples of (configuration, input, expected output); they are documentation and test.
-    in_a_job: `input` and `config` of a step that shows it, where the required parameters' examples
-    do not do.
+    The first line of a part's docstring says what the part gives.
+
+    Attributes:
+        examples: tuples of (configuration, input, expected output), documentation and tests.
+        in_a_job: `input` and `config` of a step that shows the part, if the examples of its
+            required parameters are not enough.
     """
 
     model_config = ConfigDict(
@@ -82,15 +102,21 @@ class Part(BaseModel):
 
     @classmethod
     def part_name(cls) -> str:
-        """The name in a job: the class name in snake case."""
+        """The part's name in a job: the class name in snake case."""
         return snake_case(cls.__name__)
 
 
 def snake_case(name: str) -> str:
-    """`FlatLine` is `flat_line`."""
+    """The snake case of a name in camel case: `FlatLine` becomes `flat_line`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def Param(default: Any = ..., *, help: str, **bounds: Any) -> Any:  # noqa: N802, A002 - reads as a declaration
-    """A parameter. help: one line with the unit. bounds: ge, gt, le, lt, examples, min_length, max_length …"""
+    """A parameter of a part, as the default of a class attribute.
+
+    Args:
+        default: the default value; without one the parameter is required.
+        help: one line, with the unit.
+        bounds: arguments of pydantic's Field: ge, gt, le, lt, examples, min_length, max_length …
+    """
     return Field(default, description=help, **bounds)

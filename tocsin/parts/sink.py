@@ -1,4 +1,4 @@
-"""Sinks: units of output with names, each written whole, so that a retry writes the same again."""
+"""Sinks: output in named units. A retry writes a whole unit again, with the same rows and name."""
 
 from __future__ import annotations
 
@@ -12,47 +12,72 @@ from tocsin.parts.part import Part
 
 
 class Sink(Part):
-    """Writes batches. `write` is called once a unit, and again with the same rows and name when a unit is retried.
+    """A part that writes batches.
 
-    A sink that groups rows into files sets `file_span` to microseconds of event time, at least a second; its units are
-    named by what they hold (time, shard, revision). Other sinks get batches as they come, with unit ''.
+    The framework calls `write` once for each unit, and again with the same rows and name to retry.
+    A sink that groups rows into files gives a `file_span`. Names of its units contain the time,
+    shard and revision of their rows. Other sinks get batches as they arrive, with the unit ''.
     """
 
     takes: ClassVar[tuple[str, ...]] = ()
-    # Job and step, as `job/step`: the framework sets it.
+    # The framework sets it.
     _step_name: str = PrivateAttr("")
 
     @property
     def step_name(self) -> str:
-        """Job and step, as `job/step`: the same in every life of the job."""
+        """Job and step, as `job/step`. A restart of the job does not change it."""
         return self._step_name
 
     def check_schema(self, schema: pa.Schema) -> None:
-        """Raises Fault where the input cannot be written."""
+        """Check that the sink can write rows of the schema.
+
+        Raises:
+            Fault: if it cannot.
+        """
         missing = [name for name in self.takes if name not in schema.names]
         if missing:
             raise Fault(
-                f"takes rows with the columns {', '.join(self.takes)}; its input lacks {', '.join(missing)}"
+                f"takes rows with the columns {', '.join(self.takes)}; "
+                f"its input lacks {', '.join(missing)}"
             )
 
     def file_span(self) -> int | None:
-        """Microseconds of event time in one unit, or None."""
+        """Event time in one unit, microseconds and at least a second, or None for no files."""
         return None
 
     def is_by_arrival(self) -> bool:
-        """Whether units span the watermark that rows met, and not their event time: then no row is late."""
+        """Whether arrival watermarks split rows into units. If not, event time does.
+
+        By arrival, no row is late.
+        """
         return False
 
     def unit_shards(self) -> int:
-        """Units of one span of time."""
+        """The number of units in one span of time."""
         return 1
 
     def check_target(self) -> None:
-        """Raises Failure, before anything runs, where the target cannot be written."""
+        """Check, before the job runs, that the target accepts writes.
+
+        Raises:
+            Failure: if it does not.
+        """
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
-        """Write one unit. Raises Failure when it is not written."""
+        """Write one unit.
+
+        Args:
+            batch: rows of the unit.
+            unit: name of the unit, or ''.
+
+        Raises:
+            Failure: if the unit is not written.
+        """
         raise NotImplementedError
 
     def flush(self) -> None:
-        """Wait until all that was written is safe. Raises Failure when it is not."""
+        """Wait until all written units are durable.
+
+        Raises:
+            Failure: if one is not.
+        """

@@ -1,4 +1,4 @@
-"""Sources: where readings come from, split by split, with a position after each batch."""
+"""Sources: readings of splits, with a position after each batch."""
 
 from __future__ import annotations
 
@@ -38,12 +38,22 @@ REJECTS = pa.schema(
     ]
 )
 REJECTS_SCHEMA = with_traits(pa.schema([*REJECTS, *SYSTEM_FIELDS]))
-"""Rejected messages and readings. `value`: the original bytes, or the row as JSON where a later step rejected it."""
+"""The schema of rejected messages and readings.
+
+`value` holds the original bytes, or the row as JSON if a later step rejected it.
+"""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A part of the input that is read in order. `stop` is the position after the last, or None for unbounded."""
+    """A part of the input with an order of its own, such as a partition.
+
+    Attributes:
+        topic: name of the input.
+        partition: number of the split.
+        start: first position.
+        stop: position after the last one, or None for an unbounded split.
+    """
 
     topic: str
     partition: int
@@ -53,12 +63,18 @@ class Split:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Readings in the order of their positions.
+    """Readings of a split in the order of their positions.
 
-    batch: the source's columns. partition-wide `offsets` and `index` say where each row comes from; `received`: when it
-    arrived, microseconds, or BEGINNING where unknown. rejected: rows of REJECTS. messages: how many were read.
-    position: where reading goes on. original: key and value of the message that a row comes from. end: the position after
-    the last one that is there now, where known.
+    Attributes:
+        batch: the source's columns.
+        offsets: offset of each row's message.
+        index: position of each row in its message.
+        received: arrival time of each row in microseconds, or BEGINNING if unknown.
+        position: the next position to read.
+        messages: the number of messages read.
+        rejected: rows of REJECTS.
+        original: gives the key and value of the message of a row.
+        end: the position after the last available message, if known.
     """
 
     batch: pa.RecordBatch
@@ -73,7 +89,10 @@ class Fetched:
 
 
 class Source(Part):
-    """Gives splits, and reads one from any position. Event time, watermarks, lateness and checkpoints follow."""
+    """A part that lists splits and reads a split from any position.
+
+    The framework adds event time, watermarks, lateness and checkpoints.
+    """
 
     event_time: str = Param(help="column of the event time", examples=["observed_at"])
     out_of_orderness: Duration = Param(
@@ -83,34 +102,45 @@ class Source(Part):
         "0 s", help="how long a window waits for late readings", validate_default=True
     )
     max_future: Duration = Param(
-        "5 min", help="readings further ahead of their arrival are rejected", validate_default=True
-    )
-
-    units: dict[str, str] = Param(
-        {}, help="UCUM codes of columns, such as {value: ug/m3}, over those of the schema"
-    )
-    linger: Duration = Param(
-        "20 ms",
-        help="live: how long all that keep up wait for more readings before they pass them on",
+        "5 min",
+        help="readings whose event time is further ahead of their arrival are rejected",
         validate_default=True,
     )
 
-    # Seconds that `read` may wait for readings before it says that there are none: the framework sets it.
+    units: dict[str, str] = Param(
+        {}, help="UCUM codes of columns, such as {value: ug/m3}; they override the schema's"
+    )
+    linger: Duration = Param(
+        "20 ms",
+        help="live: how long a source that keeps up waits to fill a batch",
+        validate_default=True,
+    )
+
+    # Seconds that `read` may wait for readings before it yields None. The framework sets it.
     _wait: float = PrivateAttr(0.1)
-    # Readings that `read` may give at once, or None for as many as the source likes: the framework sets it, so that what
-    # follows is done with a piece in time.
+    # The most readings that `read` may yield at once, or None for no limit. The framework sets it,
+    # so that the steps after the source finish a batch in time.
     _piece: int | None = PrivateAttr(None)
 
     def fields(self) -> list[pa.Field]:
-        """The user's columns. Raises Fault or ValueError."""
+        """The user's columns.
+
+        Raises:
+            Fault: for a mistake in the configuration.
+            ValueError: for a schema that cannot be read.
+        """
         raise NotImplementedError
 
     def topic_name(self) -> str:
-        """What the ledger and the lake call this input."""
+        """The name of this input in the ledger and the lake."""
         raise NotImplementedError
 
     def schema_of_rows(self) -> pa.Schema:
-        """The schema that the source gives: the user's columns and the system columns."""
+        """The schema of the source's rows: the user's columns and the system columns.
+
+        Raises:
+            Fault: if the event time column is missing or no time, or a unit is unknown.
+        """
         fields = self.fields()
         names = [f.name for f in fields]
         if self.event_time not in names:
@@ -121,7 +151,8 @@ class Source(Part):
         kind = next(f.type for f in fields if f.name == self.event_time)
         if not (pa.types.is_timestamp(kind) or kind == pa.int64()):
             raise Fault(
-                f"'{self.event_time}' is {kind}; an event time is a timestamp or a long of milliseconds",
+                f"'{self.event_time}' is {kind}; "
+                "an event time is a timestamp or a long of milliseconds",
                 "event_time",
             )
         schema = readings_schema(
@@ -132,7 +163,7 @@ class Source(Part):
         )
 
     def units_of_fields(self) -> dict[str, str]:
-        """Units that the readings' own schema says."""
+        """Units by column that the readings' schema declares."""
         return {}
 
     def _checked_units(self, names: list[str]) -> dict[str, str]:
@@ -150,20 +181,26 @@ class Source(Part):
         return {**self.units_of_fields(), **self.units}
 
     def splits(self, live: bool) -> list[Split]:
-        """The splits as they are now; bounded unless `live`."""
+        """The current splits; unbounded if `live`."""
         raise NotImplementedError
 
     def added(self, known: int) -> list[Split]:
-        """Splits that came up since there were `known`; all of each is read. A source whose splits are fixed has none."""
+        """New splits, if there were `known` splits before. Each is read from its beginning.
+
+        By default none: the splits do not change.
+        """
         return []
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
-        """Batches from a position on; None when there is nothing at present (unbounded splits only)."""
+        """Batches of a split from the position `start`.
+
+        An unbounded split yields None if there are no readings at present.
+        """
         raise NotImplementedError
 
 
 def event_micros(column: Any) -> Int64s:
-    """An event time column in microseconds; longs are milliseconds; null becomes BEGINNING."""
+    """An event time column in microseconds. Integers are milliseconds. Null becomes BEGINNING."""
     if pa.types.is_timestamp(column.type):
         return micros(column)
     values = column.fill_null(0).to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""Tables that a job names, such as a registry of sensors."""
+"""Tables that a job reads, such as a registry of sensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from tocsin.foundation.faults import Fault
 
 @cache
 def read_table(path: str) -> pa.Table:
-    """The CSV or Parquet file, read once. Raises OSError or ArrowInvalid."""
+    """The table in a CSV or Parquet file. Each file is read once.
+
+    Raises:
+        OSError: if the file cannot be read.
+        pyarrow.ArrowInvalid: if it is not a CSV or Parquet file.
+    """
     if path.endswith(".parquet"):
         from pyarrow import parquet
 
@@ -22,7 +27,16 @@ def read_table(path: str) -> pa.Table:
 
 
 def checked_table(path: str, columns: list[str], *place: str) -> pa.Table:
-    """The table, which must have the columns. Raises Fault, at this place of the configuration."""
+    """The table in a file, with a check of its columns.
+
+    Args:
+        path: CSV or Parquet file.
+        columns: columns that it must have.
+        place: path in the configuration, for the error.
+
+    Raises:
+        Fault: if the file cannot be read or a column is missing.
+    """
     try:
         table = read_table(path)
     except (OSError, pa.ArrowInvalid) as error:

@@ -1,4 +1,4 @@
-"""Transforms of a batch: rows in; rows out, rejected with a reason, or filtered."""
+"""Transforms: each row of a batch is kept, rejected with a reason, or filtered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from tocsin.parts.part import Part
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch: `kept` rows, `rejected` rows with a `reason` each (text), and how many were `filtered`."""
+    """The result of a transform.
+
+    Attributes:
+        kept: kept rows.
+        rejected: rejected rows, or None.
+        reasons: the reason of each rejected row, strings.
+        filtered: the number of filtered rows.
+    """
 
     kept: pa.RecordBatch
     rejected: pa.RecordBatch | None = None
@@ -21,20 +28,25 @@ class Outcome:
 
 
 class Transform(Part):
-    """A function of one batch. It keeps system columns as they are and never changes the number of a row's fate:
-    rows in = rows kept + rejected + filtered.
+    """A part that is a function of one batch.
+
+    It keeps system columns unchanged. Rows in = rows kept + rejected + filtered.
     """
 
     rejects: ClassVar[bool] = False
-    # Whether its output has the columns of its input, whatever its configuration.
+    # Whether the output has the input's columns for every configuration.
     keeps_columns: ClassVar[bool] = False
-    # The column of the kept rows that the examples show.
+    # The column of the kept rows that examples show.
     shows: ClassVar[str] = "value"
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """Schema of the kept rows. Raises Fault where the input lacks what the configuration names."""
+        """The schema of the kept rows.
+
+        Raises:
+            Fault: if the input lacks a column that the configuration names.
+        """
         return schema
 
     def apply(self, batch: pa.RecordBatch) -> Outcome:
-        """Called with batches of at least one row."""
+        """The result for a batch of at least one row."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Every kernel: folded in pieces and merged, against a plain loop over the values."""
+"""Every accumulator, folded in pieces and merged, against a loop over the values."""
 
 import math
 from typing import Any
@@ -28,7 +28,7 @@ GROUPS = 4
 
 
 def accumulated(kernel: str, parts: list[list[tuple[int, int, Any]]]) -> list[Any]:
-    """The kernel's result, a value a group, folded piece by piece."""
+    """The partial result, one row for each group, folded piece by piece and merged."""
     made = ACCUMULATORS[kernel]
     partials, ids = [], []
     for part in parts:
@@ -42,7 +42,7 @@ def accumulated(kernel: str, parts: list[list[tuple[int, int, Any]]]) -> list[An
 
 
 def plain(parts: list[list[tuple[int, int, Any]]]) -> list[list[tuple[int, float]]]:
-    """(time, value) of each group, missing values left out."""
+    """The (time, value) pairs of each group without missing values."""
     found: list[list[tuple[int, float]]] = [[] for _ in range(GROUPS)]
     for part in parts:
         for group, time, number in part:
@@ -98,7 +98,7 @@ def test_points(parts: list[Any]) -> None:
 
 
 @given(pieces, st.floats(0, 1))
-def test_a_quantile_is_near_a_value_of_its_rank(parts: list[Any], q: float) -> None:
+def test_a_quantile_is_close_to_the_value_of_its_rank(parts: list[Any], q: float) -> None:
     found = quantile(accumulated("buckets", parts)[0], q).to_pylist()
     for came, rows in zip(found, plain(parts), strict=True):
         values = sorted(v for _, v in rows)
@@ -114,13 +114,13 @@ def test_a_quantile_is_near_a_value_of_its_rank(parts: list[Any], q: float) -> N
 
 
 @given(pieces)
-def test_distinct_is_exact_for_few(parts: list[Any]) -> None:
+def test_a_distinct_count_is_exact_for_few_values(parts: list[Any]) -> None:
     found = estimate_distinct(accumulated("distinct", parts)[0]).to_pylist()
     assert found == [len({v for _, v in rows}) for rows in plain(parts)]
 
 
 @pytest.mark.parametrize("many", [KEPT_MINIMA - 1, KEPT_MINIMA, 20_000])
-def test_distinct_of_many_is_near(many: int) -> None:
+def test_a_distinct_count_of_many_values_is_close(many: int) -> None:
     part = [(0, 0, float(n)) for n in range(many)] * 2
     found = estimate_distinct(accumulated("distinct", [part[:many], part[many:]])[0]).to_pylist()[0]
     assert abs(found - many) <= many * (0 if many < KEPT_MINIMA else 0.1)

@@ -1,4 +1,4 @@
-"""Sums against exact rational arithmetic."""
+"""Exact sums against rational arithmetic."""
 
 import math
 from fractions import Fraction
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.kernels.aggregation import exact_sums
 
-# Telemetry: thousandths up to a billion, and whole counters up to 10^15.
+# Values of telemetry: thousandths up to 10^9, and integer counters up to 10^15.
 values = st.lists(
     st.integers(-(10**12), 10**12).map(lambda n: n / 1000) | st.integers(0, 10**15).map(float),
     min_size=1,
@@ -26,9 +26,7 @@ def total(numbers: list[float]) -> float:
 
 
 @given(values, st.randoms(use_true_random=False))
-def test_a_sum_is_the_exact_one_rounded_once_in_any_order(
-    numbers: list[float], random: object
-) -> None:
+def test_a_sum_is_exact_and_rounded_once_in_any_order(numbers: list[float], random: object) -> None:
     shuffled = list(numbers)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert total(numbers) == total(shuffled) == math.fsum(numbers)
@@ -45,7 +43,7 @@ def test_a_square_is_exact(numbers: list[float]) -> None:
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(-1e8, 1e8))
-def test_variance_does_not_cancel_far_from_zero(numbers: list[float], far: float) -> None:
+def test_variance_has_no_cancellation_far_from_zero(numbers: list[float], far: float) -> None:
     shifted = [x + far for x in numbers]
     array, ids = np.array(shifted), np.zeros(len(shifted), np.int64)
     pairs = []
@@ -62,7 +60,7 @@ def test_variance_does_not_cancel_far_from_zero(numbers: list[float], far: float
     assert math.isclose(found, exact, rel_tol=1e-9, abs_tol=1e-15)
 
 
-def test_the_compiled_loop_equals_the_plain_one() -> None:
+def test_compiled_and_plain_code_agree() -> None:
     random = np.random.default_rng(1)
     ids, highs, lows = (
         random.integers(0, 5, 200),

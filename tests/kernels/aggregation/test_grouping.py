@@ -16,7 +16,7 @@ keys = st.lists(
 
 
 @given(keys)
-def test_groups_are_those_of_a_dictionary(rows: list[tuple[str | None, int | None]]) -> None:
+def test_groups_equal_those_of_a_dictionary(rows: list[tuple[str | None, int | None]]) -> None:
     texts, numbers = zip(*rows, strict=True)
     ids, first = group_ids([pa.array(texts, pa.string()), pa.array(numbers, pa.int64())])
     seen: dict[object, int] = {}
@@ -43,7 +43,7 @@ COLUMNS = {
 @given(
     st.data(), st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4), st.integers(0, 3)
 )
-def test_groups_are_those_of_the_plain_way(
+def test_groups_equal_those_by_dictionary_encoding(
     data: st.DataObject, names: list[str], sliced: int
 ) -> None:
     count = data.draw(st.integers(0, 25))
@@ -61,18 +61,18 @@ def test_groups_are_those_of_the_plain_way(
 
 
 def _canonical(column: pa.Array) -> pa.Array:
-    """-0.0 is 0.0."""
+    """The column with 0.0 in place of -0.0."""
     return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column
 
 
-def test_keys_with_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_with_equal_hashes_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grouping, "_mix_in", lambda hashes, *_: hashes.fill(7))
     ids, first = group_ids([pa.array(["a", "b", "a", None])])
     assert (ids.tolist(), first.tolist()) == ([0, 1, 0, 2], [0, 1, 3])
 
 
 @given(keys)
-def test_equal_rows_hash_alike_however_they_are_encoded(
+def test_equal_rows_have_equal_hashes_in_any_encoding(
     rows: list[tuple[str | None, int | None]],
 ) -> None:
     texts = pa.array([row[0] for row in rows], pa.string())
@@ -83,7 +83,7 @@ def test_equal_rows_hash_alike_however_they_are_encoded(
             assert (hashes[i] == hashes[j]) == (one == other)
 
 
-def test_hashes_are_the_same_on_every_machine_and_in_every_release() -> None:
+def test_hashes_are_stable_across_machines_and_releases() -> None:
     found = hash_rows([pa.array(["air-00001", "", None]), pa.array([1.5, -0.0, 0.0])])
     again = hash_rows([pa.array(["x", "air-00001", ""]).slice(1), pa.array([1.5, 0.0])])
     assert found[:2].tolist() == again.tolist()
@@ -93,7 +93,7 @@ def test_hashes_are_the_same_on_every_machine_and_in_every_release() -> None:
 STABLE = 10811124288516398818
 
 
-def test_rows_spread_over_the_shards() -> None:
+def test_rows_are_distributed_over_all_shards() -> None:
     names = pa.array([f"sensor-{n}" for n in range(4000)])
     counts = np.bincount(shards([names], 16), minlength=16)
     assert counts.min() > 180

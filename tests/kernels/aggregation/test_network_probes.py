@@ -1,4 +1,4 @@
-"""Counters, probes of links, and levels of service, against loops and printed values."""
+"""Counters, link probes and levels of service against loops and published values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def points(values: list[list[float]]) -> pa.Array:
 
 
 @given(groups)
-def test_loss_and_jitter_are_those_of_a_loop(values: list[list[float]]) -> None:
+def test_loss_and_jitter_equal_a_loop(values: list[list[float]]) -> None:
     lost, smooth, consecutive, straight = [], [], [], []
     for one in values:
         lost.append(1 - len(set(one)) / (max(one) - min(one) + 1) if one else None)
@@ -52,7 +52,7 @@ def test_loss_and_jitter_are_those_of_a_loop(values: list[list[float]]) -> None:
             assert one is None if expected is None else one == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_counter_that_wraps_is_not_one_that_starts_anew() -> None:
+def test_a_counter_wrap_differs_from_a_restart() -> None:
     now = np.array([150.0, 10.0, 10.0, 150.0, 5.0])
     before = np.array([100.0, 2.0**32 - 20, 2.0**32 - 20, 150.0, 0.0])
     uptime, uptime_before = (
@@ -66,7 +66,7 @@ def test_a_counter_that_wraps_is_not_one_that_starts_anew() -> None:
 
 
 def test_levels_of_service() -> None:
-    # The Highway Capacity Manual's bounds are 11, 18, 26, 35 and 45 cars a mile and lane.
+    # Bounds of the Highway Capacity Manual: 11, 18, 26, 35 and 45 cars per mile and lane.
     miles = np.array([0.0, 11.0, 11.1, 26.0, 35.1, 46.0])
     found = level_of_service(pa.array([*(miles / 1.609344), None]))
     assert found.to_pylist() == ["A", "A", "B", "C", "E", "F", None]

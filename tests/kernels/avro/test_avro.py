@@ -1,4 +1,4 @@
-"""Decoding: the fast path, the plain path and fastavro itself agree; writers resolve to readers as fastavro has it."""
+"""Avro decoding: all decoders agree with fastavro, and so does schema resolution."""
 
 from __future__ import annotations
 
@@ -82,22 +82,22 @@ TYPES: list[tuple[str, Any, list[Any], list[Any] | None]] = [
 @pytest.mark.parametrize(
     ("kind", "values", "expected"), [t[1:] for t in TYPES], ids=[t[0] for t in TYPES]
 )
-def test_every_type_of_telemetry_reads_alike_on_both_paths(
+def test_decoders_agree_on_every_type_of_telemetry(
     kind: Any, values: list[Any], expected: list[Any] | None
 ) -> None:
     schema = record({"name": "id", "type": "string"}, {"name": "f", "type": kind})
-    datums = [encode(schema, {"id": str(at), "f": value}) for at, value in enumerate(values)]
-    plain = Decoder(schema, schema, by="fastavro").decode(ByteStrings.of(datums))
+    encoded = [encode(schema, {"id": str(at), "f": value}) for at, value in enumerate(values)]
+    plain = Decoder(schema, schema, by="fastavro").decode(ByteStrings.of(encoded))
     assert plain.batch.column("f").to_pylist() == (expected or values)
     assert plain.batch.schema.types == [f.type for f in arrow_fields(parse_schema(schema))]
-    assert Decoder(schema, schema).decode(ByteStrings.of(datums)).batch.equals(plain.batch)
+    assert Decoder(schema, schema).decode(ByteStrings.of(encoded)).batch.equals(plain.batch)
     if is_fast(kind):
         fast = Decoder(schema, schema, by="pyruhvro")
         assert fast.is_fast
-        assert fast.decode(ByteStrings.of(datums)).batch.equals(plain.batch)
+        assert fast.decode(ByteStrings.of(encoded)).batch.equals(plain.batch)
 
 
-def test_the_schemas_of_the_jobs_take_the_fast_path() -> None:
+def test_the_jobs_schemas_take_the_fast_path() -> None:
     for name in ("air", "climate"):
         with open(f"schemas/{name}_reading.avsc") as text:
             schema = text.read()
@@ -120,7 +120,7 @@ NESTED = record(
 )
 
 
-def test_nested_records_are_flattened_and_a_null_parent_nulls_its_columns() -> None:
+def test_nested_records_flatten_and_a_null_record_gives_nulls() -> None:
     rows = [{"id": "a", "position": {"lat": 1.0, "lon": None}}, {"id": "b", "position": None}]
     for by in WAYS:
         batch = (
@@ -129,8 +129,9 @@ def test_nested_records_are_flattened_and_a_null_parent_nulls_its_columns() -> N
             .batch
         )
         assert batch.to_pylist() == [
-            {"id": "a", "position_lat": 1.0, "position_lon": None}, {"id": "b", "position_lat": None, "position_lon": None}
-        ]  # fmt: skip
+            {"id": "a", "position_lat": 1.0, "position_lon": None},
+            {"id": "b", "position_lat": None, "position_lon": None},
+        ]
 
 
 RESOLUTIONS = [
@@ -154,9 +155,7 @@ RESOLUTIONS = [
 @pytest.mark.parametrize(
     ("writer", "reader", "row"), [r[1:] for r in RESOLUTIONS], ids=[r[0] for r in RESOLUTIONS]
 )
-def test_writers_resolve_to_readers_as_fastavro_resolves_them(
-    writer: Any, reader: Any, row: dict[str, Any]
-) -> None:
+def test_schema_resolution_equals_fastavros(writer: Any, reader: Any, row: dict[str, Any]) -> None:
     def made(fields: Any) -> dict[str, Any]:
         return record(
             *(
@@ -166,19 +165,19 @@ def test_writers_resolve_to_readers_as_fastavro_resolves_them(
         )
 
     written, wanted = made(writer), made(reader)
-    datum = encode(written, row)
+    value = encode(written, row)
     parsed = (
         fastavro.parse_schema(json.loads(json.dumps(written))),
         fastavro.parse_schema(json.loads(json.dumps(wanted))),
     )
-    oracle = fastavro.schemaless_reader(BytesIO(datum), *parsed)
+    oracle = fastavro.schemaless_reader(BytesIO(value), *parsed)
     for by in WAYS:
         assert Decoder(written, wanted, by=by).decode(
-            ByteStrings.of([datum])
+            ByteStrings.of([value])
         ).batch.to_pylist() == [oracle]
 
 
-def test_an_alias_finds_a_renamed_field() -> None:
+def test_an_alias_matches_a_renamed_field() -> None:
     old = record({"name": "temp", "type": "double"})
     new = record({"name": "temperature", "type": "double", "aliases": ["temp"]})
     assert Decoder(old, new).decode(
@@ -199,12 +198,14 @@ def test_an_alias_finds_a_renamed_field() -> None:
         ),
     ],
 )
-def test_what_cannot_be_resolved_is_refused_with_a_sentence(reader: Any, sentence: str) -> None:
+def test_schemas_that_do_not_resolve_are_rejected_with_a_sentence(
+    reader: Any, sentence: str
+) -> None:
     with pytest.raises(ValueError, match=sentence):
         Decoder(record({"name": "a", "type": "string"}), reader)
 
 
-def test_a_union_of_several_types_is_refused_when_the_job_is_checked() -> None:
+def test_a_union_of_several_types_is_rejected() -> None:
     with pytest.raises(ValueError, match="a union of string and long has no column type"):
         arrow_fields(parse_schema(record({"name": "a", "type": ["null", "string", "long"]})))
 
@@ -213,27 +214,27 @@ READING = record({"name": "id", "type": "string"}, {"name": "v", "type": ["null"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 1.0])
-def test_bad_datums_are_set_apart_and_their_neighbours_kept(share: float) -> None:
+def test_bad_values_become_faults_and_the_others_rows(share: float) -> None:
     random = np.random.default_rng(3)
     good = [encode(READING, {"id": f"sensor-{n}", "v": float(n)}) for n in range(2000)]
     bad = random.random(2000) < share
-    datums = [d[:-3] if b else d for d, b in zip(good, bad, strict=True)]
+    values = [d[:-3] if b else d for d, b in zip(good, bad, strict=True)]
     for by in WAYS:
-        decoded = Decoder(READING, READING, by=by).decode(ByteStrings.of(datums))
+        decoded = Decoder(READING, READING, by=by).decode(ByteStrings.of(values))
         assert decoded.rows.tolist() == np.flatnonzero(~bad).tolist()
         assert [at for at, _ in decoded.faults] == np.flatnonzero(bad).tolist()
         assert decoded.batch.column("v").to_pylist() == [float(n) for n in np.flatnonzero(~bad)]
 
 
-def test_damaged_bytes_never_end_the_program() -> None:
+def test_damaged_bytes_never_crash_the_decoder() -> None:
     random = np.random.default_rng(9)
-    datum = encode(NESTED, {"id": "abc", "position": {"lat": 1.0, "lon": 2.0}})
+    value = encode(NESTED, {"id": "abc", "position": {"lat": 1.0, "lon": 2.0}})
     damaged = [
         bytes(random.integers(0, 256, random.integers(0, 30), dtype=np.uint8)) for _ in range(300)
     ]
     damaged += [
-        bytes(b ^ (1 << (n % 8)) if at == n // 8 else b for at, b in enumerate(datum))
-        for n in range(8 * len(datum))
+        bytes(b ^ (1 << (n % 8)) if at == n // 8 else b for at, b in enumerate(value))
+        for n in range(8 * len(value))
     ]
     for by in WAYS:
         decoded = Decoder(NESTED, NESTED, by=by).decode(ByteStrings.of(damaged))
@@ -273,19 +274,19 @@ ROWS = st.fixed_dictionaries(
     st.lists(ROWS, max_size=8),
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 40), st.integers(0, 255)), max_size=6),
 )
-def test_the_compiled_loop_reads_what_fastavro_reads(
+def test_the_compiled_decoder_equals_fastavro(
     rows: list[Any], damages: list[tuple[int, int, int]]
 ) -> None:
-    datums = [bytearray(encode(EVERY, row)) for row in rows]
+    values = [bytearray(encode(EVERY, row)) for row in rows]
     for which, at, byte in damages:
-        if which < len(datums) and at < len(datums[which]):
-            datums[which][at] = byte
-    given_ = ByteStrings.of([bytes(datum) for datum in datums])
+        if which < len(values) and at < len(values[which]):
+            values[which][at] = byte
+    given_ = ByteStrings.of([bytes(value) for value in values])
     plain, loop = (
         Decoder(EVERY, EVERY, by="fastavro").decode(given_),
         Decoder(EVERY, EVERY).decode(given_),
     )
-    # fastavro takes any byte for a truth and any number for an int; what both read is the same.
+    # fastavro accepts any byte as boolean and any number as int. Values that both accept agree.
     both = sorted(set(plain.rows.tolist()) & set(loop.rows.tolist()))
     assert set(loop.rows.tolist()) <= set(plain.rows.tolist())
     if not damages:
@@ -317,13 +318,13 @@ def test_texts_that_are_not_utf_8_are_faults(texts: list[bytes]) -> None:
 def test_unreadable_times_become_null_and_do_not_overflow() -> None:
     schema = record({"name": "t", "type": {"type": "long", "logicalType": "timestamp-millis"}})
     plain = record({"name": "t", "type": "long"})
-    datums = [encode(plain, {"t": t}) for t in (0, 2**62, -(2**62), 2**63 - 1)]
+    values = [encode(plain, {"t": t}) for t in (0, 2**62, -(2**62), 2**63 - 1)]
     for by in WAYS:
-        batch = Decoder(schema, schema, by=by).decode(ByteStrings.of(datums)).batch
+        batch = Decoder(schema, schema, by=by).decode(ByteStrings.of(values)).batch
         assert batch.column("t").is_null().to_pylist() == [False, True, True, True]
 
 
-def test_frames_are_told_apart() -> None:
+def test_frames_are_distinguished() -> None:
     values = [
         frame(7, b"x"),
         None,
@@ -333,31 +334,34 @@ def test_frames_are_told_apart() -> None:
         b"\xc3\x01" + bytes(8) + b"z",
     ]
     unframed = unframe(pa.array(values, pa.large_binary()))
-    assert {g.key: g.datums.to_list() for g in unframed.groups} == {
-        "id:7": [b"x"], "guid:00000000-0000-0000-0000-000000000000": [b"y"], "fingerprint:0000000000000000": [b"z"]
-    }  # fmt: skip
+    assert {g.key: g.values.to_list() for g in unframed.groups} == {
+        "id:7": [b"x"],
+        "guid:00000000-0000-0000-0000-000000000000": [b"y"],
+        "fingerprint:0000000000000000": [b"z"],
+    }
     assert [at for at, _ in unframed.faults] == [1, 2, 3]
 
 
-def test_a_guid_in_a_header_leaves_the_value_bare() -> None:
+def test_a_message_with_a_guid_header_has_no_frame() -> None:
     guid = b"\x01" + bytes(range(16))
     values = [b"\x00\x00\x00\x00\x07x", frame(7, b"y"), frame(7, b"z")]
     guids = np.array([[*guid, 1], [0] * 18, [0] * 18], np.uint8)
     unframed = unframe(pa.array(values, pa.large_binary()), guids)
-    assert {g.key: g.datums.to_list() for g in unframed.groups} == {
-        "guid:00010203-0405-0607-0809-0a0b0c0d0e0f": [b"\x00\x00\x00\x00\x07x"], "id:7": [b"y", b"z"]
-    }  # fmt: skip
+    assert {g.key: g.values.to_list() for g in unframed.groups} == {
+        "guid:00010203-0405-0607-0809-0a0b0c0d0e0f": [b"\x00\x00\x00\x00\x07x"],
+        "id:7": [b"y", b"z"],
+    }
 
 
-def test_an_id_in_two_kinds_of_frame_is_one_group_in_order() -> None:
+def test_one_schema_in_two_kinds_of_frame_is_one_group() -> None:
     guid = b"\x01" + bytes(16)
     guids = np.array([[0] * 18, [*guid, 1], [0] * 18], np.uint8)
     unframed = unframe(pa.array([guid + b"a", b"b", guid + b"c"], pa.large_binary()), guids)
     (group,) = unframed.groups
-    assert (group.positions.tolist(), group.datums.to_list()) == ([0, 1, 2], [b"a", b"b", b"c"])
+    assert (group.positions.tolist(), group.values.to_list()) == ([0, 1, 2], [b"a", b"b", b"c"])
 
 
-def test_many_readings_in_one_message_become_rows() -> None:
+def test_readings_of_one_message_become_rows() -> None:
     batch = pa.RecordBatch.from_pylist(
         [
             {"id": "a", "r": [{"v": 1.0}, {"v": 2.0}]},

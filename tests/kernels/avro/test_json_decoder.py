@@ -4,14 +4,15 @@ from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.types import leaves, parse_schema
 
 SCHEMA = {
-    "type": "record", "name": "R",
+    "type": "record",
+    "name": "R",
     "fields": [
         {"name": "id", "type": "string"},
         {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
         {"name": "v", "type": ["null", "double"]},
         {"name": "q", "type": "int", "default": 0},
     ],
-}  # fmt: skip
+}
 
 
 def decoder() -> JsonDecoder:
@@ -37,7 +38,7 @@ def test_milliseconds_defaults_nulls_and_unknown_members() -> None:
     )
 
 
-def test_an_array_of_readings_is_many_rows() -> None:
+def test_each_reading_of_an_array_is_a_row() -> None:
     decoded = decoder().decode(
         [b'[{"id":"a","at":0,"v":1},{"id":"b","at":0,"v":2}]', b'{"id":"c","at":0,"v":3}']
     )
@@ -45,7 +46,7 @@ def test_an_array_of_readings_is_many_rows() -> None:
     assert decoded.rows.tolist() == [0, 0, 1]
 
 
-def test_a_faulty_message_is_set_apart_with_a_reason() -> None:
+def test_an_unreadable_message_becomes_a_fault_with_a_reason() -> None:
     bad = [
         b"{",
         b'{"id": 1, "at": 0, "v": 1}',

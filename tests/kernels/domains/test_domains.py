@@ -1,4 +1,4 @@
-"""Formulas of the city's systems against published vectors, tables and inverses; and as functions of expressions."""
+"""Formulas against published values, tables and inverses, also as functions of expressions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_heat_index_of_the_weather_service(t: float, r: float, expected: float) 
     assert found * 9 / 5 + 32 == pytest.approx(expected, abs=0.005)
 
 
-def test_dew_point_humidity_and_what_is_felt() -> None:
+def test_dew_point_humidity_humidex_and_wind_chill() -> None:
     assert climate.dew_point(np.array([25.0]), np.array([100.0]))[0] == pytest.approx(25.0)
     assert climate.dew_point(np.array([25.0]), np.array([60.0]))[0] == pytest.approx(16.7, abs=0.05)
     assert np.isnan(climate.dew_point(np.array([25.0]), np.array([0.0]))[0])
@@ -48,7 +48,7 @@ def test_dew_point_humidity_and_what_is_felt() -> None:
 HOURS = [34.9, 43, 50, 64.9, 69.2, 66.2, 53.7, 48.6, 49.2, 35, np.nan, 21]
 
 
-def test_nowcast_and_its_index() -> None:
+def test_nowcast_and_its_air_quality_index() -> None:
     newest_first = np.array(HOURS[::-1])
     value = air_quality.nowcast(newest_first)[0]
     assert value == pytest.approx(28.409801, abs=1e-6)
@@ -62,13 +62,31 @@ def test_nowcast_and_its_index() -> None:
 @pytest.mark.parametrize(
     ("pollutant", "value", "expected"),
     [
-        ("pm25_24h", 9.0, 50), ("pm25_24h", 9.09, 50), ("pm25_24h", 9.1, 51), ("pm25_24h", 35.4, 100), ("pm25_24h", 35.5, 101),
-        ("pm25_24h", 225.4, 300), ("pm25_24h", 325.4, 500), ("pm25_24h", 350.0, 549), ("pm25_24h", 0.0, 0), ("pm25_24h", -2.0, 0),
-        ("pm10_24h", 154.9, 100), ("pm10_24h", 155.0, 101), ("o3_8h", 0.0709, 100), ("o3_8h", 0.071, 101), ("co_8h", 9.45, 100),
-        ("no2_1h", 100.9, 100), ("so2_1h", 304.0, 200), ("so2_1h", 400.0, 200), ("o3_8h", 0.3, None), ("o3_1h", 0.1, None),
-        ("o3_1h", 0.125, 101), ("so2_24h", 100.0, None), ("pm25_24h", None, None),
+        ("pm25_24h", 9.0, 50),
+        ("pm25_24h", 9.09, 50),
+        ("pm25_24h", 9.1, 51),
+        ("pm25_24h", 35.4, 100),
+        ("pm25_24h", 35.5, 101),
+        ("pm25_24h", 225.4, 300),
+        ("pm25_24h", 325.4, 500),
+        ("pm25_24h", 350.0, 549),
+        ("pm25_24h", 0.0, 0),
+        ("pm25_24h", -2.0, 0),
+        ("pm10_24h", 154.9, 100),
+        ("pm10_24h", 155.0, 101),
+        ("o3_8h", 0.0709, 100),
+        ("o3_8h", 0.071, 101),
+        ("co_8h", 9.45, 100),
+        ("no2_1h", 100.9, 100),
+        ("so2_1h", 304.0, 200),
+        ("so2_1h", 400.0, 200),
+        ("o3_8h", 0.3, None),
+        ("o3_1h", 0.1, None),
+        ("o3_1h", 0.125, 101),
+        ("so2_24h", 100.0, None),
+        ("pm25_24h", None, None),
     ],
-)  # fmt: skip
+)
 def test_the_us_index_truncates_interpolates_and_rounds(
     pollutant: str, value: float | None, expected: float | None
 ) -> None:
@@ -79,7 +97,7 @@ def test_the_us_index_truncates_interpolates_and_rounds(
 
 
 @given(st.floats(0, 400), st.sampled_from(["pm25_24h", "pm10_24h", "no2_1h"]))
-def test_the_us_index_is_what_a_loop_over_the_table_gives(value: float, pollutant: str) -> None:
+def test_the_us_index_equals_a_loop_over_the_table(value: float, pollutant: str) -> None:
     table = air_quality.table_of("us-2024", pollutant)
     precision = table["precision"]
     c = int(value / precision + 1e-6) * precision
@@ -115,7 +133,7 @@ def test_the_european_index_classifies() -> None:
         ]
 
 
-def test_every_edition_has_its_source_and_rises() -> None:
+def test_every_edition_has_a_source_and_increases() -> None:
     for edition, found in air_quality.editions().items():
         assert found["source"], edition
         assert found["date"], edition
@@ -192,18 +210,18 @@ def test_formulas_are_functions_of_expressions(text: str, expected: list[Any]) -
         ("dew_point(t)", "takes 2 arguments"),
     ],
 )
-def test_a_wrong_formula_is_told_at_its_place(text: str, why: str) -> None:
+def test_a_wrong_formula_is_reported_with_its_position(text: str, why: str) -> None:
     with pytest.raises(ExpressionError, match=why):
         type_of(parse(text), BATCH.schema)
 
 
-def test_nowcast_over_a_window_is_that_of_its_hours() -> None:
+def test_nowcast_over_a_window_uses_its_hourly_means() -> None:
     from tocsin.kernels.aggregation.time_series import hourly
     from tocsin.kernels.batch import timestamps
     from tocsin.parts.registry import find
 
     end, hour = 1_772_452_800_000_000, 3_600_000_000
-    # The oldest hour twice, around its mean; the newest ends with the window.
+    # The oldest hour has two readings around its mean. The newest ends with the window.
     rows = [(end - 12 * hour, 30.9), (end - 12 * hour + 5, 38.9)]
     rows += [
         (end - (12 - at) * hour + hour - 1, value)

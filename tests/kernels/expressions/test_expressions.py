@@ -1,4 +1,4 @@
-"""The expression language: examples, faults with positions, and a property against Python's own arithmetic."""
+"""The expression language: examples, errors with positions, and a property test against Python."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ BATCH = pa.RecordBatch.from_pylist(
         ("cell_latitude('nowhere')", [None, None, None]),
     ],
 )
-def test_an_expression_has_this_value(text: str, expected: list[Any]) -> None:
+def test_an_expression_has_the_expected_values(text: str, expected: list[Any]) -> None:
     assert evaluate(parse(text), BATCH).to_pylist() == expected
 
 
@@ -62,14 +62,14 @@ def test_an_expression_has_this_value(text: str, expected: list[Any]) -> None:
         ("(" * 60 + "v" + ")" * 60, "nested deeper than 50", 50),
     ],
 )
-def test_a_fault_has_a_sentence_and_a_place(text: str, message: str, at: int) -> None:
+def test_an_error_has_a_sentence_and_a_position(text: str, message: str, at: int) -> None:
     with pytest.raises(ExpressionError) as fault:
         type_of(parse(text), BATCH.schema)
     assert str(fault.value) == message
     assert fault.value.at == at
 
 
-def test_columns_of_an_expression() -> None:
+def test_columns_of_lists_the_columns_of_an_expression() -> None:
     assert [c.name for c in columns_of(parse("v + abs(q) * if(s == 'a', v, 1)"))] == [
         "v",
         "q",
@@ -92,6 +92,6 @@ trees = st.recursive(
 
 
 @given(trees, st.integers(-9, 9), st.integers(-9, 9))
-def test_arithmetic_is_that_of_python(text: str, a: int, b: int) -> None:
+def test_arithmetic_equals_pythons(text: str, a: int, b: int) -> None:
     batch = pa.RecordBatch.from_pylist([{"a": a, "b": b}])
     assert evaluate(parse(text), batch).to_pylist() == [eval(text, {"a": a, "b": b})]

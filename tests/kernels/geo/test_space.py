@@ -1,4 +1,4 @@
-"""Cells, neighbours and the buddy check against loops; distances against printed ones."""
+"""Cells, neighbours and the buddy check against loops; distances against published values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_distances_and_cells() -> None:
     assert cells(np.array([np.nan]), np.array([0.0]), 8).to_pylist() == [None]
 
 
-def test_the_centre_of_a_cell_is_in_the_cell() -> None:
+def test_a_cells_centre_lies_in_the_cell() -> None:
     cell = h3.latlng_to_cell(48.1, -1.67, 7)
     latitude, longitude = cell_centre(pa.array([cell, None, "nowhere", cell]))
     assert (latitude[0], longitude[0]) == h3.cell_to_latlng(cell)
@@ -46,7 +46,7 @@ crowd = st.lists(st.tuples(st.floats(60, 60.02), st.floats(10, 10.04)), min_size
 
 
 @given(places | crowd, st.floats(10, 20_000))
-def test_neighbours_are_those_of_a_loop(where: list[tuple[float, float]], radius: float) -> None:
+def test_neighbours_equal_a_loop(where: list[tuple[float, float]], radius: float) -> None:
     lat, lng = np.array(where).T
     lat = np.r_[lat, np.nan]
     lng = np.r_[lng, 0.0]
@@ -66,7 +66,7 @@ def test_neighbours_are_those_of_a_loop(where: list[tuple[float, float]], radius
     st.integers(1, 3),
     st.integers(1, 3),
 )
-def test_the_buddy_check_is_that_of_a_loop(values: list[float], least: int, rounds: int) -> None:
+def test_the_buddy_check_equals_a_loop(values: list[float], least: int, rounds: int) -> None:
     x, size = np.array(values), len(values)
     pairs = [(i, j) for i in range(size) for j in range(size) if i != j and abs(i - j) <= 4]
     found, count, mean = buddy_check(x, tuple(np.array(pairs).T), least, 2.0, 1.0, rounds)  # type: ignore[arg-type]
@@ -91,8 +91,8 @@ def test_the_buddy_check_is_that_of_a_loop(values: list[float], least: int, roun
     assert np.allclose(mean, about, equal_nan=True)
 
 
-def test_neighbours_above_and_below_are_shifted() -> None:
-    # 6.5 degrees are a thousand metres: nobody is far from what the others read, shifted to its own height.
+def test_the_buddy_check_shifts_values_by_elevation() -> None:
+    # 1000 m of elevation are 6.5 degrees: after the shift all values agree.
     x, heights = np.array([20.0, 20.1, 13.5, 19.9]), np.array([0.0, 0.0, 1000.0, 0.0])
     here, there = (
         np.array(side)

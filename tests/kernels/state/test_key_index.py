@@ -1,4 +1,4 @@
-"""Keys are found among known ones as grouping all of them anew would find them."""
+"""The key index finds the rows that grouping all keys again would give."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def _batch(keys: list[tuple[Any, Any]]) -> pa.RecordBatch:
 
 
 def _plain(key: tuple[Any, Any]) -> tuple[Any, Any]:
-    """NaN is one key, and so are 0 and -0."""
+    """One key for all NaN, and one for 0 and -0."""
     text, number = key
     return text, "nan" if number is not None and np.isnan(number) else number
 
 
 @given(st.lists(KEYS, max_size=6), st.booleans())
-def test_slots_are_those_of_a_dictionary(
+def test_slots_equal_those_of_a_dictionary(
     batches: list[list[tuple[Any, Any]]], all_collide: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +52,7 @@ def test_slots_are_those_of_a_dictionary(
             assert len(block.values) == len(expected)
 
 
-def test_an_index_of_many_keys_finds_each_and_no_other() -> None:
+def test_an_index_of_many_keys_finds_exactly_those() -> None:
     index, hashes = (
         KeyIndex(),
         np.random.default_rng(3).permutation(np.arange(100_000, dtype=np.uint64) << np.uint64(20)),

@@ -9,7 +9,7 @@ def keys(*names: str | None) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(names, pa.string())], names=["sensor"])
 
 
-def test_a_block_gives_each_key_its_row_and_survives_bytes() -> None:
+def test_a_block_keeps_its_rows_through_serialization() -> None:
     block = KeyedBlock.empty(keys().schema, 2)
     assert block.slots(keys("a", "b", "a"), np.array([1.0, 2.0])).tolist() == [0, 1, 0]
     block.values[1, 0] = 9.0
@@ -20,7 +20,7 @@ def test_a_block_gives_each_key_its_row_and_survives_bytes() -> None:
     assert again.slots(keys("c", "b"), np.zeros(2)).tolist() == [1, 0]
 
 
-def test_state_of_another_version_is_refused() -> None:
+def test_state_of_another_version_is_rejected() -> None:
     batch = keys("a").replace_schema_metadata({"tocsin.block": "99"})
     with pytest.raises(ValueError, match="version 99"):
         KeyedBlock.from_bytes(to_ipc(batch))

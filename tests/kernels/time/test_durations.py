@@ -15,12 +15,12 @@ from tocsin.kernels.time.durations import format_duration, parse_duration, parse
         ("250ms", 250_000),
     ],
 )
-def test_a_duration_is_read(text: str, micros: int) -> None:
+def test_a_duration_is_parsed(text: str, micros: int) -> None:
     assert parse_duration(text) == micros
 
 
 @pytest.mark.parametrize("text", ["", "30", "s", "30 parsecs", "-5 s", "5 s x"])
-def test_other_text_is_refused_with_a_sentence(text: str) -> None:
+def test_other_text_is_rejected_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match="such as '30 s'"):
         parse_duration(text)
 
@@ -30,7 +30,7 @@ def test_format_and_parse_are_inverse(micros: int) -> None:
     assert parse_duration(format_duration(micros)) == micros
 
 
-def test_a_size_is_read() -> None:
+def test_a_size_is_parsed() -> None:
     assert parse_size("64 MiB") == 64 * 2**20
     with pytest.raises(ValueError, match="such as '64 MiB'"):
         parse_size("lots")

@@ -7,7 +7,7 @@ from tocsin.kernels.time.lateness import from_the_future, running_watermarks
 
 
 @given(st.lists(st.integers(0, 1000), max_size=40), st.integers(0, 50), st.integers(0, 40))
-def test_the_watermark_does_not_depend_on_batch_cuts(
+def test_the_watermark_does_not_depend_on_batch_boundaries(
     times: list[int], out_of_orderness: int, cut: int
 ) -> None:
     array = np.array(times, np.int64)
@@ -21,7 +21,7 @@ def test_the_watermark_does_not_depend_on_batch_cuts(
         assert whole[at] == expected
 
 
-def test_the_arrival_and_not_the_clock_judges_the_future() -> None:
+def test_arrival_time_decides_what_is_in_the_future() -> None:
     times = np.array([100, 100, 100])
     received = np.array([89, 90, BEGINNING])
     assert from_the_future(times, received, 10).tolist() == [True, False, False]

@@ -1,4 +1,4 @@
-"""Window arithmetic against a plain oracle that lists windows one by one."""
+"""Window arithmetic against an oracle that enumerates windows."""
 
 import numpy as np
 from hypothesis import given
@@ -9,13 +9,17 @@ from tocsin.kernels.time.windows import Sliding
 
 windows = st.builds(
     lambda every, times, offset: Sliding(every * times, every, offset),
-    st.integers(1, 12), st.integers(1, 5), st.integers(0, 30),
-) | st.builds(lambda every, extra: Sliding(every + extra, every), st.integers(1, 12), st.integers(0, 20))  # fmt: skip
+    st.integers(1, 12),
+    st.integers(1, 5),
+    st.integers(0, 30),
+) | st.builds(
+    lambda every, extra: Sliding(every + extra, every), st.integers(1, 12), st.integers(0, 20)
+)
 moments = st.integers(-200, 200)
 
 
 def oracle(window: Sliding, time: int) -> list[int]:
-    """Starts of the windows that hold a time."""
+    """The starts of the windows that contain a time."""
     return [
         s
         for s in range(-400, 400)
@@ -24,7 +28,7 @@ def oracle(window: Sliding, time: int) -> list[int]:
 
 
 @given(windows, moments)
-def test_a_pane_is_in_the_windows_of_its_times(window: Sliding, time: int) -> None:
+def test_a_pane_has_the_windows_of_its_times(window: Sliding, time: int) -> None:
     times = np.array([time])
     pane = window.panes(times)
     first, last = int(window.first_window(pane)[0]), int(window.last_window(pane)[0])
@@ -32,7 +36,7 @@ def test_a_pane_is_in_the_windows_of_its_times(window: Sliding, time: int) -> No
 
 
 @given(windows, moments, st.integers(-300, 300), st.integers(0, 50))
-def test_the_first_open_window_is_the_first_that_the_watermark_has_not_passed(
+def test_the_first_open_window_ends_after_the_watermark(
     window: Sliding, time: int, watermark: int, lateness: int
 ) -> None:
     pane = window.panes(np.array([time]))
@@ -47,7 +51,7 @@ def test_the_first_open_window_is_the_first_that_the_watermark_has_not_passed(
     st.lists(st.tuples(moments, st.integers(-300, 300) | st.just(-(2**62))), max_size=20),
     st.integers(0, 50),
 )
-def test_rows_are_placed_in_one_go_as_step_by_step(
+def test_place_equals_its_separate_steps(
     window: Sliding, rows: list[tuple[int, int]], lateness: int
 ) -> None:
     times, watermarks = np.array(rows, np.int64).reshape(-1, 2).T
@@ -59,7 +63,7 @@ def test_rows_are_placed_in_one_go_as_step_by_step(
 
 
 @given(windows, st.lists(moments, min_size=1, max_size=8), st.integers(-200, 300))
-def test_windows_that_hold_a_reading_and_end_by_a_time(
+def test_starts_that_hold_enumerates_windows_with_readings(
     window: Sliding, times: list[int], until: int
 ) -> None:
     panes = window.panes(np.array(times))
@@ -73,7 +77,7 @@ def test_windows_that_hold_a_reading_and_end_by_a_time(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60)), min_size=1, max_size=25),
     st.integers(1, 10),
 )
-def test_sessions_are_runs_without_a_gap(rows: list[tuple[int, int]], gap: int) -> None:
+def test_a_gap_separates_sessions(rows: list[tuple[int, int]], gap: int) -> None:
     keys, times = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     found = session_ids(keys, times, times + gap)
     expected: dict[int, list[list[int]]] = {}

@@ -1,1 +1,1 @@
-"""Accumulators, sums, sketches and grouping."""
+"""Accumulators, exact sums, sketches, time series and grouping."""

@@ -1,41 +1,49 @@
-"""Accumulators of a group of rows: folded from rows, merged with one another, in any order and cut.
+"""Accumulators: partial results of groups of rows that merge in any order.
 
-Every kernel has `fields` (the columns of its partial result), `fold` (rows to partials) and `merge` (partials to
-partials). Null and NaN are missing and skipped by all of them; infinities are values.
+Null and NaN are missing values, and every accumulator skips them. Infinities are values.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from tocsin.kernels.aggregation import exact_sums, sketches
 from tocsin.kernels.aggregation.list_arrays import explode, implode
 from tocsin.kernels.batch import Floats, Int64s
 
 
-class Accumulator(Protocol):
-    """One way of tallying."""
+class Accumulator:
+    """A mergeable partial result of a group of rows, as columns.
+
+    `values` is a column, and None for a row count. `times` are event times in microseconds. `ids`
+    is the group number of each row, from 0 to `groups` - 1.
+    """
 
     def fields(self, kind: Any) -> list[pa.DataType]:
-        """Types of the columns of a partial result, for an input column of type `kind`."""
+        """The column types of a partial result, for an input column of the type `kind`."""
+        raise NotImplementedError
 
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
-        """Rows to partial columns, one row a group."""
+        """The partial result of rows: columns with one row for each group."""
+        raise NotImplementedError
 
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
-        """Partial columns to partial columns, one row a group."""
+        """The partial result of partial results: columns with one row for each group."""
+        raise NotImplementedError
 
     def result(self, parts: list[Any]) -> Any:
-        """The column that an aggregation's `finish` gets."""
+        """The column that the aggregation's `finish` gets, by default the last column."""
+        return parts[-1]
 
 
 def numbers(values: Any) -> Floats:
-    """A numeric or boolean column as doubles, null as NaN."""
+    """A numeric or boolean column as float64. Null becomes NaN."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     values = values.cast(pa.float64(), safe=False)
@@ -44,7 +52,7 @@ def numbers(values: Any) -> Floats:
 
 
 def present(values: Any) -> Any:
-    """Rows that hold a value: neither null nor NaN."""
+    """Whether each row has a value, which is neither null nor NaN."""
     valid = values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_floating(values.type):
         valid = valid & ~np.isnan(numbers(values))
@@ -52,33 +60,42 @@ def present(values: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Count:
-    """Number of values; without a column, number of rows."""
+class Count(Accumulator):
+    """The number of values, or of rows if there is no column. Partial result: one int64."""
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [pa.int64()]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         counted = ids if values is None else ids[present(values)]
         return [pa.array(np.bincount(counted, minlength=groups))]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         return [pa.array(np.bincount(ids, parts[0].to_numpy(), groups).astype(np.int64))]
 
-    def result(self, parts: list[Any]) -> Any:
-        return parts[0]
-
 
 @dataclass(frozen=True)
-class Sum:
-    """Sum of the values, independent of their order; 0 for none."""
+class Sum(Accumulator):
+    """The sum of the values, independent of their order; 0 without values.
+
+    Partial result: two float64 (high, low), see `exact_sums`.
+
+    Attributes:
+        squared: whether to add the squares.
+        as_pair: whether the result is a struct of high and low, not their sum.
+    """
 
     squared: bool = False
     as_pair: bool = False
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [pa.float64(), pa.float64()]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         highs = numbers(values)
         here = ~np.isnan(highs)
@@ -90,6 +107,7 @@ class Sum:
             exact_sums.squares(plain, highs, lows)
         return self._add(highs, lows, ids, groups)
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         return self._add(parts[0].to_numpy(), parts[1].to_numpy(), ids, groups)
 
@@ -98,6 +116,7 @@ class Sum:
         exact_sums.add_pairs(ids, highs, lows, high, low)
         return [pa.array(high), pa.array(low)]
 
+    @override
     def result(self, parts: list[Any]) -> Any:
         if self.as_pair:
             return pa.StructArray.from_arrays(parts, names=["high", "low"])
@@ -105,39 +124,44 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Extreme:
-    """Smallest or greatest value; null for none."""
+class Extreme(Accumulator):
+    """The minimum or the maximum; null without values. Partial result: one float64."""
 
     greatest: bool
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [pa.float64()]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         found = np.full(groups, -np.inf if self.greatest else np.inf)
         floats = numbers(values)
         (exact_sums.greatest if self.greatest else exact_sums.smallest)(ids, floats, found)
         if np.isfinite(found).all():
             return [pa.array(found)]
-        # Infinite: the value is, or there is none.
+        # An infinite element is a value, or its group has no value.
         return [pa.array(found, mask=np.bincount(ids[~np.isnan(floats)], minlength=groups) == 0)]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         return self.fold(parts[0], ids, ids, groups)
 
-    def result(self, parts: list[Any]) -> Any:
-        return parts[0]
-
 
 @dataclass(frozen=True)
-class Edge:
-    """Value at the first or last event time; of values at one time the smallest; null for none."""
+class Edge(Accumulator):
+    """The value at the first or last event time; null without values.
+
+    If several values have that time, the smallest counts. Partial result: its time and the value.
+    """
 
     last: bool
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [pa.int64(), kind]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         rows = np.flatnonzero(present(values))
         values, times, ids = values.take(pa.array(rows)), times[rows], ids[rows]
@@ -154,28 +178,32 @@ class Edge:
         chosen = pa.array(picked, pa.int64(), mask=missing)
         return [pa.array(times).take(chosen), values.take(chosen)]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         return self.fold(parts[1], parts[0].fill_null(0).to_numpy(), ids, groups)
-
-    def result(self, parts: list[Any]) -> Any:
-        return parts[1]
 
 
 POINTS = pa.list_(pa.struct([pa.field("time", pa.int64()), pa.field("value", pa.float64())]))
 
 
 @dataclass(frozen=True)
-class Points:
-    """All values with their times, in the order of (time, value); as long as the group has values."""
+class Points(Accumulator):
+    """All values with their times, sorted by (time, value). Partial result: one list.
 
+    The list grows with the number of values in the group.
+    """
+
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [POINTS]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         floats = numbers(values)
         rows = np.flatnonzero(~np.isnan(floats))
         return [self._list(ids[rows], times[rows], floats[rows], groups)]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         owners, items = explode(parts[0], ids)
         return [
@@ -190,39 +218,38 @@ class Points:
         items = pa.StructArray.from_arrays(columns, fields=list(POINTS.value_type))
         return implode(ids[order], items, groups)
 
-    def result(self, parts: list[Any]) -> Any:
-        return parts[0]
-
 
 @dataclass(frozen=True)
-class Buckets:
-    """Histogram for quantiles (DDSketch)."""
+class Buckets(Accumulator):
+    """A histogram for quantiles (DDSketch). Partial result: one list of (bucket, count)."""
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [sketches.BUCKETS]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         floats = numbers(values)
         rows = np.flatnonzero(~np.isnan(floats))
         index = sketches.buckets(floats[rows])
         return [sketches.count_buckets(ids[rows], index, np.ones(len(rows), np.int64), groups)]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         owners, items = explode(parts[0], ids)
         index = items.field("bucket").to_numpy().astype(np.int64)
         return [sketches.count_buckets(owners, index, items.field("count").to_numpy(), groups)]
 
-    def result(self, parts: list[Any]) -> Any:
-        return parts[0]
-
 
 @dataclass(frozen=True)
-class Distinct:
-    """Smallest hashes of the values, for a distinct count."""
+class Distinct(Accumulator):
+    """The smallest hashes of the values, for a distinct count. Partial result: one list."""
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [sketches.MINIMA]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         rows = np.flatnonzero(present(values))
         return [
@@ -231,32 +258,30 @@ class Distinct:
             )
         ]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         owners, items = explode(parts[0], ids)
         return [sketches.smallest_hashes(owners, items.to_numpy(), groups)]
 
-    def result(self, parts: list[Any]) -> Any:
-        return parts[0]
-
 
 @dataclass(frozen=True)
-class Bits:
-    """Bits that any of the values has; 0 for none."""
+class Bits(Accumulator):
+    """The bitwise or of the values; 0 without values. Partial result: one int64."""
 
+    @override
     def fields(self, kind: Any) -> list[pa.DataType]:
         return [pa.int64()]
 
+    @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         found = np.zeros(groups, np.int64)
         here = present(values)
         np.bitwise_or.at(found, ids[here], np.nan_to_num(numbers(values)[here]).astype(np.int64))
         return [pa.array(found)]
 
+    @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         return self.fold(parts[0], ids, ids, groups)
-
-    def result(self, parts: list[Any]) -> Any:
-        return parts[0]
 
 
 ACCUMULATORS: dict[str, Accumulator] = {
@@ -273,3 +298,4 @@ ACCUMULATORS: dict[str, Accumulator] = {
     "distinct": Distinct(),
     "bits": Bits(),
 }
+"""Accumulators by the name that an aggregation declares."""

@@ -1,9 +1,11 @@
 """Sums whose result does not depend on the order of the rows.
 
-Floating-point addition is not associative, so a sum over other batch cuts would differ in its last digits, and a
-replay would not equal the live run. A sum is kept as two doubles (high, low) by exact error-free transformations
-(Knuth's TwoSum, Dekker's product), which carry about 106 bits; the rounding to one double comes at the end. Values of one sum
-may differ by a factor of 2^50 before a digit could depend on the order.
+Floating-point addition is not associative. With other batch boundaries the last digits of a plain
+sum would differ, and a replay would not equal the live run. A sum is therefore kept as two doubles
+(high, low) by error-free transformations (Knuth's TwoSum, Dekker's product), which carry about 106
+bits. Rounding to one double happens at the end. Values of one sum may differ by a factor of 2^50
+before a digit could depend on their order.
+
 Source: Ogita, Rump, Oishi: Accurate sum and dot product, SIAM J. Sci. Comput. 26 (2005).
 """
 
@@ -11,13 +13,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tocsin.kernels.batch import Floats
+from tocsin.kernels.batch import Floats, Int64s
 from tocsin.kernels.compiled import compiled
 
 
 @compiled
-def add_pairs(ids, highs, lows, out_high, out_low):  # type: ignore[no-untyped-def]
-    """Add the pairs (high, low) of each row to the pair of its group; a sum of both infinities is NaN and stays so."""
+def add_pairs(ids: Int64s, highs: Floats, lows: Floats, out_high: Floats, out_low: Floats) -> None:
+    """Add the pair (high, low) of each row to its group's pair in `out_high` and `out_low`.
+
+    A sum of both infinities becomes NaN and stays NaN.
+    """
     for row in range(len(ids)):
         x = highs[row]
         group = ids[row]
@@ -36,8 +41,8 @@ def add_pairs(ids, highs, lows, out_high, out_low):  # type: ignore[no-untyped-d
 
 
 @compiled
-def squares(values, highs, lows):  # type: ignore[no-untyped-def]
-    """The exact square of each value as a pair: high + low = value * value."""
+def squares(values: Floats, highs: Floats, lows: Floats) -> None:
+    """Write the exact square of each value as a pair: high + low = value * value."""
     for row in range(len(values)):
         x = values[row]
         square = x * x
@@ -52,15 +57,15 @@ def squares(values, highs, lows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def smallest(ids, values, found):  # type: ignore[no-untyped-def]
-    """Smallest value of each group; NaN is skipped; the output starts at +inf."""
+def smallest(ids: Int64s, values: Floats, found: Floats) -> None:
+    """Lower each group's element of `found`, initially +inf, to its minimum. NaN is skipped."""
     for row in range(len(ids)):
         found[ids[row]] = min(found[ids[row]], values[row])
 
 
 @compiled
-def greatest(ids, values, found):  # type: ignore[no-untyped-def]
-    """Greatest value of each group; NaN is skipped; the output starts at -inf."""
+def greatest(ids: Int64s, values: Floats, found: Floats) -> None:
+    """Raise each group's element of `found`, initially -inf, to its maximum. NaN is skipped."""
     for row in range(len(ids)):
         found[ids[row]] = max(found[ids[row]], values[row])
 
@@ -68,9 +73,15 @@ def greatest(ids, values, found):  # type: ignore[no-untyped-def]
 def variance(
     totals: tuple[Floats, Floats], squares: tuple[Floats, Floats], counts: Floats, ddof: int
 ) -> Floats:
-    """Variance from the pairs of the sum and of the sum of squares: (n * squares - total^2) / (n * (n - ddof)).
+    """The variance of each group: (n * squares - total^2) / (n * (n - ddof)), NaN where n <= ddof.
 
-    The difference is taken in twice the precision of a double; NaN where n <= ddof.
+    The difference has twice the precision of a double.
+
+    Args:
+        totals: the pair (high, low) of the sum.
+        squares: the pair (high, low) of the sum of squares.
+        counts: the number of values n.
+        ddof: delta degrees of freedom: 0 for the population, 1 for a sample.
     """
     scaled_high, scaled_low = _product(squares[0], counts)
     square_high, square_low = _product(totals[0], totals[0])
@@ -81,7 +92,7 @@ def variance(
 
 
 def _product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Dekker's exact product."""
+    """Dekker's exact product as a pair (high, low)."""
     product = a * b
     a_carry, b_carry = 134217729.0 * a, 134217729.0 * b
     a_high, b_high = a_carry - (a_carry - a), b_carry - (b_carry - b)

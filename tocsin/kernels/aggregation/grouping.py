@@ -1,4 +1,4 @@
-"""Rows to groups: dense group numbers over several key columns, and a hash that is the same on every machine."""
+"""Dense group numbers over key columns, and row hashes that are equal on every machine."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ Hashes = npt.NDArray[np.uint64]
 def group_ids(columns: list[Any]) -> tuple[Int64s, Int64s]:
     """Group numbers in order of first appearance, and the first row of each group.
 
-    columns: Arrow arrays or int64 NumPy arrays of one length; null is a key of its own, NaN equals NaN.
+    Args:
+        columns: key columns, Arrow arrays or int64 NumPy arrays, all of one length. Null is a key
+            of its own. NaN equals NaN.
     """
-    parts = [_words(column) for column in _telling(columns)]
+    parts = [_words(column) for column in _distinguishing(columns)]
     count = len(columns[0])
     hashes = _hashes_of(parts, count)
     ids, first = np.empty(count, np.int64), np.empty(count, np.int64)
     first = first[: _number(hashes, ids, first, np.full(_table_size(count), -1, np.int64))]
     for words, ends, nulls in parts:
         if not _agree(ids, first, words, ends, nulls):
-            # Two keys with one hash: by dictionaries, then.
+            # Two keys have one hash.
             return _by_dictionaries(columns)
     return ids, first
 
 
-def _telling(columns: list[Any]) -> list[Any]:
-    """The columns that tell rows apart: of NumPy's, not those with one value, nor those that an earlier one equals.
+def _distinguishing(columns: list[Any]) -> list[Any]:
+    """The columns without NumPy columns that hold one value or equal an earlier column.
 
-    Windows of most batches are such: a look at a column is far cheaper than its hashes.
+    Window columns of most batches are such. Comparing a column is far cheaper than hashing it.
     """
     kept: list[Any] = []
     for column in columns:
@@ -51,7 +53,7 @@ def _telling(columns: list[Any]) -> list[Any]:
 
 
 def group_hashes(columns: list[Any]) -> Hashes:
-    """A 64-bit hash of each row of such columns, by which `group_ids` groups them. Equal keys have equal hashes."""
+    """The 64-bit hash of each row by which `group_ids` groups. Equal keys have equal hashes."""
     return _hashes_of([_words(column) for column in columns], len(columns[0]))
 
 
@@ -70,7 +72,10 @@ _NO_ENDS, _NO_NULLS = np.zeros(0, np.int64), np.zeros(0, np.bool_)
 
 
 def _words(column: Any) -> tuple[Any, Int64s, Any]:
-    """A column as 64-bit words, or as bytes with the bounds of each value (empty for words); and where it is null."""
+    """A column as 64-bit words or bytes, the bounds of each value in bytes, and its null mask.
+
+    Words have no bounds. A column without nulls has an empty mask.
+    """
     if isinstance(column, np.ndarray):
         return column.view(np.uint64), _NO_ENDS, _NO_NULLS
     kind = column.type
@@ -111,8 +116,8 @@ def _words(column: Any) -> tuple[Any, Int64s, Any]:
 
 
 @compiled
-def _mix_in(hashes, words, ends, nulls):  # type: ignore[no-untyped-def]
-    """Make each row's hash depend on the column, too: eight bytes at a time, mixed as SplitMix64 does."""
+def _mix_in(hashes: Hashes, words: Any, ends: Int64s, nulls: Any) -> None:
+    """Mix a column into each row's hash, eight bytes at a time, as SplitMix64 does."""
     for row in range(len(hashes)):
         state = hashes[row] + np.uint64(0x9E3779B97F4A7C15)
         if len(nulls) and nulls[row]:
@@ -139,8 +144,11 @@ def _mix_in(hashes, words, ends, nulls):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _number(hashes, ids, first, table):  # type: ignore[no-untyped-def]
-    """Number the distinct hashes in the order of their first rows. table: -1 everywhere, a power of two of them."""
+def _number(hashes: Hashes, ids: Int64s, first: Int64s, table: Int64s) -> int:
+    """Number the distinct hashes in the order of their first rows, and give their count.
+
+    `table` has a power of two of elements, all -1.
+    """
     mask = np.uint64(len(table) - 1)
     groups = 0
     for row in range(len(hashes)):
@@ -156,8 +164,8 @@ def _number(hashes, ids, first, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _agree(ids, first, words, ends, nulls):  # type: ignore[no-untyped-def]
-    """Whether each row has the value that the first row of its group has."""
+def _agree(ids: Int64s, first: Int64s, words: Any, ends: Int64s, nulls: Any) -> bool:
+    """Whether each row has the value of its group's first row."""
     for row in range(len(ids)):
         other = first[ids[row]]
         if other == row:
@@ -201,7 +209,10 @@ def _codes(column: Any) -> tuple[Int64s, int]:
 
 
 def hash_rows(columns: list[pa.Array]) -> Hashes:
-    """A 64-bit hash of each row over `columns`; equal values of one type hash alike on every machine and run."""
+    """A 64-bit hash of each row over `columns`, equal on every machine and run.
+
+    Columns of one type give equal hashes for equal values. Null has a hash of its own.
+    """
     total = np.zeros(len(columns[0]) if columns else 0, np.uint64)
     for column in columns:
         encoded = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
@@ -244,7 +255,10 @@ def _temporal(values: pa.Array) -> pa.Array:
 
 
 def _mix(values: Hashes) -> Hashes:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
+    """The finaliser of SplitMix64.
+
+    Source: Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014.
+    """
     z = values + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -252,7 +266,7 @@ def _mix(values: Hashes) -> Hashes:
 
 
 @compiled
-def _hash_bytes(ends, octets):  # type: ignore[no-untyped-def]
+def _hash_bytes(ends: Int64s, octets: Any) -> Hashes:
     """FNV-1a, 64 bit, of each value (Fowler, Noll, Vo)."""
     hashes = np.empty(len(ends) - 1, np.uint64)
     for row in range(len(ends) - 1):

@@ -1,4 +1,4 @@
-"""List columns as flat values and the group of each: the form in which sketches and points are merged."""
+"""List columns as flat items with a group number each: the form in which sketches merge."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ from tocsin.kernels.batch import Int64s
 
 
 def explode(column: Any, ids: Int64s) -> tuple[Int64s, Any]:
-    """The group number of each list item, and the items; null lists have none."""
+    """The group number of each list item, and the items. A null list has no items.
+
+    Args:
+        column: a list array.
+        ids: the group number of each list.
+    """
     parents = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
     return ids[parents], pc.list_flatten(column)
 
 
 def implode(item_groups: Int64s, items: Any, groups: int) -> pa.Array:
-    """One list a group from items that are sorted by group."""
+    """One list for each group.
+
+    Args:
+        item_groups: the group number of each item, sorted.
+        items: the items in the same order.
+        groups: the number of groups.
+    """
     offsets = np.searchsorted(item_groups, np.arange(groups + 1)).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items)

@@ -1,4 +1,8 @@
-"""What a window's probes of a link say: loss by sequence numbers, and three kinds of jitter. Lists as in `points`."""
+"""Quality of a link from a window's probes: loss by sequence number, and kinds of jitter.
+
+Each function takes a list array as the accumulator `points` gives it: one list of (time, value) for
+each group, sorted by time.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.kernels.aggregation.time_series import flat
+from tocsin.kernels.batch import Floats, Int64s
 from tocsin.kernels.compiled import compiled
 
 
 def lost_share(points: Any) -> pa.Array:
-    """Share of the sequence numbers from the least to the greatest that are not there; null for a group without any.
+    """The share of missing sequence numbers between the lowest and the highest, from 0 to 1.
 
-    One that comes twice is there once, and one that comes out of order is there (RFC 7680 counts what never comes).
+    A duplicate counts once. A reordered number is not missing: RFC 7680 counts packets that never
+    arrive. Null for a group without points.
     """
     _, values, owners, lengths = flat(points)
     order = np.lexsort((values, owners))
@@ -33,7 +39,10 @@ def lost_share(points: Any) -> pa.Array:
 
 
 def interarrival_jitter(points: Any) -> pa.Array:
-    """RFC 3550 jitter at the end of each group, from 0 at its start; null for fewer than two points."""
+    """The interarrival jitter (RFC 3550, 6.4.1) of each group, in the unit of its values.
+
+    The estimate starts at 0 in each group. Null for fewer than two points.
+    """
     _, values, _, lengths = flat(points)
     found = np.zeros(len(lengths))
     _smooth(values, np.r_[0, np.cumsum(lengths)].astype(np.int64), found)
@@ -41,8 +50,8 @@ def interarrival_jitter(points: Any) -> pa.Array:
 
 
 @compiled
-def _smooth(values, bounds, found):  # type: ignore[no-untyped-def]
-    """J += (|D| - J) / 16 over each group."""
+def _smooth(values: Floats, bounds: Int64s, found: Floats) -> None:
+    """Write the last J of each group to `found`: J += (|D| - J) / 16."""
     for group in range(len(bounds) - 1):
         jitter = 0.0
         for at in range(bounds[group] + 1, bounds[group + 1]):
@@ -51,7 +60,10 @@ def _smooth(values, bounds, found):  # type: ignore[no-untyped-def]
 
 
 def consecutive_variation(points: Any) -> pa.Array:
-    """Mean of the absolute differences of consecutive values; null for fewer than two points."""
+    """The mean absolute difference of consecutive values (IPDV, RFC 3393) of each group.
+
+    Null for fewer than two points.
+    """
     _, values, owners, lengths = flat(points)
     same = owners[1:] == owners[:-1]
     total = np.bincount(owners[1:][same], np.abs(np.diff(values))[same], len(lengths))

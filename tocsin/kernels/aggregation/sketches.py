@@ -1,7 +1,9 @@
-"""Mergeable sketches in columnar form: merging is a group-by, so the result depends on neither order nor batch cuts.
+"""Mergeable sketches as columns. A merge is a group-by, independent of order and batch boundaries.
 
-Quantiles: DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019), counts of logarithmic buckets; a quantile is within
-RELATIVE_ERROR of a value of that rank. Distinct count: K minimum values (Bar-Yossef et al., 2002), exact up to K.
+Quantiles: DDSketch, counts of logarithmic buckets. A quantile is within RELATIVE_ERROR of the value
+of that rank. Source: Masson, Rim, Lee: DDSketch, VLDB 2019.
+
+Distinct counts: K minimum values, exact up to K. Source: Bar-Yossef et al., 2002.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ from tocsin.kernels.batch import Floats, Int64s
 RELATIVE_ERROR = 0.005
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _LOG_GAMMA = math.log(_GAMMA)
-_SMALLEST = 1e-12  # values nearer to zero count as zero
+_SMALLEST = 1e-12  # smaller magnitudes count as zero
 _ZERO = 0
 _INFINITE = 2**30
-_SHIFT = 5600  # makes the bucket of +-_SMALLEST positive, so that the sign is the side
+_SHIFT = 5600  # makes the bucket of _SMALLEST positive, so that the sign of a bucket is free
 
 BUCKETS = pa.list_(pa.struct([pa.field("bucket", pa.int32()), pa.field("count", pa.int64())]))
 MINIMA = pa.list_(pa.uint64())
@@ -30,7 +32,7 @@ KEPT_MINIMA = 1024
 
 
 def buckets(values: Floats) -> Int64s:
-    """The bucket of each value: 0 for zero, negative for negative values, ordered as the values are."""
+    """The bucket of each value: 0 for zero, negative for negative values, in value order."""
     size = np.abs(values)
     with np.errstate(divide="ignore", invalid="ignore"):
         index = np.ceil(np.log(size) / _LOG_GAMMA) + _SHIFT
@@ -40,7 +42,7 @@ def buckets(values: Floats) -> Int64s:
 
 
 def bucket_values(index: Int64s) -> Floats:
-    """The value that stands for each bucket."""
+    """The value that represents each bucket."""
     size = np.abs(index)
     with np.errstate(over="ignore"):
         middle = 2 * np.exp((size - _SHIFT) * _LOG_GAMMA) / (_GAMMA + 1)
@@ -50,7 +52,14 @@ def bucket_values(index: Int64s) -> Floats:
 
 
 def count_buckets(groups: Int64s, index: Int64s, counts: Int64s, size: int) -> pa.Array:
-    """Histograms: one list of (bucket, count) a group, sorted by bucket."""
+    """Histograms: for each group a list of (bucket, count), sorted by bucket.
+
+    Args:
+        groups: the group number of each row.
+        index: the bucket of each row.
+        counts: the count of each row.
+        size: the number of groups.
+    """
     order = np.lexsort((index, groups))
     groups, index, counts = groups[order], index[order], counts[order]
     new = (
@@ -68,7 +77,10 @@ def count_buckets(groups: Int64s, index: Int64s, counts: Int64s, size: int) -> p
 
 
 def quantile(histograms: Any, q: float) -> pa.Array:
-    """The q-quantile of each histogram (the value of rank ceil(q * n), at least 1), null for an empty one."""
+    """The q-quantile of each histogram: the value of rank ceil(q * n), at least 1.
+
+    Null for an empty histogram.
+    """
     lengths = np.diff(histograms.offsets.to_numpy())
     items = histograms.flatten()
     index = items.field("bucket").to_numpy().astype(np.int64)
@@ -88,7 +100,13 @@ def quantile(histograms: Any, q: float) -> pa.Array:
 
 
 def smallest_hashes(groups: Int64s, hashes: Hashes, size: int) -> pa.Array:
-    """The KEPT_MINIMA smallest different hashes of each group, as sorted lists."""
+    """The KEPT_MINIMA smallest distinct hashes of each group, as sorted lists.
+
+    Args:
+        groups: the group number of each row.
+        hashes: the hash of each row.
+        size: the number of groups.
+    """
     order = np.lexsort((hashes, groups))
     groups, hashes = groups[order], hashes[order]
     new = (
@@ -103,7 +121,10 @@ def smallest_hashes(groups: Int64s, hashes: Hashes, size: int) -> pa.Array:
 
 
 def estimate_distinct(minima: Any) -> pa.Array:
-    """The number of distinct values: exact below KEPT_MINIMA, else (K - 1) / (K-th smallest hash as a share)."""
+    """The number of distinct values of each group, int64.
+
+    Exact below K = KEPT_MINIMA, otherwise (K - 1) / (K-th smallest hash as a share of all hashes).
+    """
     offsets = minima.offsets.to_numpy()
     lengths = np.diff(offsets)
     hashes = minima.values.to_numpy()
@@ -118,5 +139,5 @@ def estimate_distinct(minima: Any) -> pa.Array:
 
 
 def distinct_hashes(values: Any) -> Hashes:
-    """The hash of each value."""
+    """The 64-bit hash of each value."""
     return hash_rows([values])

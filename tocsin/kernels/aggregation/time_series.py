@@ -1,4 +1,7 @@
-"""Results over lists of (time, value) in time order, one list a group."""
+"""Results over time series: one list of (time, value) in time order for each group.
+
+Each function takes a list array as the accumulator `points` gives it. Times are microseconds.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tocsin.kernels.batch import Floats, Int64s, micros
 
 
 def flat(points: Any) -> tuple[Int64s, Floats, Int64s, Int64s]:
-    """Times, values, the group of each point, and the number of points of each group."""
+    """The time, value and group number of each point, and the number of points of each group."""
     lengths = np.diff(points.offsets.to_numpy()).astype(np.int64)
     items = points.flatten()
     owners = np.repeat(np.arange(len(lengths)), lengths)
@@ -19,9 +22,10 @@ def flat(points: Any) -> tuple[Int64s, Floats, Int64s, Int64s]:
 
 
 def time_weighted_mean(points: Any, ends: Any) -> pa.Array:
-    """Mean of a step function that starts at the first point and ends at `ends`; null for a group without points.
+    """The time-weighted mean of each group: each value holds until the next point.
 
-    Of points at one time the last in order, the greatest value, holds.
+    The last value holds until `ends` (timestamps, one for each group). If several points have one
+    time, the greatest value counts. Null for a group without points.
     """
     times, values, owners, lengths = flat(points)
     following = np.r_[times[1:], 0]
@@ -35,7 +39,10 @@ def time_weighted_mean(points: Any, ends: Any) -> pa.Array:
 
 
 def counter_rate(points: Any) -> pa.Array:
-    """Increase a second of a counter that may be reset; null for a group with fewer than two different times."""
+    """The increase per second of a counter that may be reset to 0.
+
+    Null for a group with fewer than two different times.
+    """
     times, values, owners, lengths = flat(points)
     same = owners[1:] == owners[:-1]
     steps = np.where(values[1:] >= values[:-1], values[1:] - values[:-1], values[1:])
@@ -51,10 +58,13 @@ def counter_rate(points: Any) -> pa.Array:
 
 
 def slope(points: Any) -> pa.Array:
-    """Least squares slope over time, a second; null for a group with fewer than two different times."""
+    """The least squares slope of each group, in the unit of its values per second.
+
+    Null for a group with fewer than two different times.
+    """
     times, values, owners, lengths = flat(points)
     count = np.maximum(lengths, 1)
-    # About the first time and the mean, so that squares of large numbers are not subtracted from one another.
+    # Centring on the mean avoids the difference of large squares.
     first = (
         times[np.minimum(np.r_[0, np.cumsum(lengths)[:-1]], max(len(times) - 1, 0))]
         if len(times)
@@ -72,7 +82,16 @@ def slope(points: Any) -> pa.Array:
 
 
 def hourly(points: Any, ends: Any, hours: int) -> Floats:
-    """The mean of each of the last hours before `ends`, the newest first: a row a group, NaN where an hour has no point."""
+    """The means of the last `hours` hours before `ends`, the newest first.
+
+    Args:
+        points: time series, one for each group.
+        ends: end of the last hour of each group, timestamps.
+        hours: number of hours.
+
+    Returns:
+        Shape (groups, hours). NaN where an hour has no point.
+    """
     times, values, owners, lengths = flat(points)
     back = (micros(ends)[owners] - 1 - times) // 3_600_000_000
     here = (back >= 0) & (back < hours)

@@ -1,1 +1,1 @@
-"""Avro messages to record batches: wire formats, a fast and a plain decoder, writer-to-reader resolution."""
+"""Avro and JSON messages as record batches: wire formats, decoders and schema resolution."""

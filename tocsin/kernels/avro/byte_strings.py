@@ -1,4 +1,4 @@
-"""Byte strings side by side in one buffer, without an object each."""
+"""Byte strings in one buffer, without a Python object for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ Octets = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ByteStrings:
-    """data: bytes. starts, ends: where each byte string begins in `data`, and where it has ended."""
+    """Byte strings as slices of one buffer.
+
+    Attributes:
+        data: the bytes.
+        starts: the first position of each byte string in `data`.
+        ends: the position after each byte string in `data`.
+    """
 
     data: Octets
     starts: Int64s
@@ -24,12 +30,12 @@ class ByteStrings:
 
     @classmethod
     def of(cls, values: Sequence[bytes]) -> ByteStrings:
-        """From objects."""
+        """The byte strings of Python objects."""
         return cls.of_array(pa.array(values, pa.large_binary()))
 
     @classmethod
     def of_array(cls, array: pa.LargeBinaryArray) -> ByteStrings:
-        """From an array; what stands at a null is empty."""
+        """The byte strings of an Arrow array. Null gives an empty one."""
         _, offsets, data = array.buffers()
         bounds = (
             np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
@@ -47,15 +53,15 @@ class ByteStrings:
         return len(self.starts)
 
     def take(self, rows: Int64s) -> ByteStrings:
-        """Some of them."""
+        """The byte strings of some rows."""
         return ByteStrings(self.data, self.starts[rows], self.ends[rows])
 
     def without_head(self, size: int) -> ByteStrings:
-        """All of them less their first bytes."""
+        """The byte strings without their first `size` bytes."""
         return ByteStrings(self.data, self.starts + size, self.ends)
 
     def heads(self, size: int) -> Octets:
-        """The first bytes of each, a row each; zero after the end of a shorter one."""
+        """The first `size` bytes of each, shape (rows, size), filled with zeros after the end."""
         places = self.starts[:, None] + np.arange(size)
         inside = places < self.ends[:, None]
         if not len(self.data):
@@ -64,7 +70,7 @@ class ByteStrings:
         return found
 
     def to_list(self) -> list[bytes]:
-        """As objects, for libraries that want them."""
+        """The byte strings as Python objects."""
         data = self.data.tobytes()
         return [
             data[start:end]

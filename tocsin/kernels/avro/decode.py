@@ -1,4 +1,4 @@
-"""Datums of one writer schema to a batch of the reader's columns, with the faulty ones set apart."""
+"""Avro values of one writer schema as a batch of the reader's columns, with faults reported."""
 
 from __future__ import annotations
 
@@ -20,13 +20,19 @@ from tocsin.kernels.avro.resolve import Resolution, raw_columns, widen
 from tocsin.kernels.avro.types import is_fast, leaves, parse_schema
 from tocsin.kernels.batch import Int64s, no_rows
 
-# Bad messages come in storms; halving the batch again and again costs more than this.
+# Bad messages arrive in bursts. Halving the batch repeatedly costs more than fixed chunks.
 _CHUNK = 64
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """batch: the reader's columns. rows: the position of the datum of each row. faults: (position, reason)."""
+    """Decoded values.
+
+    Attributes:
+        batch: the reader's columns.
+        rows: the position of each row's value in the input.
+        faults: (position, reason) of each value that could not be decoded.
+    """
 
     batch: pa.RecordBatch
     rows: Int64s
@@ -34,10 +40,18 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes what one writer schema wrote into one reader schema's columns.
+    """A decoder from one writer schema to one reader schema's columns.
 
-    Records of plain fields are read by a loop of our own, other kinds by pyruhvro where it can, else by fastavro; `by` is the
-    first of them that is tried. Raises ValueError, with a sentence, where the writer's data cannot become the reader's.
+    A compiled loop decodes records of plain fields. pyruhvro decodes the other schemas it supports,
+    and fastavro the rest.
+
+    Args:
+        writer: the writer schema, as JSON or parsed.
+        reader: the reader schema, as JSON or parsed.
+        by: the first of these decoders to try.
+
+    Raises:
+        ValueError: if the reader schema cannot read the writer's data.
     """
 
     def __init__(
@@ -51,16 +65,16 @@ class Decoder:
         self._text = json.dumps(_plain(self.writer))
         self._raw = fastavro.parse_schema(_without_logical_types(self.writer))
 
-    def decode(self, datums: ByteStrings) -> Decoded:
-        """Decode all datums; one bad datum does not spoil its neighbours."""
+    def decode(self, byte_strings: ByteStrings) -> Decoded:
+        """Decode all values. An unreadable value becomes a fault and affects no other."""
         if self._records is not None:
-            batch, rows, faults = self._records.decode(datums)
+            batch, rows, faults = self._records.decode(byte_strings)
             return Decoded(
                 self.resolution.apply(batch),
                 rows,
                 [(at, _SENTENCE.format(reason)) for at, reason in faults],
             )
-        values = datums.to_list()
+        values = byte_strings.to_list()
         if not self.is_fast:
             return self._decode_plain(values)
         try:
@@ -68,46 +82,46 @@ class Decoder:
         except _BAD:
             return self._decode_piecemeal(values)
 
-    def _fast(self, datums: list[bytes]) -> pa.RecordBatch:
+    def _fast(self, values: list[bytes]) -> pa.RecordBatch:
         from pyruhvro import deserialize_array
 
-        return deserialize_array(datums, self._text)
+        return deserialize_array(values, self._text)
 
-    def _decode_piecemeal(self, datums: list[bytes]) -> Decoded:
+    def _decode_piecemeal(self, values: list[bytes]) -> Decoded:
         pieces: list[pa.RecordBatch] = []
         rows: list[int] = []
         faults: list[tuple[int, str]] = []
-        for start in range(0, len(datums), _CHUNK):
-            chunk = datums[start : start + _CHUNK]
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
             try:
                 pieces.append(self._resolve(self._fast(chunk)))
                 rows += range(start, start + len(chunk))
                 continue
             except _BAD:
                 pass
-            for position, datum in enumerate(chunk, start):
+            for position, value in enumerate(chunk, start):
                 try:
-                    pieces.append(self._resolve(self._fast([datum])))
+                    pieces.append(self._resolve(self._fast([value])))
                     rows.append(position)
                 except _BAD as error:
                     faults.append((position, _reason(error)))
         batch = pa.concat_batches(pieces) if pieces else no_rows(self.resolution.schema)
         return Decoded(batch, np.array(rows, np.int64), faults)
 
-    def _decode_plain(self, datums: list[bytes]) -> Decoded:
+    def _decode_plain(self, values: list[bytes]) -> Decoded:
         records, rows, faults = [], [], []
-        for position, datum in enumerate(datums):
+        for position, value in enumerate(values):
             try:
-                records.append(fastavro.schemaless_reader(BytesIO(datum), self._raw, None))
+                records.append(fastavro.schemaless_reader(BytesIO(value), self._raw, None))
                 rows.append(position)
-            except Exception as error:  # fastavro raises many kinds for damaged data
+            except Exception as error:  # noqa: BLE001 - fastavro raises many
                 faults.append((position, _reason(error)))
         return Decoded(
             self._resolve(raw_columns(records, self.writer)), np.array(rows, np.int64), faults
         )
 
     def resolve_records(self, records: list[dict[str, Any]]) -> pa.RecordBatch:
-        """The reader's columns of records that were decoded to plain numbers."""
+        """The reader's columns of records whose logical types are still plain numbers."""
         return self._resolve(raw_columns(records, self.writer))
 
     def _resolve(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -124,14 +138,14 @@ def _reason(error: BaseException) -> str:
 
 
 def _plain(schema: Any) -> Any:
-    """A schema without fastavro's own marks."""
+    """A schema without the keys that fastavro adds."""
     if isinstance(schema, dict):
         return {key: _plain(value) for key, value in schema.items() if not key.startswith("__")}
     return [_plain(member) for member in schema] if isinstance(schema, list) else schema
 
 
 def _without_logical_types(schema: Any) -> Any:
-    """The same bytes read as plain numbers: Arrow gives them their meaning, as on the fast path."""
+    """The schema of the same bytes as plain numbers, which Arrow converts as on the fast path."""
     if isinstance(schema, dict):
         kept = {
             k: v
@@ -149,9 +163,17 @@ def _without_logical_types(schema: Any) -> Any:
 def unnest(
     batch: pa.RecordBatch, column: str, rows: Int64s
 ) -> tuple[pa.RecordBatch, Int64s, Int64s]:
-    """One row an item of the list column; the item's fields become columns beside the message's other columns.
+    """One row for each item of a list column, with the message's other columns repeated.
 
-    Gives the batch, the message position of each row and the index of each row within its message.
+    Fields of a struct item become columns. A message with an empty or null list has no row.
+
+    Args:
+        batch: messages.
+        column: name of the list column.
+        rows: the position of each message in the input.
+
+    Returns:
+        The batch, the message position of each row, and each row's index within its message.
     """
     at = batch.schema.get_field_index(column)
     lists = batch.column(at)
@@ -171,7 +193,16 @@ def unnest(
 
 
 def raw_avro_file(path: str, reader: str, rows: int) -> Iterator[pa.RecordBatch]:
-    """Batches of an Avro container file in the reader's columns. Raises ValueError where its schema does not fit."""
+    """Batches of an Avro container file in the reader's columns.
+
+    Args:
+        path: the file.
+        reader: the reader schema as JSON.
+        rows: rows of each batch; the last one may have fewer.
+
+    Raises:
+        ValueError: if the reader schema cannot read the file.
+    """
     with Path(path).open("rb") as stream:
         blocks = fastavro.block_reader(stream)
         decoder = Decoder(_plain(blocks.writer_schema), reader)

@@ -1,4 +1,4 @@
-"""JSON messages, one object or an array of objects a message, to the columns of a schema."""
+"""JSON messages as columns. A message holds one object or an array of objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from tocsin.kernels.batch import TIMESTAMP
 
 
 class JsonDecoder:
-    """Decodes JSON objects whose members are the fields of a record schema; instants are ISO 8601 or milliseconds."""
+    """A decoder of JSON objects whose members are the fields of a record schema.
+
+    Timestamps are ISO 8601 texts with a zone, or milliseconds since 1970.
+    """
 
     def __init__(self, leaves: list[Leaf]) -> None:
         self.leaves = leaves
@@ -30,7 +33,7 @@ class JsonDecoder:
         ]
 
     def decode(self, values: list[bytes]) -> Decoded:
-        """Decode all messages; a faulty one does not spoil its neighbours."""
+        """Decode all messages. An unreadable message becomes a fault and affects no other."""
         batch = self._fast(values) if self._is_flat and values else None
         if batch is not None:
             return Decoded(batch, np.arange(len(values)), [])
@@ -56,7 +59,10 @@ class JsonDecoder:
         )
 
     def _fast(self, values: list[bytes]) -> pa.RecordBatch | None:
-        """All messages in one pass of Arrow's parser, or None where they are not all plain objects of this schema."""
+        """All messages in one pass of Arrow's parser.
+
+        None if they are not all plain objects of this schema.
+        """
         if any(b"\n" in value or value[:1] != b"{" for value in values):
             return None
         for times in (pa.string(), pa.int64()):
@@ -82,7 +88,7 @@ class JsonDecoder:
 
     def _row(self, item: Any) -> list[Any]:
         if not isinstance(item, dict):
-            raise ValueError("expected an object")
+            raise TypeError("expected an object")
         return [_member(item, leaf) for leaf in self.leaves]
 
 

@@ -1,7 +1,7 @@
-"""Records of primitive fields decoded by one compiled loop, column by column, each faulty datum told apart.
+"""A compiled decoder of Avro records with primitive fields, which reports each faulty value.
 
-This is the fast path of most telemetry: numbers, strings, enums and nullable ones, in nested records too. It reads the bytes
-where they lie, so that no message becomes a Python object.
+This is the fast path of most telemetry: numbers, strings, enums and their unions with null, also in
+nested records. It reads bytes in place, so no message becomes a Python object.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _RAW = {
     _DOUBLE: pa.float64(),
 }
 
-# By the number that the loop gives a fault.
+# The sentence of each fault number of the loop, with the field's name.
 _REASONS = (
     "",
     "it ends within '{}'",
@@ -60,7 +60,7 @@ class _Field:
 
 
 class Records:
-    """Decodes datums of a record schema. `of` gives None for a schema with fields of other kinds."""
+    """A decoder of a record schema's values."""
 
     def __init__(self, fields: list[_Field]) -> None:
         self.fields = fields
@@ -70,7 +70,7 @@ class Records:
 
     @classmethod
     def of(cls, record: Any) -> Records | None:
-        """The decoder of a parsed schema."""
+        """The decoder of a parsed schema, or None if a field has another type."""
         if not _is_plain(record):
             return None
         fields = []
@@ -85,9 +85,12 @@ class Records:
             )
         return cls(fields)
 
-    def decode(self, datums: ByteStrings) -> tuple[pa.RecordBatch, Int64s, list[tuple[int, str]]]:
-        """The columns of the good datums, their positions, and the reasons of the others."""
-        count = len(datums)
+    def decode(self, values: ByteStrings) -> tuple[pa.RecordBatch, Int64s, list[tuple[int, str]]]:
+        """The columns of the readable values, their positions, and the faults of the others.
+
+        A fault is (position, reason).
+        """
+        count = len(values)
         slots, sizes = (
             np.empty((len(self.fields), count), np.int64),
             np.zeros((len(self.fields), count), np.int64),
@@ -96,20 +99,30 @@ class Records:
         faults, places = np.zeros(count, np.int64), np.zeros(count, np.int64)
         beyond_ascii = np.zeros(len(self.fields), np.bool_)
         _read(
-            datums.data, datums.starts, datums.ends, self._kinds, self._nulls, self._limits, slots, sizes, missing, faults,
-            places, beyond_ascii,
-        )  # fmt: skip
+            values.data,
+            values.starts,
+            values.ends,
+            self._kinds,
+            self._nulls,
+            self._limits,
+            slots,
+            sizes,
+            missing,
+            faults,
+            places,
+            beyond_ascii,
+        )
         for place in np.flatnonzero(beyond_ascii).tolist():
             _check_texts(
-                datums.data, slots[place], sizes[place], missing[place], place, faults, places
+                values.data, slots[place], sizes[place], missing[place], place, faults, places
             )
         bad = np.flatnonzero(faults)
         if len(bad):
             good = np.flatnonzero(faults == 0)
-            batch, _, _ = self.decode(datums.take(good))
+            batch, _, _ = self.decode(values.take(good))
             return batch, good, [(int(at), self._reason(faults[at], places[at])) for at in bad]
         columns = [
-            self._column(at, datums.data, slots, sizes, missing) for at in range(len(self.fields))
+            self._column(at, values.data, slots, sizes, missing) for at in range(len(self.fields))
         ]
         names = [field.leaf.name for field in self.fields]
         return pa.RecordBatch.from_arrays(columns, names=names), np.arange(count), []
@@ -184,19 +197,36 @@ def _strings(data: Octets, starts: Int64s, sizes: Int64s, mask: Any) -> Any:
 
 
 @compiled
-def _gather(data, starts, ends, gathered):  # type: ignore[no-untyped-def]
-    """Byte strings from where they lie, one after another."""
+def _gather(data: Octets, starts: Int64s, ends: Int64s, gathered: Octets) -> None:
+    """Copy byte strings to `gathered` without gaps. `ends` holds 0 and the end of each copy."""
     for row in range(len(starts)):
         begin, source = ends[row], starts[row]
         for at in range(ends[row + 1] - begin):
             gathered[begin + at] = data[source + at]
 
 
+# One loop: split into kernels, the decoder took 0.033 s and not 0.026 s for 200,000 records.
 @compiled
-def _read(  # type: ignore[no-untyped-def]  # noqa: PLR0915 - one loop, in which nothing can be called
-    data, starts, ends, kinds, nulls, limits, slots, sizes, missing, faults, places, beyond_ascii
-):
-    """Each field of each datum: its number, the bits of its float, or where its text starts and how long it is."""
+def _read(  # noqa: PLR0915 - see above
+    data: Octets,
+    starts: Int64s,
+    ends: Int64s,
+    kinds: Int64s,
+    nulls: Int64s,
+    limits: Int64s,
+    slots: Int64s,
+    sizes: Int64s,
+    missing: Any,
+    faults: Int64s,
+    places: Int64s,
+    beyond_ascii: Any,
+) -> None:
+    """Read all fields of all values.
+
+    slots gets each field's number, the bits of its float, or the position of its text, shape
+    (fields, values); sizes the length of its text; missing whether it is null. faults and places
+    get the fault number and the field of a faulty value.
+    """
     for row in range(len(starts)):
         at, end, fault = starts[row], ends[row], 0
         for place in range(len(kinds)):
@@ -211,8 +241,8 @@ def _read(  # type: ignore[no-untyped-def]  # noqa: PLR0915 - one loop, in which
                     continue
                 at += 1
             kind = kinds[place]
-            if fault == 0 and kind >= 3 and kind <= 4:
-                width = 4 if kind == 3 else 8
+            if fault == 0 and _FLOAT <= kind <= _DOUBLE:
+                width = 4 if kind == _FLOAT else 8
                 if at + width > end:
                     fault = 1
                 else:
@@ -221,7 +251,7 @@ def _read(  # type: ignore[no-untyped-def]  # noqa: PLR0915 - one loop, in which
                         bits |= np.uint64(data[at + i]) << np.uint64(8 * i)
                     slots[place, row] = np.int64(bits)
                     at += width
-            elif fault == 0 and kind == 0:
+            elif fault == 0 and kind == _BOOLEAN:
                 if at >= end:
                     fault = 1
                 elif data[at] > 1:
@@ -245,11 +275,11 @@ def _read(  # type: ignore[no-untyped-def]  # noqa: PLR0915 - one loop, in which
                         at += 1
                 value = np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1))
                 if fault == 0:
-                    if kind != 2 and (value > 2147483647 or value < -2147483648) and kind != 5:
+                    if kind not in (_LONG, _STRING) and (value > 2147483647 or value < -2147483648):
                         fault = 4
-                    elif kind == 6 and (value < 0 or value >= limits[place]):
+                    elif kind == _ENUM and (value < 0 or value >= limits[place]):
                         fault = 5
-                    elif kind == 5:
+                    elif kind == _STRING:
                         if value < 0:
                             fault = 6
                         elif value > end - at:
@@ -271,8 +301,16 @@ def _read(  # type: ignore[no-untyped-def]  # noqa: PLR0915 - one loop, in which
 
 
 @compiled
-def _check_texts(data, starts, sizes, missing, place, faults, places):  # type: ignore[no-untyped-def]
-    """Texts that are not UTF-8 (RFC 3629) become faults."""
+def _check_texts(
+    data: Octets,
+    starts: Int64s,
+    sizes: Int64s,
+    missing: Any,
+    place: int,
+    faults: Int64s,
+    places: Int64s,
+) -> None:
+    """Mark texts of the field `place` that are not UTF-8 (RFC 3629) as faults."""
     for row in range(len(starts)):
         if faults[row] or missing[row]:
             continue

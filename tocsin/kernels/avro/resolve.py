@@ -1,7 +1,10 @@
-"""Columns as a writer wrote them to columns as the reader's schema has them.
+"""Avro's schema resolution on columns, from the writer's columns to the reader's.
 
-Avro's rules of resolution on columns: a field that the writer lacks takes the reader's default, one that the reader
-lacks is dropped, int widens to long, float, double, and string and bytes read as one another; order is by name or alias.
+A field that the writer lacks takes the reader's default. A field that the reader lacks is dropped.
+int widens to long, float and double, long to float and double, and float to double. string and
+bytes read as one another. Fields match by name or alias.
+
+Source: Apache Avro specification, Schema Resolution.
 """
 
 from __future__ import annotations
@@ -26,7 +29,11 @@ _LIMIT = 2**62
 
 
 class Resolution:
-    """How each of the reader's columns is made from the writer's."""
+    """The conversion of a writer's columns to a reader's columns.
+
+    Raises:
+        ValueError: if the reader schema cannot read the writer's data.
+    """
 
     def __init__(self, writer: list[Leaf], reader: list[Leaf]) -> None:
         by_path = {leaf.path: leaf for leaf in writer}
@@ -41,7 +48,8 @@ class Resolution:
                 self._sources.append(found.name)
             elif leaf.default is NO_DEFAULT:
                 raise ValueError(
-                    f"the writer's schema has no field '{leaf.name}', and the reader's has no default"
+                    f"the writer's schema has no field '{leaf.name}', "
+                    "and the reader's has no default"
                 )
             else:
                 self._sources.append(_default(leaf))
@@ -52,7 +60,8 @@ class Resolution:
             if pa.types.is_nested(writer.type) and writer.type.id == reader.type.id:
                 return
             raise ValueError(
-                f"field '{reader.name}' was written as {writer.type}, which does not read as {reader.type}"
+                f"field '{reader.name}' was written as {writer.type}, "
+                f"which does not read as {reader.type}"
             )
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -78,7 +87,12 @@ def _default(leaf: Leaf) -> Any:
 
 
 def widen(batch: pa.RecordBatch, record: Any) -> pa.RecordBatch:
-    """Flatten nested records and bring every column to the Arrow type of its Avro type."""
+    """The batch with nested records flattened and each column in the Arrow type of its Avro type.
+
+    Args:
+        batch: raw columns; see `raw_columns`.
+        record: their parsed record schema.
+    """
     names, columns = [], []
     for leaf in leaves(record):
         column = batch.column(leaf.path[0])
@@ -91,7 +105,7 @@ def widen(batch: pa.RecordBatch, record: Any) -> pa.RecordBatch:
 
 
 def typed(column: Any, kind: Any, wanted: Any) -> Any:
-    """A column of raw numbers in the Arrow type of its Avro type."""
+    """A raw column in the Arrow type `wanted` of its Avro type `kind`. Null stays null."""
     if column.type == wanted:
         return column
     logical = kind.get("logicalType") if isinstance(kind, dict) else None
@@ -116,7 +130,7 @@ def typed(column: Any, kind: Any, wanted: Any) -> Any:
 
 
 def _scaled(ints: Any, factor: int, divisor: int) -> Any:
-    """Microseconds; a time that has no microseconds in 64 bits is unreadable, hence null."""
+    """Numbers in microseconds. A time that does not fit 64 bits of microseconds becomes null."""
     values = ints.fill_null(0).to_numpy(zero_copy_only=False)
     outside = np.abs(values // divisor) > _LIMIT // factor
     missing = outside | ints.is_null().to_numpy(zero_copy_only=False)
@@ -135,7 +149,7 @@ def _decimals(column: Any, wanted: Any) -> Any:
 
 
 def raw_columns(records: list[dict[str, Any]], record: Any) -> pa.RecordBatch:
-    """Plain decoded records as columns of raw numbers (logical types not yet applied), nested records as structs."""
+    """Decoded records as columns. Logical types stay plain numbers; nested records are structs."""
     fields = [pa.field(field["name"], _raw_type(field["type"])) for field in record["fields"]]
     arrays = [pa.array([r[field.name] for r in records], field.type) for field in fields]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))

@@ -1,8 +1,8 @@
 """Avro schemas as Arrow schemas, with nested records flattened.
 
-A nested record `position` with a field `lat` becomes the column `position_lat`. A union with null is a nullable column.
-Instants are timestamp[us, UTC] whatever their unit; local timestamps have no zone; enums are strings; a decimal is a
-decimal; maps and arrays keep their structure.
+A nested record `position` with a field `lat` becomes the column `position_lat`. A union with null
+becomes a nullable column. Timestamps of any unit become timestamp[us, UTC], local timestamps
+timestamp[us] without a zone, and enums strings. Decimals, maps and arrays keep their structure.
 """
 
 from __future__ import annotations
@@ -44,7 +44,15 @@ NO_DEFAULT = object()
 
 @dataclass(frozen=True)
 class Leaf:
-    """One column: its path of field names, Arrow type, default (NO_DEFAULT for none) and former paths."""
+    """One column of a record schema.
+
+    Attributes:
+        path: field names from the root.
+        type: Arrow type.
+        nullable: whether the field or a record around it may be null.
+        default: the reader's default, or NO_DEFAULT.
+        aliases: other paths under which a writer may have written the field.
+    """
 
     path: tuple[str, ...]
     type: Any
@@ -54,18 +62,22 @@ class Leaf:
 
     @property
     def name(self) -> str:
-        """Column name."""
+        """The column name: the path joined by underscores."""
         return "_".join(self.path)
 
 
 def parse_schema(text: str | dict[str, Any]) -> Any:
-    """A parsed Avro schema with named types expanded in place. Raises ValueError with a sentence."""
+    """A parsed Avro schema of a record, with named types expanded in place.
+
+    Raises:
+        ValueError: for anything else than a record schema.
+    """
     import json
 
     try:
         raw = json.loads(text) if isinstance(text, str) else text
         expanded = fastavro.schema.expand_schema(raw)
-    except Exception as error:  # fastavro raises many kinds, json its own
+    except Exception as error:  # noqa: BLE001 - fastavro raises many kinds, json its own
         raise ValueError(f"not an Avro schema: {error}") from None
     if not isinstance(expanded, dict) or expanded.get("type") != "record":
         raise ValueError("not an Avro schema of a record: readings need named fields")
@@ -73,7 +85,12 @@ def parse_schema(text: str | dict[str, Any]) -> Any:
 
 
 def leaves(record: Any) -> list[Leaf]:
-    """The columns of a record schema. Raises ValueError for a union of several types or a clash of names."""
+    """The columns of a record schema.
+
+    Raises:
+        ValueError: for a union of several types, two fields with one column name, or a name that
+            starts with an underscore.
+    """
     found = _leaves(record, (), False, NO_DEFAULT, ((),))
     names = [leaf.name for leaf in found]
     for leaf in found:
@@ -81,7 +98,8 @@ def leaves(record: Any) -> list[Leaf]:
             raise ValueError(f"two fields flatten to the column '{leaf.name}'")
         if leaf.name.startswith("_"):
             raise ValueError(
-                f"the column '{leaf.name}' starts with an underscore, which is kept for system columns"
+                f"the column '{leaf.name}' starts with an underscore, "
+                "which is kept for system columns"
             )
     return found
 
@@ -120,7 +138,11 @@ def _member(default: Any, field: Any) -> Any:
 
 
 def without_null(kind: Any) -> tuple[Any, bool]:
-    """The type in a union with null, and whether null may stand there."""
+    """A type without its union with null, and whether it had one.
+
+    Raises:
+        ValueError: for a union of several types.
+    """
     if not isinstance(kind, list):
         return kind, kind == "null"
     others = [member for member in kind if member != "null"]
@@ -133,7 +155,7 @@ def without_null(kind: Any) -> tuple[Any, bool]:
 
 
 def kind_at(record: Any, path: tuple[str, ...]) -> Any:
-    """The type of the field at a path, without null."""
+    """The Avro type of the field at a path, without its union with null."""
     for step in path:
         field = next(field for field in record["fields"] if field["name"] == step)
         record, _ = without_null(field["type"])
@@ -169,7 +191,7 @@ def arrow_fields(record: Any) -> list[pa.Field]:
 
 
 def is_fast(kind: Any) -> bool:
-    """Whether pyruhvro 0.4 decodes the type without a panic; found by probing each type (tests hold it)."""
+    """Whether pyruhvro 0.4 decodes the type without a panic, as tests of each type show."""
     try:
         kind, _ = without_null(kind)
     except ValueError:

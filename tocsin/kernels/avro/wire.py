@@ -1,10 +1,12 @@
-"""How a message says which schema wrote it: Confluent framing, Avro single-object encoding, or not at all.
+"""Wire formats that name a message's writer schema: Confluent framing and single-object encoding.
 
 | format | first bytes | schema key |
 |---|---|---|
 | Confluent, id | 00, 4-byte big-endian id | `id:7` |
 | Confluent, GUID | 01, 16 bytes | `guid:89791762-…` (also in the header `__value_schema_id`) |
 | single object | C3 01, 8-byte little-endian CRC-64-AVRO | `fingerprint:…` |
+
+Source: Confluent wire format; Apache Avro specification, Single-object encoding.
 """
 
 from __future__ import annotations
@@ -26,36 +28,36 @@ GUID_SIZE = 17
 _ID, _FINGERPRINT = 5, 10
 
 
-def frame(schema_id: int, datum: bytes) -> bytes:
-    """A datum in Confluent framing by id."""
-    return struct.pack(">bI", 0, schema_id) + datum
+def frame(schema_id: int, value: bytes) -> bytes:
+    """An Avro value in Confluent framing by id."""
+    return struct.pack(">bI", 0, schema_id) + value
 
 
 def fingerprint_key(schema: Any) -> str:
-    """The schema key of single-object encoding: CRC-64-AVRO of the parsing canonical form."""
+    """A schema's key in single-object encoding: CRC-64-AVRO of its parsing canonical form."""
     canonical = fastavro.schema.to_parsing_canonical_form(schema)
     return f"fingerprint:{fastavro.schema.fingerprint(canonical, 'CRC-64-AVRO')}"
 
 
 @dataclass(frozen=True)
 class Framed:
-    """Datums of one schema key, with their positions in the list of messages."""
+    """Avro values of one schema key, with their positions in the input."""
 
     key: str
     positions: Int64s
-    datums: ByteStrings
+    values: ByteStrings
 
 
 @dataclass(frozen=True)
 class Unframed:
-    """Messages by schema key, and those without a readable frame: (position, reason)."""
+    """Messages grouped by schema key, and (position, reason) of those without a readable frame."""
 
     groups: list[Framed]
     faults: list[tuple[int, str]]
 
 
 def tombstones(values: pa.LargeBinaryArray) -> list[tuple[int, str]]:
-    """Messages without a value."""
+    """A fault (position, reason) for each null, which is a message without a value."""
     if not values.null_count:
         return []
     rows = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))
@@ -63,14 +65,17 @@ def tombstones(values: pa.LargeBinaryArray) -> list[tuple[int, str]]:
 
 
 def unframe(values: pa.LargeBinaryArray, guids: Octets | None = None) -> Unframed:
-    """Sort messages by the schema that wrote them. A tombstone (null) is a fault.
+    """Messages grouped by the schema that wrote them. A tombstone (null) is a fault.
 
-    guids: the header `__value_schema_id` of each message (01 and 16 bytes) and a mark, where any message has one: then its
-    value is a bare datum.
+    Args:
+        values: the messages.
+        guids: uint8 of shape (messages, 18), or None if no message has the header. A row holds the
+            header `__value_schema_id` (01 and 16 bytes) and a 1 if the message has that header.
+            Such a message has no frame.
     """
-    datums = ByteStrings.of_array(values)
-    sizes = datums.ends - datums.starts
-    heads = datums.heads(GUID_SIZE)
+    byte_strings = ByteStrings.of_array(values)
+    sizes = byte_strings.ends - byte_strings.starts
+    heads = byte_strings.heads(GUID_SIZE)
     present = values.is_valid().to_numpy(zero_copy_only=False)
     keyed = (
         np.zeros(len(sizes), np.bool_)
@@ -99,7 +104,7 @@ def unframe(values: pa.LargeBinaryArray, guids: Octets | None = None) -> Unframe
         if len(rows):
             marks = (guids if kind == 1 and guids is not None else heads)[rows, :width]
             groups += [
-                Framed(_key(mark), rows[at], datums.take(rows[at]).without_head(head))
+                Framed(_key(mark), rows[at], byte_strings.take(rows[at]).without_head(head))
                 for mark, at in _by_mark(marks)
             ]
     faults = tombstones(values)
@@ -120,7 +125,7 @@ def _by_mark(marks: Octets) -> list[tuple[bytes, Int64s]]:
 
 
 def _in_order(groups: list[Framed]) -> list[Framed]:
-    """Those of one key made one (an id may stand in a header or before the datum), the first seen first."""
+    """One group for each key, in order of first appearance. Headers and frames may share a key."""
     keys = {group.key for group in groups}
     if len(keys) < len(groups):
         groups = [_joined([group for group in groups if group.key == key]) for key in sorted(keys)]
@@ -130,13 +135,13 @@ def _in_order(groups: list[Framed]) -> list[Framed]:
 def _joined(groups: list[Framed]) -> Framed:
     positions = np.concatenate([group.positions for group in groups])
     order = np.argsort(positions)
-    starts = np.concatenate([group.datums.starts for group in groups])[order]
-    ends = np.concatenate([group.datums.ends for group in groups])[order]
-    return Framed(groups[0].key, positions[order], ByteStrings(groups[0].datums.data, starts, ends))
+    starts = np.concatenate([group.values.starts for group in groups])[order]
+    ends = np.concatenate([group.values.ends for group in groups])[order]
+    return Framed(groups[0].key, positions[order], ByteStrings(groups[0].values.data, starts, ends))
 
 
 def _key(mark: bytes) -> str:
-    """The schema key that a frame's mark stands for."""
+    """The schema key of the mark at the start of a frame."""
     if len(mark) == _ID:
         return f"id:{int.from_bytes(mark[1:], 'big')}"
     return (

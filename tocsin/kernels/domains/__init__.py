@@ -1,1 +1,4 @@
-"""Formulas of the city's systems, as functions of columns. NaN stands for null; units are named in each docstring."""
+"""Formulas of the city's systems as functions of float64 columns.
+
+NaN represents null: a NaN argument gives NaN. Each docstring names the units.
+"""

@@ -1,4 +1,4 @@
-"""Air quality indices by edition, and corrections of cheap sensors."""
+"""Air quality indices by edition, and corrections of low-cost sensors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from tocsin.kernels.batch import Floats
 
 @cache
 def editions() -> dict[str, Any]:
-    """Tables by edition: see the file, which has their sources and dates."""
+    """The tables of all editions. `air_quality.yaml` has their sources and dates."""
     text = files("tocsin.kernels.domains").joinpath("air_quality.yaml").read_text("utf-8")
     found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
 def table_of(edition: str, pollutant: str) -> dict[str, Any]:
-    """One pollutant's table. Raises ValueError with what there is."""
+    """One pollutant's table.
+
+    Raises:
+        ValueError: for an unknown edition or pollutant. The text lists the known ones.
+    """
     known = editions()
     if edition not in known:
         raise ValueError(
@@ -34,12 +38,22 @@ def table_of(edition: str, pollutant: str) -> dict[str, Any]:
 
 
 def air_quality_index(edition: str, pollutant: str, concentration: Floats) -> Floats:
-    """The sub-index of a pollutant, in the unit and the averaging period that its name and the edition's table say.
+    """The sub-index of a pollutant. An air quality index is the maximum of its sub-indices.
 
-    Editions that interpolate (US): the concentration is truncated to the table's precision, then lies between two values of the
-    index, and the result is rounded; above the table the last segment goes on, or what the table says under `beyond`; below a
-    table that does not begin at 0 there is no index. Editions that classify (Europe): the number of the band, from 1. Negative
-    concentrations count as 0; NaN stays. An index is the greatest of its pollutants' sub-indices.
+    Editions that interpolate (US) truncate the concentration to the table's precision and round the
+    result. Above the table they extrapolate the last segment, or give the table's `beyond`. Below a
+    table that does not begin at 0 the result is NaN. Editions that classify (Europe) give the
+    number of the band, from 1. Negative concentrations count as 0; NaN stays NaN.
+
+    Args:
+        edition: a key of `editions`.
+        pollutant: a pollutant of that edition. Its name tells the averaging period.
+        concentration: in the unit of the edition's table.
+
+    Raises:
+        ValueError: for an unknown edition or pollutant.
+
+    Source: see `air_quality.yaml`, for each edition.
     """
     table = table_of(edition, pollutant)
     value = np.maximum(np.asarray(concentration, np.float64), 0.0)
@@ -50,7 +64,7 @@ def air_quality_index(edition: str, pollutant: str, concentration: Floats) -> Fl
         )
         return np.where(known, band, np.nan)
     precision = table["precision"]
-    # A value such as 35.5 is a little less in binary, and must not be truncated to 35.4.
+    # The binary value of 35.5 is slightly less and must not be truncated to 35.4.
     value = np.floor(np.where(known, value, 0.0) / precision + 1e-6) * precision
     low, high = (np.array(table["concentration"], np.float64)[:, at] for at in (0, 1))
     first, last = (np.array(table["index"], np.float64)[:, at] for at in (0, 1))
@@ -66,10 +80,17 @@ def air_quality_index(edition: str, pollutant: str, concentration: Floats) -> Fl
 
 
 def nowcast(hours: Floats, least_weight: float = 0.5) -> Floats:
-    """The US NowCast of particulate matter: rows of 12 hourly means, the newest first, NaN where an hour is missing.
+    """The US NowCast of particulate matter, in the unit of the means.
 
-    Weights fall by 1 - (max - min) / max an hour, at least `least_weight`; two of the newest three hours are needed, else NaN.
-    Source: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality (2024). The ozone NowCast is another.
+    The weight of an hour is w ** age with w = 1 - (max - min) / max, at least `least_weight`. Two
+    of the newest three hours must have a value, otherwise the result is NaN.
+
+    Args:
+        hours: 12 hourly means for each row, the newest first, NaN for a missing hour.
+        least_weight: the lowest w.
+
+    Source: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality (2024).
+    The ozone NowCast has another formula.
     """
     rows = np.atleast_2d(np.asarray(hours, np.float64))
     known = np.isfinite(rows)
@@ -86,13 +107,27 @@ def nowcast(hours: Floats, least_weight: float = 0.5) -> Floats:
 
 
 def ozone_nowcast_fallback(concentration: Floats) -> Floats:
-    """ppb, of the newest hour in ppb: what the US EPA uses where its regression has too little data."""
+    """The ozone NowCast in ppb where there is too little data for the regression.
+
+    Args:
+        concentration: mean of the newest hour, ppb.
+
+    Source: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality (2024).
+    """
     return np.asarray(0.85 * concentration + 4.5)
 
 
 def aqhi(nitrogen_dioxide: Floats, ozone: Floats, pm25: Floats) -> Floats:
-    """Canada's Air Quality Health Index, not rounded, of three-hour means in ppb, ppb and ug/m3. Source: Stieb and others, A new
-    multipollutant, no-threshold air quality health index, J. Air Waste Manage. Assoc. 58 (2008)."""
+    """Canada's Air Quality Health Index, not rounded.
+
+    Args:
+        nitrogen_dioxide: three-hour mean, ppb.
+        ozone: three-hour mean, ppb.
+        pm25: three-hour mean, ug/m3.
+
+    Source: Stieb and others, A new multipollutant, no-threshold air quality health index,
+    J. Air Waste Manage. Assoc. 58 (2008).
+    """
     excess = (
         np.expm1(0.000871 * nitrogen_dioxide)
         + np.expm1(0.000537 * ozone)
@@ -102,12 +137,26 @@ def aqhi(nitrogen_dioxide: Floats, ozone: Floats, pm25: Floats) -> Floats:
 
 
 def purpleair_pm25(reported: Floats, humidity: Floats) -> Floats:
-    """ug/m3, of PurpleAir's cf_1 value in ug/m3 and percent. Source: Barkjohn and others, Atmos. Meas. Tech. 14 (2021)."""
+    """The corrected PM2.5 of a PurpleAir sensor, ug/m3.
+
+    Args:
+        reported: the sensor's cf_1 value, ug/m3.
+        humidity: relative humidity, percent.
+
+    Source: Barkjohn and others, Atmos. Meas. Tech. 14 (2021).
+    """
     return np.asarray(0.524 * reported - 0.0852 * humidity + 5.72)
 
 
 def channels_agree(one: Floats, other: Floats) -> Any:
-    """Whether two channels of a PurpleAir sensor agree: within 5 ug/m3 or 70 % of their mean (the same source)."""
+    """Whether both channels of a PurpleAir sensor agree: within 5 ug/m3, or 70 % of their mean.
+
+    Args:
+        one: PM2.5 of one channel, ug/m3.
+        other: PM2.5 of the other channel, ug/m3.
+
+    Source: Barkjohn and others, Atmos. Meas. Tech. 14 (2021).
+    """
     apart = np.abs(np.asarray(one) - other)
     with np.errstate(invalid="ignore", divide="ignore"):
         return ~((apart > 5.0) & (2.0 * apart / (np.asarray(one) + other) > 0.7))
@@ -128,16 +177,29 @@ _GAS_CONSTANT = 8.314462618
 
 
 def molar_mass(pollutant: str) -> float:
-    """g/mol. Raises ValueError for a pollutant that is not known."""
+    """The molar mass of a gas, g/mol.
+
+    Raises:
+        ValueError: for an unknown gas. The text lists the known ones.
+    """
     if pollutant not in MOLAR_MASS:
         raise ValueError(f"no molar mass of '{pollutant}' (known: {', '.join(MOLAR_MASS)})")
     return MOLAR_MASS[pollutant]
 
 
 def micrograms_of_ppb(pollutant: str, ppb: Floats, temperature: Floats, pressure: Floats) -> Floats:
-    """ug/m3, of ppb, degrees Celsius and hPa, by the ideal gas law. Raises ValueError for a pollutant whose mass is not known.
+    """A gas concentration in ug/m3, by the ideal gas law.
 
-    European limit values are at 20 °C, those of the US at 25 °C, both at 1013.25 hPa.
+    European limit values refer to 20 °C and those of the US to 25 °C, both at 1013.25 hPa.
+
+    Args:
+        pollutant: a key of `MOLAR_MASS`.
+        ppb: mixing ratio, ppb.
+        temperature: degrees Celsius.
+        pressure: hPa.
+
+    Raises:
+        ValueError: for a gas without a known molar mass.
     """
     volume = _GAS_CONSTANT * (np.asarray(temperature) + 273.15) / (np.asarray(pressure) * 100.0)
     return np.asarray(ppb * molar_mass(pollutant) / volume * 1e-3)
@@ -146,7 +208,17 @@ def micrograms_of_ppb(pollutant: str, ppb: Floats, temperature: Floats, pressure
 def ppb_of_micrograms(
     pollutant: str, micrograms: Floats, temperature: Floats, pressure: Floats
 ) -> Floats:
-    """ppb, of ug/m3, degrees Celsius and hPa: the inverse of `micrograms_of_ppb`. Raises ValueError likewise."""
+    """A mixing ratio in ppb: the inverse of `micrograms_of_ppb`.
+
+    Args:
+        pollutant: a key of `MOLAR_MASS`.
+        micrograms: concentration, ug/m3.
+        temperature: degrees Celsius.
+        pressure: hPa.
+
+    Raises:
+        ValueError: for a gas without a known molar mass.
+    """
     return np.asarray(
         micrograms
         / micrograms_of_ppb(pollutant, np.ones(np.shape(micrograms)), temperature, pressure)

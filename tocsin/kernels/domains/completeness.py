@@ -1,4 +1,4 @@
-"""Rules by which an average is valid."""
+"""Completeness rules: the share of readings that an average needs to be valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 @cache
 def completeness_rules() -> dict[str, Any]:
-    """Rules by name: see the file, which has their sources and dates."""
+    """The rules by name. `completeness.yaml` has their sources and dates."""
     found: dict[str, Any] = yaml.safe_load(
         files("tocsin.kernels.domains").joinpath("completeness.yaml").read_text("utf-8")
     )
@@ -19,7 +19,11 @@ def completeness_rules() -> dict[str, Any]:
 
 
 def least_share(rule: str) -> float:
-    """Share of the expected readings that a rule asks for. Raises ValueError with what there is."""
+    """The share of the expected readings that a rule requires, from 0 to 1.
+
+    Raises:
+        ValueError: for an unknown rule. The text lists the known ones.
+    """
     known = completeness_rules()
     if rule not in known:
         raise ValueError(f"no completeness rule '{rule}' (known: {', '.join(known)})")

@@ -10,11 +10,20 @@ from tocsin.kernels.batch import Floats
 def counter_increase(
     now: Floats, before: Floats, bits: Floats, uptime: Floats, uptime_before: Floats
 ) -> Floats:
-    """What a counter of so many bits grew by between two polls; uptime: seconds since its agent started.
+    """The increase of a counter between two polls, in the counter's unit.
 
-    An uptime that fell is a restart: the counter began at 0 again, and what it counted before that is not known, so the increase
-    is what it shows now. A counter that fell while the agent ran on has wrapped. Polls with the same uptime are one answer given
-    twice: NaN, not an increase of nothing. After RFC 2863 (ifTable) and RFC 3418 (sysUpTime).
+    A lower uptime means a restart: the counter began at 0 again, so the increase is its new value.
+    A lower counter without a restart has wrapped. Equal uptimes are one stale answer delivered
+    twice: NaN, not 0.
+
+    Args:
+        now: the counter at this poll.
+        before: the counter at the previous poll.
+        bits: width of the counter, such as 32 or 64.
+        uptime: seconds since the agent started, at this poll.
+        uptime_before: seconds since the agent started, at the previous poll.
+
+    Source: RFC 2863 (ifTable) and RFC 3418 (sysUpTime).
     """
     restarted, stale = uptime < uptime_before, uptime == uptime_before
     grown = np.where(now >= before, now - before, now - before + np.exp2(bits))

@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-# Passenger cars a mile and lane up to which a basic freeway segment has each level: Highway Capacity Manual, 6th edition.
+# The greatest density of each level on a basic freeway segment: passenger cars per mile and lane,
+# here per kilometre. Source: Highway Capacity Manual, 6th edition.
 _BOUNDS = np.array([11.0, 18.0, 26.0, 35.0, 45.0]) / 1.609344
 _LEVELS = pa.array(list("ABCDEF"))
 
 
 def level_of_service(density: Any) -> Any:
-    """A (free flow) to F (breakdown), of vehicles a kilometre and lane; null in, null out."""
+    """The level of service, from A (free flow) to F (breakdown). Null gives null.
+
+    Args:
+        density: vehicles per kilometre and lane, an Arrow array or scalar of float64.
+
+    Source: Highway Capacity Manual, 6th edition, basic freeway segments.
+    """
     values = np.atleast_1d(
         np.asarray(
             density.fill_null(np.nan) if isinstance(density, pa.Array) else density.as_py(), float

@@ -1,4 +1,4 @@
-"""A small, safe expression language over columns: parsed, typed against a schema, compiled to Arrow compute."""
+"""A small, safe expression language over columns, typed against a schema and run by Arrow."""
 
 from tocsin.kernels.expressions.evaluate import evaluate
 from tocsin.kernels.expressions.syntax import (

@@ -1,7 +1,8 @@
-"""An expression over a batch, by Arrow compute kernels.
+"""Evaluation of an expression over a batch by Arrow compute functions.
 
-Null in, null out, except for `and`/`or` (three-valued logic), `is null`, `coalesce` and `if` (a null condition takes the
-third argument). Division by zero gives infinity or NaN, as floating point does; integers overflow to an error of Arrow.
+Null arguments give null. Exceptions are `and` and `or` (three-valued logic), `is null`, `coalesce`,
+and `if`, which takes its third argument for a null condition. Division by zero gives infinity or
+NaN, as in floating point. Integers wrap around on overflow.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from tocsin.kernels.geo import space
 
 
 def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
-    """A column as long as the batch, of the type that `type_of` gives."""
+    """The expression's column: one value for each row, of the type that `type_of` gives.
+
+    Args:
+        expression: an expression that `type_of` accepts for the batch's schema.
+        batch: the rows.
+
+    Raises:
+        pyarrow.ArrowInvalid: for a text that a cast does not accept, such as one that is no number.
+    """
     value = _value(expression, batch)
     wanted = type_of(expression, batch.schema)
     if isinstance(value, pa.Scalar):
@@ -41,7 +50,7 @@ def _value(expression: Expression, batch: pa.RecordBatch) -> Any:
 
 
 def _agree(function: str, arguments: list[Any]) -> list[Any]:
-    """Numbers of mixed types meet in double; text beside a time is read as a time."""
+    """The arguments cast to common types: mixed numbers to double, text with a time to a time."""
     kinds = [kind_of(a.type) for a in arguments]
     if "time" in kinds and "text" in kinds and "same" in FUNCTIONS[function][0]:
         times = next(a.type for a, kind in zip(arguments, kinds, strict=True) if kind == "time")
@@ -104,7 +113,7 @@ def _local(value: Any, zone: Any) -> Any:
 
 
 def _formula(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """A formula over NumPy columns as one over Arrow's: null is NaN, and what it cannot tell is null."""
+    """A formula over NumPy columns as a function of Arrow columns. Null is NaN in between."""
 
     def run(*arguments: Any) -> Any:
         given = [
@@ -133,7 +142,7 @@ def _cell(latitude: Any, longitude: Any, resolution: Any) -> Any:
 
 
 def _centre(axis: int) -> Callable[[Any], Any]:
-    """The latitude (0) or longitude (1) of cells' centres."""
+    """A function that gives the latitude (0) or longitude (1) of cell centres."""
 
     def run(cells: Any) -> Any:
         names = pa.array([cells.as_py()], pa.string()) if isinstance(cells, pa.Scalar) else cells

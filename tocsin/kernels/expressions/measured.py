@@ -1,4 +1,4 @@
-"""What an expression measures: its unit and the time that it is a mean of, as far as they are known; and what does not fit."""
+"""The unit and averaging period of an expression, as far as they are known, and unit mismatches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _HOUR = 3_600_000_000
 
 @dataclass(frozen=True)
 class Quantity:
-    """unit: a UCUM code; period: microseconds; None: not known."""
+    """What a column measures.
+
+    Attributes:
+        unit: UCUM code, or None if unknown.
+        period: averaging time in microseconds, or None if unknown.
+    """
 
     unit: str | None = None
     period: int | None = None
@@ -26,7 +31,7 @@ class Quantity:
 
 UNKNOWN = Quantity()
 
-# Units of the arguments (None: any, or a word) and of the result.
+# Units of the arguments and of the result. None: any unit, or a text argument.
 _FUNCTIONS: dict[str, tuple[tuple[str | None, ...], str | None]] = {
     "dew_point": (("Cel", "%"), "Cel"),
     "heat_index": (("Cel", "%"), "Cel"),
@@ -39,7 +44,7 @@ _FUNCTIONS: dict[str, tuple[tuple[str | None, ...], str | None]] = {
     "micrograms_of_ppb": ((None, "[ppb]", "Cel", "hPa"), "ug/m3"),
     "ppb_of_micrograms": ((None, "ug/m3", "Cel", "hPa"), "[ppb]"),
 }
-# Functions of which the arguments, from this one on, and the result have one unit.
+# Functions whose result has the unit of the arguments from this position on.
 _ALIKE = {
     "+": 0,
     "-": 0,
@@ -55,7 +60,11 @@ _COMPARE = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def quantity_of(expression: Expression, schema: pa.Schema) -> Quantity:
-    """What it measures. Raises ExpressionError where units or periods do not fit."""
+    """The unit and averaging period of an expression.
+
+    Raises:
+        ExpressionError: if units or periods of arguments do not match.
+    """
     if isinstance(expression, Literal):
         return UNKNOWN
     known = traits(schema)
@@ -78,7 +87,7 @@ def quantity_of(expression: Expression, schema: pa.Schema) -> Quantity:
 
 
 def with_measured(schema: pa.Schema, found: dict[str, Quantity]) -> pa.Schema:
-    """The schema with what some of its columns measure, in place of what was known of them."""
+    """The schema with new units and averaging periods of some columns."""
     known = traits(schema)
     units = {name: unit for name, unit in known.units.items() if name not in found}
     periods = {name: period for name, period in known.periods.items() if name not in found}
@@ -120,7 +129,7 @@ def _declared(call: Call, given: Quantity) -> Quantity:
 
 
 def _index(call: Call, given: Quantity) -> Quantity:
-    """The unit and averaging period of the edition's table."""
+    """The quantity of an index. Checks the unit and period of the edition's table."""
     pollutant = _word(call, 1)
     table = table_of(_word(call, 0), pollutant)
     unit = {"ppb": "[ppb]", "ppm": "[ppm]"}.get(table["unit"], table["unit"])
@@ -128,8 +137,8 @@ def _index(call: Call, given: Quantity) -> Quantity:
     hours = re.search(r"_(\d+)h$", pollutant)
     if given.period is not None and hours is not None and given.period != int(hours[1]) * _HOUR:
         raise ExpressionError(
-            f"air_quality_index of {pollutant} takes a mean of {hours[1]} h, and {_text(call.arguments[2])} is one of "
-            f"{format_duration(given.period)}",
+            f"air_quality_index of {pollutant} takes a mean of {hours[1]} h, "
+            f"and {_text(call.arguments[2])} is one of {format_duration(given.period)}",
             call.arguments[2].at,
         )
     return Quantity("1", given.period)

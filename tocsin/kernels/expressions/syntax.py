@@ -1,4 +1,4 @@
-"""Text to tree.
+"""The parser of expressions, from text to a tree.
 
 value * 1.8 + 32          quality in [0, 1] and value is not null
 sensor_id == 'a-17'       if(relative_humidity > 1, relative_humidity / 100, relative_humidity)
@@ -14,7 +14,7 @@ Value = float | int | str | bool | None
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant: number, text, true, false or null."""
+    """A constant: number, text, true, false or null. `at` is its position in the text."""
 
     value: Value
     at: int = field(default=0, compare=False)
@@ -22,7 +22,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the input."""
+    """A column of the input. `at` is its position in the text."""
 
     name: str
     at: int = field(default=0, compare=False)
@@ -30,7 +30,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Call:
-    """A function or operator with its arguments; `named` are the `name=literal` arguments."""
+    """A function or operator with its arguments.
+
+    Attributes:
+        function: name of the function, or the operator.
+        arguments: positional arguments.
+        named: arguments written as name=constant.
+        at: position in the text.
+    """
 
     function: str
     arguments: tuple[Expression, ...]
@@ -42,7 +49,7 @@ Expression = Literal | Column | Call
 
 
 class ExpressionError(ValueError):
-    """A fault in an expression. `at` is the position in the text, from 0."""
+    """A fault in an expression. `at` is its position in the text, from 0."""
 
     def __init__(self, message: str, at: int) -> None:
         super().__init__(message)
@@ -50,8 +57,10 @@ class ExpressionError(ValueError):
 
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
-    r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<operator>==|!=|<=|>=|[-+*/%<>=(),\[\]])|(?P<end>$))"
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)"
+    r"|(?P<text>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")"
+    r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
+    r"|(?P<operator>==|!=|<=|>=|[-+*/%<>=(),\[\]])|(?P<end>$))"
 )
 _COMPARISONS = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WORDS = {"and", "or", "not", "in", "is", "null", "true", "false"}
@@ -59,6 +68,8 @@ _MOST_NESTED = 50
 
 
 class _Parser:
+    """Recursive descent, one method for each level of precedence, the loosest (`either`) first."""
+
     def __init__(self, text: str) -> None:
         self.tokens: list[tuple[str, str, int]] = []
         self.at = 0
@@ -227,7 +238,11 @@ class _Parser:
 
 
 def parse(text: str) -> Expression:
-    """The tree of an expression. Raises ExpressionError with the position of the first fault."""
+    """The tree of an expression.
+
+    Raises:
+        ExpressionError: for the first syntax error, with its position.
+    """
     parser = _Parser(text)
     result = parser.either()
     kind, found, at = parser.tokens[parser.at]
@@ -239,7 +254,7 @@ def parse(text: str) -> Expression:
 
 
 def columns_of(expression: Expression) -> list[Column]:
-    """Every use of a column in an expression."""
+    """The columns that an expression uses, in order, with repetitions."""
     if isinstance(expression, Column):
         return [expression]
     if isinstance(expression, Call):

@@ -1,4 +1,4 @@
-"""The type of an expression over a schema, or what is wrong with it."""
+"""The type of an expression over a schema, and type errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tocsin.kernels.geo.space import check_resolution
 from tocsin.kernels.time.calendar import boundaries
 from tocsin.kernels.units import check_conversion, kind_of_unit
 
-# name: (kinds of the arguments, kind of the result). A last argument with * may be repeated.
+# Name: (kinds of the arguments, kind of the result). A last argument with * may repeat.
 FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "+": (("number", "number"), "number"),
     "-": (("number", "number"), "number"),
@@ -86,7 +86,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "level_of_service": (("number",), "text"),
     "text": (("any",), "text"),
 }
-# Functions that take words: which arguments, and what refuses those that do not exist.
+# Functions with text arguments that must be constants: their positions, and the check of them.
 _WORDS: dict[str, tuple[int, int, Callable[..., object]]] = {
     "air_quality_index": (0, 2, table_of),
     "micrograms_of_ppb": (0, 1, molar_mass),
@@ -105,19 +105,19 @@ _RESULTS = {
 
 
 def suggestion(name: str, known: list[str]) -> str:
-    """', did you mean …?' where one of the known names is near."""
+    """`, did you mean '…'?` if a known name is similar, otherwise an empty text."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f", did you mean '{near[0]}'?" if near else ""
 
 
 def unknown_column(name: str, schema: pa.Schema) -> str:
-    """The sentence about a column that a schema lacks, with a suggestion and what there is."""
+    """The sentence for a column that a schema lacks, with a suggestion and all columns."""
     names = user_columns(schema)
     return f"no column '{name}' in its input{suggestion(name, names)} (columns: {', '.join(names)})"
 
 
 def kind_of(type_: Any) -> str:
-    """number, text, boolean, time, null or other."""
+    """The kind of an Arrow type: number, text, boolean, time, null or other."""
     if pa.types.is_dictionary(type_):
         return kind_of(type_.value_type)
     if pa.types.is_null(type_):
@@ -132,7 +132,12 @@ def kind_of(type_: Any) -> str:
 
 
 def type_of(expression: Expression, schema: pa.Schema) -> Any:
-    """The Arrow type of the result. Raises ExpressionError for an unknown column or function or a wrong type."""
+    """The Arrow type of an expression's result.
+
+    Raises:
+        ExpressionError: for an unknown column or function, a wrong type or a wrong number of
+            arguments.
+    """
     if isinstance(expression, Literal):
         return _literal_type(expression.value)
     if isinstance(expression, Column):
@@ -161,45 +166,47 @@ def _call_type(call: Call, types: list[Any]) -> Any:
     if call.named:
         raise ExpressionError(f"'{call.function}' takes no named arguments", call.at)
     wanted, result = FUNCTIONS[call.function]
-    repeated = wanted[-1].endswith("*")
-    if len(types) < len(wanted) or (len(types) > len(wanted) and not repeated):
-        least = f"at least {len(wanted)}" if repeated else str(len(wanted))
-        raise ExpressionError(
-            f"'{call.function}' takes {least} arguments, found {len(types)}", call.at
-        )
-    shared = pa.null()
-    for position, type_ in enumerate(types):
-        want = wanted[min(position, len(wanted) - 1)].rstrip("*")
-        kind = kind_of(type_)
-        if want == "same":
-            if kind_of(shared) == "null":
-                shared = type_
-            elif kind not in ("null", kind_of(shared)) and {kind, kind_of(shared)} != {
-                "time",
-                "text",
-            }:
-                raise ExpressionError(
-                    f"'{call.function}' compares {kind_of(shared)} with {kind}", call.at
-                )
-            elif "number" == kind == kind_of(shared):
-                shared = _wider(shared, type_)
-        elif want != "any" and kind not in (want, "null"):
-            raise ExpressionError(f"'{call.function}' takes a {want}, found a {kind}", call.at)
+    kinds = _argument_kinds(call, wanted, len(types))
+    shared = _shared_type(call, types, kinds)
     _check_literals(call)
     if result == "same":
         return shared
     if result == "number":
-        wide = types[0]
-        for type_, want in zip(
-            types[1:], [*wanted[1:], *([wanted[-1]] * len(types))], strict=False
-        ):
-            wide = _wider(wide, type_) if want.startswith("number") else wide
-        return wide
+        widest = types[0]
+        for type_, kind in zip(types[1:], kinds[1:], strict=True):
+            widest = _wider(widest, type_) if kind == "number" else widest
+        return widest
     return _RESULTS[result]
 
 
+def _argument_kinds(call: Call, wanted: tuple[str, ...], count: int) -> list[str]:
+    """The kind of each argument, with the last one repeated as far as necessary."""
+    repeats = wanted[-1].endswith("*")
+    if count < len(wanted) or (count > len(wanted) and not repeats):
+        least = f"at least {len(wanted)}" if repeats else str(len(wanted))
+        raise ExpressionError(f"'{call.function}' takes {least} arguments, found {count}", call.at)
+    return [wanted[min(at, len(wanted) - 1)].rstrip("*") for at in range(count)]
+
+
+def _shared_type(call: Call, types: list[Any], kinds: list[str]) -> Any:
+    """The common type of the arguments of kind `same`, null without any."""
+    shared = pa.null()
+    for type_, want in zip(types, kinds, strict=True):
+        kind, common = kind_of(type_), kind_of(shared)
+        if want == "same":
+            if common == "null":
+                shared = type_
+            elif kind not in ("null", common) and {kind, common} != {"time", "text"}:
+                raise ExpressionError(f"'{call.function}' compares {common} with {kind}", call.at)
+            elif "number" == kind == common:
+                shared = _wider(shared, type_)
+        elif want != "any" and kind not in (want, "null"):
+            raise ExpressionError(f"'{call.function}' takes a {want}, found a {kind}", call.at)
+    return shared
+
+
 def _check_literals(call: Call) -> None:
-    """What a function of the city's systems is told in words must be written out, and must exist."""
+    """Check the arguments of a function that must be constants, such as an edition or a unit."""
     if call.function == "h3_cell":
         resolution = call.arguments[2]
         try:

@@ -1,4 +1,4 @@
-"""Points as GeoParquet has them, so that map programs open a file as it is."""
+"""Point geometry as GeoParquet stores it, so that map software opens a file directly."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ _POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")]
 
 
 def with_points(table: pa.Table, latitude: str, longitude: str) -> pa.Table:
-    """The table with a column `geometry` of points (WGS 84, longitude first) and the metadata of GeoParquet 1.1.
+    """The table with a column `geometry` of WKB points and the metadata of GeoParquet 1.1.
 
-    Null where a coordinate is missing.
+    Points are WGS 84, longitude first. A point is null where a coordinate is missing.
+
+    Args:
+        table: any table.
+        latitude: column with degrees north.
+        longitude: column with degrees east.
+
+    Source: GeoParquet specification, version 1.1.0.
     """
     y, x = (
         table.column(name)

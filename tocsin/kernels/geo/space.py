@@ -1,4 +1,4 @@
-"""Cells, areas and neighbours on the earth. Latitudes and longitudes are degrees of WGS 84."""
+"""H3 cells, distances and neighbours. Latitudes and longitudes are degrees of WGS 84."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ _EARTH = 6_371_008.8
 
 
 def cells(latitude: Floats, longitude: Floats, resolution: int) -> Any:
-    """H3 cells as text; null where a coordinate is missing or out of range. Each different place is looked up once."""
+    """The H3 cell of each place, as text. Each distinct place is looked up once.
+
+    Null where a coordinate is missing or out of range.
+
+    Args:
+        latitude: degrees.
+        longitude: degrees.
+        resolution: from 0 to 15.
+    """
     import h3
 
     known = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
@@ -27,7 +35,13 @@ def cells(latitude: Floats, longitude: Floats, resolution: int) -> Any:
 
 
 def cell_centre(names: Any) -> tuple[Floats, Floats]:
-    """Latitude and longitude of the centres of H3 cells, given as text; NaN for null and for what is no cell."""
+    """Latitude and longitude of each cell's centre, degrees.
+
+    NaN for null and for a text that is not an H3 cell.
+
+    Args:
+        names: H3 cells, a string array.
+    """
     import h3
 
     coded = names.dictionary_encode()
@@ -41,17 +55,25 @@ def cell_centre(names: Any) -> tuple[Floats, Floats]:
 
 
 def check_resolution(resolution: Any) -> None:
-    """Raises ValueError for a resolution that H3 has not."""
+    """Check that H3 has the resolution.
+
+    Raises:
+        ValueError: unless it is a whole number from 0 to 15.
+    """
     if not isinstance(resolution, int) or not 0 <= resolution <= 15:
         raise ValueError(
-            f"{resolution} is no resolution of H3: a whole number from 0 to 15 (8: 0.7 km2, 9: 0.1 km2)"
+            f"{resolution} is no resolution of H3: a whole number from 0 to 15 "
+            "(8: 0.7 km2, 9: 0.1 km2)"
         )
 
 
 def distance(
     latitude: Floats, longitude: Floats, to_latitude: Floats, to_longitude: Floats
 ) -> Floats:
-    """Metres along a great circle (haversine formula on a sphere)."""
+    """The great-circle distance in metres, by the haversine formula on a sphere of the mean radius.
+
+    Missing coordinates are NaN and give NaN.
+    """
     first, second = np.radians(latitude), np.radians(to_latitude)
     across = np.sin((second - first) / 2) ** 2
     across = (
@@ -64,15 +86,19 @@ def distance(
 
 
 def neighbours(latitude: Floats, longitude: Floats, radius: float) -> tuple[Int64s, Int64s]:
-    """Pairs of different places that are no further apart than `radius` metres, each pair both ways, in order.
+    """All pairs of places within `radius` metres, in both directions, sorted.
 
-    Places without coordinates have none. A tree over boxes finds candidates, the great circle decides.
+    A tree over boxes finds candidates, and the great-circle distance decides. A place without
+    coordinates has no neighbours.
+
+    Returns:
+        The row numbers of each pair's first and second place.
     """
     import shapely
 
     known = np.flatnonzero(np.isfinite(latitude) & np.isfinite(longitude))
     lat, lng = latitude[known], longitude[known]
-    # Degrees that the radius spans at most at each place, with room for the rounding.
+    # The most degrees that the radius spans at each place, with a margin for rounding.
     north = np.degrees(radius / _EARTH) * 1.000001
     east = north / np.maximum(np.cos(np.radians(np.minimum(np.abs(lat) + north, 89.999))), 1e-6)
     tree = shapely.STRtree(shapely.points(lng, lat))
@@ -84,14 +110,33 @@ def neighbours(latitude: Floats, longitude: Floats, radius: float) -> tuple[Int6
 
 
 def buddy_check(
-    x: Floats, pairs: tuple[Int64s, Int64s], least: int, threshold: float, smallest_deviation: float, rounds: int,
+    x: Floats,
+    pairs: tuple[Int64s, Int64s],
+    least: int,
+    threshold: float,
+    smallest_deviation: float,
+    rounds: int,
     shift: Floats | None = None,
-) -> tuple[Any, Int64s, Floats]:  # fmt: skip
-    """Whether each value is far from those of its neighbours; the number of neighbours that counted; and their mean.
+) -> tuple[Any, Int64s, Floats]:
+    """Flags of values that differ from their neighbours' values.
 
-    A value is flagged when `|x - mean| / max(sqrt(var + var / n), smallest_deviation) > threshold` and it has `least` neighbours.
-    Flagged ones are left out in the next round. shift: what is added to a neighbour's value, a pair. Source: titanlib, buddy
-    check (TITAN automatic spatial quality control of meteorological in-situ observations, Adv. Sci. Res. 17, 2020).
+    A value is flagged if `|x - mean| / max(sqrt(var + var / n), smallest_deviation) > threshold`.
+    The next round leaves flagged neighbours out.
+
+    Args:
+        x: one value for each place; NaN is missing.
+        pairs: pairs of neighbours, as `neighbours` gives them.
+        least: a value with fewer neighbours is not flagged.
+        threshold: in standard deviations.
+        smallest_deviation: lower bound of the deviation, in the unit of `x`.
+        rounds: the greatest number of rounds.
+        shift: for each pair, added to the neighbour's value (such as a gradient with elevation).
+
+    Returns:
+        The flags (boolean), the number of neighbours that counted, and their mean.
+
+    Source: titanlib, buddy check (TITAN automatic spatial quality control of meteorological in-situ
+    observations, Adv. Sci. Res. 17, 2020).
     """
     here, there = pairs
     far = np.zeros(len(x), bool)

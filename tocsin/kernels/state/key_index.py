@@ -1,4 +1,4 @@
-"""Finding keys among those that are known, without hashing the known ones again: a table of hashes that grows."""
+"""A growing hash table from keys to rows. It looks keys up without hashing the known keys again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEAST = 64
 
 
 class KeyIndex:
-    """Rows by the hash of their key. Whether a key is really the one with that hash is for the caller to see."""
+    """Rows by the hash of their key. The caller compares the keys, because hashes may collide."""
 
     def __init__(self) -> None:
         self._table = np.full(_LEAST, -1, np.int64)
@@ -20,13 +20,13 @@ class KeyIndex:
         self._count = 0
 
     def find(self, hashes: Hashes) -> Int64s:
-        """The row of each hash, -1 where it is not known."""
+        """The row of each hash, -1 for an unknown hash."""
         rows = np.empty(len(hashes), np.int64)
         _find(self._table, self._hashes, hashes, rows)
         return rows
 
     def add(self, hashes: Hashes) -> None:
-        """More rows, in their order."""
+        """Append rows: the first hash gets the next row number."""
         count = self._count + len(hashes)
         if count > len(self._hashes):
             grown = np.empty(max(2 * len(self._hashes), count), np.uint64)
@@ -41,7 +41,8 @@ class KeyIndex:
 
 
 @compiled
-def _find(table, known, hashes, rows):  # type: ignore[no-untyped-def]
+def _find(table: Int64s, known: Hashes, hashes: Hashes, rows: Int64s) -> None:
+    """Write the row of each hash to `rows`. Linear probing; -1 marks an empty place."""
     mask = np.uint64(len(table) - 1)
     for row in range(len(hashes)):
         at = hashes[row] & mask
@@ -51,7 +52,8 @@ def _find(table, known, hashes, rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _put(table, known, first, last):  # type: ignore[no-untyped-def]
+def _put(table: Int64s, known: Hashes, first: int, last: int) -> None:
+    """Insert the rows from `first` to `last`."""
     mask = np.uint64(len(table) - 1)
     for row in range(first, last):
         at = known[row] & mask

@@ -1,4 +1,4 @@
-"""Keyed state of one shard: a row a sensor, as columns."""
+"""Keyed state of one shard as columns, one row for each key."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ VERSION = 1
 
 
 class KeyedBlock:
-    """Key columns and a float64 matrix with a row a key.
+    """Key columns, and a matrix of state with one row for each key.
 
-    keys: a RecordBatch of the key columns. values: shape (keys, width).
+    Attributes:
+        keys: a RecordBatch of the key columns.
+        values: float64 of shape (keys, width).
     """
 
     def __init__(self, keys: pa.RecordBatch, values: Floats) -> None:
         self.keys = keys
-        # Grows by doubling, so that a key more is not a copy of all.
+        # Capacity doubles, so that a new key does not copy the whole matrix.
         self._room = values
         self._index: KeyIndex | None = None
         self._collides = False
@@ -34,10 +36,16 @@ class KeyedBlock:
 
     @property
     def values(self) -> Floats:
+        """The state of all keys: a view of shape (keys, width)."""
         return self._room[: self.keys.num_rows]
 
     def slots(self, keys: pa.RecordBatch, start: Floats) -> Int64s:
-        """The row of each key, which need not be distinct; keys seen for the first time get the row `start`."""
+        """The row of each key. A new key gets a row with the values `start`.
+
+        Args:
+            keys: key columns, castable to the block's types. Keys may repeat.
+            start: state of a new key, shape (width,).
+        """
         theirs = [
             column.cast(field.type)
             for field, column in zip(self.keys.schema, keys.columns, strict=True)
@@ -57,7 +65,7 @@ class KeyedBlock:
         return slots[ids]
 
     def _find(self, distinct: list[Any]) -> Int64s:
-        """The row of each of some distinct keys, -1 for new ones."""
+        """The row of each distinct key, -1 for a new key."""
         if not self._collides:
             if self._index is None:
                 self._index = KeyIndex()
@@ -70,7 +78,7 @@ class KeyedBlock:
                 for ours, theirs in zip(self.keys.columns, distinct, strict=True)
             ):
                 return slots
-            # Two keys with one hash (or a NaN among the keys, which Arrow tells from itself).
+            # Two keys have one hash, or a key is NaN, which Arrow does not call equal to itself.
             self._collides, self._index = True, None
         known = self.keys.num_rows
         ids, first = group_ids(
@@ -79,7 +87,12 @@ class KeyedBlock:
         return np.where(first[ids[known:]] < known, first[ids[known:]], -1)
 
     def add(self, keys: pa.RecordBatch, values: Floats) -> None:
-        """New keys, which are distinct and not yet here, with their rows (or one row for all)."""
+        """Append keys with their state.
+
+        Args:
+            keys: distinct key columns that the block does not hold yet.
+            values: shape (keys, width), or (width,) for the same state of all.
+        """
         known, count = self.keys.num_rows, self.keys.num_rows + keys.num_rows
         if count > len(self._room):
             room = np.empty((max(2 * known, count), self._room.shape[1]))
@@ -91,13 +104,13 @@ class KeyedBlock:
         self.keys = pa.concat_batches([self.keys, keys])
 
     def keep(self, rows: Any) -> None:
-        """Forget the keys whose row is False in `rows`."""
+        """Remove the keys whose element in the boolean array `rows` is False."""
         self._room = self.values[rows]
         self.keys = self.keys.filter(pa.array(rows))
         self._index = None
 
     def to_bytes(self) -> bytes:
-        """Versioned Arrow IPC."""
+        """The block as an Arrow IPC stream that carries VERSION."""
         flat = pa.FixedSizeListArray.from_arrays(
             pa.array(self.values.ravel()), self.values.shape[1]
         )
@@ -108,7 +121,11 @@ class KeyedBlock:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> KeyedBlock:
-        """The block that `to_bytes` wrote. Raises ValueError for another version's."""
+        """The block that `to_bytes` wrote.
+
+        Raises:
+            ValueError: for bytes of another version.
+        """
         batch = from_ipc(data)
         version = (batch.schema.metadata or {}).get(b"tocsin.block", b"?").decode()
         if version != str(VERSION):

@@ -1,4 +1,4 @@
-"""Windows of people's calendars: days, weeks and months of a time zone, some of them an hour longer or shorter."""
+"""Calendar windows: days, weeks and months of a time zone, with daylight saving."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ _FIRST, _LAST = 1970, 2100
 
 @dataclass(frozen=True)
 class Calendar:
-    """A window for each local day, week (from Monday) or month, of the years 1970 to 2099.
+    """A window for each local day, week (from Monday) or month of the years 1970 to 2099.
 
-    Windows stand on an axis of their own on which all are equally long, so that the rest of the machinery need not know: a
-    window's place there is its number times `size`. `starts_of` and `ends_of` lead back to microseconds.
+    Calendar windows differ in length. An axis of their own gives all of them the same length, so
+    that operators treat them as they treat `Sliding` windows. A window's position on that axis is
+    its number times `size`. `starts_of` and `ends_of` convert positions to microseconds.
+
+    Attributes:
+        unit: `day`, `week` or `month`.
+        zone: a time zone of the IANA database, such as Europe/Berlin.
     """
 
     unit: str
@@ -35,7 +40,7 @@ class Calendar:
     def place(
         self, times: Int64s, watermarks: Int64s, lateness: int
     ) -> tuple[Int64s, Int64s, Int64s, Int64s]:
-        """As `Sliding.place`, on the axis."""
+        """As `Sliding.place`, in positions on the axis."""
         starts = self._window(times)
         on_time = np.maximum(starts, self._window(watermarks))
         accepted = np.maximum(starts, self._window(watermarks - lateness)) if lateness else on_time
@@ -50,33 +55,33 @@ class Calendar:
         return panes
 
     def bounds(self, low: int, high: int) -> tuple[int, int]:
-        """The windows of two panes."""
+        """The windows of the panes `low` and `high`."""
         return low, high
 
     def first_ending_after(self, time: int) -> int:
-        """The first window whose end is after a time."""
+        """The first window that ends after a time in microseconds."""
         return int(self._window(np.array([time]))[0])
 
     def starts_of(self, windows: Int64s) -> Int64s:
-        """Microseconds at which windows start."""
+        """The start of each window, microseconds."""
         found: Int64s = boundaries(self.unit, self.zone)[self._number(windows)]
         return found
 
     def windows_of(self, starts: Int64s) -> Int64s:
-        """The windows that start at these microseconds."""
+        """The windows that start at these times, microseconds."""
         return self._window(starts)
 
     def last_starting_before(self, times: Int64s) -> Int64s:
-        """The last window that starts before each time."""
+        """The last window that starts before each time, microseconds."""
         return self._window(times - 1)
 
     def ends_of(self, windows: Int64s) -> Int64s:
-        """Microseconds at which windows end."""
+        """The end of each window, microseconds."""
         found: Int64s = boundaries(self.unit, self.zone)[self._number(windows) + 1]
         return found
 
     def end_of(self, window: int) -> int:
-        """Microseconds at which a window ends."""
+        """The end of a window, microseconds."""
         return int(self.ends_of(np.array([window]))[0])
 
     def _window(self, times: Int64s) -> Int64s:
@@ -86,15 +91,23 @@ class Calendar:
         return found
 
     def _number(self, windows: Int64s) -> Any:
-        """Times before the first window are in it, as are those after the last in that."""
+        """The number of each window. The first and the last one take all times outside."""
         return np.clip(windows // self.size, 0, len(boundaries(self.unit, self.zone)) - 2)
 
 
 @cache
 def boundaries(unit: str, zone: str) -> Int64s:
-    """Microseconds at which the days, weeks or months begin, and at which the last one ends. Raises ValueError for another zone.
+    """The starts of all days, weeks or months, and the end of the last one, in microseconds.
 
-    A local midnight that a change of the clocks skips is the moment of the change; of one that comes twice it is the first.
+    Where the clock change skips midnight, a day starts at the change. Where midnight occurs twice,
+    a day starts at the first.
+
+    Args:
+        unit: `day`, `week` or `month`.
+        zone: a time zone of the IANA database.
+
+    Raises:
+        ValueError: for an unknown time zone.
     """
     try:
         known = ZoneInfo(zone)

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `30 s`, `10 min`, `1 h`, `64 MiB`."""
+"""Durations and sizes as text: `30 s`, `10 min`, `1 h`, `64 MiB`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 
 
 def parse_duration(text: str) -> int:
-    """Microseconds. Raises ValueError with a sentence on text that is not a duration."""
+    """The microseconds of a duration such as `30 s` or `1 h 30 min`.
+
+    Raises:
+        ValueError: for a text that is not a duration.
+    """
     total, at = 0.0, 0
     while at < len(text):
         match = _QUANTITY.match(text, at)
         if match is None or match[2] not in _DURATIONS:
             raise ValueError(
-                f"'{text}' is not a duration; write a number and a unit, such as '30 s', '10 min' or '1 h'"
+                f"'{text}' is not a duration; write a number and a unit, "
+                "such as '30 s', '10 min' or '1 h'"
             )
         total += float(match[1]) * _DURATIONS[match[2]]
         at = match.end()
@@ -37,7 +42,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(microseconds: int) -> str:
-    """The shortest exact text: 90_000_000 is '90 s', 3_600_000_000 is '1 h'."""
+    """The shortest exact text: 90_000_000 microseconds are '90 s', 3_600_000_000 are '1 h'."""
     for unit in ("d", "h", "min", "s", "ms", "us"):
         if microseconds % _DURATIONS[unit] == 0 and microseconds:
             return f"{microseconds // _DURATIONS[unit]} {unit}"
@@ -45,7 +50,11 @@ def format_duration(microseconds: int) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Bytes. Raises ValueError with a sentence on text that is not a size."""
+    """The bytes of a size such as `64 MiB`.
+
+    Raises:
+        ValueError: for a text that is not a size.
+    """
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2] not in _SIZES:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Deterministic lateness: a row is judged by the watermark of its own partition at its own offset."""
+"""Deterministic lateness: the watermark of a row's partition at its offset decides."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from tocsin.kernels.batch import BEGINNING, Int64s
 
 
 def running_watermarks(times: Int64s, greatest: int, out_of_orderness: int) -> tuple[Int64s, int]:
-    """The watermark before each row of one partition in offset order, and the greatest event time after the last.
+    """The watermark before each row of a partition, and the greatest event time after the last row.
 
-    times: event times of accepted rows, microseconds. greatest: greatest event time before the first row, or
-    BEGINNING. The watermark is the greatest event time so far less `out_of_orderness`; BEGINNING where there is none.
+    The watermark is the greatest event time so far less `out_of_orderness`, or BEGINNING before the
+    first row of the partition.
+
+    Args:
+        times: event times of accepted rows in offset order, microseconds.
+        greatest: greatest event time before the first row, or BEGINNING.
+        out_of_orderness: microseconds.
     """
     greatest_so_far = np.maximum.accumulate(np.r_[np.int64(greatest), times])
     before = greatest_so_far[:-1]
@@ -22,5 +27,11 @@ def running_watermarks(times: Int64s, greatest: int, out_of_orderness: int) -> t
 def from_the_future(
     times: Int64s, received: Int64s, max_future: int
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Rows whose event time is more than `max_future` after they were received; unknown receipt (BEGINNING) passes."""
+    """Whether each row's event time is more than `max_future` after its arrival.
+
+    Args:
+        times: event times, microseconds.
+        received: arrival times, microseconds. Unknown (BEGINNING) gives False.
+        max_future: microseconds.
+    """
     return (received > BEGINNING) & (times > received + max_future)

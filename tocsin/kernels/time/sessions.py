@@ -1,4 +1,4 @@
-"""Which rows, or parts of sessions, belong to one session."""
+"""Session numbers of rows or of partial sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from tocsin.kernels.compiled import compiled
 
 
 def session_ids(ids: Int64s, starts: Int64s, ends: Int64s) -> Int64s:
-    """The session of each interval [start, end): intervals of one key that overlap are one session."""
+    """The session number of each interval [start, end). Overlapping intervals of one key share one.
+
+    Args:
+        ids: the key's group number of each interval.
+        starts: inclusive starts, microseconds.
+        ends: exclusive ends, microseconds.
+    """
     order = np.lexsort((starts, ids)).astype(np.int64)
     found = np.empty(len(ids), np.int64)
     _number(order, ids, starts, ends, found)
@@ -17,7 +23,8 @@ def session_ids(ids: Int64s, starts: Int64s, ends: Int64s) -> Int64s:
 
 
 @compiled
-def _number(order, ids, starts, ends, found):  # type: ignore[no-untyped-def]
+def _number(order: Int64s, ids: Int64s, starts: Int64s, ends: Int64s, found: Int64s) -> None:
+    """Write the session of each interval to `found`. `order` sorts intervals by key and start."""
     session = -1
     key, end = np.int64(-1), np.int64(0)
     for at in range(len(order)):

@@ -1,4 +1,7 @@
-"""Windows over event time: which pane a row is in, and which windows a pane is in. All times are microseconds."""
+"""Windows over event time: the pane of each row, and the windows of each pane.
+
+All times are microseconds. A window's start identifies it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,15 @@ from tocsin.kernels.time.calendar import Calendar
 
 @dataclass(frozen=True)
 class Sliding:
-    """Windows of `size` that start every `every`, aligned to 1970-01-01T00:00Z plus `offset`. Tumbling: size = every.
+    """Sliding windows aligned to 1970-01-01T00:00Z plus `offset`. With size = every they tumble.
 
-    A row belongs to one pane; panes are as long as the greatest common divisor of size and every, so that rows
-    are aggregated once however much windows overlap.
+    A row belongs to exactly one pane. A pane's length is the greatest common divisor of `size` and
+    `every`, so each row is aggregated once even if windows overlap.
+
+    Attributes:
+        size: length of a window, microseconds.
+        every: interval between window starts, microseconds.
+        offset: shift of all window starts, microseconds.
     """
 
     size: int
@@ -26,23 +34,26 @@ class Sliding:
 
     @property
     def pane(self) -> int:
-        """Length of a pane."""
+        """The length of a pane, microseconds."""
         return gcd(self.size, self.every)
 
     def panes(self, times: Int64s) -> Int64s:
-        """Start of the pane of each event time."""
+        """The start of each event time's pane."""
         starts: Int64s = (times - self.offset) // self.pane * self.pane + self.offset
         return starts
 
     def first_window(self, panes: Int64s) -> Int64s:
-        """Start of the earliest window that holds the pane."""
+        """The start of the earliest window that holds each pane."""
         latest = (panes - self.offset) // self.every * self.every + self.offset
         count = (self.size - self.pane - (panes - latest)) // self.every
         first: Int64s = latest - np.maximum(count, -1) * self.every
         return first
 
     def last_window(self, panes: Int64s) -> Int64s:
-        """Start of the latest window that holds the pane; before the first where `every` leaves gaps."""
+        """The start of the latest window that holds each pane.
+
+        In a gap, where `every` exceeds `size`, this is before `first_window`.
+        """
         latest = (panes - self.offset) // self.every * self.every + self.offset
         last: Int64s = np.where(
             panes - latest + self.pane <= self.size, latest, latest - self.every
@@ -50,9 +61,10 @@ class Sliding:
         return last
 
     def first_open(self, panes: Int64s, watermarks: Int64s, lateness: int) -> Int64s:
-        """Start of the earliest window of the pane whose end + lateness is after the watermark.
+        """The start of each pane's earliest window that is still open.
 
-        It may lie after the last window of the pane: then the row is late for all of them.
+        A window is open while its end plus `lateness` is after the watermark. If the result is
+        after the pane's `last_window`, the row is late for all its windows.
         """
         # end + lateness > watermark  <=>  start > watermark - lateness - size
         bound = np.maximum(watermarks, -(2**61)) - lateness - self.size - self.offset
@@ -63,57 +75,79 @@ class Sliding:
     def place(
         self, times: Int64s, watermarks: Int64s, lateness: int
     ) -> tuple[Int64s, Int64s, Int64s, Int64s]:
-        """`panes`, their `first_open` with the lateness and without, and their `last_window`, in one go over the rows."""
+        """Everything that an operator needs to place rows, in one pass.
+
+        Args:
+            times: event times.
+            watermarks: watermark of each row.
+            lateness: allowed lateness.
+
+        Returns:
+            The rows' panes, their `first_open` with the lateness, their `first_open` without it,
+            and their `last_window`.
+        """
         placed = np.empty((4, len(times)), np.int64)
         _place(times, watermarks, self.size, self.every, self.pane, self.offset, lateness, placed)
         return placed[0], placed[1], placed[2] if lateness else placed[1], placed[3]
 
     def bounds(self, low: int, high: int) -> tuple[int, int]:
-        """Start of the first window that holds the pane `low`, and of the last that holds the pane `high`."""
+        """The start of the first window of the pane `low`, and of the last of the pane `high`."""
         return int(self.first_window(np.array([low]))[0]), int(
             self.last_window(np.array([high]))[0]
         )
 
     def first_ending_after(self, time: int) -> int:
-        """Start of the first window whose end is after a time."""
+        """The start of the first window that ends after a time."""
         return ((time - self.size - self.offset) // self.every + 1) * self.every + self.offset
 
     def starts_of(self, windows: Int64s) -> Int64s:
-        """Microseconds at which windows start: windows are called by that."""
+        """The start of each window, which is the window itself."""
         return windows
 
     def windows_of(self, starts: Int64s) -> Int64s:
-        """The windows that start at these microseconds."""
+        """The windows that start at these times."""
         return starts
 
     def last_starting_before(self, times: Int64s) -> Int64s:
-        """The last window that starts before each time."""
+        """The start of the last window that starts before each time."""
         found: Int64s = (times - 1 - self.offset) // self.every * self.every + self.offset
         return found
 
     def ends_of(self, windows: Int64s) -> Int64s:
-        """Microseconds at which windows end."""
+        """The end of each window."""
         return windows + self.size
 
     def end_of(self, window: int) -> int:
-        """Microseconds at which a window ends."""
+        """The end of a window."""
         return window + self.size
 
     def starts_that_hold(self, panes: Int64s, lowest: int, highest: int) -> list[int]:
-        """Starts from `lowest` to `highest` of the windows that hold any of the panes, in order."""
+        """Sorted starts, from `lowest` to `highest`, of the windows that hold any of the panes."""
         first = np.maximum(self.first_window(panes), lowest)
         last = np.minimum(self.last_window(panes), highest)
         found: set[int] = set()
-        reached = lowest - self.every
+        latest = lowest - self.every
         for low, high in sorted(zip(first.tolist(), last.tolist(), strict=True)):
-            found.update(range(max(low, reached + self.every), high + 1, self.every))
-            reached = max(reached, high)
+            found.update(range(max(low, latest + self.every), high + 1, self.every))
+            latest = max(latest, high)
         return sorted(found)
 
 
 @compiled
-def _place(times, watermarks, size, every, pane, offset, lateness, placed):  # type: ignore[no-untyped-def]
-    """Rows come in about the order of time: most are in the pane of the row before, so that little is divided."""
+def _place(
+    times: Int64s,
+    watermarks: Int64s,
+    size: int,
+    every: int,
+    pane: int,
+    offset: int,
+    lateness: int,
+    placed: Int64s,
+) -> None:
+    """Write the four results of `Sliding.place` to the rows of `placed`.
+
+    Rows arrive roughly in time order. Most share the pane of the previous row and need no division.
+    """
     start, first, last = 0, 0, 0
     bounds, delays = np.zeros(2, np.int64), np.array([lateness, 0])
     is_begun = False
@@ -127,7 +161,7 @@ def _place(times, watermarks, size, every, pane, offset, lateness, placed):  # t
         placed[0, row] = start
         placed[3, row] = last
         for which in range(2 if lateness else 1):
-            # The start of the last window that is closed at the watermark.
+            # The start of the last window that the watermark has closed.
             bound = max(watermarks[row], -(2**61)) - delays[which] - size
             if not is_begun or bound < bounds[which] or bound >= bounds[which] + every:
                 bounds[which] = (bound - offset) // every * every + offset
@@ -137,7 +171,7 @@ def _place(times, watermarks, size, every, pane, offset, lateness, placed):  # t
 
 @dataclass(frozen=True)
 class Session:
-    """Windows that end when a key has been quiet for `gap`."""
+    """Windows that end when a key has no reading for `gap` microseconds."""
 
     gap: int
 
