@@ -1,4 +1,4 @@
-"""Looking for a secret: in bytes, in what they hold in base64, and in what that holds compressed."""
+"""Search for secrets in bytes, also in base64 and in compressed data inside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEEPEST = 3
 
 
 def layers(blob: bytes, depth: int = 0) -> Iterator[bytes]:
-    """The bytes, and everything that is packed into them."""
+    """The bytes, and all data encoded or compressed inside them."""
     yield blob
     if depth == _DEEPEST:
         return
@@ -34,7 +34,7 @@ def _unpacked(blob: bytes) -> Iterator[bytes]:
     for start in (
         match.start() for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|BZh[1-9]", blob)
     ):
-        # The compressed data ends where it says; what follows is not its.
+        # Compressed data marks its own end. Bytes after it are ignored.
         worker = bz2.BZ2Decompressor() if blob[start : start + 2] == b"BZ" else zlib.decompressobj()
         try:
             yield worker.decompress(blob[start:])
@@ -50,7 +50,7 @@ def _unpacked(blob: bytes) -> Iterator[bytes]:
 
 
 def found_in(blob: bytes, secrets: list[str]) -> list[str]:
-    """The secrets that the bytes hold, as UTF-8 or UTF-16, in any packing."""
+    """The secrets in the bytes, as UTF-8 or UTF-16, in any encoding or compression."""
     forms = {
         secret: (secret.encode(), secret.encode("utf-16-le"), secret.encode("utf-16-be"))
         for secret in secrets
@@ -63,7 +63,7 @@ def found_in(blob: bytes, secrets: list[str]) -> list[str]:
 
 
 def files_with(folder: Path, secrets: list[str], most: int = 64 * 2**20) -> list[str]:
-    """The files of a folder that hold a secret."""
+    """The files of a folder that contain a secret, each with the secrets."""
     return [
         f"{file}: {', '.join(found)}"
         for file in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""The workers run the submitter's code, parts of third parties included, or say what is different."""
+"""Workers run the submitter's code, including third-party parts, or report differing versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from infra.cluster.settings import ROOT, Cluster
-from tests.cluster.conftest import Run, parquet_files, traffic, wait_for
+from tests.support.cluster import Run, parquet_files, traffic, wait_for
 
 PART = '''"""Twice the value."""
 
@@ -17,7 +17,7 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Widest(Aggregation):
-    """Greatest value, doubled; null when there are none."""
+    """Greatest value, doubled; null without values."""
 
     result = None
     most = accumulator("max")
@@ -35,15 +35,19 @@ pipeline:
   transforms:
     - type: ReadTelemetry
       name: Read
-      config: {topic: code, schema: SCHEMA, event_time: at, out_of_orderness: 1 s, idle_after: 10 min}
+      config:
+        {topic: code, schema: SCHEMA, event_time: at, out_of_orderness: 1 s, idle_after: 10 min}
     - type: Aggregate
-      config: {every: 2 s, by: [sensor], measures: {widest: {theirs/widest: {of: value}}, most: max(value)}}
+      config:
+        every: 2 s
+        by: [sensor]
+        measures: {widest: {theirs/widest: {of: value}}, most: max(value)}
     - {type: WriteToLake, config: {lake: "${LAKE}", dataset: code, span: 2 s}}
 """
 
 
 def install(folder: Path) -> None:
-    """A package with a part, as `pip install` leaves it; only the submitter has it."""
+    """Write a package with a part as `pip install` would. Only the submitter has it."""
     parts = folder / "their_parts" / "aggregations"
     parts.mkdir(parents=True)
     (folder / "their_parts" / "__init__.py").write_text('"""Parts of a third party."""\n')
@@ -55,7 +59,7 @@ def install(folder: Path) -> None:
     (metadata / "entry_points.txt").write_text("[tocsin.parts]\ntheirs = their_parts\n")
 
 
-def test_a_part_of_a_third_party_runs_on_the_workers(
+def test_a_third_party_part_runs_on_the_workers(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     topics("code")
@@ -65,8 +69,10 @@ def test_a_part_of_a_third_party_runs_on_the_workers(
     job.write_text(JOB.replace("SCHEMA", str(ROOT / "tests/faults/reading_v1.avsc")))
     lake = tmp_path / "lake"
     given = {
-        "LAKE": str(lake), "PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "TOCSIN_ALLOW_FOLDERS": f"{ROOT}{os.pathsep}{tmp_path}",
-    }  # fmt: skip
+        "LAKE": str(lake),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{site}",
+        "TOCSIN_ALLOW_FOLDERS": f"{ROOT}{os.pathsep}{tmp_path}",
+    }
     with traffic(cluster, "code"):
         tocsin("submit", job, **given)
         wait_for("output", lambda: len(parquet_files(lake)) > 2)
@@ -77,7 +83,7 @@ def test_a_part_of_a_third_party_runs_on_the_workers(
     assert all(widest == 2 * most for widest, most in rows)
 
 
-def test_another_version_on_the_workers_is_named(
+def test_a_differing_version_on_the_workers_is_named(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     topics("versions", "versions.alarms", "versions.rejects")

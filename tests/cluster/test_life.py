@@ -1,4 +1,4 @@
-"""A job's life on the cluster: submit, status, plan --diff, refusals, upgrade, savepoint, stop, going on, logs."""
+"""A job's life cycle on the cluster: submit, status, plan, upgrade, savepoint, stop and restart."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import duckdb
 
 from infra.cluster.settings import Cluster
-from tests.cluster.conftest import Run, as_json, messages, parquet_files, traffic, wait_for
+from tests.support.cluster import Run, as_json, messages, parquet_files, traffic, wait_for
 
 JOB = Path(__file__).parent / "life.yaml"
 
 
-def test_the_life_of_a_job(
+def test_the_life_cycle_of_a_job(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     topics("life", "life.alarms", "life.rejects")
@@ -51,7 +51,7 @@ def test_the_life_of_a_job(
             in refused.stderr
         )
         assert as_json(tocsin("status", "life", "--json"))["id"] == submitted["id"], (
-            "the running job goes on"
+            "the job keeps running"
         )
 
         changed = {**given, "THRESHOLD": "55"}
@@ -76,7 +76,8 @@ def test_the_life_of_a_job(
     assert "has ended" in stopped_twice.stderr
     files = f"read_parquet('{lake}/**/*.parquet', hive_partitioning=false)"
     twice = duckdb.sql(
-        f"select count(*) from (select 1 from {files} group by sensor, window_start, revision having count(*) > 1)"
+        f"select count(*) from (select 1 from {files} "
+        "group by sensor, window_start, revision having count(*) > 1)"
     )
     assert twice.fetchall() == [(0,)]
     events = [
@@ -85,7 +86,7 @@ def test_the_life_of_a_job(
     assert events
 
 
-def test_a_job_that_cannot_start_says_why(
+def test_a_job_that_cannot_start_reports_the_reason(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     given = {"LIFE_TOPIC": "no.such.topic", "LAKE": str(tmp_path / "lake")}
@@ -96,7 +97,7 @@ def test_a_job_that_cannot_start_says_why(
     assert "Traceback" not in found.stderr
 
 
-def test_too_few_slots_are_named(
+def test_too_few_task_slots_are_reported(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     topics("slots", "slots.alarms", "slots.rejects")
@@ -106,7 +107,7 @@ def test_too_few_slots_are_named(
     assert "are there enough task slots?" in found.stderr
 
 
-def test_no_cluster_is_a_sentence(tocsin: Run) -> None:
+def test_an_unreachable_cluster_is_reported_in_a_sentence(tocsin: Run) -> None:
     for arguments in (
         ("status", "life"),
         ("stop", "life"),
@@ -118,7 +119,7 @@ def test_no_cluster_is_a_sentence(tocsin: Run) -> None:
         assert "no answer from Flink at http://127.0.0.1:1" in found.stderr
 
 
-def test_a_broken_file_is_a_sentence(tocsin: Run, tmp_path: Path) -> None:
+def test_an_invalid_job_is_reported_with_its_position(tocsin: Run, tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("pipeline: {type: chain, transforms: [{type: ReadTelemetri}]}")
     found = tocsin("submit", broken, check=False)

@@ -1,6 +1,6 @@
-"""The Kubernetes manifests render and meet the schemas of Kubernetes and of Flink's operator; compose says the same.
+"""The Kubernetes manifests are valid for Kubernetes and Flink's operator, and compose agrees.
 
-Nothing here was run on Kubernetes or Docker: infra/README.md says so too.
+These tests run nothing on Kubernetes or Docker; see infra/README.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def flink_deployment() -> Any:
 def operator_schema(kind: str) -> Any:
     with zipfile.ZipFile(fetch_operator(Cluster())) as jar:
         definition = yaml.safe_load(jar.read(SCHEMAS.format(kind.lower())))
-    # What every resource has, which the API server knows without being told.
+    # Fields of every resource, which the API server knows.
     everywhere = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
@@ -56,7 +56,7 @@ def operator_schema(kind: str) -> Any:
 
 
 def strict(schema: Any) -> Any:
-    """An object refuses what its schema does not name, as the API server's strict validation does."""
+    """The schema that rejects unknown fields, as the API server's strict validation does."""
     if isinstance(schema, dict):
         made = {key: strict(value) for key, value in schema.items()}
         if isinstance(made.get("properties"), dict) and "additionalProperties" not in made:
@@ -68,7 +68,7 @@ def strict(schema: Any) -> Any:
 
 
 @pytest.mark.parametrize("overlay", ["base", "trial"])
-def test_the_manifests_render_and_meet_their_schemas(overlay: str) -> None:
+def test_the_manifests_render_and_are_valid(overlay: str) -> None:
     documents = render(INFRA / "kubernetes" / overlay)
     assert len(documents) > 8
     for document in documents:
@@ -80,7 +80,7 @@ def test_the_manifests_render_and_meet_their_schemas(overlay: str) -> None:
             )
 
 
-def test_the_check_of_the_operators_resource_can_fail() -> None:
+def test_an_unknown_field_of_the_operators_resource_is_rejected() -> None:
     flink = flink_deployment()
     schema = operator_schema("FlinkDeployment")
     jsonschema.validate(flink, schema)
@@ -89,7 +89,7 @@ def test_the_check_of_the_operators_resource_can_fail() -> None:
         jsonschema.validate(flink, schema)
 
 
-def test_versions_stand_in_one_file() -> None:
+def test_all_manifests_use_the_versions_of_one_file() -> None:
     known = versions()
     for document in render(INFRA / "kubernetes" / "trial"):
         template = (
@@ -121,8 +121,8 @@ def test_compose_has_the_same_topology() -> None:
     assert services["workers"]["network_mode"] == "service:taskmanager"
 
 
-def test_containers_set_what_the_cluster_here_sets(tmp_path: Path) -> None:
-    """The switches that were found by running: the same in all three places."""
+def test_containers_have_the_settings_of_the_local_cluster(tmp_path: Path) -> None:
+    """Settings found by experiment are equal in all three places."""
     from infra.cluster.processes import prepare
 
     cluster = Cluster(folder=tmp_path)
@@ -137,8 +137,13 @@ def test_containers_set_what_the_cluster_here_sets(tmp_path: Path) -> None:
         flink["flinkConfiguration"],
     )
     for name in (
-        "restart-strategy.type", "restart-strategy.fixed-delay.attempts", "restart-strategy.fixed-delay.delay", "heartbeat.interval",
-        "heartbeat.timeout", "classloader.resolve-order", "metrics.reporter.prometheus.factory.class",
-    ):  # fmt: skip
+        "restart-strategy.type",
+        "restart-strategy.fixed-delay.attempts",
+        "restart-strategy.fixed-delay.delay",
+        "heartbeat.interval",
+        "heartbeat.timeout",
+        "classloader.resolve-order",
+        "metrics.reporter.prometheus.factory.class",
+    ):
         for settings in there:
             assert str(settings[name]) == str(here[name]), name

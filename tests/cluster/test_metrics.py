@@ -1,4 +1,4 @@
-"""The names in the dashboard and the alert rules exist in a scrape of a real job, relabelled as Prometheus would."""
+"""A real job has all metrics that the dashboard and the alert rules use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 import yaml
 
 from infra.cluster.settings import INFRA, Cluster, listens
-from tests.cluster.conftest import Run, parquet_files, traffic, wait_for
+from tests.support.cluster import Run, parquet_files, traffic, wait_for
 
 JOB = Path(__file__).parent / "life.yaml"
 _LINE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
@@ -21,7 +21,7 @@ _NAME = re.compile(r"\b((?:tocsin|flink)_\w+)")
 
 
 def scrape(cluster: Cluster) -> list[dict[str, str]]:
-    """Label sets, `__name__` among them, of all processes of Flink."""
+    """The label sets, including `__name__`, of all Flink processes."""
     found = []
     first = cluster.port("jobmanager_metrics")
     for port in range(first, first + 9):
@@ -40,7 +40,7 @@ def scrape(cluster: Cluster) -> list[dict[str, str]]:
 
 
 def relabelled(series: dict[str, str], rules: list[Any]) -> dict[str, str]:
-    """As Prometheus does with `metric_relabel_configs` of action replace: the whole source must match."""
+    """The labels after `metric_relabel_configs` of action replace, which match the whole source."""
     labels = dict(series)
     for rule in rules:
         assert rule.get("action", "replace") == "replace"
@@ -61,7 +61,7 @@ def expressions() -> list[str]:
     return [*found, *(target["expr"] for panel in panels for target in panel.get("targets", []))]
 
 
-def test_the_names_exist(
+def test_all_metrics_of_dashboard_and_alert_rules_exist(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     topics("metrics", "metrics.alarms", "metrics.rejects")
@@ -73,7 +73,10 @@ def test_the_names_exist(
         wait_for("output", lambda: len(parquet_files(tmp_path / "lake")) > 3)
 
         def counted() -> list[dict[str, str]]:
-            """The series, when the runner has reported the last step's first: its reports follow the output by seconds."""
+            """All series, or none before the last step has reported an alarm.
+
+            Reports follow the output by seconds.
+            """
             found = [relabelled(one, rules) for one in scrape(cluster)]
             alarms = [
                 float(one["value"]) for one in found if one["__name__"] == "tocsin_alarms_total"
@@ -104,7 +107,7 @@ def test_the_names_exist(
     assert sum(values("tocsin_batches_total", step="Read")) > 0
     assert values("tocsin_lag_records", step="Read", partition="1")
     assert max(values("tocsin_watermark_milliseconds", step="Read")) > 1.7e12
-    # Labels that the queries group by are on the series.
+    # The series have the labels that queries group by.
     for label in ("step", "job_name"):
         assert all(one.get(label) for one in series if one["__name__"] == "tocsin_records_total"), (
             label

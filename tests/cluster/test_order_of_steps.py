@@ -1,4 +1,4 @@
-"""Where the watermark stops at the end of a window, each step still waits for those before it."""
+"""Each step waits for the steps before it if the watermark stops at the end of a window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from infra.cluster.settings import ROOT, Cluster
-from tests.cluster.conftest import Run, as_json, parquet_files, wait_for
+from tests.support.cluster import Run, as_json, parquet_files, wait_for
 from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.kernels.batch import timestamps
@@ -35,7 +35,10 @@ def test_an_hour_waits_for_its_last_ten_minutes(
     )
 
     def send(minutes: np.ndarray[Any, Any], after: int = 0) -> None:
-        """A reading of each minute, so many microseconds after its start; its value is the minute."""
+        """Send a reading of each minute, `after` microseconds after its start.
+
+        The value is the minute.
+        """
         times = timestamps(START + minutes * MINUTE + after)
         columns = {
             "sensor": pa.array(["s"] * len(minutes)),
@@ -46,7 +49,7 @@ def test_an_hour_waits_for_its_last_ten_minutes(
         publisher.flush()
 
     def settle() -> None:
-        """Let everything be given that the watermark lets go."""
+        """Wait until all output that the watermark allows is written."""
         known = checkpoints()
         wait_for("checkpoints", lambda: checkpoints() >= known + 6)
 
@@ -56,7 +59,8 @@ def test_an_hour_waits_for_its_last_ten_minutes(
     tocsin("submit", JOB, LAKE=str(tmp_path / "lake"))
     send(np.arange(60))
     settle()
-    # The watermark comes to stand a millisecond behind one o'clock: the ten minutes are given, what joins them waits for more.
+    # The watermark stops a millisecond after one o'clock. The ten-minute windows are complete, the
+    # hour is not.
     send(np.array([60]), after=1_000)
     settle()
     send(np.arange(61, 200))

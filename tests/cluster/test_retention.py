@@ -1,4 +1,4 @@
-"""Retention that overtakes a job is reported, with the place; nothing is passed over in silence."""
+"""A job reports messages that retention deleted before it read them, with their position."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.cluster.settings import Cluster
-from tests.cluster.conftest import Run, as_json, parquet_files, traffic, wait_for
+from tests.support.cluster import Run, as_json, parquet_files, traffic, wait_for
 
 JOB = Path(__file__).parent / "life.yaml"
 
 
-def test_a_gap_is_reported(
+def test_messages_deleted_before_the_job_reads_them_are_reported(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path, admin: AdminClient
 ) -> None:
     topics("gap", "gap.alarms", "gap.rejects")
@@ -26,7 +26,7 @@ def test_a_gap_is_reported(
         saved = tocsin("stop", "life").stdout.strip()
         before = sending.sent
         wait_for("more messages", lambda: sending.sent > before + 600)
-        # What the job has not read is deleted.
+        # Delete messages that the job has not read.
         ends = [TopicPartition("gap", number, -1) for number in (0, 1)]
         for future in admin.delete_records(ends).values():
             future.result(30)

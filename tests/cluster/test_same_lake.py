@@ -1,4 +1,4 @@
-"""Each job of `jobs/` gives on Flink what it gives locally: at parallelism 1 and 2, live and replayed."""
+"""Each job of `jobs/` has equal results locally and on Flink, live or replayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from pyarrow import csv
 
 from infra.cluster.settings import ROOT, Cluster
-from tests.cluster.conftest import Run, as_json, messages, wait_for
+from tests.support.cluster import Run, as_json, messages, wait_for
 from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.backfill_merge import rows_digest
@@ -27,7 +27,7 @@ CLIMATE = City(system="climate", sensors=12, duration=2 * HOUR, cadence=MINUTE, 
 TRAFFIC = City(
     system="traffic", sensors=32, duration=2 * HOUR, cadence=MINUTE // 2, anomalies=6, late=0.005
 )
-# What each job reads, by the variable of the topic.
+# The cities that each job reads, by the variable of the topic.
 CITIES: dict[str, dict[str, City]] = {
     "air_quality": {"AIR_TOPIC": AIR},
     "climate": {"CLIMATE_TOPIC": CLIMATE},
@@ -53,10 +53,15 @@ CITIES: dict[str, dict[str, City]] = {
 # `make test-systems` runs these; `make test-cluster` the others.
 LONG = ("connected_locks", "traffic", "surveillance", "network_links", "city_overview")
 REGISTRIES = {
-    "air": "AIR_REGISTRY", "climate": "CLIMATE_REGISTRY", "locks": "LOCK_REGISTRY", "traffic": "TRAFFIC_REGISTRY", "cameras": "CAMERA_REGISTRY",
-    "links": "LINK_REGISTRY", "probes": "LINK_REGISTRY",
-}  # fmt: skip
-# What comes long after lets a job that reads on finish all the windows before.
+    "air": "AIR_REGISTRY",
+    "climate": "CLIMATE_REGISTRY",
+    "locks": "LOCK_REGISTRY",
+    "traffic": "TRAFFIC_REGISTRY",
+    "cameras": "CAMERA_REGISTRY",
+    "links": "LINK_REGISTRY",
+    "probes": "LINK_REGISTRY",
+}
+# Readings this much later let a live job complete all earlier windows.
 AFTER = 6 * HOUR
 PATIENCE = 240
 
@@ -75,7 +80,7 @@ def fill(brokers: str, topic: str, city: City) -> None:
 
 
 def files(lake: Path, before: int) -> dict[str, str]:
-    """Digest of the rows by path of the files whose span is over before a moment (microseconds)."""
+    """Digests of rows by path, for files whose time span ends before a time (microseconds)."""
     found = files_of(lake) if lake.is_dir() else []
     return {
         str(file.relative_to(lake)): rows_digest([file]) for file in found if ends(file) <= before
@@ -87,7 +92,7 @@ def ends(file: Path) -> int:
 
 
 def alarms(brokers: str, topic: str, before: int) -> list[tuple[str, bytes]]:
-    """Id and text of the alarm events before a moment."""
+    """The id and text of alarm events before a time (microseconds)."""
     found = []
     for message in messages(brokers, topic):
         headers = {name: value.decode() for name, value in message.headers()}
@@ -108,7 +113,7 @@ def sources(job: str) -> list[str]:
 @pytest.mark.parametrize(
     "job", [pytest.param(job, marks=pytest.mark.slow) if job in LONG else job for job in CITIES]
 )
-def test_the_same_lake_on_flink(
+def test_the_lake_on_flink_equals_the_local_one(
     job: str, cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:
     brokers, given = cluster.at("kafka"), dict[str, str]()
@@ -124,11 +129,14 @@ def test_the_same_lake_on_flink(
     def variables(run: str, **more: str) -> dict[str, str]:
         topics(f"same.{job}.{run}.alarms", f"same.{job}.{run}.rejects")
         return {
-            **given, "LAKE": str(tmp_path / run),
-            "ALARM_TOPIC": f"same.{job}.{run}.alarms", "REJECT_TOPIC": f"same.{job}.{run}.rejects", **more,
-        }  # fmt: skip
+            **given,
+            "LAKE": str(tmp_path / run),
+            "ALARM_TOPIC": f"same.{job}.{run}.alarms",
+            "REJECT_TOPIC": f"same.{job}.{run}.rejects",
+            **more,
+        }
 
-    # Live first: the readings come while the job runs.
+    # Live first: readings arrive while the job runs.
     archive = str(tmp_path / "archive") if job != "city_overview" else ""
     tocsin("submit", f"jobs/{job}.yaml", "--parallelism", 2, **variables("live", ARCHIVE=archive))
     for made in (lambda city: city, closing):
@@ -154,7 +162,7 @@ def test_the_same_lake_on_flink(
             PATIENCE,
         )
     finally:
-        standing = as_json(tocsin("status", job, "--json"))
+        status = as_json(tocsin("status", job, "--json"))
     tocsin("stop", job, "--discard")
     for parallelism in (1, 2):
         run = f"replayed-{parallelism}"
@@ -168,7 +176,8 @@ def test_the_same_lake_on_flink(
         )
     runs = ["live", "replayed-1", "replayed-2"]
     if archive and job not in ("climate", "connected_locks"):
-        # What the live job kept, on this machine and on the cluster; and over its own lake, where nothing is written.
+        # Backfill from the archive, locally and on the cluster. Then backfill over the live job's
+        # lake, which writes nothing.
         for run, way in {"backfill": [], "backfill-2": ["--cluster", "--parallelism", "2"]}.items():
             tocsin(
                 "backfill",
@@ -191,6 +200,6 @@ def test_the_same_lake_on_flink(
     for run in runs:
         assert files(tmp_path / run, until) == wanted, run
         assert alarms(brokers, f"same.{job}.{run}.alarms", until) == wanted_alarms, run
-    assert standing["balances"]
+    assert status["balances"]
     for source in sources(job):
-        assert standing["ledger"][source] == local["steps"][source], source
+        assert status["ledger"][source] == local["steps"][source], source

@@ -1,4 +1,4 @@
-"""SASL/SCRAM with TLS on the real broker, a registry with a password, least rights, and no trace of a secret anywhere."""
+"""SASL/SCRAM with TLS, a registry with a password, least rights, and no secret in any output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
 
 from infra.cluster.settings import ROOT, Cluster
 from tests.cluster.canary import files_with, found_in
-from tests.cluster.conftest import (
+from tests.support.cluster import (
     CANARY,
     REGISTRY_CANARY,
     Run,
@@ -43,7 +43,7 @@ SECRETS = [CANARY, REGISTRY_CANARY]
 SCHEMA = (ROOT / "tests/faults/reading_v1.avsc").read_text()
 NAME = "secure.readings"
 
-# As docs/security.md has it: what a job needs, and nothing more.
+# The rights that a job needs, as docs/security.md lists them.
 LEAST = [
     (ResourceType.TOPIC, "secure.readings", ResourcePatternType.LITERAL, AclOperation.READ),
     (ResourceType.TOPIC, "secure.alarms", ResourcePatternType.LITERAL, AclOperation.WRITE),
@@ -82,7 +82,7 @@ def rights(admin: AdminClient, topics: Callable[..., None]) -> Iterator[None]:
 
 
 class _Registry(BaseHTTPRequestHandler):
-    """The calls of a Confluent-compatible registry that a reader makes, behind basic authentication."""
+    """A Confluent-compatible registry with basic authentication, for the calls of a reader."""
 
     def do_GET(self) -> None:
         wanted = "Basic " + base64.b64encode(f"me:{REGISTRY_CANARY}".encode()).decode()
@@ -104,7 +104,7 @@ class _Registry(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, *_: Any) -> None:
-        """Be quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +118,15 @@ def registry() -> Iterator[str]:
 @pytest.fixture
 def given(cluster: Cluster, registry: str, tmp_path: Path) -> dict[str, str]:
     return {
-        "SECURE_BROKERS": cluster.at("kafka_secure"), "SECURE_CA": str(cluster.certificate), "LAKE": str(tmp_path / "lake"),
-        "REGISTRY": registry, "TOCSIN_ALLOW_FOLDERS": f"{ROOT}{os.pathsep}{tmp_path}{os.pathsep}{cluster.folder}",
-    }  # fmt: skip
+        "SECURE_BROKERS": cluster.at("kafka_secure"),
+        "SECURE_CA": str(cluster.certificate),
+        "LAKE": str(tmp_path / "lake"),
+        "REGISTRY": registry,
+        "TOCSIN_ALLOW_FOLDERS": os.pathsep.join(map(str, (ROOT, tmp_path, cluster.folder))),
+    }
 
 
-def test_the_finder_finds_what_is_packed() -> None:
+def test_the_search_finds_encoded_secrets() -> None:
     from apache_beam.internal import pickler
 
     assert found_in(pickler.dumps({"password": CANARY, "more": "x" * 500}), SECRETS) == [CANARY]
@@ -132,7 +135,7 @@ def test_the_finder_finds_what_is_packed() -> None:
     assert not found_in(pickler.dumps({"password": "env:KAFKA_PASSWORD"}), SECRETS)
 
 
-def test_with_least_rights_and_without_a_trace(
+def test_a_job_runs_with_least_rights_and_exposes_no_secret(
     cluster: Cluster, tocsin: Run, rights: None, given: dict[str, str], tmp_path: Path
 ) -> None:
     outputs = []
@@ -157,14 +160,14 @@ def test_with_least_rights_and_without_a_trace(
     for output in outputs:
         assert not found_in((output.stdout + output.stderr).encode(), SECRETS)
     assert not [path for path, answer in answers.items() if found_in(answer, SECRETS)]
-    # Logs, configuration, checkpoints, savepoints, the job as Flink keeps it, and the code that was uploaded.
+    # Logs, configuration, checkpoints, savepoints, the job graph and the uploaded code.
     assert (cluster.folder / "flink" / "checkpoints").is_dir()
     assert not files_with(cluster.folder, SECRETS)
     assert not files_with(tmp_path / "lake", SECRETS)
 
 
 def rest_answers(cluster: Cluster) -> dict[str, bytes]:
-    """What Flink's REST interface tells of its jobs and itself, all links followed one level down."""
+    """The answers of Flink's REST interface about the cluster and its jobs, by path."""
     import httpx
 
     rest = FlinkRest(f"http://{cluster.at('flink_rest')}")
@@ -210,7 +213,7 @@ def rest_answers(cluster: Cluster) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "right", LEAST, ids=lambda right: f"{right[0].name}.{right[1]}.{right[3].name}"
 )
-def test_without_a_right_it_says_so(
+def test_a_missing_right_is_named(
     right: tuple[Any, ...],
     cluster: Cluster,
     tocsin: Run,
@@ -224,9 +227,9 @@ def test_without_a_right_it_says_so(
         with traffic(cluster, "secure.readings") as sending:
             sending.poison = 1000
             found = tocsin("submit", JOB, check=False, **given)
-            said = found.stderr
+            reported = found.stderr
             if found.returncode == 0:
-                # A right that is needed with the first alarm only.
+                # Only the first alarm needs this right.
                 def reason() -> str:
                     failures = [
                         text
@@ -236,18 +239,18 @@ def test_without_a_right_it_says_so(
                         (text for text in failures if "a worker was cut off" not in text), ""
                     )
 
-                said = wait_for("reason", reason, 90)
+                reported = wait_for("reason", reason, 90)
     finally:
         cancel_all(cluster)
         for future in admin.create_acls([binding(right)]).values():
             future.result(30)
-    assert "authoriz" in said.lower() or "may not" in said
-    assert right[1] in said or "transactional" in said.lower()
-    assert "Traceback" not in said
-    assert not found_in(said.encode(), SECRETS)
+    assert "authoriz" in reported.lower() or "may not" in reported
+    assert right[1] in reported or "transactional" in reported.lower()
+    assert "Traceback" not in reported
+    assert not found_in(reported.encode(), SECRETS)
 
 
-def test_a_wrong_password_is_told_without_it(
+def test_a_wrong_password_is_reported_but_not_shown(
     tocsin: Run, given: dict[str, str], rights: None
 ) -> None:
     found = tocsin("submit", JOB, check=False, **given, KAFKA_PASSWORD="wrong-but-also-secret")
@@ -271,7 +274,7 @@ def test_a_missing_secret_is_named(tocsin: Run, given: dict[str, str]) -> None:
     assert "KAFKA_PASSWORT" in found.stderr
 
 
-def test_a_registry_that_refuses_is_named(
+def test_a_registry_that_refuses_access_is_named(
     tocsin: Run, given: dict[str, str], cluster: Cluster, rights: None
 ) -> None:
     text = (

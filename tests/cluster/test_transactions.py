@@ -1,4 +1,7 @@
-"""Transactions on a real broker: each unit once, for any number of lives of the writer; the assumptions of docs/exactly_once.md."""
+"""Transactions on a real broker: each unit is committed once, whatever happens to the writer.
+
+Also tests the assumptions of docs/exactly_once.md.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from infra.cluster.settings import ROOT, Cluster
-from tests.cluster.conftest import messages
+from tests.support.cluster import messages
 from tocsin.foundation.failpoint import ALARMS, FAILPOINTS_VARIABLE
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
@@ -38,7 +41,9 @@ def writer(cluster: Cluster, topic: str, identity: str) -> Transactions:
     return Transactions(Kafka(brokers=cluster.at("kafka")), topic, identity)
 
 
-def test_a_new_life_skips_what_is_done(cluster: Cluster, topics: Callable[..., None]) -> None:
+def test_a_restarted_writer_skips_committed_units(
+    cluster: Cluster, topics: Callable[..., None]
+) -> None:
     topics("lives")
     first = writer(cluster, "lives", "tocsin.lives/Alarms")
     assert [first.write(number, unit(number)) for number in (1, 2, 5)] == [True, True, True]
@@ -53,9 +58,7 @@ def test_a_new_life_skips_what_is_done(cluster: Cluster, topics: Callable[..., N
     assert values(cluster, "lives") == wanted(1, 2, 5, 6)
 
 
-def test_the_older_of_two_writers_can_commit_nothing_more(
-    cluster: Cluster, topics: Callable[..., None]
-) -> None:
+def test_a_newer_writer_fences_the_older_one(cluster: Cluster, topics: Callable[..., None]) -> None:
     topics("fenced")
     older = writer(cluster, "fenced", "tocsin.fenced/Alarms")
     older.write(1, unit(1))
@@ -66,7 +69,9 @@ def test_the_older_of_two_writers_can_commit_nothing_more(
     assert values(cluster, "fenced") == wanted(1, 2)
 
 
-def test_two_jobs_do_not_fence_each_other(cluster: Cluster, topics: Callable[..., None]) -> None:
+def test_writers_of_two_jobs_do_not_fence_each_other(
+    cluster: Cluster, topics: Callable[..., None]
+) -> None:
     topics("two")
     one, other = (
         writer(cluster, "two", "tocsin.one/Alarms"),
@@ -78,10 +83,10 @@ def test_two_jobs_do_not_fence_each_other(cluster: Cluster, topics: Callable[...
     assert values(cluster, "two") == wanted(1, 2, 3)
 
 
-def test_without_its_mark_a_unit_comes_again(
+def test_a_unit_is_repeated_if_its_offset_is_lost(
     cluster: Cluster, topics: Callable[..., None], admin: AdminClient
 ) -> None:
-    """What the assumption about the broker's memory costs where it does not hold."""
+    """The cost of the assumption that the broker keeps the offsets of the group."""
     topics("forgotten")
     writer(cluster, "forgotten", "tocsin.forgotten/Alarms").write(1, unit(1))
     for future in admin.delete_consumer_groups(["tocsin.forgotten/Alarms"]).values():
@@ -101,10 +106,10 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_a_death_at_each_step(
+def test_each_unit_is_committed_once_after_a_crash_at(
     name: str, cluster: Cluster, topics: Callable[..., None], tmp_path: Path
 ) -> None:
-    """The process dies at the step, is started again, and what a read_committed consumer sees is each unit once."""
+    """A consumer with read_committed sees each unit once after the crash and a restart."""
     topic = name.replace(".", "-")
     topics(topic)
     environment = {**os.environ, FAILPOINTS_VARIABLE: str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -118,10 +123,10 @@ def test_a_death_at_each_step(
     assert values(cluster, topic) == wanted(1, 2)
 
 
-def test_a_reader_of_uncommitted_messages_sees_what_was_given_up(
+def test_a_read_uncommitted_consumer_sees_aborted_messages(
     cluster: Cluster, topics: Callable[..., None]
 ) -> None:
-    """So `read_committed` is a condition, not a decoration."""
+    """This shows that consumers need `read_committed`."""
     topics("given-up")
     settings = {"bootstrap.servers": cluster.at("kafka"), "log_level": 0}
     dying = confluent_kafka.Producer({**settings, "transactional.id": "tocsin.given-up/Alarms"})

@@ -1,4 +1,4 @@
-"""A job over its archive does what it did with its topics: the same rows in every dataset, late ones too, and the same alarms."""
+"""A backfill from the archive gives the rows and alarms of the live job, including late rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tocsin.simulator.systems import SYSTEMS, system_of
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
-# Job; systems with their topic; the variable of its registry.
+# Each job with its systems and their topics, and the variable of its registry.
 JOBS: dict[str, tuple[dict[str, str], str]] = {
     "air_quality": ({"air": "city.air"}, "AIR_REGISTRY"),
     "climate": ({"climate": "city.climate"}, "CLIMATE_REGISTRY"),
@@ -57,7 +57,7 @@ def city(system: str) -> City:
 
 
 def rows_of(lake: Path) -> dict[str, list[Any]]:
-    """All rows of every dataset but the archive, every revision."""
+    """All rows and revisions of every dataset except the archive."""
     connection, datasets = open_lake(lake)
     found = {}
     for dataset in datasets:
@@ -75,7 +75,7 @@ def alarms_of(messages: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_replay_from_the_archive_is_what_was_live(
+def test_a_backfill_from_the_archive_equals_the_live_job(
     job: str, kafka: Any, receive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tocsin.engines.beam.running import run_bounded
@@ -118,13 +118,13 @@ def test_replay_from_the_archive_is_what_was_live(
     assert alarms_of(receive("city.alarms")) == alarms_of(receive("again.alarms"))
 
 
-def test_a_job_without_an_archive_says_so() -> None:
+def test_a_job_without_an_archive_is_rejected() -> None:
     job, _ = check_file(str(ROOT / "jobs/city_overview.yaml"))
     with pytest.raises(Failure, match="'Traffic' keeps no archive; give it"):
         from_archive(job, "nowhere")
 
 
-def test_nobody_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backfill_writes_no_alarm_and_no_reject(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     job = without_messages(check_file("jobs/air_quality.yaml")[0])
     assert not [step for step in job.steps if step.type in ("WriteAlarms", "WriteRejects")]

@@ -1,4 +1,4 @@
-"""Bad input as a new user meets it: one clear sentence, the right exit code, and nothing that was acknowledged is lost."""
+"""Bad input gives one clear sentence and an exit code, and loses no acknowledged reading."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ pipeline:
   type: chain
   transforms:
     - type: ReadTelemetry
-      config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at, out_of_orderness: 5 s}
+      config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at,
+               out_of_orderness: 5 s}
     - type: Aggregate
       config: {every: 1 min, by: [sensor_id], measures: {readings: count()}}
     - type: WriteToLake
@@ -53,24 +54,24 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "job.yaml"
 
 
-def one_sentence(told: str) -> str:
-    """What the command said, less the progress; never a traceback."""
-    assert "Traceback" not in told
-    lines = [line for line in told.splitlines() if line.startswith("tocsin: ")]
-    assert len(lines) == 1, told
+def one_sentence(output: str) -> str:
+    """The command's output without its progress. Checks that it is no traceback."""
+    assert "Traceback" not in output
+    lines = [line for line in output.splitlines() if line.startswith("tocsin: ")]
+    assert len(lines) == 1, output
     return lines[0]
 
 
-def test_a_wrong_broker_address(job: Path, tocsin: Any) -> None:
-    code, _, told = tocsin("run", job, "--brokers", "127.0.0.1:1")
+def test_a_wrong_broker_address_is_reported(job: Path, tocsin: Any) -> None:
+    code, _, errors = tocsin("run", job, "--brokers", "127.0.0.1:1")
     assert code == 1
-    assert "no answer from Kafka at 127.0.0.1:1" in one_sentence(told)
+    assert "no answer from Kafka at 127.0.0.1:1" in one_sentence(errors)
 
 
-def test_a_missing_topic(
+def test_a_missing_topic_is_reported(
     job: Path, kafka: Any, tocsin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The embedded Kafka makes any topic that it is asked for, so the answer of a real one is put in its place.
+    # The embedded Kafka creates every requested topic, so this is the answer of a real one.
     from confluent_kafka import KafkaError, KafkaException
     from tocsin.transforms.read.read_telemetry import ReadTelemetry
 
@@ -81,12 +82,12 @@ def test_a_missing_topic(
         def close(self) -> None: ...
 
     monkeypatch.setattr(ReadTelemetry, "_consumer", lambda self: Missing())
-    code, _, told = tocsin("run", job)
+    code, _, errors = tocsin("run", job)
     assert code == 1
-    assert "the topic 'city.air' does not exist at 127.0.0.1" in one_sentence(told)
+    assert "the topic 'city.air' does not exist at 127.0.0.1" in one_sentence(errors)
 
 
-def test_messages_that_cannot_be_read_are_rejected_with_their_bytes(
+def test_unreadable_messages_are_rejected_with_their_bytes(
     job: Path, kafka: Any, send: Any, receive: Any, tocsin: Any, tmp_path: Path
 ) -> None:
     good = [message(at=NOW + second * 1000) for second in range(0, 50, 10)]
@@ -99,8 +100,8 @@ def test_messages_that_cannot_be_read_are_rejected_with_their_bytes(
         "city.air",
         [*((value, b"air-1", NOW) for value in good), *((value, b"k", NOW) for value in bad)],
     )
-    code, out, told = tocsin("run", job)
-    assert (code, "Traceback" in told) == (0, False)
+    code, out, errors = tocsin("run", job)
+    assert (code, "Traceback" in errors) == (0, False)
     assert "ReadTelemetry     8     5     0         3         0  yes" in out
     rejects = {
         m.value(): dict(m.headers())["__connect.errors.exception.message"].decode()
@@ -113,7 +114,7 @@ def test_messages_that_cannot_be_read_are_rejected_with_their_bytes(
     assert connection.execute("select sum(readings) from air").fetchone() == (5,)
 
 
-def test_a_record_with_a_null_key_is_a_record(
+def test_a_record_with_a_null_key_is_read(
     job: Path, kafka: Any, send: Any, tocsin: Any, tmp_path: Path
 ) -> None:
     send("city.air", [(message(), None, NOW)])
@@ -123,7 +124,7 @@ def test_a_record_with_a_null_key_is_a_record(
     )
 
 
-def test_a_clock_in_1970_is_late_and_one_in_2262_is_rejected_and_neither_spoils_the_rest(
+def test_wrong_clocks_do_not_affect_other_readings(
     job: Path, kafka: Any, send: Any, receive: Any, tocsin: Any, tmp_path: Path
 ) -> None:
     far = 9_214_646_400_000  # 2262
@@ -149,43 +150,43 @@ def test_a_clock_in_1970_is_late_and_one_in_2262_is_rejected_and_neither_spoils_
     ]
 
 
-def test_a_job_with_six_mistakes(tocsin: Any) -> None:
+def test_a_check_reports_all_six_mistakes(tocsin: Any) -> None:
     for verb in ("check", "run"):
-        code, _, told = tocsin(verb, "tests/errors/six_mistakes.yaml")
+        code, _, errors = tocsin(verb, "tests/errors/six_mistakes.yaml")
         assert code == 2
         assert (
             len(
                 [
                     line
-                    for line in told.splitlines()
+                    for line in errors.splitlines()
                     if line.startswith("tests/errors/six_mistakes.yaml:")
                 ]
             )
             == 6
         )
-        assert "Traceback" not in told
+        assert "Traceback" not in errors
 
 
-def test_an_empty_topic(job: Path, kafka: Any, tocsin: Any) -> None:
+def test_an_empty_topic_gives_an_empty_lake(job: Path, kafka: Any, tocsin: Any) -> None:
     kafka.create("city.air")
-    code, out, told = tocsin("run", job)
-    assert (code, "Traceback" in told) == (0, False)
+    code, out, errors = tocsin("run", job)
+    assert (code, "Traceback" in errors) == (0, False)
     assert "ReadTelemetry     0     0     0         0         0  yes" in out
 
 
-def test_an_unwritable_lake(
+def test_an_unwritable_lake_is_reported(
     job: Path, kafka: Any, tocsin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("LAKE", str(tmp_path / "file" / "lake"))
-    code, _, told = tocsin("run", job)
+    code, _, errors = tocsin("run", job)
     assert code == 1
-    assert "cannot write the lake" in one_sentence(told)
+    assert "cannot write the lake" in one_sentence(errors)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Any:
-    """A file system of 64 kB."""
+    """A disk of 64 kB."""
     folder = tmp_path / "small"
     folder.mkdir()
     done = subprocess.run(
@@ -199,7 +200,7 @@ def small_disk(tmp_path: Path) -> Any:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk(
+def test_a_full_disk_is_reported_and_loses_nothing(
     job: Path, kafka: Any, send: Any, tocsin: Any, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKE", str(small_disk / "lake"))
@@ -210,13 +211,13 @@ def test_a_full_disk(
             for n in range(20_000)
         ],
     )
-    code, _, told = tocsin("run", job)
+    code, _, errors = tocsin("run", job)
     assert code == 1
-    sentence = one_sentence(told)
+    sentence = one_sentence(errors)
     assert "cannot write the lake" in sentence
     assert "No space left on device" in sentence
-    assert not list(small_disk.rglob("*.part")), "an unfinished file is left"
-    # The offsets were not acknowledged: with room, the run gives everything.
+    assert not list(small_disk.rglob("*.part")), "an incomplete file remains"
+    # The offsets were not acknowledged, so with free space the run writes everything.
     monkeypatch.setenv("LAKE", str(job.parent / "roomy"))
     assert tocsin("run", job)[0] == 0
     total = open_lake(job.parent / "roomy")[0].execute("select sum(readings) from air").fetchone()
@@ -224,7 +225,7 @@ def test_a_full_disk(
 
 
 @pytest.mark.parametrize("after", [0.3, 0.8, 1.0], ids="{} s".format)
-def test_ctrl_c_in_the_middle(
+def test_an_interrupted_run_loses_nothing(
     after: float, kafka: Any, send: Any, tocsin: Any, tmp_path: Path
 ) -> None:
     job = tmp_path / "job.yaml"
@@ -233,9 +234,12 @@ def test_ctrl_c_in_the_middle(
         (message(f"sensor-{n % 5000}", NOW + n), b"k", NOW + n, n % 4) for n in range(150_000)
     ]
     send("city.air", values)
-    # A shell that runs the tests in the background ignores Ctrl-C, and what it starts would, too.
-    heeds = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('tocsin', run_name='__main__')"
-    command = [sys.executable, "-c", heeds, "run", str(job)]
+    # In the background of a shell, the tests and their child processes would ignore SIGINT.
+    program = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('tocsin', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", program, "run", str(job)]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -248,11 +252,11 @@ def test_ctrl_c_in_the_middle(
     assert "reading" in process.stderr.readline()
     time.sleep(after)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted" in told
-    assert "Traceback" not in told
-    # Run again to the end: everything is there, once.
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    # A second run to the end writes every row once.
     assert tocsin("run", job)[0] == 0
     total = open_lake(tmp_path / "lake")[0].execute("select sum(readings) from air").fetchone()
     assert total == (150_000,)
@@ -269,22 +273,22 @@ def test_ctrl_c_in_the_middle(
         (["new", "detector", "Bad-Name", "--to", "/nowhere"], 2, "is not a name in snake case"),
     ],
 )
-def test_a_wrong_argument(arguments: list[str], code: int, sentence: str, tocsin: Any) -> None:
-    came, _, told = tocsin(*arguments)
-    assert came == code
-    assert sentence in one_sentence(told)
-
-
-def test_an_unknown_verb_and_a_wrong_flag(tocsin: Any) -> None:
-    for arguments in (["chekc"], ["check", "--wrong"]):
-        code, out, told = tocsin(*arguments)
-        assert code != 0
-        assert "Traceback" not in out + told
-
-
-def test_lines_that_cannot_be_read_are_rejected_with_their_numbers_even_where_no_line_can(
-    tmp_path: Path, monkeypatch: Any
+def test_a_wrong_argument_is_reported(
+    arguments: list[str], code: int, sentence: str, tocsin: Any
 ) -> None:
+    found, _, errors = tocsin(*arguments)
+    assert found == code
+    assert sentence in one_sentence(errors)
+
+
+def test_an_unknown_verb_and_a_wrong_option_are_reported(tocsin: Any) -> None:
+    for arguments in (["chekc"], ["check", "--wrong"]):
+        code, out, errors = tocsin(*arguments)
+        assert code != 0
+        assert "Traceback" not in out + errors
+
+
+def test_unreadable_lines_are_rejected_with_their_numbers(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.avsc").write_text(
         '{"type": "record", "name": "R", "fields": [{"name": "sensor", "type": "string"},'

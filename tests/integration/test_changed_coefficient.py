@@ -1,4 +1,4 @@
-"""A coefficient that was wrong from some moment on: its windows are computed again, and nothing else in the lake is touched."""
+"""A corrected coefficient: its windows are computed again, and no other file changes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ pipeline:
     - {type: Deduplicate, input: ReadTelemetry, config: {by: [sensor_id, metric]}}
     - type: Enrich
       input: Deduplicate
-      config: {table: "${FOLDER}/coefficients.csv", by: [sensor_id], add: [slope], valid_from: valid_from, valid_to: valid_to}
+      config: {table: "${FOLDER}/coefficients.csv", by: [sensor_id], add: [slope],
+               valid_from: valid_from, valid_to: valid_to}
     - {type: Derive, input: Enrich, config: {columns: {corrected: value * slope}}}
-    - {type: Aggregate, input: Derive, config: {every: 5 min, by: [sensor_id, metric], measures: {mean: mean(corrected), n: count()}}}
-    - {type: WriteToLake, input: Aggregate, config: {lake: "${FOLDER}/${NAME}", dataset: windows, partition_by: [date, sensor_id], span: 5 min}}
+    - {type: Aggregate, input: Derive, config: {every: 5 min, by: [sensor_id, metric],
+       measures: {mean: mean(corrected), n: count()}}}
+    - {type: WriteToLake, input: Aggregate, config: {lake: "${FOLDER}/${NAME}", dataset: windows,
+       partition_by: [date, sensor_id], span: 5 min}}
 """
 TABLE = """sensor_id,slope,valid_from,valid_to
 air-00000,1.0,2026-03-01T00:00:00Z,
@@ -43,7 +46,7 @@ air-00001,{slope},2026-03-02T00:22:00Z,2026-03-02T00:41:00Z
 air-00001,1.5,2026-03-02T00:41:00Z,
 air-00002,0.9,2026-03-01T00:00:00Z,
 """
-# From 00:22 to 00:41 in windows of five minutes.
+# The five-minute windows of the time from 00:22 to 00:41.
 AFFECTED = {
     f"date=2026-03-02/sensor_id=air-00001/20260302T00{minute:02}00Z"
     for minute in (20, 25, 30, 35, 40)
@@ -51,7 +54,7 @@ AFFECTED = {
 
 
 def tocsin(*arguments: object) -> tuple[int, str, str]:
-    """The command in a process of its own: one process reads a table once."""
+    """The command in a new process, because a process reads a table once."""
     command = [sys.executable, "-m", "tocsin", *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
@@ -61,7 +64,7 @@ def tocsin(*arguments: object) -> tuple[int, str, str]:
 
 @pytest.fixture
 def given(kafka: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a job and its lake of 90 minutes, of which some came late."""
+    """A folder with a job and its lake of 90 minutes, with some late readings."""
     city = City(
         system="air",
         sensors=3,
@@ -88,7 +91,7 @@ def given(kafka: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def touched(lake: Path) -> dict[str, tuple[int, int]]:
-    """What tells whether a file was written again, by its path to the end of the stamp."""
+    """Inode and time of each file, by its path up to the timestamp in its name."""
     found = {}
     for file in files_of(lake / "windows"):
         found[str(file.relative_to(lake / "windows"))] = (
@@ -104,14 +107,14 @@ def rows(lake: Path) -> Any:
 
 
 @pytest.mark.parametrize("since", [(), ("--since", "2026-03-02T00:22:00Z", "--warm-up", "20 min")])
-def test_exactly_the_windows_of_the_coefficient_are_written_again(
+def test_only_the_windows_of_the_coefficient_are_rewritten(
     given: Path, since: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = given
     lake = folder / "lake"
     before = touched(lake)
     archive = ("--archive", folder / "archive")
-    # Nothing has changed: nothing is written.
+    # Without a change, nothing is written.
     code, out, err = tocsin("backfill", folder / "job.yaml", *archive, "--json")
     assert code == 0, err
     assert json.loads(out)["files"] == [
@@ -133,17 +136,17 @@ def test_exactly_the_windows_of_the_coefficient_are_written_again(
     written = {name for name, known in after.items() if before.get(name) != known}
     assert written == set(json.loads(out)["files"][0]["changed"])
     assert {name.partition("Z-")[0] + "Z" for name in written} == AFFECTED
-    assert any("-r1." in name for name in before), "some windows were revised by what came late"
+    assert any("-r1." in name for name in before), "late readings revised some windows"
     assert after.keys() == before.keys()
     assert not [path for path in lake.iterdir() if path.name.startswith(".")]
 
-    # The same as if the coefficient had been right from the start.
+    # The result equals a run with the right coefficient from the start.
     monkeypatch.setenv("NAME", "right")
     assert tocsin("run", folder / "job.yaml")[0] == 0
     assert rows(lake) == rows(folder / "right")
 
 
-def test_what_is_said_to_people(given: Path) -> None:
+def test_the_report_lists_files_by_dataset(given: Path) -> None:
     folder = given
     code, out, err = tocsin("backfill", folder / "job.yaml")
     assert code == 0, err

@@ -1,4 +1,4 @@
-"""Joins of jobs, through Beam's local runner."""
+"""Window joins in a job on Beam's local runner."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ pipeline:
   transforms:
     - type: ReadTelemetry
       name: Air
-      config: {topic: air, schema: schemas/air_reading.avsc, event_time: observed_at, allowed_lateness: 2 min}
+      config: {topic: air, schema: schemas/air_reading.avsc, event_time: observed_at,
+               allowed_lateness: 2 min}
     - type: ReadTelemetry
       name: Weather
-      config: {topic: weather, schema: schemas/air_reading.avsc, event_time: observed_at, allowed_lateness: 2 min}
-    - {type: Aggregate, name: Dust, input: Air, config: {every: 1 min, by: [sensor_id], measures: {pm25: mean(value)}}}
-    - {type: Aggregate, name: Rain, input: Weather, config: {every: 1 min, by: [sensor_id], measures: {rain: sum(value)}}}
+      config: {topic: weather, schema: schemas/air_reading.avsc, event_time: observed_at,
+               allowed_lateness: 2 min}
+    - {type: Aggregate, name: Dust, input: Air, config: {every: 1 min, by: [sensor_id],
+       measures: {pm25: mean(value)}}}
+    - {type: Aggregate, name: Rain, input: Weather, config: {every: 1 min, by: [sensor_id],
+       measures: {rain: sum(value)}}}
     - {type: WindowJoin, input: {left: Dust, right: Rain}, config: {by: [sensor_id]}}
     - {type: WriteToLake, input: WindowJoin, config: {lake: lake, dataset: both}}
 tests:

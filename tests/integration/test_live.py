@@ -1,4 +1,4 @@
-"""A live run on Prism: results appear while it runs, and an interrupt ends it with its ledger."""
+"""A live run on Prism: output appears while it runs, and an interrupt ends it with a ledger."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prism() -> str:
     return found
 
 
-def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> None:
+def test_a_live_run_writes_results_while_it_runs(kafka: Any, tmp_path: Path) -> None:
     environment = {**os.environ, "TOCSIN_PRISM": prism(), "LAKE": str(tmp_path / "lake")}
     blocks = list(readings(City(sensors=5, anomalies=0, late=0.0)))
     publisher = Publisher(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
@@ -64,12 +64,13 @@ def test_a_live_run_gives_results_while_it_runs(kafka: Any, tmp_path: Path) -> N
     assert "ReadTelemetry" in out
     connection, _ = open_lake(tmp_path / "lake")
     twice = connection.execute(
-        "select count(*) from (select 1 from air_quality_all group by window_start, sensor_id, metric, revision having count(*) > 1)"
+        "select count(*) from (select 1 from air_quality_all "
+        "group by window_start, sensor_id, metric, revision having count(*) > 1)"
     ).fetchone()
     assert twice == (0,)
 
 
-def test_without_prism_one_sentence_says_how_to_get_it(
+def test_a_missing_prism_is_reported_with_how_to_install_it(
     tocsin: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("TOCSIN_PRISM", "GOBIN"):

@@ -1,4 +1,4 @@
-"""A registry that comes as a topic, through Beam's local runner."""
+"""A registry in a topic, on Beam's local runner."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ pipeline:
   transforms:
     - type: ReadTelemetry
       name: Air
-      config: {topic: air, schema: schemas/air_reading.avsc, event_time: observed_at, allowed_lateness: 2 min}
+      config: {topic: air, schema: schemas/air_reading.avsc, event_time: observed_at,
+               allowed_lateness: 2 min}
     - type: ReadTelemetry
       name: Coefficients
       config: {topic: coefficients, schema: schemas/air_reading.avsc, event_time: observed_at}
     - {type: Derive, name: Slopes, input: Coefficients, config: {columns: {slope: value}}}
-    - {type: Lookup, input: {readings: Air, registry: Slopes}, config: {by: [sensor_id], add: [slope]}}
+    - {type: Lookup, input: {readings: Air, registry: Slopes}, config: {by: [sensor_id],
+       add: [slope]}}
     - {type: Derive, name: Corrected, input: Lookup, config: {columns: {value: value * slope}}}
-    - {type: Aggregate, input: Corrected, config: {every: 1 min, by: [sensor_id], measures: {mean: mean(value)}}}
+    - {type: Aggregate, input: Corrected, config: {every: 1 min, by: [sensor_id],
+       measures: {mean: mean(value)}}}
     - {type: WriteToLake, input: Aggregate, config: {lake: lake, dataset: corrected}}
 tests:
   - name: dated
@@ -49,7 +52,7 @@ tests:
 """
 
 
-def test_coefficients_hold_from_their_own_time(tmp_path: Path) -> None:
+def test_coefficients_are_valid_from_their_event_time(tmp_path: Path) -> None:
     job, _ = check_text(
         str(tmp_path / "job.yaml"), JOB.replace("lake: lake", f"lake: {tmp_path}/lake")
     )

@@ -1,4 +1,4 @@
-"""The main job, end to end on an embedded Kafka."""
+"""The main job, end to end with the embedded Kafka."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_citys_hour_becomes_a_lake_and_alarms(
     assert ledger.balances
     source = ledger.steps["ReadTelemetry"]
     assert (source.read, source.rejected, source.kept) == (sent + 2, 2, sent)
-    # What one step keeps is what the next one reads.
+    # Each step reads what the previous one keeps.
     chain = ["ReadTelemetry", "Validate", "Deduplicate", "Enrich", "Aggregate"]
     for one, other in itertools.pairwise(chain):
         assert ledger.steps[one].kept == ledger.steps[other].read, other
@@ -118,15 +118,13 @@ def test_alarms_are_cloud_events_and_smart_data_models_alerts(
             KafkaMessage(dict(message.headers()), message.key(), message.value())
         )
         assert event.get_specversion() == "1.0"
-        assert (
-            event.get_id()
-            == f"{message.key().decode()}.{event.get_type().rpartition('.')[2]}.{event.get_id().rpartition('.')[2]}"
-        )
+        kind, ending = (text.rpartition(".")[2] for text in (event.get_type(), event.get_id()))
+        assert event.get_id() == f"{message.key().decode()}.{kind}.{ending}"
         jsonschema.validate(json.loads(message.value()), schema)
 
 
 def test_the_climate_job_filters_and_aggregates(kafka: Any, lake: Path) -> None:
-    """`Filter` is also a name of Beam YAML's own: it must be ours that runs."""
+    """Beam YAML has a `Filter`, too; this job must use Tocsin's."""
     from tocsin.engines.beam.running import run_bounded
 
     kafka.create("city.climate")
@@ -147,9 +145,7 @@ def test_the_climate_job_filters_and_aggregates(kafka: Any, lake: Path) -> None:
     assert ledger.steps["Lake"].kept > 0
 
 
-def test_running_again_writes_the_same_lake_and_the_same_alarms(
-    kafka: Any, receive: Any, lake: Path
-) -> None:
+def test_a_second_run_writes_the_same_lake_and_alarms(kafka: Any, receive: Any, lake: Path) -> None:
     from tocsin.engines.beam.running import run_bounded
 
     fill()
@@ -210,9 +206,12 @@ providers:
 """
     (tmp_path / "job.yaml").write_text(job)
     command = [
-        sys.executable, "-m", "apache_beam.yaml.main", f"--yaml_pipeline_file={tmp_path}/job.yaml",
+        sys.executable,
+        "-m",
+        "apache_beam.yaml.main",
+        f"--yaml_pipeline_file={tmp_path}/job.yaml",
         "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    ]  # fmt: skip
+    ]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ), check=False
     )
@@ -256,7 +255,7 @@ pipeline:
     ]
 
 
-def test_a_third_partys_package_brings_parts_by_its_entry_point(tmp_path: Path) -> None:
+def test_a_third_party_package_adds_parts_by_its_entry_point(tmp_path: Path) -> None:
     package = tmp_path / "acme"
     (package / "acme_parts" / "aggregations").mkdir(parents=True)
     (package / "acme_parts" / "__init__.py").touch()
@@ -268,7 +267,7 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Spread(Aggregation):
-    """Greatest less smallest value; null when there are none."""
+    """Greatest less smallest value; null without values."""
 
     least = accumulator("min")
     most = accumulator("max")
@@ -292,7 +291,8 @@ pipeline:
     - {type: Aggregate, config: {every: 1 min, measures: {range: {acme/spread: {of: value}}}}}
 tests:
   - name: a part of another package
-    given: {ReadFiles: {columns: [sensor, at, value], rows: [[a, "1970-01-01T00:00:00Z", 1.0], [b, "1970-01-01T00:00:01Z", 5.0]]}}
+    given: {ReadFiles: {columns: [sensor, at, value], rows: [[a, "1970-01-01T00:00:00Z", 1.0], [b,
+            "1970-01-01T00:00:01Z", 5.0]]}}
     expect: {Aggregate: {columns: [range], rows: [[4.0]]}}
 """
     )
@@ -315,7 +315,7 @@ tests:
         assert expected in done.stdout
 
 
-def test_values_from_data_cannot_leave_the_lake(tmp_path: Path) -> None:
+def test_values_in_data_cannot_escape_the_lakes_folder(tmp_path: Path) -> None:
     from tocsin.engines.beam.running import run_bounded
 
     names = ["../../evil", "a/b", ".", "..", "", "x" * 500, "sensor=1", "é\x00", None]
@@ -332,7 +332,8 @@ pipeline:
   type: chain
   transforms:
     - {{type: ReadFiles, config: {{files: {tmp_path}/readings.parquet, event_time: at}}}}
-    - {{type: WriteToLake, config: {{lake: {tmp_path}/in/lake, dataset: raw, partition_by: [sensor, date]}}}}
+    - {{type: WriteToLake, config: {{lake: {tmp_path}/in/lake, dataset: raw,
+       partition_by: [sensor, date]}}}}
 """
     run_bounded(check_text(str(tmp_path / "job.yaml"), job)[0])
     files = list(tmp_path.rglob("*.parquet"))
@@ -364,7 +365,7 @@ def simulated(tmp_path: Path, tocsin: Callable[..., tuple[int, str, str]]) -> Pa
     return tmp_path / "a.parquet"
 
 
-def test_the_same_seed_is_the_same_city(simulated: Path, tmp_path: Path, tocsin: Any) -> None:
+def test_the_same_seed_gives_the_same_city(simulated: Path, tmp_path: Path, tocsin: Any) -> None:
     tocsin("simulate", "--sensors", 5, "--duration", "20 min", "--to", tmp_path / "b.parquet")
     tocsin(
         "simulate",

@@ -1,4 +1,4 @@
-"""A job whose alarms are managed: two sources, an inhibition table, commands, through Beam's local runner."""
+"""Alarm management in jobs on Beam's local runner: two sources, a topology and commands."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ pipeline:
       config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at}
     - type: ReadTelemetry
       name: Commands
-      config: {topic: city.alarm-commands, schema: schemas/alarm_command.avsc, event_time: issued_at}
-    - {type: Detect, name: X, input: ReadTelemetry, config: {of: value, by: [sensor_id], rule: high, with: {threshold: {above: 10}}}}
+      config: {topic: city.alarm-commands, schema: schemas/alarm_command.avsc,
+               event_time: issued_at}
+    - {type: Detect, name: X, input: ReadTelemetry, config: {of: value, by: [sensor_id],
+       rule: high, with: {threshold: {above: 10}}}}
     - type: ManageAlarms
       input: {alarms: X.alarms, commands: Commands}
       config:
@@ -44,7 +46,8 @@ tests:
         rows:
           - [acknowledge, "2026-03-02T10:00:30Z", null, high, "sensor_id=x", null, ann, on my way]
           - [shelve, "2026-03-02T10:00:31Z", null, high, "sensor_id=x", null, ann, on my way]
-          - [shelve, "2026-03-02T10:00:32Z", null, high, "sensor_id=x", "2026-03-02T10:02:10Z", ann, works]
+          - [shelve, "2026-03-02T10:00:32Z", null, high, "sensor_id=x", "2026-03-02T10:02:10Z",
+             ann, works]
           - [acknowledge, "2026-03-02T10:22:00Z", null, high, "sensor_id=x", null, ann, on my way]
     expect:
       ManageAlarms:
@@ -56,14 +59,18 @@ tests:
           - [suppress, sensor_id=x, "2026-03-02T10:00:32Z", shelved, "by ann: works"]
           - [clear, sensor_id=link-1, "2026-03-02T10:02:05Z", returned_unacknowledged, null]
           - [resume, sensor_id=x, "2026-03-02T10:02:10Z", acknowledged, no longer shelved]
-          - [raise, sensor_id=cam-2, "2026-03-02T10:02:35Z", unacknowledged, no longer held back for an alarm of what it hangs on]
+          - [raise, sensor_id=cam-2, "2026-03-02T10:02:35Z", unacknowledged,
+             no longer held back for an alarm of what it hangs on]
           - [clear, sensor_id=x, "2026-03-02T10:03:00Z", normal, null]
       ManageAlarms.suppressed:
         columns: [event, key, time, state, reason]
         rows:
-          - [raise, sensor_id=cam-1, "2026-03-02T10:00:05Z", suppressed, held back for an alarm of what it hangs on]
-          - [raise, sensor_id=cam-2, "2026-03-02T10:00:06Z", suppressed, held back for an alarm of what it hangs on]
-          - [clear, sensor_id=cam-1, "2026-03-02T10:02:00Z", normal, "inhibited: it hangs on link-1"]
+          - [raise, sensor_id=cam-1, "2026-03-02T10:00:05Z", suppressed,
+             held back for an alarm of what it hangs on]
+          - [raise, sensor_id=cam-2, "2026-03-02T10:00:06Z", suppressed,
+             held back for an alarm of what it hangs on]
+          - [clear, sensor_id=cam-1, "2026-03-02T10:02:00Z", normal,
+             "inhibited: it hangs on link-1"]
       ManageAlarms.refused:
         columns: [command, message]
         rows:
@@ -126,7 +133,7 @@ def test_a_job_with_commands_and_a_topology(folder: Path) -> None:
         ("table: topology.csv", "table: none.csv", "no file 'none.csv'"),
     ],
 )
-def test_wrong_inputs_are_told_in_a_sentence(
+def test_wrong_inputs_are_reported_in_a_sentence(
     before: str, after: str, why: str, folder: Path
 ) -> None:
     assert before in JOB
@@ -135,7 +142,7 @@ def test_wrong_inputs_are_told_in_a_sentence(
     assert any(why in str(problem) for problem in told.value.problems), told.value.problems
 
 
-def test_two_topics_are_aggregated_together_and_either_may_end_first(folder: Path) -> None:
+def test_two_topics_aggregate_together_whichever_ends_first(folder: Path) -> None:
     job, _ = check_text(str(folder / "job.yaml"), TOGETHER)
     outcome = run_test(job, job.tests[0])
     assert outcome.passed, outcome.mismatches
@@ -153,8 +160,10 @@ pipeline:
     - type: Aggregate
       input: [A, B]
       config: {every: 1 min, by: [sensor_id], measures: {n: count(), m: mean(value)}}
-    - {type: Detect, name: X, input: Aggregate, config: {of: m, by: [sensor_id], with: {threshold: {above: 10}}}}
-    - {type: Detect, name: Y, input: A, config: {of: value, by: [sensor_id], with: {missing_data: {after: 1 min}}}}
+    - {type: Detect, name: X, input: Aggregate, config: {of: m, by: [sensor_id],
+       with: {threshold: {above: 10}}}}
+    - {type: Detect, name: Y, input: A, config: {of: value, by: [sensor_id],
+       with: {missing_data: {after: 1 min}}}}
     - {type: WriteAlarms, input: [X.alarms, Y.alarms], config: {topic: alarms}}
 tests:
   - name: two topics
@@ -190,7 +199,7 @@ tests:
 """
 
 
-def test_a_late_reading_withdraws_the_alarm_that_it_shows_to_be_wrong(folder: Path) -> None:
+def test_a_late_reading_withdraws_a_wrong_alarm(folder: Path) -> None:
     job, _ = check_text(str(folder / "job.yaml"), REVISED)
     outcome = run_test(job, job.tests[0])
     assert outcome.passed, outcome.mismatches
@@ -201,7 +210,8 @@ pipeline:
   type: chain
   transforms:
     - type: ReadTelemetry
-      config: {topic: a, schema: schemas/air_reading.avsc, event_time: observed_at, allowed_lateness: 5 min}
+      config: {topic: a, schema: schemas/air_reading.avsc, event_time: observed_at,
+               allowed_lateness: 5 min}
     - type: Aggregate
       config: {every: 1 min, by: [sensor_id], measures: {m: mean(value)}}
     - {type: Detect, config: {of: m, by: [sensor_id], with: {threshold: {above: 10}}, revise: true}}

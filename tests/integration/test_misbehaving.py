@@ -1,4 +1,4 @@
-"""Sensors that misbehave, feeds that stop: the alarms that should come, and none that should not; the ledger balances."""
+"""Misbehaving sensors and stopped feeds raise exactly the expected alarms; the ledger balances."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ JOB = """
 pipeline:
   transforms:
     - type: ReadTelemetry
-      config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at, out_of_orderness: 60 s, allowed_lateness: 5 min}
+      config: {topic: city.air, schema: schemas/air_reading.avsc, event_time: observed_at,
+               out_of_orderness: 60 s, allowed_lateness: 5 min}
     - {type: Deduplicate, input: ReadTelemetry, config: {by: [sensor_id]}}
     - type: Detect
       name: Stuck
@@ -38,11 +39,13 @@ pipeline:
     - type: Detect
       name: Shift
       input: Deduplicate
-      config: {of: value, by: [sensor_id], with: {cusum: {slack: 1.5, limit: 12}}, alarm: {clear_after: 30}}
+      config: {of: value, by: [sensor_id], with: {cusum: {slack: 1.5, limit: 12}},
+               alarm: {clear_after: 30}}
     - type: Detect
       name: Alternating
       input: Deduplicate
-      config: {of: value, by: [sensor_id], with: {rate_of_change: {per_second: 0.1}}, alarm: {clear_after: 30}}
+      config: {of: value, by: [sensor_id], with: {rate_of_change: {per_second: 0.1}},
+               alarm: {clear_after: 30}}
     - type: Detect
       name: Silent
       input: Deduplicate
@@ -52,14 +55,15 @@ pipeline:
       input: Deduplicate
       config: {of: value, by: [sensor_id], with: auto}
     - type: ManageAlarms
-      input: {alarms: [Stuck.alarms, Shift.alarms, Alternating.alarms, Silent.alarms, Anything.alarms]}
+      input: {alarms: [Stuck.alarms, Shift.alarms, Alternating.alarms, Silent.alarms,
+              Anything.alarms]}
     - {type: WriteAlarms, input: ManageAlarms, config: {topic: city.alarms}}
     - {type: WriteRejects, input: ReadTelemetry.rejects, config: {topic: city.rejects}}
 """
 
 
 def run(batch: pa.RecordBatch, receive: Any, kafka: Any) -> tuple[Any, list[tuple[str, str, int]]]:
-    """The ledger, and rule, key and minute of each alarm that was raised."""
+    """The ledger, and the rule, key and minute of each raised alarm."""
     kafka.create("city.alarms")
     kafka.create("city.rejects")
     publisher = Publisher(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
@@ -86,9 +90,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def test_each_misbehaviour_raises_what_it_should_and_nobody_else_anything(
-    kafka: Any, receive: Any
-) -> None:
+def test_each_misbehaving_sensor_raises_its_alarm_and_no_other(kafka: Any, receive: Any) -> None:
     batch = day(held_up=(840, 1200))
     ledger, raised = run(batch, receive, kafka)
     assert ledger.balances
@@ -100,7 +102,7 @@ def test_each_misbehaviour_raises_what_it_should_and_nobody_else_anything(
         assert any(rule in one.rules for rule, _ in mine), one
         assert all(minute >= FAULT - 1 for _, minute in mine), (one, mine)
         assert mine[0][1] <= FAULT + 400, (one, mine)
-    # Six hours of readings came at once, and no clean sensor has an alarm of it, nor has the feed.
+    # Six hours of readings arrive at once: no clean sensor and no feed raises an alarm.
     assert [alarm for alarm in raised if "clean" in alarm[1] or alarm[1] == "feed"] == []
     counts = ledger.steps
     assert counts["Deduplicate"].filtered == 2 * DAY
@@ -109,7 +111,7 @@ def test_each_misbehaviour_raises_what_it_should_and_nobody_else_anything(
     assert sum(counts[name].late for name in counts) == 30
 
 
-def test_a_feed_that_was_silent_is_one_alarm(kafka: Any, receive: Any) -> None:
+def test_a_silent_feed_raises_one_alarm(kafka: Any, receive: Any) -> None:
     clean = day(1, lost=(600, 660))
     clean = clean.filter(pc.starts_with(clean.column("sensor_id"), "clean"))
     ledger, raised = run(clean, receive, kafka)

@@ -1,4 +1,4 @@
-"""The simulated systems: the same for the same seed, and what is wrong with them is found by their jobs."""
+"""Simulated systems depend on their seed only, and their jobs find the labelled faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tocsin.simulator.systems import SYSTEMS, system_of
 
 ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
-# System: its job, the variable of its registry, sensors, things that go wrong, and alarms that may belong to none of them.
+# Each system with its job, registry variable, sensors, faults, and the allowed false alarms.
 CASES: dict[str, tuple[str, str, int, int, int]] = {
     "locks": ("connected_locks", "LOCK_REGISTRY", 150, 9, 2),
     "traffic": ("traffic", "TRAFFIC_REGISTRY", 128, 7, 6),
@@ -44,7 +44,7 @@ def city(system: str, seed: int = 7, hours: int = 24) -> City:
 
 
 @pytest.mark.parametrize("system", CASES)
-def test_a_system_is_the_same_for_the_same_seed(system: str) -> None:
+def test_the_same_seed_gives_the_same_system(system: str) -> None:
     def made(seed: int) -> pa.Table:
         return pa.Table.from_batches(list(system_of(city(system, seed, 1)).readings()))
 
@@ -58,7 +58,7 @@ def test_a_system_is_the_same_for_the_same_seed(system: str) -> None:
 
 
 @pytest.mark.parametrize("system", CASES)
-def test_what_is_wrong_is_found(
+def test_the_job_finds_every_labelled_fault(
     system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, registry, _, _, most = CASES[system]
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_found(
     assert len(others) <= most, [(alarm.rule, alarm.key, alarm.start) for alarm in others]
 
 
-def test_who_is_wrong_has_one_thing_wrong() -> None:
+def test_each_faulty_sensor_has_one_fault() -> None:
     for system in CASES:
         labels = system_of(city(system)).labels()
         who = labels.column("sensor_id").to_pylist()

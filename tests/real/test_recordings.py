@@ -1,4 +1,4 @@
-"""Real recordings through the real path (Avro into Kafka, the job, the lake), against pandas on the same file."""
+"""Real recordings through Kafka, a job and the lake, compared with pandas on the same file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from tocsin.lake.query import open_lake
 from tocsin.simulator.messages import encode
 
 SCHEMA = {
-    "type": "record", "name": "Recorded",
+    "type": "record",
+    "name": "Recorded",
     "fields": [
         {"name": "sensor_id", "type": "string"},
         {"name": "metric", "type": "string"},
         {"name": "ts", "type": {"type": "long", "logicalType": "timestamp-millis"}},
         {"name": "value", "type": ["null", "double"]},
     ],
-}  # fmt: skip
+}
 RECORDINGS = {
     "telraam_fr.parquet": ("1 h", "6 h", "d"),
     "open_smart_home.parquet": ("15 min", "1 h", "h"),
@@ -36,20 +37,22 @@ pipeline:
   type: chain
   transforms:
     - type: ReadTelemetry
-      config: {{topic: recorded, schema: recorded.avsc, event_time: ts, out_of_orderness: {disorder}, allowed_lateness: {lateness}}}
+      config: {{topic: recorded, schema: recorded.avsc, event_time: ts,
+               out_of_orderness: {disorder}, allowed_lateness: {lateness}}}
     - type: Aggregate
       config:
         every: {every}
         window: {window}
         by: [sensor_id, metric]
-        measures: {{total: sum(value), mean: mean(value), least: min(value), most: max(value), readings: count(value), rows: count()}}
+        measures: {{total: sum(value), mean: mean(value), least: min(value), most: max(value),
+                   readings: count(value), rows: count()}}
     - type: WriteToLake
       config: {{lake: lake, dataset: recorded, span: 30 d}}
 """
 
 
 def columns(name: str) -> pa.Table:
-    """The recording's readings in the order of time, as a stream has them."""
+    """The recording's readings, sorted by time as in a stream."""
     table = parquet.read_table(
         recording(name), columns=["sensor_id", "metric", "ts", "value", "seq"]
     )
@@ -59,7 +62,7 @@ def columns(name: str) -> pa.Table:
 
 
 def shuffled(table: pa.Table, minutes: float) -> pa.Table:
-    """Each reading up to `minutes` late, which mixes the order."""
+    """The readings out of order: each is up to `minutes` late."""
     times = table.column("ts").cast(pa.int64()).to_numpy() / 60_000
     return table.take(
         pa.array(
@@ -75,18 +78,19 @@ def through_kafka(table: pa.Table, send: Any, kafka: Any) -> None:
     at = batch.schema.get_field_index("ts")
     batch = batch.set_column(at, "ts", batch.column("ts").cast(pa.timestamp("us", tz="UTC")))
     messages = encode(batch, json.dumps(SCHEMA))
-    # Equal parts of the recording go side by side: each partition is in order, and none outgrows the embedded Kafka.
+    # Partitions get equal parts of the recording, so each is in order and fits the embedded Kafka.
     send("recorded", [(value, None, None, number % 4) for number, value in enumerate(messages)])
     assert kafka.ensure_whole("recorded") == len(messages)
 
 
 def expected(table: pa.Table, every: str, window: str) -> pd.DataFrame:
-    """Windows by pandas: each reading is repeated for every window that holds it."""
+    """The windows by pandas: each reading is repeated for every window that contains it."""
     frame = table.to_pandas()
     step, size = pd.Timedelta(every.replace(" ", "")), pd.Timedelta(window.replace(" ", ""))
-    pieces = []
-    for shift in range(int(size / step)):
-        pieces.append(frame.assign(start=frame.ts.dt.floor(step) - shift * step))
+    pieces = [
+        frame.assign(start=frame.ts.dt.floor(step) - shift * step)
+        for shift in range(int(size / step))
+    ]
     grouped = pd.concat(pieces).groupby(["start", "sensor_id", "metric"])
     found = grouped.value.agg(total="sum", mean="mean", least="min", most="max", readings="count")
     found["rows"] = grouped.size()
@@ -96,7 +100,8 @@ def expected(table: pa.Table, every: str, window: str) -> pd.DataFrame:
 def from_the_lake(folder: Path) -> pd.DataFrame:
     connection, _ = open_lake(folder)
     rows = connection.execute(
-        "select window_start at time zone 'UTC' as start, sensor_id, metric, total, mean, least, most, readings, rows from recorded"
+        "select window_start at time zone 'UTC' as start, sensor_id, metric, "
+        "total, mean, least, most, readings, rows from recorded"
     )
     return rows.df().sort_values(["start", "sensor_id", "metric"], ignore_index=True)
 
@@ -140,7 +145,7 @@ def test_the_lake_equals_pandas(
         assert np.array_equal(
             came[column].to_numpy(float), wanted[column].to_numpy(float), equal_nan=True
         ), column
-    # pandas says 0 for the sum of no values, a job says null.
+    # Without values, the sum is 0 in pandas and null in a job.
     wanted.loc[wanted.readings == 0, "total"] = np.nan
     for column in ("total", "mean"):
         np.testing.assert_allclose(
@@ -151,7 +156,7 @@ def test_the_lake_equals_pandas(
 def test_the_air_recording_equals_pandas_from_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """775,687 readings, too many for the embedded Kafka: by ReadFiles, which gives the same rows."""
+    """775,687 readings are too many for the embedded Kafka, so ReadFiles reads them."""
     from tocsin.engines.beam.running import run_bounded
 
     table = columns("epa_toco.parquet")

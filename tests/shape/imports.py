@@ -1,6 +1,7 @@
-"""Who imports whom: the graph behind the shape tests and `make map`.
+"""The graph of imports, for the shape tests and `make map`.
 
-`python -m tests.shape.imports` prints the imports between folders as a table; `--svg FILE` draws them.
+`python -m tests.shape.imports` prints a table of the imports between folders. `--svg FILE`
+draws it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CODE = sorted([*(ROOT / "tocsin").rglob("*.py"), *(ROOT / "transforms").rglob("*.py")])
 
-# Layer: what it may import of ours. Every line uses only lines above it, so there is no circle.
+# The layers that each layer may import. A line uses only the lines above it, so no circle exists.
 _FOUNDATION = {"foundation"}
 _KERNELS = {*_FOUNDATION, "kernels"}
 _PARTS = {*_KERNELS, "parts"}
@@ -41,14 +42,22 @@ ALLOWED = {
     "backtest": {*_COMPILER, "backtest"},
     "engines": {*_COMPILER, "flink", "engines"},
     "cli": {
-        *_COMPILER, "laws", "simulator", "lake", "flink", "profile", "evaluation", "backtest",
-        "engines", "cli",
+        *_COMPILER,
+        "laws",
+        "simulator",
+        "lake",
+        "flink",
+        "profile",
+        "evaluation",
+        "backtest",
+        "engines",
+        "cli",
     },
-}  # fmt: skip
+}
 
 
 def layer(module: str) -> str:
-    """The folder that a module belongs to: `tocsin.kernels.batch` is in `kernels`."""
+    """The folder of a module: `tocsin.kernels.batch` is in `kernels`."""
     names = module.split(".")
     if names[0] == "transforms" or module.startswith("tocsin.transforms."):
         return "transforms"
@@ -66,7 +75,7 @@ MODULES = {module_of(path): path for path in CODE}
 
 
 def imported(path: Path) -> list[str]:
-    """What a file imports, also inside its functions; a module that comes by name as that module."""
+    """All modules that a file imports, also inside functions."""
     found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -78,7 +87,7 @@ def imported(path: Path) -> list[str]:
 
 
 def graph() -> dict[str, set[str]]:
-    """Our modules, each with those of ours that it imports."""
+    """The modules of this repository, each with those that it imports."""
     return {
         name: {other for other in imported(path) if other in MODULES and other != name}
         for name, path in MODULES.items()
@@ -86,7 +95,7 @@ def graph() -> dict[str, set[str]]:
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of modules that import one another (strongly connected, Tarjan 1972)."""
+    """Groups of modules that import one another (strongly connected components, Tarjan 1972)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -114,7 +123,7 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
 
 
 def between(edges: dict[str, set[str]]) -> Counter[tuple[str, str]]:
-    """How many imports go from folder to folder."""
+    """The number of imports between each two folders."""
     pairs = ((layer(name), layer(other)) for name, others in edges.items() for other in others)
     return Counter(
         (here, there) for here, there in pairs if here != there and "tocsin" not in (here, there)
@@ -122,7 +131,7 @@ def between(edges: dict[str, set[str]]) -> Counter[tuple[str, str]]:
 
 
 def ranks() -> dict[str, int]:
-    """The height of each folder: one more than the highest folder that it may import."""
+    """The height of each folder: one more than that of the highest folder that it may import."""
     found: dict[str, int] = {}
     while len(found) < len(ALLOWED):
         for name, allowed in ALLOWED.items():
@@ -133,7 +142,7 @@ def ranks() -> dict[str, int]:
 
 
 def table(counts: Counter[tuple[str, str]]) -> str:
-    """Imports between folders, the lowest folders first, and upwards arrows marked."""
+    """The imports between folders as text, the lowest folder first, with marked upward imports."""
     height = ranks()
     lines = []
     for here in sorted(height, key=lambda name: (height[name], name)):
@@ -161,7 +170,8 @@ def _picture(counts: Counter[tuple[str, str]]) -> Iterator[str]:
         for row, names in rows.items()
         for at, name in enumerate(names)
     }
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top + 40}" font-family="sans-serif">'
+    box = f'viewBox="0 0 {width} {top + 40}" font-family="sans-serif"'
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" {box}>'
     yield f'<rect width="{width}" height="{top + 40}" fill="white"/>'
     for (here, there), count in sorted(counts.items()):
         (x, y), (to_x, to_y) = places[here], places[there]
@@ -170,13 +180,14 @@ def _picture(counts: Counter[tuple[str, str]]) -> Iterator[str]:
         thick = min(0.5 + count / 20, 4)
         yield f'<line {line} stroke="{colour}" stroke-width="{thick:.1f}" opacity="0.55"/>'
     for name, (x, y) in places.items():
-        yield f'<rect x="{x - wide // 2}" y="{y - 15}" width="{wide}" height="30" rx="5" fill="#eaf2f8" stroke="#2c3e50"/>'
+        place = f'x="{x - wide // 2}" y="{y - 15}" width="{wide}" height="30" rx="5"'
+        yield f'<rect {place} fill="#eaf2f8" stroke="#2c3e50"/>'
         yield f'<text x="{x}" y="{y + 5}" text-anchor="middle" font-size="14">{name}</text>'
     yield "</svg>"
 
 
 def main() -> None:
-    """Print the table; draw the picture where asked."""
+    """Print the table, and draw the picture with --svg."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--svg", type=Path, help="write a picture of the imports to this file")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The shape of the house: which way imports go, how large files are, what names say, and that nothing is undocumented."""
+"""The structure of the code: direction of imports, size of files, names and documentation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_imports_go_one_way(path: Path) -> None:
         assert root != "transforms", "parts are found by name; tests use tocsin.transforms"
 
 
-def test_no_modules_import_one_another_not_even_inside_functions() -> None:
+def test_no_modules_import_one_another_even_inside_functions() -> None:
     assert circles(graph()) == []
 
 
@@ -51,13 +51,13 @@ def test_no_test_edits_the_module_path() -> None:
             assert "sys.path" not in path.read_text("utf-8"), path
 
 
-def test_clients_are_imported_only_where_readings_come_in_or_go_out() -> None:
+def test_only_sources_and_sinks_import_clients() -> None:
     for path in CODE:
         if layer(module_of(path)) == "transforms" and "confluent_kafka" in imported(path):
             assert path.parent.name in ("read", "write")
 
 
-def test_files_are_small_and_say_one_thing() -> None:
+def test_files_are_small() -> None:
     sizes = {
         path: len(path.read_text("utf-8").splitlines())
         for path in CODE
@@ -67,7 +67,7 @@ def test_files_are_small_and_say_one_thing() -> None:
     assert statistics.median(sizes.values()) <= 120
 
 
-def test_names_say_what_a_file_holds() -> None:
+def test_names_are_specific() -> None:
     for path in CODE:
         assert path.stem not in BANNED, path
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -82,18 +82,18 @@ def test_every_module_and_public_class_and_function_is_documented() -> None:
         tree = ast.parse(path.read_text("utf-8"))
         if not ast.get_docstring(tree):
             missing.append(str(path))
-        for node in tree.body:
-            if (
-                isinstance(node, ast.ClassDef | ast.FunctionDef)
-                and not node.name.startswith("_")
-                and not ast.get_docstring(node)
-            ):
-                missing.append(f"{path}: {node.name}")
+        missing += [
+            f"{path}: {node.name}"
+            for node in tree.body
+            if isinstance(node, ast.ClassDef | ast.FunctionDef)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ]
     assert missing == []
 
 
-def test_no_loop_over_rows_in_the_columns() -> None:
-    """`to_pylist` and `iterrows` make a Python object a row; the columnar core may use them per distinct value only."""
+def test_kernels_have_no_loop_over_rows() -> None:
+    """`to_pylist` creates a Python object for each row, so only listed files may use it."""
     allowed = {
         "kernels/avro/resolve.py",
         "kernels/avro/decode.py",
@@ -107,22 +107,22 @@ def test_no_loop_over_rows_in_the_columns() -> None:
             assert "to_pylist" not in path.read_text("utf-8"), name
 
 
-def test_no_step_type_is_one_that_beam_yaml_owns_unless_it_says_so() -> None:
+def test_step_types_differ_from_beam_yamls_except_two() -> None:
     from apache_beam.yaml import yaml_provider
 
     from tocsin.steps.catalogue import step_types
 
-    # Filter is ours on batches; behind ToRows a condition is written in MapToFields' terms. See docs/decisions.
+    # On batches, Filter and Enrich are Tocsin's. See docs/decisions.
     assert set(step_types()) & set(yaml_provider.standard_providers()) <= {"Filter", "Enrich"}
 
 
-def test_every_verb_is_in_the_readme_and_every_part_has_its_page() -> None:
+def test_every_verb_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for file in (ROOT / "tocsin/cli").glob("*_verb.py"):
         assert f"tocsin {file.stem.removesuffix('_verb')}" in readme, file.stem
 
 
-def test_nothing_names_a_machine_or_a_registry() -> None:
+def test_no_text_names_a_machine_or_a_registry() -> None:
     for path in [
         *CODE,
         *(ROOT / "docs").rglob("*.md"),
