@@ -1,0 +1,159 @@
+"""Which tests run which line: measured once for a state of the tree, and kept in `.mutants`."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from coverage import CoverageData
+
+from tests.mutation.mutants import AREAS, Mutant
+from tests.mutation.worker import ROOT, STORE, Worker
+
+# The fast tests of the areas. Clusters, readers and jobs in worker processes are left out.
+TESTS = ["alarms", "kafka", "kernels", "lake", "parts", "steps", "transforms"]
+# In the run for lines, compiled loops run in Python; a test is stopped after these seconds.
+MAP_SECONDS = 5
+# Tests of one mutant stop being added at these seconds of measured time.
+MOST_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """lines: by file and line the tests that ran it. seconds: of each test that passes."""
+
+    lines: dict[str, dict[int, list[str]]]
+    seconds: dict[str, float]
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests of a mutant: those of its own folder first, the quickest of them first.
+
+        The lines of a module that no function holds run at import, and Numba's own functions run
+        unseen: all tests that run a function of the module count for them.
+        """
+        tree = ast.parse((ROOT / mutant.path).read_text("utf-8"))
+        lines = self.lines.get(mutant.path, {})
+        span = statement_lines(tree, mutant.line)
+        found = {test for line in span or () for test in lines.get(line, ())} if span else set()
+        if not found and (span is None or is_native(tree, mutant.line)):
+            found = {test for tests in lines.values() for test in tests}
+        if not found and span is None:
+            found = self._of_importers(mutant.path)
+        return self._cheapest(found & self.seconds.keys(), mutant.path)
+
+    def _cheapest(self, tests: set[str], path: str) -> list[str]:
+        near = "tests/" + str(Path(path).parent).partition("/")[2]
+        ordered = sorted(tests, key=lambda test: (not test.startswith(near), self.seconds[test]))
+        found: list[str] = []
+        total = 0.0
+        for test in ordered:
+            if found and total + self.seconds[test] > MOST_SECONDS:
+                continue
+            total += self.seconds[test]
+            found.append(test)
+        return found
+
+    def _of_importers(self, path: str) -> set[str]:
+        module = path.removesuffix(".py").replace("/", ".")
+        return {
+            test
+            for other, lines in self.lines.items()
+            if module in self._imports.get(other, "")
+            for tests in lines.values()
+            for test in tests
+        }
+
+    @cached_property
+    def _imports(self) -> dict[str, str]:
+        return {path: (ROOT / path).read_text("utf-8") for path in self.lines}
+
+
+def statement_lines(tree: ast.Module, line: int) -> range | None:
+    """The lines of the innermost statement at a line, its body left out; None outside functions."""
+    inside, found = False, range(line, line + 1)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt) or not node.lineno <= line <= (node.end_lineno or 0):
+            continue
+        body = getattr(node, "body", None)
+        last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+        is_function = isinstance(node, ast.FunctionDef)
+        inside = inside or (is_function and body is not None and line >= body[0].lineno)
+        if not is_function and node.lineno <= line <= max(last, node.lineno):
+            found = range(node.lineno, max(last, node.lineno) + 1)
+    return found if inside else None
+
+
+def is_native(tree: ast.Module, line: int) -> bool:
+    """Whether a line is in a function that Numba compiles even where its loops run in Python."""
+    return any(
+        isinstance(node, ast.FunctionDef)
+        and node.lineno <= line <= (node.end_lineno or 0)
+        and any("njit" in ast.unparse(decorator) for decorator in node.decorator_list)
+        for node in ast.walk(tree)
+    )
+
+
+def digest() -> str:
+    """Of all files that tests may read."""
+    found = hashlib.sha256()
+    for folder in ("tocsin", "transforms", "tests", "schemas", "jobs", "registry"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                found.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def measured(workers: list[Worker]) -> Selection:
+    """The selection for the tree as it is: read if it was measured before."""
+    file = STORE / f"selection-{digest()}.json"
+    if not file.exists():
+        folders = [f"tests/{name}" for name in TESTS]
+        with ThreadPoolExecutor(2) as pool:
+            seconds = pool.submit(_seconds, workers[0], folders)
+            lines = pool.submit(_lines, workers[-1], folders)
+        for old in STORE.glob("selection-*.json"):
+            old.unlink()
+        file.write_text(json.dumps({"lines": lines.result(), "seconds": seconds.result()}))
+    found = json.loads(file.read_text())
+    by_line = {
+        path: {int(line): tests for line, tests in lines.items()}
+        for path, lines in found["lines"].items()
+    }
+    return Selection(by_line, found["seconds"])
+
+
+def _seconds(worker: Worker, folders: list[str]) -> dict[str, float]:
+    """The tests as they are: a test that fails without a mutant kills nothing."""
+    result = worker.root / ".seconds.json"
+    run = worker.test(["-p", "tests.mutation.measure", *folders], TOCSIN_MEASURE=str(result))
+    (STORE / "seconds.log").write_text(run.output)
+    found: dict[str, float] = json.loads(result.read_text())["seconds"]
+    return found
+
+
+def _lines(worker: Worker, folders: list[str]) -> dict[str, dict[int, list[str]]]:
+    """The tests in Python alone, so that the lines of compiled loops count."""
+    result, data = worker.root / ".lines.json", worker.root / ".coverage"
+    covered = [f"--cov={folder}" for folder in AREAS.values()]
+    run = worker.test(
+        ["-p", "tests.mutation.measure", "--cov-context=test", "--cov-report=", *covered, *folders],
+        TOCSIN_MEASURE=str(result),
+        TOCSIN_TEST_SECONDS=str(MAP_SECONDS),
+        NUMBA_DISABLE_JIT="1",
+        COVERAGE_FILE=str(data),
+    )
+    (STORE / "lines.log").write_text(run.output)
+    found = CoverageData(str(data))
+    found.read()
+    return {
+        str(Path(path).relative_to(worker.root)): {
+            line: sorted({context.partition("|")[0] for context in contexts if context})
+            for line, contexts in found.contexts_by_lineno(path).items()
+        }
+        for path in found.measured_files()
+    }

@@ -1,0 +1,95 @@
+"""A copy of the tree in which tests run, so that no mutant ever touches the checkout."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+from tests.mutation.mutants import Mutant
+
+ROOT = Path(__file__).parents[2]
+STORE = ROOT / ".mutants"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of pytest ended. code: None where it ran out of time."""
+
+    code: int | None
+    output: str
+
+
+class Worker:
+    """One copy of the tree."""
+
+    def __init__(self, number: int) -> None:
+        self.root = STORE / f"worker-{number}"
+        shutil.rmtree(self.root, ignore_errors=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "-coz", "--exclude-standard"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.root / name)
+        # Times of files would take a mutant of the same second and size for the original.
+        checked = PycInvalidationMode.CHECKED_HASH
+        for folder in ("tocsin", "transforms", "tests"):
+            compileall.compile_dir(self.root / folder, quiet=2, invalidation_mode=checked)
+
+    def test(
+        self, arguments: list[str], timeout: float | None = None, **environment: str
+    ) -> Run:
+        """Run pytest in the copy. Numba compiles afresh: its caches would mix mutants."""
+        with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+                cwd=self.root,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(self.root),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "NUMBA_CACHE_DIR": cache,
+                    **environment,
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code: int | None = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                _end(process)
+            output.seek(0)
+            return Run(code, output.read())
+
+    def test_mutant(self, mutant: Mutant, tests: list[str], timeout: float) -> Run:
+        """Run tests, in their order and until one fails, on a mutant."""
+        file = self.root / mutant.path
+        original = file.read_bytes()
+        chosen = self.root / ".chosen-tests"
+        chosen.write_text("\n".join(tests))
+        file.write_text(mutant.source, "utf-8")
+        try:
+            return self.test(["-x", "--tb=line", f"@{chosen.name}"], timeout)
+        finally:
+            file.write_bytes(original)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and those that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
