@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from confluent_kafka import Producer
 
 from tests.support.lakes import HOUR, ROWS, START, batch_of
+from tocsin.kafka.connection import Kafka
 from tocsin.kernels.batch import EVENT_TIME, timestamps, with_traits
 from tocsin.lake.audit import audit_lake
 from tocsin.lake.query import files_of
 from tocsin.parts.registry import find
+from tocsin.simulator.embedded_kafka import EmbeddedKafka
 
 
 @pytest.fixture
@@ -80,3 +84,55 @@ def test_files_of_other_programs_are_named(hours: Path) -> None:
     parquet.write_table(parquet.read_table(file).replace_schema_metadata(None), file)
     (problem,) = audit_lake(hours).problems
     assert problem.endswith("not written by tocsin (its footer has no offsets)")
+
+
+@pytest.mark.parametrize("column", ["_partition", "_index"])
+def test_the_same_offset_in_another_partition_or_element_is_no_duplicate(
+    hours: Path, column: str
+) -> None:
+    batch = batch_of(0)
+    at = batch.schema.get_field_index(column)
+    ones = pa.array([1] * ROWS, pa.int32())
+    sink = find("write", "write_to_lake")(lake=str(hours), dataset="locks", span="1 h")
+    sink.write(batch.set_column(at, batch.schema.field(at), ones), f"{START}.s001.r0")
+    report = audit_lake(hours)
+    assert (report.rows, report.problems) == (4 * ROWS, [])
+
+
+@pytest.fixture
+def topic() -> Iterator[Callable[..., Kafka]]:
+    """Fill the partitions of `city.locks` with messages: one count for each partition."""
+    with EmbeddedKafka() as broker:
+
+        def fill(*counts: int) -> Kafka:
+            producer = Producer({"bootstrap.servers": broker.brokers, "log_level": 0})
+            for partition, count in enumerate(counts):
+                for _ in range(count):
+                    producer.produce("city.locks", b"x", partition=partition)
+            assert producer.flush(20) == 0
+            return Kafka(brokers=broker.brokers)
+
+        yield fill
+
+
+def test_a_topic_whose_messages_are_all_in_the_lake_is_good(hours: Path, topic: Any) -> None:
+    report = audit_lake(hours, topic(3 * ROWS))
+    assert (report.problems, report.notes) == ([], [])
+
+
+def test_a_topic_with_newer_messages_is_a_note(hours: Path, topic: Any) -> None:
+    report = audit_lake(hours, topic(3 * ROWS + 1))
+    assert report.problems == []
+    (note,) = report.notes
+    assert note.startswith("city.locks:0: the lake ends at offset 17, the topic at 18")
+
+
+def test_a_partition_that_is_not_in_the_lake_is_a_problem(hours: Path, topic: Any) -> None:
+    (problem,) = audit_lake(hours, topic(3 * ROWS, 5)).problems
+    assert problem.startswith("city.locks:1: 5 messages")
+
+
+def test_a_lake_that_begins_after_its_topic_is_a_problem(hours: Path, topic: Any) -> None:
+    files_of(hours / "locks")[0].unlink()
+    (problem,) = audit_lake(hours, topic(3 * ROWS)).problems
+    assert problem.startswith("city.locks:0: the lake begins at offset 6, the topic at 0")

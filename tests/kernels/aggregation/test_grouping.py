@@ -98,3 +98,25 @@ def test_rows_are_distributed_over_all_shards() -> None:
     counts = np.bincount(shards([names], 16), minlength=16)
     assert counts.min() > 180
     assert counts.max() < 320
+
+
+def nans() -> pa.Array:
+    """Not a number, in four patterns of bits: quiet, signed, with a payload, and signalling."""
+    words = [0x7FF8000000000000, 0xFFF8000000000000, 0x7FF8000000000123, 0x7FF0000000000001]
+    return pa.array(np.array(words, np.uint64).view(np.float64))
+
+
+def test_not_a_number_is_one_key_whatever_its_bits() -> None:
+    ids, first = group_ids([nans()])
+    assert (ids.tolist(), first.tolist()) == ([0, 0, 0, 0], [0])
+    # A key of two columns: one group for each of the others.
+    ids, _ = group_ids([nans(), pa.array(["a", "b", "a", "b"])])
+    assert ids.tolist() == [0, 1, 0, 1]
+
+
+def test_not_a_number_is_in_one_shard_whatever_its_bits_and_its_batch() -> None:
+    # A batch each, because within a batch Arrow takes them for one value.
+    hashes = {int(hash_rows([nans().slice(at, 1)])[0]) for at in range(4)}
+    assert len(hashes) == 1
+    assert hashes == {int(hash_rows([pa.array([float("nan")])])[0])}
+    assert int(hash_rows([pa.array([0.0])])[0]) not in hashes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,32 @@ def test_of_copies_in_one_batch_the_lowest_offset_is_kept() -> None:
     ((_, part),) = made.route(batch_of(rows[::-1])).by_shard
     ((_, kept),) = made.advance([], [part], -FOREVER, None).outputs
     assert kept.column("value").to_pylist() == [1.0]
+
+
+def test_a_reading_is_remembered_exactly_as_long_as_a_copy_of_it_is_not_late() -> None:
+    made = DeduplicationOperator(STEP, SCHEMA)
+    (row,) = rows_of([[("a", 100, 1.0)]])[0]
+
+    def filtered_at(time: int) -> int:
+        """How many copies are filtered once the watermark has passed `time`."""
+        ((_, part),) = made.route(batch_of([row])).by_shard
+        state = made.advance([], [part], -FOREVER, None).state
+        state = made.advance(state, [], time, None).state
+        return int(made.advance(state, [part], -FOREVER, None).counts["filtered"])
+
+    # At the watermark `time + LATENESS` a copy is not late yet; after it, every copy is.
+    for passed in (0, 1, LATENESS - 1, LATENESS):
+        assert filtered_at(row.time + passed) == 1, passed
+    assert filtered_at(row.time + LATENESS + 1) == 0
+    copies = [replace(row, watermark=row.time + LATENESS + more) for more in (0, 1)]
+    assert [made.route(batch_of([copy])).counts["late"] for copy in copies] == [0, 1]
+
+
+def test_a_reading_is_due_to_be_forgotten_after_its_span() -> None:
+    made = DeduplicationOperator(Deduplicate(by=["sensor"], within="7 s", shards=1), SCHEMA)
+    rows = rows_of([[("a", 103, 1.0), ("b", 100, 1.0)]])[0]
+    assert made.due(batch_of(rows)) == rows[1].time + 7 * SECOND + 1
+    ((_, part),) = made.route(batch_of(rows)).by_shard
+    # Half of the span later, so that one call forgets many.
+    assert made.advance([], [part], -FOREVER, None).due == rows[1].time + 7 * SECOND * 3 // 2
+    assert made.due(batch_of([])) is None

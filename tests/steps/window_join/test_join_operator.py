@@ -210,3 +210,19 @@ def test_a_list_of_inputs_has_the_units_that_all_agree_on() -> None:
     assert traits(united_schema([("", some), ("", LEFT)])).units == {}
     with pytest.raises(ValueError, match=r"same units; 'speed' is in km/h and in m/s"):
         united_schema([("", some), ("", with_traits(LEFT, units={"speed": "m/s"}))])
+
+
+def test_a_revision_says_again_only_the_key_that_it_is_about() -> None:
+    rows: list[Row] = [
+        *(("left", 0, (district, "1"), 10.0, 0) for district in "abc"),
+        *(("right", 0, (district,), 1.0, 0) for district in "abc"),
+        ("right", 0, ("b",), 2.0, 1),
+        ("left", 0, ("c", "1"), 20.0, 1),
+    ]
+    for seed in range(5):
+        found = joined("outer", rows, seed, 6)
+        assert [(district, speed, rain) for _, district, _, speed, rain, again in found if again] == [
+            ("b", 10.0, 2.0),
+            ("c", 20.0, 1.0),
+        ]  # fmt: skip
+        assert len(found) == 5

@@ -72,3 +72,21 @@ def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
     ((_shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
     ((_, batch),) = made.advance([], [part], FOREVER, None).outputs
     assert offsets_of(batch) == {"0": (0, 1)}
+
+
+def test_a_unit_that_comes_again_gets_a_name_of_its_own() -> None:
+    """By the rules of lateness it cannot; if it does, its rows overwrite no others."""
+    made = Units(Files(), SCHEMA)
+    parts = [
+        made.route(batch_of(rows_of([[("a", 1, value)]])[0])).by_shard[0][1] for value in (1.0, 2.0)
+    ]
+    end = rows_of([[("a", 10, 1.0)]])[0][0].time
+    first = made.advance([], parts[:1], end, None)
+    second = made.advance(first.state, parts[1:], end, None)
+    third = made.advance(second.state, parts[:1], end, None)
+    names = [tag for advanced in (first, second, third) for tag, _ in advanced.outputs]
+    assert names == [f"unit:{end - 10 * SECOND}.r0{times}" for times in ("", ".1", ".2")]
+    # The name is kept until no row of the unit can be in time.
+    forgotten = made.advance(third.state, parts[1:], end + 1000 * SECOND, None)
+    again = made.advance(forgotten.state, parts[:1], end, None)
+    assert [tag for tag, _ in again.outputs] == names[:1]

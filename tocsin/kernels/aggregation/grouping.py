@@ -109,8 +109,7 @@ def _words(column: Any) -> tuple[Any, Int64s, Any]:
             nulls,
         )
     if pa.types.is_floating(kind):
-        floats = column.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0
-        return np.where(np.isnan(floats), np.nan, floats).view(np.uint64), _NO_ENDS, nulls
+        return _float_words(column), _NO_ENDS, nulls
     codes, _ = _codes(column)
     return codes.view(np.uint64), _NO_ENDS, _NO_NULLS
 
@@ -233,8 +232,7 @@ def _hash_values(values: pa.Array) -> Hashes:
         ints = values.cast(pa.int64()) if not pa.types.is_temporal(kind) else _temporal(values)
         hashes = _mix(ints.fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64))
     elif pa.types.is_floating(kind):
-        floats = values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0
-        hashes = _mix(floats.view(np.uint64))
+        hashes = _mix(_float_words(values))
     else:
         raw = values.cast(pa.large_binary()).fill_null(b"")
         _, offsets, data = raw.buffers()
@@ -247,6 +245,13 @@ def _hash_values(values: pa.Array) -> Hashes:
         hashes = _mix(_hash_bytes(ends, octets))
     nulls = values.is_null().to_numpy(zero_copy_only=False)
     return np.where(nulls, np.uint64(0x5851F42D4C957F2D), hashes)
+
+
+def _float_words(column: pa.Array) -> Hashes:
+    """The bits of numbers, the same for -0.0 and 0.0, and for every bit pattern of NaN."""
+    floats = column.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
+    words: Hashes = (np.where(np.isnan(floats), np.nan, floats) + 0.0).view(np.uint64)
+    return words
 
 
 def _temporal(values: pa.Array) -> pa.Array:
