@@ -8,7 +8,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short soak
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short mutants soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ faults: $(READY) ## run at least 50 rounds of random faults on a real cluster, e
 
 faults-short: $(READY) ## run the faults that every change is tested with
 	$(BIN)/python -m tests.faults --short
+
+mutants: $(READY) ## change the code in 120 places and see whether tests notice (under an hour; SEED=n for another sample)
+	$(BIN)/python -m tests.mutation --seed $(or $(SEED),1) --page docs/reports/mutants.md
 
 soak: $(READY) ## run 20 minutes at 20,000 records/s: checkpoint size, heap and memory, with a plot
 	$(BIN)/python -m benchmarks.soak

@@ -91,11 +91,22 @@ def sites_of(source: str, area: str = "", path: str = "") -> list[Site]:
     visitor = _Positions()
     visitor.walk(get_ast(source))
     left_out = excluded_spans(source)
+    places = [
+        place
+        for place in sorted(visitor.found)
+        if not any(_within(place, other) for other in left_out)
+    ]
     return [
-        Site(area, path, _function(tree, start[0]), (start, end), lines[start[0] - 1].strip(), tuple(changes))
-        for (start, end), changes in sorted(visitor.found.items())
-        if not any(_within((start, end), span) for span in left_out)
-    ]  # fmt: skip
+        Site(
+            area,
+            path,
+            _function(tree, place[0][0]),
+            place,
+            lines[place[0][0] - 1].strip(),
+            tuple(visitor.found[place]),
+        )
+        for place in places
+    ]
 
 
 def _within(one: Span, other: Span) -> bool:
@@ -107,12 +118,12 @@ def _within(one: Span, other: Span) -> bool:
 
 def _function(tree: ast.Module, line: int) -> str:
     """The names of the class and function around a line, joined by dots."""
-    names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.lineno <= line <= (
-            node.end_lineno or 0
-        ):
-            names.append(node.name)
+    names = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and node.lineno <= line <= (node.end_lineno or 0)
+    ]
     return ".".join(names) or "module"
 
 

@@ -1,4 +1,4 @@
-"""The page about the samples: how many mutants were killed, and each that survived with its reason."""
+"""The page about the samples: the killed share, and each survivor with its reason."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def share(trials: list[Trial]) -> float:
 
 
 def _section(seed: int, trials: list[Trial]) -> str:
-    rows = ["| Area | Mutants | Killed | Out of time | Survived | Not run |", "|---|--:|--:|--:|--:|--:|"]  # fmt: skip
+    rows = [
+        "| Area | Mutants | Killed | Out of time | Survived | Not run |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     for area in [*AREAS, "all"]:
         mine = [trial for trial in trials if area in ("all", trial.mutant.area)]
         counts = [

@@ -48,7 +48,10 @@ class Worker:
             compileall.compile_dir(self.root / folder, quiet=2, invalidation_mode=checked)
 
     def test(
-        self, arguments: list[str], timeout: float | None = None, **environment: str
+        self,
+        arguments: list[str],
+        timeout: float | None = None,
+        environment: dict[str, str] | None = None,
     ) -> Run:
         """Run pytest in the copy. Numba compiles afresh: its caches would mix mutants."""
         with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as output:
@@ -60,7 +63,7 @@ class Worker:
                     "PYTHONPATH": str(self.root),
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "NUMBA_CACHE_DIR": cache,
-                    **environment,
+                    **(environment or {}),
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -75,15 +75,15 @@ def test_of_copies_in_one_batch_the_lowest_offset_is_kept() -> None:
 
 
 def test_a_reading_is_remembered_exactly_as_long_as_a_copy_of_it_is_not_late() -> None:
-    made = DeduplicationOperator(STEP, SCHEMA)
-    (row,) = rows_of([[("a", 100, 1.0)]])[0]
+    made = STEP.operator(SCHEMA, "")
+    older, row = rows_of([[("a", 99, 1.0), ("a", 100, 1.0)]])[0]
 
     def filtered_at(time: int) -> int:
         """How many copies are filtered once the watermark has passed `time`."""
-        ((_, part),) = made.route(batch_of([row])).by_shard
-        state = made.advance([], [part], -FOREVER, None).state
+        parts = [part for one in (older, row) for _, part in made.route(batch_of([one])).by_shard]
+        state = made.advance([], parts, -FOREVER, None).state
         state = made.advance(state, [], time, None).state
-        return int(made.advance(state, [part], -FOREVER, None).counts["filtered"])
+        return int(made.advance(state, parts[1:], -FOREVER, None).counts["filtered"])
 
     # At the watermark `time + LATENESS` a copy is not late yet; after it, every copy is.
     for passed in (0, 1, LATENESS - 1, LATENESS):
@@ -94,7 +94,7 @@ def test_a_reading_is_remembered_exactly_as_long_as_a_copy_of_it_is_not_late() -
 
 
 def test_a_reading_is_due_to_be_forgotten_after_its_span() -> None:
-    made = DeduplicationOperator(Deduplicate(by=["sensor"], within="7 s", shards=1), SCHEMA)
+    made = Deduplicate(by=["sensor"], within="7 s", shards=1).operator(SCHEMA, "")
     rows = rows_of([[("a", 103, 1.0), ("b", 100, 1.0)]])[0]
     assert made.due(batch_of(rows)) == rows[1].time + 7 * SECOND + 1
     ((_, part),) = made.route(batch_of(rows)).by_shard

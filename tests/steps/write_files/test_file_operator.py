@@ -76,7 +76,7 @@ def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
 
 def test_a_unit_that_comes_again_gets_a_name_of_its_own() -> None:
     """By the rules of lateness it cannot; if it does, its rows overwrite no others."""
-    made = Units(Files(), SCHEMA)
+    made = FileOperator(Files(), SCHEMA)
     parts = [
         made.route(batch_of(rows_of([[("a", 1, value)]])[0])).by_shard[0][1] for value in (1.0, 2.0)
     ]

@@ -1,0 +1,77 @@
+"""Where the rows behind an alarm are: position of the sensor, partition and offset, window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tests.support.streams import SECOND, START
+from tocsin.kernels.batch import BEGINNING, readings_schema, timestamps
+from tocsin.steps.detect.step import Detect
+
+STEP = Detect.model_validate(
+    {
+        "of": "value",
+        "by": ["sensor"],
+        "rule": "high",
+        "with": {"threshold": {"above": 10}},
+        "shards": 1,
+    }
+)
+SCHEMA = readings_schema(
+    [
+        pa.field("sensor", pa.string()),
+        *(pa.field(name, pa.float64()) for name in ("value", "latitude", "longitude")),
+    ],
+    topic="city.air",
+    allowed_lateness=0,
+)
+# Sensor, seconds, value, latitude, longitude.
+Reading = tuple[str, int, float, float | None, float | None]
+
+
+def alarms(*batches: list[Reading]) -> list[dict[str, Any]]:
+    """Alarm events of one shard; partition 3, each batch from offset 100."""
+    operator = STEP.operator(SCHEMA, "high")
+    state: list[bytes] = []
+    found = []
+    for readings in batches:
+        ((_, part),) = operator.route(batch_of(readings)).by_shard
+        advanced = operator.advance(state, [part], START + (readings[-1][1] + 1) * SECOND, None)
+        state = advanced.state
+        for tag, batch in advanced.outputs:
+            found += batch.to_pylist() if tag == "alarms" else []
+    return found
+
+
+def batch_of(readings: list[Reading]) -> pa.RecordBatch:
+    count = len(readings)
+    names, seconds, *numbers = zip(*readings, strict=True)
+    columns = [
+        pa.array(names), *(pa.array(column, pa.float64()) for column in numbers),
+        timestamps(START + np.array(seconds, np.int64) * SECOND),
+        timestamps(np.full(count, BEGINNING)),
+        pa.array([3] * count, pa.int32()),
+        pa.array(100 + np.arange(count)), pa.array([0] * count, pa.int32()),
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def test_an_alarm_is_where_its_sensor_is() -> None:
+    found = alarms([("a", 1, 20.0, 48.1, -1.6), ("b", 2, 1.0, 50.0, 7.0), ("c", 3, 30.0, None, None)])  # fmt: skip
+    places = {row["key"]: (row["latitude"], row["longitude"]) for row in found}
+    assert places == {"sensor=a": (48.1, -1.6), "sensor=c": (None, None)}
+
+
+def test_a_row_without_a_position_leaves_the_sensor_where_it_was() -> None:
+    (row,) = alarms([("a", 1, 1.0, 48.1, -1.6)], [("a", 2, 20.0, None, -1.7)])
+    assert (row["latitude"], row["longitude"]) == (48.1, -1.7)
+
+
+def test_an_alarm_names_the_message_that_raised_it() -> None:
+    (row,) = alarms([("a", 1, 1.0, 48.1, -1.6), ("a", 2, 20.0, 48.1, -1.6)])
+    assert (row["topic"], row["partition"], row["offset"]) == ("city.air", 3, 101)
+    assert (row["window_start"], row["window_end"]) == (None, None)
+    assert (row["observed"], row["of"], row["rule"]) == (20.0, "value", "high")
