@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -12,8 +13,8 @@ class Compiled:
     """A function of NumPy arrays that is compiled with Numba when it is first called.
 
     Numba is imported only then, because that import takes about a second. `plain` is the same
-    function, not compiled. The machine code is cached on disk if all kernels that the function
-    calls are in its own file.
+    function, not compiled. The machine code is cached on disk until a file changes in the folder
+    of the function, or of a kernel that it calls.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -22,10 +23,7 @@ class Compiled:
 
     @cached_property
     def _machine(self) -> Callable[..., Any]:
-        # Numba notices a change of the function's own file only.
-        file = self.plain.__code__.co_filename
-        is_alone = all(one.plain.__code__.co_filename == file for one in _all_called(self.plain))
-        return machine_of(self.plain, cache=is_alone)
+        return _cached(machine_of(self.plain, cache=True), self.plain)
 
     def __call__(self, *arguments: Any) -> Any:
         return self._machine(*arguments)
@@ -67,6 +65,17 @@ def _all_called(function: Any) -> list[Kernel]:
     """The kernels that a function calls, and those that they call."""
     called = list(_called(function).values())
     return [*called, *(inner for one in called for inner in _all_called(one.plain))]
+
+
+def _cached(machine: Any, function: Any) -> Any:
+    """Let the cache of a compiled function depend on its folder; Numba looks at one file only."""
+    called = [function, *(kernel.plain for kernel in _all_called(function))]
+    folders = {Path(one.__code__.co_filename).parent for one in called}
+    files = sorted(path for folder in folders for path in folder.glob("*.py"))
+    stamps = tuple((path.name, path.stat().st_mtime, path.stat().st_size) for path in files)
+    # Numba has no public way to say what a cache entry depends on.
+    machine._cache._cache_file._source_stamp = stamps  # noqa: SLF001
+    return machine
 
 
 def machine_of(function: Any, cache: bool = False) -> Callable[..., Any]:
