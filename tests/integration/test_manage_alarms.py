@@ -60,17 +60,17 @@ tests:
           - [clear, sensor_id=link-1, "2026-03-02T10:02:05Z", returned_unacknowledged, null]
           - [resume, sensor_id=x, "2026-03-02T10:02:10Z", acknowledged, no longer shelved]
           - [raise, sensor_id=cam-2, "2026-03-02T10:02:35Z", unacknowledged,
-             no longer held back for an alarm of what it hangs on]
+             no longer waiting for an upstream alarm]
           - [clear, sensor_id=x, "2026-03-02T10:03:00Z", normal, null]
       ManageAlarms.suppressed:
         columns: [event, key, time, state, reason]
         rows:
           - [raise, sensor_id=cam-1, "2026-03-02T10:00:05Z", suppressed,
-             held back for an alarm of what it hangs on]
+             waiting for an upstream alarm]
           - [raise, sensor_id=cam-2, "2026-03-02T10:00:06Z", suppressed,
-             held back for an alarm of what it hangs on]
+             waiting for an upstream alarm]
           - [clear, sensor_id=cam-1, "2026-03-02T10:02:00Z", normal,
-             "inhibited: it hangs on link-1"]
+             "inhibited: it depends on link-1"]
       ManageAlarms.refused:
         columns: [command, message]
         rows:

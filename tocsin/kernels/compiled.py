@@ -67,7 +67,7 @@ def _all_called(function: Any) -> list[Kernel]:
     return [*called, *(inner for one in called for inner in _all_called(one.plain))]
 
 
-def _cached(machine: Any, function: Any) -> Any:
+def _cached(machine: Any, function: Any) -> Callable[..., Any]:
     """Let the cache of a compiled function depend on its folder; Numba looks at one file only."""
     called = [function, *(kernel.plain for kernel in _all_called(function))]
     folders = {Path(one.__code__.co_filename).parent for one in called}
@@ -75,7 +75,8 @@ def _cached(machine: Any, function: Any) -> Any:
     stamps = tuple((path.name, path.stat().st_mtime, path.stat().st_size) for path in files)
     # Numba has no public way to say what a cache entry depends on.
     machine._cache._cache_file._source_stamp = stamps  # noqa: SLF001
-    return machine
+    found: Callable[..., Any] = machine
+    return found
 
 
 def machine_of(function: Any, cache: bool = False) -> Callable[..., Any]:

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from tests.support.streams import SECOND, START, Shards
 from tocsin.alarms.event import ALARM_FIELDS, alarm_id
 from tocsin.foundation.faults import Faults
-from tocsin.kernels.alarms import management as annunciation
 from tocsin.kernels.batch import FOREVER, SYSTEM_FIELDS, micros, readings_schema, timestamps
+from tocsin.steps.manage_alarms import alarm_operator
 from tocsin.steps.manage_alarms.schedule import Schedule
 from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
 from tocsin.steps.manage_alarms.step import ManageAlarms
@@ -234,12 +234,9 @@ def test_the_compiled_pass_equals_the_plain_one(topology: str, turned: Any, seed
     step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "5 s"}, flapping={"raises": 2})
     parts = each(alarm_batch(lives(turned)))
     compiled = told(step, parts, seed, START + 700 * SECOND)
-    machine = annunciation.annunciate
-    try:
-        annunciation.annunciate = annunciation.annunciate.plain  # type: ignore[misc,assignment]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(alarm_operator, "manage", alarm_operator.manage.plain)
         assert told(step, parts, seed, START + 700 * SECOND) == compiled
-    finally:
-        annunciation.annunciate = machine  # type: ignore[misc]
 
 
 def test_a_link_that_is_down_keeps_its_cameras_quiet_and_tells_of_those_that_stay_down(
@@ -251,7 +248,7 @@ def test_a_link_that_is_down_keeps_its_cameras_quiet_and_tells_of_those_that_sta
     assert [row[:4] for row in found["output"]] == [
         (15.0, "raise", "link", None),
         (300.0, "clear", "link", None),
-        (320.0, "raise", "cam-2", "no longer held back for an alarm of what it hangs on"),
+        (320.0, "raise", "cam-2", "no longer waiting for an upstream alarm"),
     ]
     quiet = [row[:3] for row in found["suppressed"]]
     assert quiet == [(10.0, "raise", "cam-1"), (11.0, "raise", "cam-2"), (305.0, "clear", "cam-1")]
@@ -394,7 +391,7 @@ def test_a_wrong_configuration_is_refused(config: Any, why: str) -> None:
 def test_a_topology_with_a_circle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "circle.csv").write_text("child,parent\na,b\nb,a\n")
     step = step_of(inhibit={"table": str(tmp_path / "circle.csv"), "by": ["id"]})
-    with pytest.raises(Faults, match="hangs on itself"):
+    with pytest.raises(Faults, match="depends on itself"):
         step.outputs(SCHEMA)
     with pytest.raises(Faults, match="takes alarm events"):
         step_of().outputs(united_schema([("alarms", COMMANDS)]))

@@ -128,4 +128,4 @@ def start_state() -> Floats:
     state.wake_at = np.nan
     state.latest_row = state.episode_row = -1.0
     state.raises = -np.inf
-    return values[0]
+    return values.reshape(-1)

@@ -36,7 +36,13 @@ def take_sample(sample: Any, time: float, states: Any, raised: Int64s) -> None:
 
 @kernel
 def take_samples(
-    samples: Any, sampled: int, sample_at: float, every: float, last: float, states: Any, raised: Int64s
+    samples: Any,
+    sampled: int,
+    sample_at: float,
+    every: float,
+    last: float,
+    states: Any,
+    raised: Int64s,
 ) -> tuple[Any, int, float]:
     """Take the samples due until `last`, inclusive; the samples, their number, the next time."""
     while sample_at <= last:

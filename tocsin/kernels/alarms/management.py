@@ -129,7 +129,7 @@ def respond(
 def next_review(state: Any, until: float, flap_quiet: float) -> float:
     """When to review the alarm without an event; infinite: never. until: of its suppression."""
     if state.flapping == 1.0:
-        return min(until, state.changed_at + flap_quiet)
+        return float(min(until, state.changed_at + flap_quiet))
     if state.active == 0.0 and state.announced == 0.0:
         return np.inf
     return until
@@ -152,7 +152,7 @@ def pop_wake(wakes: Any, states: Any) -> int:
     if states[slot].wake_at != time:
         return NOTHING
     states[slot].wake_at = np.nan
-    return slot
+    return int(slot)
 
 
 @kernel

@@ -33,8 +33,8 @@ Notice = tuple[int, bool, int]
 
 
 @kernel
-def notify(item: Any, state: Any, reason: int, is_current: bool, flaps: bool) -> Notice:
-    """Bring what operators know up to date. reason: of `suppression`. flaps: flapping begins."""
+def notify(item: Any, state: Any, reason: int, is_current: bool, flaps: bool) -> Any:
+    """The Notice of an item. reason: of `suppression`. flaps: flapping begins with the item."""
     if item.kind == ACKNOWLEDGE:
         return notify_acknowledgement(state, is_current)
     if item.kind == WITHDRAW and not is_current:

@@ -73,7 +73,7 @@ def is_turning_point(asset: int, moved: int, has_children: Any, active: Int64s) 
     if moved == 0 or asset < 0:
         return False
     active[asset] += moved
-    return has_children[asset] and active[asset] == (1 if moved == 1 else 0)
+    return bool(has_children[asset] and active[asset] == (1 if moved == 1 else 0))
 
 
 @kernel

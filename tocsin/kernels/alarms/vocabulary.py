@@ -32,7 +32,7 @@ REASONS = (
     "shelved",
     "outside of its schedule",
     "flapping",
-    "held back for an alarm of what it hangs on",
+    "waiting for an upstream alarm",
 )
 """Why an alarm is suppressed, or was."""
 

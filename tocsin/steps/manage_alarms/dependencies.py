@@ -1,4 +1,4 @@
-"""What hangs on what: a camera on a switch, a switch on a link."""
+"""Which asset depends on which: a camera on a switch, a switch on a link."""
 
 from __future__ import annotations
 
@@ -13,33 +13,36 @@ from tocsin.parts.tables import checked_table, read_table
 
 
 class Inhibition(Part):
-    """While what a thing hangs on has an alarm, people are not told of the thing's own."""
+    """Suppresses alarms of an asset while an upstream asset is in alarm."""
 
-    table: DataFile = Param(help="CSV or Parquet table of what hangs on what")
-    child: str = Param("child", help="column of the table: the thing")
-    parent: str = Param("parent", help="column of the table: what it hangs on")
+    table: DataFile = Param(help="CSV or Parquet table with one row per dependency")
+    child: str = Param("child", help="column of the table with the dependent asset")
+    parent: str = Param("parent", help="column of the table with the asset that it depends on")
     by: list[str] = Param(
-        help="labels of an alarm that name the thing that it is about; the first that it has",
+        help="labels that may name an alarm's asset; the first that the alarm has counts",
         min_length=1,
     )
     wait: Duration = Param(
         "0 s",
-        help="how long a raise waits for an alarm of what it hangs on, or after its end",
+        help="how long a raise waits for an upstream alarm to arrive, and after its end",
         validate_default=True,
     )
 
     def check(self) -> None:
-        """Raises Fault."""
+        """Raises Fault for a table that cannot be read, or with a circle."""
         checked_table(self.table, [self.child, self.parent], "inhibit", "table")
         Topology(self)
 
 
 class Topology:
-    """Things by number, and what each hangs on, or -1. Raises Fault for a table in which a thing hangs on itself."""
+    """Assets by number, and the parent of each. Raises Fault if an asset depends on itself.
+
+    names: of the assets. parents: number of the parent, -1 for none. has_children: whether any
+    asset has it as parent.
+    """
 
     def __init__(self, inhibition: Inhibition | None) -> None:
-        self.by = inhibition.by if inhibition else []
-        self.number: dict[str, int] = {}
+        self._labels = inhibition.by if inhibition else []
         pairs = []
         if inhibition is not None:
             table = read_table(inhibition.table)
@@ -48,26 +51,33 @@ class Topology:
                 for name in (inhibition.child, inhibition.parent)
             )
             pairs = [pair for pair in zip(*columns, strict=True) if None not in pair]
+        self._numbers: dict[str, int] = {}
         for pair in pairs:
             for name in pair:
-                self.number.setdefault(name, len(self.number))
-        self.names = list(self.number)
-        self.above: Int64s = np.full(len(self.number), -1, np.int64)
+                self._numbers.setdefault(name, len(self._numbers))
+        self.names = list(self._numbers)
+        self.parents: Int64s = np.full(len(self.names), -1, np.int64)
         for child, parent in pairs:
-            self.above[self.number[child]] = self.number[parent]
-        self.holds_up = np.isin(np.arange(len(self.number)), self.above)
+            self.parents[self._numbers[child]] = self._numbers[parent]
+        self.has_children = np.isin(np.arange(len(self.names)), self.parents)
         self._check()
 
     def _check(self) -> None:
-        for start in range(len(self.above)):
-            seen, at = {start}, int(self.above[start])
+        for start in range(len(self.parents)):
+            seen, at = {start}, int(self.parents[start])
             while at >= 0:
                 if at in seen:
-                    raise Fault(f"'{self.names[start]}' hangs on itself", "inhibit", "table")
+                    raise Fault(f"'{self.names[start]}' depends on itself", "inhibit", "table")
                 seen.add(at)
-                at = int(self.above[at])
+                at = int(self.parents[at])
 
-    def thing(self, labels: dict[str, str]) -> int:
-        """The number of what an alarm with these labels is about, or -1."""
-        named = next((labels[name] for name in self.by if name in labels), None)
-        return -1 if named is None else self.number.get(named, -1)
+    def asset(self, labels: dict[str, str]) -> int:
+        """The number of the asset that these labels of an alarm name, or -1."""
+        named = next((labels[name] for name in self._labels if name in labels), None)
+        return -1 if named is None else self._numbers.get(named, -1)
+
+    def parents_of(self, assets: Int64s) -> Int64s:
+        """The parent of each asset; -1 where the asset is -1, or has no parent."""
+        if not len(self.parents):
+            return np.full(len(assets), -1, np.int64)
+        return np.where(assets >= 0, self.parents[assets], -1)

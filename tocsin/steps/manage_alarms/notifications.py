@@ -1,4 +1,4 @@
-"""Rows of what people are told of alarms, of the alarm system's health, and of commands."""
+"""Rows of the outputs: notifications, health samples, refused commands."""
 
 from __future__ import annotations
 
@@ -8,68 +8,118 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.alarms.event import ALARM_FIELDS
-from tocsin.kernels.alarms import management as a
-from tocsin.kernels.batch import SYSTEM_FIELDS, Floats, Int64s, no_rows, timestamps
+from tocsin.kernels.alarms.vocabulary import (
+    CHANGE,
+    FLAPPING,
+    INHIBITED,
+    IS_FLAPPING,
+    KINDS,
+    NO_REASON,
+    NOTHING,
+    RAISE,
+    REASONS,
+    RESUME,
+    STATES,
+)
+from tocsin.kernels.batch import SYSTEM_FIELDS, Int64s, no_rows, timestamps
 from tocsin.parts.source import event_micros
 from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
 from tocsin.steps.state.release_times import moments
 
-# ISA-18.2: as many alarms an operator in as many minutes are a flood.
-_FLOOD, _FLOOD_MINUTES = 10, 10
+# ISA-18.2: a flood is ten alarms for each operator in ten minutes.
+_FLOOD, _FLOOD_WINDOW = 10, 10 * 60e6
 
 
-def _stamped(columns: list[Any], times: Int64s, schema: pa.Schema) -> pa.RecordBatch:
+def _with_system_columns(columns: list[Any], times: Int64s, schema: pa.Schema) -> pa.RecordBatch:
     empty = [pa.nulls(len(times), field.type) for field in SYSTEM_FIELDS[1:]]
     return pa.RecordBatch.from_arrays([*columns, timestamps(moments(times)), *empty], schema=schema)
 
 
-def told_rows(
-    told: Floats, rows: pa.RecordBatch, reasons: Any, schema: pa.Schema
+def notification_rows(
+    notifications: Any, rows: pa.RecordBatch, reasons: list[str | None], schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Alarm events as people are told of them: each has what its latest event said, and the identity of its episode."""
-    numbers = told.astype(np.int64)
-    latest = rows.take(pa.array(numbers[:, a.LATEST]))
-    began = np.where(numbers[:, a.BEGAN] >= 0, numbers[:, a.BEGAN], numbers[:, a.LATEST])
-    episode = rows.take(pa.array(began))
-    happened = latest.column("event").to_pylist()
-    told_as = [a.TOLD[one] for one in numbers[:, a.WHAT]]
-    # A change is what its event says; that an alarm flaps is an update.
-    events = [event if one == "change" else "update" if one == "flapping" else one
-              for one, event in zip(told_as, happened, strict=True)]  # fmt: skip
+    """Notifications as alarm events: columns of the latest event, identity of the episode.
+
+    notifications: NOTIFICATION records. rows: the alarm events that they count.
+    """
+    latest = rows.take(pa.array(notifications.latest_row))
+    has_episode = notifications.episode_row != NOTHING
+    at = np.where(has_episode, notifications.episode_row, notifications.latest_row)
+    episode = rows.take(pa.array(at))
+    times = notifications.time.astype(np.int64)
+    caused_by = latest.column("event").to_pylist()
+    kinds = notifications.kind.tolist()
+    events = [_event_name(kind, cause) for kind, cause in zip(kinds, caused_by, strict=True)]
     replaced = {
         "alarm_id": episode.column("alarm_id"),
         "started_at": episode.column("started_at"),
         "event": pa.array(events, pa.string()),
-        "state": pa.array([a.STATES[one] for one in numbers[:, a.STATE]], pa.string()),
-        "time": timestamps(numbers[:, a.AT]),
-        "reason": pa.array(reasons.tolist(), pa.string()),
+        "state": pa.array([STATES[state] for state in notifications.state.tolist()], pa.string()),
+        "time": timestamps(times),
+        "reason": pa.array(reasons, pa.string()),
     }
     columns = [
         replaced[field.name] if field.name in replaced else latest.column(field.name)
         for field in ALARM_FIELDS
     ]
-    return _stamped(columns, numbers[:, a.AT], schema)
+    return _with_system_columns(columns, times, schema)
 
 
-def health_rows(looks: Floats, every: float, operators: int, schema: pa.Schema) -> pa.RecordBatch:
-    """The alarm system in windows. looks: rows of `annunciate`."""
-    numbers = looks.astype(np.int64)
-    by_severity = numbers[:, a.RAISED : a.RAISED + a.RANKS]
-    raised = by_severity.sum(axis=1)
-    each = raised / operators
+def _event_name(kind: int, cause: str) -> str:
+    """A change has the name of the event that caused it; flapping is an update."""
+    if kind == CHANGE:
+        return cause
+    return "update" if kind == FLAPPING else KINDS[kind]
+
+
+def reason_texts(
+    notifications: Any, commands: pa.RecordBatch, parents: Int64s, names: list[str]
+) -> list[str | None]:
+    """Why, in words, or None. parents: by alarm, the parent of its asset. names: of assets."""
+    texts: list[str | None] = [None] * len(notifications)
+    at = np.flatnonzero(
+        (notifications.reason != NO_REASON) | (notifications.command != NOTHING)
+    ).tolist()
+    columns = ("command", "slot", "kind", "withheld", "reason")
+    rows = zip(*(notifications[name][at].tolist() for name in columns), strict=True)
+    for row, (command, slot, kind, withheld, reason) in zip(at, rows, strict=True):
+        is_end = not withheld and kind in (RAISE, RESUME)
+        if command != NOTHING:
+            texts[row] = _command_text(commands, command)
+        elif is_end and reason != IS_FLAPPING:
+            texts[row] = f"no longer {REASONS[reason]}"
+        elif reason == INHIBITED and parents[slot] != NOTHING:
+            texts[row] = f"inhibited: it depends on {names[parents[slot]]}"
+        else:
+            texts[row] = REASONS[reason]
+    return texts
+
+
+def _command_text(commands: pa.RecordBatch, row: int) -> str | None:
+    operator, remark = (commands.column(name)[row].as_py() for name in ("by", "reason"))
+    return ": ".join([*([f"by {operator}"] if operator else []), *filter(None, [remark])]) or None
+
+
+def health_rows(samples: Any, every: float, operators: int, schema: pa.Schema) -> pa.RecordBatch:
+    """One row per window. samples: HEALTH_SAMPLE records. every: window length, microseconds."""
+    ends = samples.time.astype(np.int64)
+    raised = samples.raised.sum(axis=1)
+    per_operator = raised / operators
     columns = [
-        timestamps(numbers[:, a.LOOKED] - int(every)), timestamps(numbers[:, a.LOOKED]), raised, *by_severity.T, each,
-        each >= _FLOOD * every / (_FLOOD_MINUTES * 60e6),
-        *(numbers[:, at] for at in (a.STANDING, a.UNACKNOWLEDGED, a.STALE, a.ALL_SHELVED, a.SUPPRESSED, a.FLAPPING)),
-    ]  # fmt: skip
-    made = [
-        one if isinstance(one, pa.Array) else pa.array(np.ascontiguousarray(one)) for one in columns
+        timestamps(ends - int(every)),
+        timestamps(ends),
+        pa.array(raised),
+        *(pa.array(np.ascontiguousarray(column)) for column in samples.raised.T),
+        pa.array(per_operator),
+        pa.array(per_operator >= _FLOOD * every / _FLOOD_WINDOW),
     ]
-    return _stamped(made, numbers[:, a.LOOKED], schema)
+    counts = ("standing", "unacknowledged", "stale", "shelved", "suppressed", "flapping")
+    columns += [pa.array(np.ascontiguousarray(samples[name])) for name in counts]
+    return _with_system_columns(columns, ends, schema)
 
 
 def command_rows(rows: pa.RecordBatch | None) -> pa.RecordBatch:
-    """Commands with all columns that one may have; null where the input has none."""
+    """Commands with all their columns; null where the input lacks one."""
     fields = [*COMMAND_FIELDS, *SYSTEM_FIELDS]
     if rows is None or not rows.num_rows:
         return no_rows(pa.schema(fields))
@@ -82,3 +132,14 @@ def command_rows(rows: pa.RecordBatch | None) -> pa.RecordBatch:
         else:
             columns.append(rows.column(field.name).cast(field.type))
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def refused_rows(commands: pa.RecordBatch, why: Any, schema: pa.Schema) -> pa.RecordBatch:
+    """Commands with the reason why each is refused; why: '' for the accepted ones."""
+    rows = commands.filter(pa.array(why != ""))
+    messages = pa.array(why[why != ""].tolist(), pa.string())
+    columns = [
+        messages if field.name == "message" else rows.column(field.name).cast(field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

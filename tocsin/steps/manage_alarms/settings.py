@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from tocsin.alarms.event import ALARM_FIELDS
 from tocsin.foundation.faults import Collector, Fault
-from tocsin.kernels.alarms.management import RING
+from tocsin.kernels.alarms.columns import RING
 from tocsin.kernels.batch import SYSTEM_FIELDS, TIMESTAMP, traits, user_columns, with_traits
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, Part
