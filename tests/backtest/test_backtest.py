@@ -12,7 +12,6 @@ import pytest
 from pyarrow import csv, parquet
 
 from tocsin.backtest.compare import Difference, Episode, episodes
-from tocsin.cli.main import app
 from tocsin.compiler.checker import check_text
 from tocsin.engines.beam.running import run_bounded
 from tocsin.foundation.failure import Failure
@@ -117,25 +116,19 @@ def test_an_unfit_recording_is_refused(folder: Path) -> None:
         episodes(job_of(folder), str(folder / "bad.parquet"))
 
 
-def test_plan_reports_and_plots_the_difference(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plan_reports_and_plots_the_difference(folder: Path, tocsin: Any) -> None:
     for name, limit in (("old", 24), ("new", 28)):
         text = JOB.replace("FOLDER", str(folder)).replace("LIMIT", str(limit))
         (folder / f"{name}.yaml").write_text(text)
-    arguments = ["plan", str(folder / "new.yaml"), "--against", str(folder / "recording.parquet")]
-    assert (
-        app(
-            [*arguments, "--diff", str(folder / "old.yaml"), "--json"], result_action="return_value"
-        )
-        == 0
-    )
-    shown = json.loads(capsys.readouterr().out)
+    arguments = ["plan", folder / "new.yaml", "--against", folder / "recording.parquet"]
+    arguments += ["--diff", folder / "old.yaml"]
+    code, out, _ = tocsin(*arguments, "--json")
+    assert code == 0
+    shown = json.loads(out)
     assert 0 < len(shown["alarms"]) < shown["before"]
     assert len(shown["gone"]) - len(shown["new"]) >= shown["before"] - len(shown["alarms"]) - 5
-    arguments += ["--diff", str(folder / "old.yaml")]
-    assert app([*arguments, "--plots", str(folder / "plots")], result_action="return_value") == 0
-    text = capsys.readouterr().out
+    code, text, _ = tocsin(*arguments, "--plots", folder / "plots")
+    assert code == 0
     assert text.startswith(f"{len(shown['alarms'])} alarms instead of {shown['before']}: ")
     assert "gone" in text
     assert len(list((folder / "plots").glob("*.png"))) == len(

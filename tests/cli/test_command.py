@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tocsin.cli.verbs import VERBS, summary_of
 from tocsin.compiler.checker import check_text
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +116,27 @@ def test_alarms_of_a_topic_are_shown_once(kafka: Any, send: Any, tocsin: Any) ->
     code, out, _ = tocsin("alarms", "alarms", "--no-follow")
     assert code == 0
     assert out.splitlines() == ["2026-03-02T10:00:00Z  raise   high      r: too much"]
+
+
+def test_help_lists_every_verb_with_a_line_about_it(tocsin: Any) -> None:
+    verbs = {name for names in VERBS.values() for name in names}
+    files = (ROOT / "tocsin" / "cli").glob("*_verb.py")
+    assert verbs == {file.stem.removesuffix("_verb") for file in files}
+    for arguments in (["--help"], []):
+        code, out, _ = tocsin(*arguments)
+        assert code == 0
+        for verb in verbs:
+            assert re.search(rf"^│ {verb} +{re.escape(summary_of(verb)[:30])}", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", sorted(name for names in VERBS.values() for name in names))
+def test_the_help_of_a_verb_explains_each_parameter(verb: str, tocsin: Any) -> None:
+    code, out, _ = tocsin(verb, "--help")
+    assert code == 0
+    assert " ".join(summary_of(verb).split()[:5]) in out
+    rows = [line.strip("│ ") for line in out.splitlines() if line.startswith("│")]
+    unexplained = [row for row in rows if re.fullmatch(r"\*?\s*([A-Z]+ )?--[a-z-]+( [A-Z]+)?", row)]
+    assert unexplained == []
 
 
 def test_the_schema_is_printed(tocsin: Any) -> None:

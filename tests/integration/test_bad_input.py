@@ -284,7 +284,7 @@ def test_a_wrong_argument_is_reported(
 def test_an_unknown_verb_and_a_wrong_option_are_reported(tocsin: Any) -> None:
     for arguments in (["chekc"], ["check", "--wrong"]):
         code, out, errors = tocsin(*arguments)
-        assert code != 0
+        assert code == 2
         assert "Traceback" not in out + errors
 
 

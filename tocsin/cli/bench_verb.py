@@ -47,8 +47,12 @@ def bench(
         detector was tuned; or clean, a week without anomalies.
     count
         Number of the simulator's series.
-    value, label, time
-        Columns of the files, if they do not have their usual names.
+    value
+        Column of the values. By default the one with a usual name, such as value.
+    label
+        Column of the labels. By default the one with a usual name, such as label.
+    time
+        Column of the times. By default the one with a usual name, such as timestamp.
     by
         Columns that identify a sensor in a file with several, such as sensor_id,metric.
     inject

@@ -1,4 +1,4 @@
-"""The command and its verbs.
+"""The command: it runs a verb and exits with its code.
 
 Exit codes: 0 done; 1 the run failed (a broker, a disk, a test); 2 the job or the command is wrong;
 130 interrupted.
@@ -10,41 +10,13 @@ import logging
 import os
 import sys
 
-from cyclopts import App
+from cyclopts import CycloptsError
 
-from tocsin import __version__
 from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
+from tocsin.cli.verbs import command_line
 from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.failure import Failure, sentence_in
 from tocsin.parts.registry import UnknownPart
-
-app = App(
-    name="tocsin",
-    version=__version__,
-    suppress_keyboard_interrupt=False,
-    help="""Turn city sensor telemetry in Kafka into a Parquet lake and alarm topics.
-
-    A YAML file declares each job. To try it without Kafka: tocsin demo
-
-    tocsin check jobs/air_quality.yaml
-
-    tocsin run jobs/air_quality.yaml
-
-    tocsin lake lake "select * from air_quality limit 5"
-    """,
-    help_epilogue=(
-        "Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, 130 interrupted."
-    ),
-)
-for verb in (
-    "check", "plan", "schema", "run", "test", "list", "explain", "new", "laws", "bench",
-    "simulate", "replay", "backfill", "lake", "alarms", "doctor", "demo",
-    "submit", "status", "savepoint", "stop", "upgrade", "logs", "workers",
-):  # fmt: skip
-    app.command(
-        f"tocsin.cli.{verb}_verb:{verb}" if verb != "list" else "tocsin.cli.list_verb:list_parts",
-        name=verb,
-    )
 
 
 def _is_not_beams(record: logging.LogRecord) -> bool:
@@ -60,7 +32,12 @@ def main(arguments: list[str] | None = None) -> None:
     # The root logger belongs to the program that embeds us: its level and handlers stay.
     logging.getLogger().addFilter(_is_not_beams)
     try:
-        code = app(arguments, result_action="return_value")
+        given = sys.argv[1:] if arguments is None else arguments
+        app = command_line(with_summaries=given[:1] in ([], ["-h"], ["--help"]))
+        code = app(given, result_action="return_value", exit_on_error=False)
+    except CycloptsError:
+        # It has printed what is wrong with the arguments.
+        code = WRONG
     except JobError as error:
         for problem in error.problems:
             complain(str(problem), plain=True)
