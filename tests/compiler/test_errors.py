@@ -18,7 +18,7 @@ CASES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_wrong_job_is_told_in_these_sentences(
+def test_a_wrong_job_is_reported_in_these_sentences(
     case: str, file_regression: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(FOLDER.parents[1])

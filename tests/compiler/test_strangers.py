@@ -18,7 +18,7 @@ KAFKA = "topic: t, schema: air.avsc, event_time: observed_at"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stranger's folder, in which `check` runs; outside it stands a file that is none of his business."""
+    """A stranger's folder, in which `check` runs; outside of it is a file that the job must not read."""
     folder = tmp_path / "stranger"
     folder.mkdir()
     shutil.copy(ROOT / "tests/errors/readings.parquet", folder)
