@@ -107,7 +107,7 @@ def is_native(tree: ast.Module, line: int) -> bool:
 
 
 def digest() -> str:
-    """Of all files that tests may read."""
+    """The digest of all files that tests may read."""
     found = hashlib.sha256()
     for folder in ("tocsin", "transforms", "tests", "schemas", "jobs", "registry"):
         for path in sorted((ROOT / folder).rglob("*")):

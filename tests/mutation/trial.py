@@ -17,7 +17,7 @@ from tests.mutation.selection import Selection
 from tests.mutation.worker import Worker
 
 Outcome = Literal["killed", "out of time", "survived", "not run"]
-# A mutant may take this long besides three times what its tests took: Numba compiles afresh.
+# A mutant may take this long plus three times the time of its tests: Numba compiles again.
 _BESIDES = 90.0
 
 
