@@ -67,8 +67,8 @@ def measure(work: Work, backend: str, brokers: str) -> tuple[str, str]:
     """The table and the flame graph of a warm run."""
     with TocsinOnFlink().up(work, "parallelism 1", backend, brokers) as session:
         session.run(True)
-        known = state(session.cluster)["processes"]
-        watched = Watched(known["taskmanager"]["pid"], known["workers"]["pid"])
+        processes = state(session.cluster)["processes"]
+        watched = Watched(processes["taskmanager"]["pid"], processes["workers"]["pid"])
         watched.start()
         run = session.run(False)
         watched.end()

@@ -70,7 +70,7 @@ JOBS: dict[str, tuple[dict[str, str], str]] = {
 
 def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
     """Write a system's day as files, with labels and registry; return the number of readings."""
-    known = SYSTEMS[system]
+    definition = SYSTEMS[system]
     sensors = max(round(feed.sensors * share), 32)
     city = City(
         system=system,
@@ -78,7 +78,7 @@ def write_feed(system: str, feed: Feed, share: float, folder: Path) -> int:
         duration=24 * HOUR,
         cadence=feed.cadence,
         anomalies=max(round(feed.anomalies * share), 7),
-        **known.settings,
+        **definition.settings,
     )
     simulated = system_of(city)
     rows = troubled(pa.Table.from_batches(list(simulated.readings())), simulated.key, city)
@@ -191,12 +191,12 @@ def run_job(name: str, folder: Path) -> None:
         one["rows"] for one in catalog(lake) if "window_start" in one["columns"] and one["keys"]
     )
     firsts = ("Validate", "ValidCounters", "ValidProbes", "Deduplicate", "Polls", "Arrived")
-    known = [count for step, count in ledger.steps.items() if step in firsts]
+    first_counts = [count for step, count in ledger.steps.items() if step in firsts]
     figures = {
         "job": name,
         "records": sum(one.read for one in sources),
-        "late": sum(one.late for one in known),
-        "rejected": sum(one.rejected for one in [*sources, *known]),
+        "late": sum(one.late for one in first_counts),
+        "rejected": sum(one.rejected for one in [*sources, *first_counts]),
         "duplicates": sum(
             one.filtered
             for step, one in ledger.steps.items()
@@ -207,7 +207,7 @@ def run_job(name: str, folder: Path) -> None:
         "balances": ledger.balances,
         "wall": wall,
         "peak": peak,
-        **judged(lake, [folder / system / "labels.pq" for system in systems.values()]),
+        **alarms_found(lake, [folder / system / "labels.pq" for system in systems.values()]),
     }
     print(json.dumps(figures))
 
@@ -231,14 +231,14 @@ def _flagged(lake: Path) -> int:
     return found
 
 
-def judged(lake: Path, labels: list[Path]) -> dict[str, Any]:
+def alarms_found(lake: Path, labels: list[Path]) -> dict[str, Any]:
     """Labelled events with an alarm, by kind; alarms that belong to no label, by rule."""
     from tocsin.lake.query import open_lake
 
     connection, datasets = open_lake(lake)
-    told = [one.name for one in datasets if one.name.startswith("alarms_")]
+    names = [one.name for one in datasets if one.name.startswith("alarms_")]
     raised: list[Any] = []
-    for name in told:
+    for name in names:
         query = f"select rule, key, started_at from {name}_all where event = 'raise' order by all"
         raised += connection.execute(query).fetchall()
     by_who: dict[str, list[tuple[int, str, Any]]] = {}
@@ -319,14 +319,14 @@ def main() -> None:
     parser.add_argument(
         "--job", help="run only this job, on existing files (the command calls itself)"
     )
-    given = parser.parse_args()
-    if given.job:
-        run_job(given.job, given.folder)
+    options = parser.parse_args()
+    if options.job:
+        run_job(options.job, options.folder)
         return
-    folder = given.folder / time.strftime("%Y%m%dT%H%M%S")
+    folder = options.folder / time.strftime("%Y%m%dT%H%M%S")
     started = time.monotonic()
     for system, feed in FEEDS.items():
-        count = write_feed(system, feed, given.share, folder / system)
+        count = write_feed(system, feed, options.share, folder / system)
         print(f"{system}: {count:,} readings", file=sys.stderr)
     made = time.monotonic() - started
     rows = []
@@ -335,10 +335,10 @@ def main() -> None:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
         rows.append(json.loads(done.stdout.strip().splitlines()[-1]))
         print(json.dumps(rows[-1]), file=sys.stderr)
-    sensors = sum(max(round(feed.sensors * given.share), 32) for feed in FEEDS.values())
+    sensors = sum(max(round(feed.sensors * options.share), 32) for feed in FEEDS.values())
     text = page(rows, sensors, made)
-    if given.page:
-        given.page.write_text(text, "utf-8")
+    if options.page:
+        options.page.write_text(text, "utf-8")
     print(text)
 
 

@@ -76,17 +76,17 @@ def measured(
     is_done: polled each second for a live job, which is then cancelled; its wall time has a
     resolution of one second.
     """
-    pids = {name: known["pid"] for name, known in state(cluster)["processes"].items()}
+    pids = {name: process["pid"] for name, process in state(cluster)["processes"].items()}
     before = {name: processor_seconds(pid) for name, pid in pids.items()}
     own = _clients()
-    known = set(jobs(cluster))
+    earlier = set(jobs(cluster))
     memory = Memory([pids[name] for name in ENGINE if name in pids])
     memory.start()
     deadline = time.monotonic() + limit
     submit()
     client = _clients() - own
     while True:
-        new = [job for jid, job in jobs(cluster).items() if jid not in known]
+        new = [job for jid, job in jobs(cluster).items() if jid not in earlier]
         if new and new[0]["state"] in _ENDED:
             break
         if is_done is not None and new and is_done():
@@ -110,10 +110,10 @@ def measured(
     engine = sum(seconds for name, seconds in parts.items() if name in ENGINE)
     parts["client"] = client
     cost = Cost(job["duration"] / 1000, engine, sum(parts.values()) - engine, memory.stop(), parts)
-    told = rest(cluster, f"/jobs/{job['jid']}")
+    answer = rest(cluster, f"/jobs/{job['jid']}")
     if is_done is not None:
         cancelled(cluster, job["jid"])
-    return cost, told
+    return cost, answer
 
 
 def cancelled(cluster: Cluster, job: str) -> None:
@@ -129,10 +129,10 @@ def cancelled(cluster: Cluster, job: str) -> None:
 @contextmanager
 def submitted(cluster: Cluster, file: str, *options: str, **environment: str) -> Iterator[None]:
     """A live Tocsin job, cancelled at the end."""
-    known = set(jobs(cluster))
+    earlier = set(jobs(cluster))
     command = [sys.executable, "-m", "tocsin", "submit", file, *options]
     program(command, {**cluster.environment(), **environment}, cluster.folder / "submit.log")
-    (identity,) = set(jobs(cluster)) - known
+    (identity,) = set(jobs(cluster)) - earlier
     try:
         yield
     finally:
@@ -165,10 +165,10 @@ def program(arguments: list[str], environment: Mapping[str, str], log: Path) -> 
 
 def checkpoint_summary(cluster: Cluster, job: str) -> dict[str, Any]:
     """Number of checkpoints, mean duration (seconds) and greatest size (MiB)."""
-    told = rest(cluster, f"/jobs/{job}/checkpoints")
-    summary = told["summary"]
+    answer = rest(cluster, f"/jobs/{job}/checkpoints")
+    summary = answer["summary"]
     return {
-        "completed": told["counts"]["completed"],
+        "completed": answer["counts"]["completed"],
         "seconds": summary["end_to_end_duration"]["avg"] / 1000,
         "size": summary["state_size"]["max"] / 2**20,
     }

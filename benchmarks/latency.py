@@ -73,7 +73,7 @@ class Found:
 
 
 def send(
-    brokers: str, rate: int, seconds: float, told: multiprocessing.Queue[tuple[int, int]]
+    brokers: str, rate: int, seconds: float, counts: multiprocessing.Queue[tuple[int, int]]
 ) -> None:
     """Send readings at an even rate; count those after the warm-up, and those over the limit."""
     producer = Producer(
@@ -98,7 +98,7 @@ def send(
         high += int(rare.sum()) if now > began + WARM_UP else 0
         time.sleep(max(TICK - (time.time() - now), 0))
     producer.flush()
-    told.put((sent, high))
+    counts.put((sent, high))
 
 
 def listen(brokers: str, until: float) -> Iterator[tuple[str, float, float]]:
@@ -143,11 +143,11 @@ def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> F
         "LINGER": f"{setting.linger} ms",
     }
     with submitted(cluster, "benchmarks/jobs/latency.yaml", *options, **environment):
-        told: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
+        counts: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
         engine = [state(cluster)["processes"][name]["pid"] for name in ENGINE]
         began, used = time.time(), sum(map(processor_seconds, engine))
         sender = multiprocessing.Process(
-            target=send, args=(brokers, setting.rate, WARM_UP + seconds, told)
+            target=send, args=(brokers, setting.rate, WARM_UP + seconds, counts)
         )
         sender.start()
         delays: dict[str, list[float]] = {kind: [] for kind in ALARMS}
@@ -155,7 +155,7 @@ def measure(cluster: Cluster, brokers: str, setting: Setting, seconds: int) -> F
             closes = moment + (OUT_OF_ORDERNESS if kind == "windows" else 0)
             if closes > began + WARM_UP:
                 delays[kind].append((arrived - closes) * 1000)
-        sent, expected = told.get()
+        sent, expected = counts.get()
         sender.join()
         cores = (sum(map(processor_seconds, engine)) - used) / (time.time() - began)
     return Found(setting, seconds, sent, expected, delays, cores)
@@ -189,17 +189,17 @@ def main() -> None:
         ]
         wanted += [(setting, options.trade) for setting in others]
     file = options.report.with_suffix(".json")
-    known = json.loads(file.read_text()) if options.add else {"commands": [], "found": []}
-    found = [Found(**{**one, "setting": Setting(**one["setting"])}) for one in known["found"]]
+    earlier = json.loads(file.read_text()) if options.add else {"commands": [], "found": []}
+    found = [Found(**{**one, "setting": Setting(**one["setting"])}) for one in earlier["found"]]
     with running(flink_cluster("latency")) as cluster:
         for setting, seconds in wanted:
             one = measure(cluster, brokers, setting, seconds)
             found.append(one)
             print(_row(one), flush=True)
-    commands = [*known["commands"], " ".join(["python -m benchmarks.latency", *sys.argv[1:]])]
-    told = "`, then `".join(commands)
+    commands = [*earlier["commands"], " ".join(["python -m benchmarks.latency", *sys.argv[1:]])]
+    shown = "`, then `".join(commands)
     options.report.write_text(
-        _PAGE.format(command=told, plot=options.report.with_suffix(".svg").name) + _table(found)
+        _PAGE.format(command=shown, plot=options.report.with_suffix(".svg").name) + _table(found)
     )
     raw = [
         {**asdict(one), "delays": {k: [round(d, 1) for d in v] for k, v in one.delays.items()}}

@@ -34,10 +34,10 @@ class Section:
         return {run.backend for run in self.runs} - {"memory"}
 
     @classmethod
-    def of(cls, known: dict[str, Any]) -> Section:
+    def of(cls, stored: dict[str, Any]) -> Section:
         """A section from the JSON that `write` wrote."""
-        runs = [Run(**{**run, "cost": Cost(**run["cost"])}) for run in known["runs"]]
-        return cls(**{**known, "runs": runs})
+        runs = [Run(**{**run, "cost": Cost(**run["cost"])}) for run in stored["runs"]]
+        return cls(**{**stored, "runs": runs})
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def kept(page: Path, but: Section) -> list[Section]:
     file = page.with_suffix(".json")
     if not file.exists():
         return []
-    known = [Section.of(one) for one in json.loads(file.read_text())]
+    stored = [Section.of(one) for one in json.loads(file.read_text())]
     return [
         one
-        for one in known
+        for one in stored
         if one.work != but.work or (one.states and but.states and not one.states & but.states)
     ]
 

@@ -76,7 +76,7 @@ def measures(cluster: Cluster, job: str) -> dict[str, float]:
     last = checkpoints["latest"]["completed"]
     heap = "Status.JVM.Memory.Heap.Used"
     manager = rest(cluster, "/taskmanagers")["taskmanagers"][0]["id"]
-    known = state(cluster)["processes"]
+    processes = state(cluster)["processes"]
     return {
         "checkpoint": last["state_size"] / 2**20,
         "checkpoint_seconds": last["end_to_end_duration"] / 1000,
@@ -87,9 +87,9 @@ def measures(cluster: Cluster, job: str) -> dict[str, float]:
         / 2**20,
         "jobmanager_heap": float(rest(cluster, f"/jobmanager/metrics?get={heap}")[0]["value"])
         / 2**20,
-        "taskmanager_rss": resident(known["taskmanager"]["pid"]),
-        "jobmanager_rss": resident(known["jobmanager"]["pid"]),
-        "workers_rss": sum(resident(pid) for pid in children(known["workers"]["pid"])[1:]),
+        "taskmanager_rss": resident(processes["taskmanager"]["pid"]),
+        "jobmanager_rss": resident(processes["jobmanager"]["pid"]),
+        "workers_rss": sum(resident(pid) for pid in children(processes["workers"]["pid"])[1:]),
     }
 
 
@@ -102,9 +102,9 @@ def resident(pid: int) -> float:
 def command(cluster: Cluster, lake: Path, *arguments: object) -> str:
     """`tocsin …`."""
     environment = {**os.environ, **cluster.environment(), "SOAK_TOPIC": TOPIC, "LAKE": str(lake)}
-    given = [sys.executable, "-m", "tocsin", *map(str, arguments)]
+    call = [sys.executable, "-m", "tocsin", *map(str, arguments)]
     found = subprocess.run(
-        given, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False
+        call, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False
     )
     if found.returncode:
         raise RuntimeError(found.stdout + found.stderr)
@@ -188,16 +188,17 @@ def page(report: dict[str, Any], cluster: Cluster) -> str:
     """The report for people, as Markdown."""
     series = report["series"]
     warm = warmed_up(series)
-    told = [one for one in series if "lag" in one]
+    statuses = [one for one in series if "lag" in one]
     parts = [warm[i * len(warm) // 3 : (i + 1) * len(warm) // 3] for i in range(3)]
     rows = ""
     for name, text in HELD.items():
         means = " | ".join(f"{np.mean([one[name] for one in part]):,.1f}" for part in parts)
         rows += f"| {text} | {means} | {report['slopes'][name]:+,.1f} |\n"
-    known = versions()
-    kafka, flink, beam = (known[f"{name}_VERSION"] for name in ("KAFKA", "FLINK", "BEAM_RUNNER"))
+    used = versions()
+    kafka, flink, beam = (used[f"{name}_VERSION"] for name in ("KAFKA", "FLINK", "BEAM_RUNNER"))
     rate, first = f"{report['rate']:,}", warm[0]["seconds"] / 60
-    lag_most, age = max(one["lag"] for one in told), max(one["watermark_age"] for one in told)
+    lag_most = max(one["lag"] for one in statuses)
+    age, restarts = max(one["watermark_age"] for one in statuses), statuses[-1]["restarts"]
     failed = (
         series[-1]["failed_checkpoints"] - series[min(5, len(series) - 1)]["failed_checkpoints"]
     )
@@ -219,7 +220,7 @@ least squares:
 |---|---|---|---|---|
 {rows}
 Lag: at most {lag_most:,} records. Watermark: at most {age:.1f} s old (the job's out-of-orderness
-is 5 s). Restarts: {told[-1]["restarts"]}. Failed checkpoints after the first minute: {failed:.0f}.
+is 5 s). Restarts: {restarts}. Failed checkpoints after the first minute: {failed:.0f}.
 Checkpoints took at most {slowest:.1f} s.
 """
 
@@ -267,17 +268,17 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--state-backend", choices=("hashmap", "rocksdb"), default="hashmap")
     parser.add_argument("--report", type=Path, default=REPORTS)
-    given = parser.parse_args()
-    cluster = Cluster(folder=ROOT / ".soak", offset=8000, state_backend=given.state_backend)
+    options = parser.parse_args()
+    cluster = Cluster(folder=ROOT / ".soak", offset=8000, state_backend=options.state_backend)
     forget(cluster)
     try:
-        report = soak(cluster, given.rate, given.minutes)
+        report = soak(cluster, options.rate, options.minutes)
     finally:
         down(cluster)
-    given.report.mkdir(parents=True, exist_ok=True)
-    (given.report / "soak.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    (given.report / "soak.md").write_text(page(report, cluster), "utf-8")
-    draw(report, given.report / "soak.svg")
+    options.report.mkdir(parents=True, exist_ok=True)
+    (options.report / "soak.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    (options.report / "soak.md").write_text(page(report, cluster), "utf-8")
+    draw(report, options.report / "soak.svg")
     print(json.dumps(report["slopes"], indent=1))
     return 0
 

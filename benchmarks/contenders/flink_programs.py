@@ -84,12 +84,12 @@ class _Session:
             return lines > expected
 
         log = self.cluster.folder / "client.log"
-        cost, told = measured(
+        cost, job = measured(
             self.cluster,
             lambda: program(command, environment, log),
             is_done if self.contender.reads_on else None,
         )
-        return cost, checkpoint_summary(self.cluster, told["jid"])
+        return cost, checkpoint_summary(self.cluster, job["jid"])
 
 
 @dataclass(frozen=True)

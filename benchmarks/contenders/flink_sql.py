@@ -85,10 +85,10 @@ class _Session:
             str(script),
         ]
         environment = {"FLINK_CONF_DIR": str(self.cluster.folder / "conf")}
-        cost, told = measured(
+        cost, job = measured(
             self.cluster, lambda: program(command, environment, self.cluster.folder / "client.log")
         )
-        return cost, checkpoint_summary(self.cluster, told["jid"])
+        return cost, checkpoint_summary(self.cluster, job["jid"])
 
 
 def options(detail: str) -> dict[str, str]:

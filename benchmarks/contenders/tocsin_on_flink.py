@@ -43,8 +43,8 @@ class _Session:
     def check(self, folder: Path) -> Verdict:
         lake = cleared(folder / "answer")
         if not self.work.has_answer:
-            read, given = self._counts
-            return Verdict(read - given, 0)
+            read, emitted = self._counts
+            return Verdict(read - emitted, 0)
         self._job(True, lake)
         return verdict(self.work, lake_query(lake))
 
@@ -68,26 +68,26 @@ class _Session:
             parallelism,
         ]
         log = self.cluster.folder / "submit.log"
-        cost, told = measured(
+        cost, job = measured(
             self.cluster, lambda: program(command, environment, log), self._is_done_of(is_checked)
         )
-        return cost, checkpoint_summary(self.cluster, told["jid"])
+        return cost, checkpoint_summary(self.cluster, job["jid"])
 
     def _is_done_of(self, is_checked: bool) -> Callable[[], bool]:
         step, expected = self.work.results()
         last = [-1, -1]
 
         def is_done() -> bool:
-            given = counted(self.cluster, step)
+            emitted = counted(self.cluster, step)
             if expected:
-                is_all = given >= expected
+                is_all = emitted >= expected
             else:
                 # Everything is read, and the step emits no more rows.
                 read = counted(self.cluster, "ReadTelemetry", "read")
-                is_all = read >= self.work.readings.messages * 49 // 50 and [read, given] == last
-                last[:] = read, given
+                is_all = read >= self.work.readings.messages * 49 // 50 and [read, emitted] == last
+                last[:] = read, emitted
             self._counts = (
-                (self.work.readings.messages, min(given, self.work.readings.messages))
+                (self.work.readings.messages, min(emitted, self.work.readings.messages))
                 if expected
                 else (0, 0)
             )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -130,3 +131,12 @@ def quiet_beam() -> None:
     """
     for name in ("apache_beam", "tocsin"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # Some of Beam's modules log on the root logger. This filter drops their records only.
+    logging.getLogger().addFilter(_is_not_beams)
+
+
+_BEAM = str(Path(beam.__file__).parent)
+
+
+def _is_not_beams(record: logging.LogRecord) -> bool:
+    return not record.pathname.startswith(_BEAM)
