@@ -1,4 +1,4 @@
-"""Streams of readings for tests: partitions with watermarks of their own, cut and delivered in any order that Kafka allows."""
+"""Streams of readings for tests: partitions in batches, in any order that Kafka allows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCHEMA = readings_schema(
 
 @dataclass(frozen=True)
 class Row:
-    """A reading with all that its lateness depends on."""
+    """A reading with everything that decides its lateness."""
 
     sensor: str
     value: float | None
@@ -37,7 +37,7 @@ class Row:
 
 
 def rows_of(partitions: list[list[tuple[str, int, float | None]]]) -> list[list[Row]]:
-    """(sensor, second, value) in offset order by partition, with the watermark at each offset."""
+    """The rows of each partition, from (sensor, second, value) in offset order."""
     found = []
     for number, readings in enumerate(partitions):
         times = np.array([START + second * SECOND for _, second, _ in readings], np.int64)
@@ -54,7 +54,7 @@ def rows_of(partitions: list[list[tuple[str, int, float | None]]]) -> list[list[
 
 
 def batch_of(rows: list[Row]) -> pa.RecordBatch:
-    """Rows as a batch of SCHEMA."""
+    """The rows as a batch of SCHEMA."""
     columns = [
         pa.array([row.sensor for row in rows], pa.string()),
         pa.array([row.value for row in rows], pa.float64()),
@@ -71,20 +71,24 @@ def batch_of(rows: list[Row]) -> pa.RecordBatch:
 def deliveries(
     partitions: list[list[Row]], random: np.random.Generator
 ) -> list[tuple[list[Row], int]]:
-    """Batches (each of one partition, in offset order, partitions interleaved) with the global watermark after each:
-    the smallest of the partitions' watermarks, which is what a runner knows."""
+    """Batches of single partitions, interleaved, each with the global watermark after it.
+
+    The global watermark is the smallest of the partitions' watermarks, as in a runner.
+    """
     at = [0] * len(partitions)
-    reached = [BEGINNING] * len(partitions)
+    watermarks = [BEGINNING] * len(partitions)
     found = []
     while any(a < len(rows) for a, rows in zip(at, partitions, strict=True)):
         number = int(random.choice([i for i, rows in enumerate(partitions) if at[i] < len(rows)]))
         size = int(random.integers(1, 6))
         rows = partitions[number][at[number] : at[number] + size]
         at[number] += len(rows)
-        reached[number] = max([reached[number], *(row.time - OUT_OF_ORDERNESS for row in rows)])
+        watermarks[number] = max(
+            [watermarks[number], *(row.time - OUT_OF_ORDERNESS for row in rows)]
+        )
         if at[number] == len(partitions[number]):
-            reached[number] = max(reached[number], 0)
-        found.append((rows, min(reached)))
+            watermarks[number] = max(watermarks[number], 0)
+        found.append((rows, min(watermarks)))
     return found
 
 
@@ -101,7 +105,10 @@ partitions = st.lists(readings, min_size=1, max_size=3)
 
 
 class Shards:
-    """The shards of a keyed step as a runner keeps them. What a step remembers besides its state is lost now and then."""
+    """The shards of a keyed step, as a runner keeps them.
+
+    At random, a step loses everything that it remembers outside its state.
+    """
 
     def __init__(self, step: Any, random: np.random.Generator) -> None:
         self.step, self.random = step, random
@@ -110,17 +117,17 @@ class Shards:
         self.memories: dict[int, dict[str, Any]] = {}
 
     def take(self, routed: Any) -> None:
-        """Rows have come."""
+        """Add routed rows to their shards."""
         for shard, part in routed.by_shard:
             self.logs.setdefault(shard, []).append(part)
 
     def advance(
         self, shard: int, time: int, end: int | None = None
     ) -> list[tuple[str, pa.RecordBatch]]:
-        """The watermark has passed a time; gives the outputs."""
+        """The outputs of a shard after the watermark has passed a time."""
         if self.random.random() < 0.2:
             self.memories.pop(shard, None)
-            # A worker that starts anew has equal bytes, not the same.
+            # A restarted worker has equal bytes in other objects.
             self.states[shard] = [bytes(bytearray(piece)) for piece in self.states.get(shard, [])]
         memory = self.memories.setdefault(shard, {})
         advanced = self.step.advance(

@@ -1,7 +1,7 @@
 """What a step with keyed state does: route rows to shards, keep them there, emit by event time.
 
 An operator is pure. It reads no clock, does no I/O and keeps no state between calls: an engine
-hands it a shard's state and rows, and stores what comes back.
+hands it a shard's state and rows, and stores the new state.
 """
 
 from __future__ import annotations
