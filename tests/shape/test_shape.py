@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.shape.imports import ALLOWED, CODE, ROOT, circles, graph, imported, layer, module_of
+from tocsin.steps.catalogue import built_in_steps, step_types
 
 OUTSIDE = {
     "apache_beam": {"engines"},
@@ -107,10 +108,32 @@ def test_kernels_have_no_loop_over_rows() -> None:
             assert "to_pylist" not in path.read_text("utf-8"), name
 
 
+def test_nothing_outside_the_steps_knows_a_step_by_its_class() -> None:
+    """The checker, the verbs and the engines ask `StatefulStep`: a third party's step is equal."""
+    modules = {place.module for place in built_in_steps().values()}
+    operators = {
+        node.name
+        for path in (ROOT / "tocsin/steps").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Operator")
+    }
+    names = {*built_in_steps(), *operators, "OrderedStep"}
+    for path in CODE:
+        if layer(module_of(path)) == "steps":
+            continue
+        assert not modules & set(imported(path)), path
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("isinstance", "issubclass")
+            ):
+                tested = {one.id for one in ast.walk(node.args[1]) if isinstance(one, ast.Name)}
+                assert not tested & names, f"{path}:{node.lineno} tests for {tested & names}"
+
+
 def test_step_types_differ_from_beam_yamls_except_two() -> None:
     from apache_beam.yaml import yaml_provider
-
-    from tocsin.steps.catalogue import step_types
 
     # On batches, Filter and Enrich are Tocsin's. See docs/decisions.
     assert set(step_types()) & set(yaml_provider.standard_providers()) <= {"Filter", "Enrich"}

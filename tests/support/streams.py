@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,9 @@ from hypothesis import strategies as st
 
 from tocsin.kernels.batch import BEGINNING, SYSTEM_FIELDS, readings_schema, timestamps
 from tocsin.kernels.time.lateness import running_watermarks
+from tocsin.laws.shards import Shards
 
+__all__ = ["Shards"]
 SECOND = 1_000_000
 START = 1_772_445_600_000_000
 LATENESS = 20 * SECOND
@@ -102,39 +103,3 @@ readings = st.lists(
     max_size=30,
 )
 partitions = st.lists(readings, min_size=1, max_size=3)
-
-
-class Shards:
-    """The shards of a keyed step, as a runner keeps them.
-
-    At random, a step loses everything that it remembers outside its state.
-    """
-
-    def __init__(self, step: Any, random: np.random.Generator) -> None:
-        self.step, self.random = step, random
-        self.states: dict[int, list[bytes]] = {}
-        self.logs: dict[int, list[pa.RecordBatch]] = {}
-        self.memories: dict[int, dict[str, Any]] = {}
-
-    def take(self, routed: Any) -> None:
-        """Add routed rows to their shards."""
-        for shard, part in routed.by_shard:
-            self.logs.setdefault(shard, []).append(part)
-
-    def advance(
-        self, shard: int, time: int, end: int | None = None
-    ) -> list[tuple[str, pa.RecordBatch]]:
-        """The outputs of a shard after the watermark has passed a time."""
-        if self.random.random() < 0.2:
-            self.memories.pop(shard, None)
-            # A restarted worker has equal bytes in other objects.
-            self.states[shard] = [bytes(bytearray(piece)) for piece in self.states.get(shard, [])]
-        memory = self.memories.setdefault(shard, {})
-        advanced = self.step.advance(
-            self.states.get(shard, []), self.logs.get(shard, []), time, end, memory
-        )
-        self.states[shard] = advanced.state
-        if advanced.log is not None:
-            self.logs[shard] = list(advanced.log)
-        outputs: list[tuple[str, pa.RecordBatch]] = advanced.outputs
-        return outputs

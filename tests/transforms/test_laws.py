@@ -5,18 +5,18 @@ A mutant is a part that is wrong on purpose.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.mutants import parts, steps
+from tests.support.first_rows import FirstRows
 from tocsin.laws import BrokenLaw, laws_of
 from tocsin.parts.registry import load, locations
 from tocsin.steps.catalogue import built_in_steps
 
-PARTS = [load(place) for place in (*locations().values(), *built_in_steps().values())]
+PLACES = (*locations().values(), *built_in_steps().values())
+PARTS = [*map(load, PLACES), FirstRows]
 CASES = [(part, law) for part in PARTS for law in laws_of(part)]
 
 
@@ -28,14 +28,7 @@ def test_law(part: Any, law: Any) -> None:
 
 
 def mutants() -> list[tuple[str, Any]]:
-    file = Path(__file__).parents[1] / "mutants" / "parts.py"
-    spec = importlib.util.spec_from_file_location("mutant_parts", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mutant_parts"] = module
-    spec.loader.exec_module(module)
-    return [(part.caught_by, part) for part in module.MUTANTS]
+    return [(part.caught_by, part) for part in (*parts.MUTANTS, *steps.MUTANTS)]
 
 
 @pytest.mark.parametrize(

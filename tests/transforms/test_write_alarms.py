@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tocsin.transforms.write.write_alarms import body, headers
 
 from tocsin.alarms.event import ALARM_FIELDS
 from tocsin.parts.registry import find
-from tocsin.transforms.write.write_alarms import body, headers
 
 TIME = datetime(2026, 3, 2, 10, 5, 59, 999_999, UTC)
 STARTED = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tocsin.transforms.write.write_rejects import headers
 
 from tocsin.parts.registry import find
-from tocsin.transforms.write.write_rejects import headers
 
 ROW: dict[str, Any] = {
     "topic": "city.air", "partition": 3, "offset": 1234, "key": b"air-1", "value": b"hello",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tocsin.laws import aggregations, detectors, every_part, sinks, sources, transforms
+from tocsin.laws import aggregations, detectors, every_part, sinks, sources, steps, transforms
 from tocsin.laws.kit import BrokenLaw, Law
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.detector import Detector
 from tocsin.parts.part import Part
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
+from tocsin.parts.stateful_step import StatefulStep
 from tocsin.parts.transform import Transform
 
 
@@ -18,6 +19,7 @@ def laws_of(part: type[Part]) -> list[Law]:
         (Aggregation, aggregations.LAWS),
         (Detector, detectors.LAWS),
         (Transform, transforms.LAWS),
+        (StatefulStep, steps.LAWS),
         (Source, sources.LAWS),
         (Sink, sinks.LAWS),
     ]

@@ -248,6 +248,52 @@ class Aggregate(StatefulStep):
         update = {"measures": kept or self.measures, "completeness": None}
         return self.model_copy(update=update)
 
+    examples = [
+        (
+            {
+                "every": "10 s",
+                "by": ["sensor_id"],
+                "measures": {"mean": "mean(value)", "n": "count()"},
+            },
+            [("a", 0, 1.0), ("b", 1, 5.0), ("a", 2, 3.0), ("a", 11, 4.0)],
+            [
+                {"window_start": 0.0, "sensor_id": "a", "mean": 2.0, "n": 2, "revision": 0},
+                {"window_start": 0.0, "sensor_id": "b", "mean": 5.0, "n": 1, "revision": 0},
+                {"window_start": 10.0, "sensor_id": "a", "mean": 4.0, "n": 1, "revision": 0},
+            ],
+        ),
+        (
+            {
+                "window": "30 s",
+                "every": "10 s",
+                "by": ["sensor_id"],
+                "measures": {"most": "max(value)"},
+            },
+            [("a", 0, 1.0), ("a", 12, 3.0)],
+            [
+                {"window_start": -20.0, "most": 1.0},
+                {"window_start": -10.0, "most": 3.0},
+                {"window_start": 0.0, "most": 3.0},
+                {"window_start": 10.0, "most": 3.0},
+            ],
+        ),
+        (
+            {"session": "5 s", "by": ["sensor_id"], "measures": {"n": "count()"}},
+            [("a", 0, 1.0), ("a", 4, 1.0), ("a", 20, 1.0)],
+            [{"window_start": 0.0, "window_end": 9.0, "n": 2}, {"window_start": 20.0, "n": 1}],
+        ),
+        (
+            {
+                "every": "10 s",
+                "fill_gaps": "30 s",
+                "by": ["sensor_id"],
+                "measures": {"n": "count()"},
+            },
+            [("a", 0, 1.0), ("a", 31, 1.0)],
+            [{"window_start": 10.0 * at, "n": n} for at, n in ((0, 1), (3, 1), (1, 0), (2, 0))],
+        ),
+    ]
+
 
 def _as_text(value: Any) -> str:
     """A length of time in seconds."""

@@ -56,3 +56,11 @@ class Deduplicate(StatefulStep):
     def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:
         """Keys and shards: readings are remembered by hash, whatever their columns."""
         return {"by": self.by, "shards": self.shards}
+
+    examples = [
+        (
+            {"by": ["sensor_id"], "within": "1 min"},
+            [("a", 0, 1.0), ("a", 0, 2.0), ("b", 0, 3.0), ("a", 1, 4.0)],
+            [{"value": 1.0}, {"value": 3.0}, {"value": 4.0}],
+        )
+    ]

@@ -238,3 +238,27 @@ class Detect(StatefulStep):
     def score_columns(self) -> ScoreColumns:
         """The first column that it judges, and the score."""
         return ScoreColumns(self.rule, self.by, self.columns()[0], self.score)
+
+    examples = [
+        (
+            {"of": "value", "by": ["sensor_id"], "with": {"threshold": {"above": 10.0}}},
+            [("a", 0, 5.0), ("b", 1, 15.0), ("b", 2, 9.0)],
+            {
+                "output": [{"sensor_id": "a"}, {"sensor_id": "b"}, {"sensor_id": "b"}],
+                "alarms": [
+                    {"event": "raise", "key": "sensor_id=b", "time": 1.0, "observed": 15.0},
+                    {"event": "clear", "key": "sensor_id=b", "time": 2.0, "observed": 9.0},
+                ],
+            },
+        ),
+        (
+            {"of": "value", "by": ["sensor_id"], "with": {"missing_data": {"after": "12 s"}}},
+            [("a", 0, 5.0), ("b", 0, 5.0), ("a", 20, 5.0), ("b", 10, 5.0)],
+            {
+                "alarms": [
+                    {"event": "raise", "key": "sensor_id=a", "time": 12.0},
+                    {"event": "clear", "key": "sensor_id=a", "time": 20.0},
+                ]
+            },
+        ),
+    ]

@@ -99,3 +99,21 @@ class Lookup(StatefulStep):
     def state_shape(self, schema: pa.Schema | None) -> str:
         """Rows of both inputs."""
         return "the registry, and readings that wait for it"
+
+    examples = [
+        (
+            {"by": ["sensor_id"], "add": ["place"]},
+            {
+                "readings": [("a", 5, 1.0), ("a", 15, 2.0), ("b", 15, 3.0)],
+                "registry": [
+                    {"sensor_id": "a", "at": 0, "place": "roof"},
+                    {"sensor_id": "a", "at": 10, "place": "street"},
+                ],
+            },
+            [
+                {"value": 1.0, "place": "roof"},
+                {"value": 2.0, "place": "street"},
+                {"value": 3.0, "place": None},
+            ],
+        )
+    ]

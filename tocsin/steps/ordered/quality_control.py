@@ -248,3 +248,21 @@ class QualityControl(OrderedStep):
             )
             kept |= inside | before
         return kept & valid
+
+    examples = [
+        (
+            {
+                "by": ["sensor_id"],
+                "of": "value",
+                "tests": {"gross_range": {"fail": [0, 50]}, "stuck": {"count": 3}},
+            },
+            [("a", 0, 20.0), ("a", 1, 60.0), ("a", 2, 21.0), ("a", 3, 21.0), ("a", 4, 21.0)],
+            [
+                {"flag": 1, "flag_reasons": 0},
+                {"flag": 4, "flag_reasons": 1},
+                {"flag": 1, "flag_reasons": 0},
+                {"flag": 1, "flag_reasons": 0},
+                {"flag": 3, "flag_reasons": 16},
+            ],
+        )
+    ]

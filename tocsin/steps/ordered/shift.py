@@ -144,6 +144,32 @@ class Shift(OrderedStep):
             kept |= latest[ordered.first] == at
         return kept
 
+    examples = [
+        (
+            {"by": ["sensor_id"], "previous": {"before": "value"}, "since_previous": "gap"},
+            [("a", 0, 1.0), ("b", 1, 5.0), ("a", 4, 3.0)],
+            [
+                {"sensor_id": "a", "value": 1.0, "before": None, "gap": None},
+                {"sensor_id": "a", "value": 3.0, "before": 1.0, "gap": 4.0},
+                {"sensor_id": "b", "value": 5.0, "before": None, "gap": None},
+            ],
+        ),
+        (
+            {
+                "by": ["sensor_id"],
+                "latest": {"known": "value"},
+                "next": {"after": "value"},
+                "within": "5 s",
+                "followed": "followed",
+            },
+            [("a", 0, 1.0), ("a", 4, 3.0)],
+            [
+                {"value": 1.0, "known": None, "after": 3.0, "followed": True},
+                {"value": 3.0, "known": 1.0, "after": None, "followed": None},
+            ],
+        ),
+    ]
+
 
 def _free(name: str, schema: pa.Schema, fields: list[pa.Field], where: str) -> str:
     if name.startswith("_"):
