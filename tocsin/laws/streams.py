@@ -48,7 +48,7 @@ class Shape:
 def rows_given(given: Any) -> dict[str, list[dict[str, Any]]]:
     """The rows of an example, by input.
 
-    given: rows, or a mapping of inputs to rows. A row is a mapping of columns, with `at` in seconds,
+    given: rows, or a mapping of inputs to rows. A row maps columns to values, with `at` in seconds,
     or a tuple (sensor_id, at, value).
     """
     named = given if isinstance(given, dict) else {"": given}
