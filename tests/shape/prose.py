@@ -44,14 +44,20 @@ def prose_of(path: Path) -> Iterator[Prose]:
         yield Prose(name, line, piece)
 
 
-def markdown(text: str) -> Iterator[tuple[int, str]]:
-    """Lines outside of code blocks, without code spans and link targets."""
+def prose_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a page outside of code blocks, by number."""
     is_code = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("```"):
             is_code = not is_code
         elif not is_code:
-            yield number, re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "`code`", line))
+            yield number, line
+
+
+def markdown(text: str) -> Iterator[tuple[int, str]]:
+    """Lines outside of code blocks, without code spans and link targets."""
+    for number, line in prose_lines(text):
+        yield number, re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "`code`", line))
 
 
 def python(text: str) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shape.prose import ROOT, has_prose, prose_of
+from tests.shape.prose import ROOT, has_prose, prose_lines, prose_of
 
 PHRASES = Path(__file__).with_name("banned_phrases.txt")
 FOLDERS = [
@@ -128,3 +128,16 @@ def test_the_glossary_defines_each_term_once() -> None:
     terms = [one for row in rows for one in row.split(", ") if row != "term"]
     assert len(terms) == len(set(terms))
     assert len(terms) > 60
+
+
+def test_lines_of_markdown_have_up_to_100_columns() -> None:
+    """Except tables, commands, comments, and lines that a link makes long."""
+    pages = [path for path in files() if path.suffix == ".md"]
+    assert len(pages) > 40
+    long = [
+        f"{page.relative_to(ROOT)}:{number}"
+        for page in pages
+        for number, line in prose_lines(page.read_text("utf-8"))
+        if len(line) > 100 and not line.startswith(("|", "`", "<!--")) and "](" not in line
+    ]
+    assert long == []
