@@ -1,4 +1,4 @@
-"""Named columns of alarm management: an alarm's state, a notification and a health sample.
+"""Named columns of alarms: their life cycle, their management, notifications, health samples.
 
 The columns are NumPy records, which Numba reads and writes by name at no cost.
 """
@@ -62,6 +62,38 @@ ALARM_STATE = _record(
 """
 
 STATE_WIDTH = ALARM_STATE.itemsize // 8
+
+LIFECYCLE_STATE = _record(
+    ("active", "f8"),
+    ("recent", "f8"),
+    ("below_clear", "f8"),
+    ("started_at", "f8"),
+    ("peak", "f8"),
+    ("reported_peak", "f8"),
+    ("first_above_at", "f8"),
+    ("first_below_clear_at", "f8"),
+    ("level", "f8"),
+    ("below_level", "f8"),
+    ("first_below_level_at", "f8"),
+    ("peak_below_level", "f8"),
+)
+"""How far scores have raised or cleared one alarm; float64, because keyed state is.
+
+| column | meaning |
+|---|---|
+| `active` | 1: raised and not cleared |
+| `recent` | scores over the line in a row; with `within`, the last scores as bits |
+| `below_clear` | scores under the clear line in a row |
+| `started_at` | first score over the line, microseconds |
+| `peak` | highest score since then |
+| `reported_peak` | `peak` at the last raise, escalation or update |
+| `first_above_at`, `first_below_clear_at` | first score that counts for raising, for clearing |
+| `level` | number of levels that it has reached |
+| `below_level` | scores under that level in a row |
+| `first_below_level_at`, `peak_below_level` | the first and the highest of these |
+"""
+
+LIFECYCLE_WIDTH = LIFECYCLE_STATE.itemsize // 8
 
 EVENT = _record(
     ("time", "f8"),

@@ -38,7 +38,6 @@ from tocsin.steps.detect.silence import (
     Feed,
     Outage,
     Silence,
-    raise_at,
 )
 from tocsin.steps.state.incremental_block import IncrementalBlock
 from tocsin.steps.state.late_rows import set_apart
@@ -362,9 +361,9 @@ class ScoringOperator(Operator):
             )
         states = block.values[:, self.width : self.width + lifecycle.WIDTH]
         slots, moments = self.silence.silent(
-            block.values[:, -1], states[:, lifecycle.RAISED], feed, horizon, base, outages
+            block.values[:, -1], lifecycle.is_active(states), feed, horizon, base, outages
         )
-        raise_at(states, slots, moments)
+        lifecycle.raise_without_score(states, slots, moments)
         never = block.values[slots, -1] == NEVER
         kinds = [KINDS[NEVER_SEEN] if one else self.detection.name for one in never]
         found.append(Found.of_silence(kinds, slots, lifecycle.RAISE, moments, moments))
@@ -372,9 +371,8 @@ class ScoringOperator(Operator):
 
     def _next_silence(self, block: KeyedBlock, feed: Feed) -> int | None:
         assert self.silence is not None
-        moment = self.silence.next(
-            block.values[:, -1], block.values[:, self.width + lifecycle.RAISED], feed
-        )
+        states = block.values[:, self.width : self.width + lifecycle.WIDTH]
+        moment = self.silence.next(block.values[:, -1], lifecycle.is_active(states), feed)
         return None if moment is None else release_after(moment)
 
     @staticmethod

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tocsin.kernels.alarms import lifecycle
 from tocsin.kernels.batch import BEGINNING, Floats, Int64s
 
 NEVER = BEGINNING // 2
@@ -120,11 +119,3 @@ class Silence:
         if self.feed_after is not None and feed.last > BEGINNING:
             due.append(feed.last + self.feed_after)
         return min(due, default=None)
-
-
-def raise_at(states: Floats, slots: Int64s, moments: Int64s) -> None:
-    """Mark the alarms of these slots as raised. states: the alarm's columns of the block, changed."""
-    for column in (lifecycle.RAISED, lifecycle.RECENT, lifecycle.PEAK, lifecycle.REPORTED):
-        states[slots, column] = 1.0
-    for column in (lifecycle.START, lifecycle.FIRST_ABOVE):
-        states[slots, column] = moments
