@@ -150,7 +150,7 @@ def test_results_are_those_of_the_oracle_whatever_the_runner_does(
     step: Aggregate, rows_a_window: int, streams: Any, seed: int
 ) -> None:
     # Hypothesis runs the test many times: no fixture of pytest's is undone in between.
-    with mock.patch("tocsin.steps.aggregate.window_operator._ROWS_A_WINDOW", rows_a_window):
+    with mock.patch("tocsin.steps.aggregate.window_results._ROWS_A_WINDOW", rows_a_window):
         check(step, streams, seed)
 
 

@@ -133,11 +133,11 @@ class GapFillingOperator(Operator):
         count = len(owners)
         nothing = no_rows(self.filled.outputs["late"])
         none = np.zeros(0, np.int64)
-        arrays = self.filled.measures.fold(nothing, none, none, count)
+        arrays = self.filled.partials.measures.fold(nothing, none, none, count)
         bounds = [pa.array(windows)] * 4
         columns = [column.take(pa.array(owners)) for column in keys.columns]
         partial = pa.RecordBatch.from_arrays([*bounds, *columns, *arrays], schema=self.shard_schema)
-        return self.filled.finished(
+        return self.filled.partials.finished(
             partial, self.windows.starts_of(windows), self.windows.ends_of(windows), 0, {}
         )
 

@@ -1,4 +1,4 @@
-"""A log of partial results with the panes that each part of it spans, which are looked for once a part."""
+"""A log of partial results with the panes that each part spans, found once a part."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-START = "_start"
-"""The column of the panes' starts."""
+from tocsin.steps.aggregate.partials import START
 
 
 @dataclass(frozen=True)
 class PaneLog:
-    """Partial results, and the first and the last pane of them."""
+    """Partial results, and the starts of their first and last pane, microseconds."""
 
     part: pa.RecordBatch
     low: int
     high: int
 
 
-def ranged(log: list[pa.RecordBatch], before: list[PaneLog]) -> list[PaneLog]:
-    """A log with its panes. before: what is known of some of its parts."""
+def panes_of(log: list[pa.RecordBatch], before: list[PaneLog]) -> list[PaneLog]:
+    """The parts of a log with their panes. before: parts whose panes are known."""
     known = {id(one.part): one for one in before}
     found = []
     for part in log:
