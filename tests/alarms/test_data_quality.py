@@ -1,8 +1,9 @@
-"""What a person should know before acting on an alarm: flags, coverage, neighbours; and it goes into the message of the topic."""
+"""Doubts about the data behind an alarm, in its message and on the topic."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ def rows(**columns: Any) -> pa.RecordBatch:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "expected"),
     [
         ({"value": 1.0}, ""),
         ({"flag": 1, "flag_reasons": 0, "valid": True, "coverage": 1.0}, ""),
@@ -43,23 +44,29 @@ def rows(**columns: Any) -> pa.RecordBatch:
         ),
         (
             WHOLE,
-            "; flagged suspect (spike, time gap); too little was measured (42%); its neighbours read otherwise",
+            (
+                "; flagged suspect (spike, time gap); too little was measured (42%); "
+                "its neighbours read otherwise"
+            ),
         ),
     ],
 )
-def test_what_is_doubtful_is_said(columns: dict[str, Any], told: str) -> None:
-    assert doubts(rows(**columns), pa.array([0, None], pa.int64())) == [told, ""]
+def test_doubts_are_appended_to_the_message(columns: dict[str, Any], expected: str) -> None:
+    assert doubts(rows(**columns), pa.array([0, None], pa.int64())) == [expected, ""]
 
 
-def test_the_columns_are_taken_as_they_are_and_null_where_no_row_caused_the_event() -> None:
+def test_quality_columns_are_copied_and_null_if_no_row_caused_the_event() -> None:
     found = quality_of(rows(**WHOLE), pa.array([None, 0], pa.int64()))
     assert {name: column.to_pylist() for name, column in found.items()} == {
-        "flag": [None, 3], "flag_reasons": [None, 34], "coverage": [None, 0.42], "valid": [None, False],
-    }  # fmt: skip
+        "flag": [None, 3],
+        "flag_reasons": [None, 34],
+        "coverage": [None, 0.42],
+        "valid": [None, False],
+    }
     assert quality_of(rows(value=1.0), pa.array([0])) == {}
 
 
-def test_columns_that_mean_something_else_are_not_quality() -> None:
+def test_columns_of_another_type_are_not_quality() -> None:
     odd = pa.RecordBatch.from_pydict(
         {"flag": ["red"], "valid": [7], "coverage": ["some"], "flag_reasons": [1.5]}
     )
@@ -72,18 +79,16 @@ def test_reasons_have_names() -> None:
     assert reasons_of(0) == reasons_of(None) == []
 
 
-def test_the_message_of_the_topic_has_them() -> None:
-    import datetime
-
-    now = datetime.datetime(2026, 3, 2, tzinfo=datetime.UTC)
+def test_the_message_on_the_topic_has_the_quality() -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
     row = {field.name: None for field in ALARM_FIELDS} | {
         "alarm_id": "a",
         "event": "raise",
         "time": now,
         "started_at": now,
     }
-    told = json.loads(body({**row, **WHOLE}))["data"]
-    assert told["quality"] == {
+    found = json.loads(body({**row, **WHOLE}))["data"]
+    assert found["quality"] == {
         "flag": 3,
         "reasons": ["spike", "time_gap"],
         "coverage": 0.42,

@@ -1,4 +1,4 @@
-"""What is doubtful about the rows that an alarm is about: quality flags, missing measurements, neighbours that read otherwise."""
+"""Doubts about the data behind an alarm: quality flags, missing measurements, neighbours."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ QUALITY_FIELDS = (
     pa.field("coverage", pa.float64()),
     pa.field("valid", pa.bool_()),
 )
-"""Columns of an alarm event that come from the row that it is about, where it has them.
+"""Columns of an alarm event that are copied from the row that caused it; null if it lacks them.
 
-`flag`, `flag_reasons`: of QualityControl, or of a window by `worst_flag` and `reasons`. `coverage`, `valid`: how much of the
-window was measured, and whether that is enough (`completeness` of Aggregate).
+`flag`, `flag_reasons`: from QualityControl, or for a window from `worst_flag` and `reasons`.
+`coverage`, `valid`: the measured share of the window, and whether that is enough (`completeness` of
+Aggregate).
 """
 
 _NEIGHBOURS = "neighbour_flag"
 
 
 def quality_of(rows: pa.RecordBatch, at: pa.Array) -> dict[str, pa.Array]:
-    """The columns that the rows have, for the rows at `at`; null where that is null."""
+    """The quality columns that the rows have, taken at `at`; null where `at` is null."""
     found = {}
     for field in QUALITY_FIELDS:
         place = rows.schema.get_field_index(field.name)
@@ -34,7 +35,7 @@ def quality_of(rows: pa.RecordBatch, at: pa.Array) -> dict[str, pa.Array]:
 
 
 def _is_alike(known: pa.DataType, wanted: pa.DataType) -> bool:
-    """A column of that name that means something else is not taken."""
+    """Whether a column has the type of the quality column of its name."""
     if pa.types.is_floating(wanted):
         return bool(pa.types.is_floating(known))
     return (
@@ -43,12 +44,12 @@ def _is_alike(known: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def reasons_of(bits: int | None) -> list[str]:
-    """The names of the tests that were not passed."""
+    """Names of the failed quality tests, of bits in `flag_reasons`."""
     return [name for bit, name in enumerate(REASONS) if (bits or 0) >> bit & 1]
 
 
 def doubts(rows: pa.RecordBatch, at: pa.Array) -> list[str]:
-    """For each of the rows at `at` what a person should know before acting on it; '' where there is nothing."""
+    """For each row at `at`, warnings to append to the alarm's message; '' if there are none."""
     quality = quality_of(rows, at)
     columns: list[list[Any]] = [
         quality[field.name].to_pylist() if field.name in quality else [None] * len(at)
@@ -56,38 +57,38 @@ def doubts(rows: pa.RecordBatch, at: pa.Array) -> list[str]:
     ]
     place = rows.schema.get_field_index(_NEIGHBOURS)
     neighbours = [None] * len(at) if place < 0 else rows.column(place).take(at).to_pylist()
-    return ["".join(_told(*one)) for one in zip(*columns, neighbours, strict=True)]
+    return ["".join(_warnings(*one)) for one in zip(*columns, neighbours, strict=True)]
 
 
-def _told(
+def _warnings(
     flag: int | None,
     bits: int | None,
     coverage: float | None,
     valid: bool | None,
     neighbours: int | None,
 ) -> list[str]:
-    told = []
+    warnings = []
     if flag in (SUSPECT, FAIL):
         names = reasons_of(bits)
-        # What neighbours read has a sentence of its own.
+        # Neighbours have a warning of their own.
         others = [
             name.replace("_", " ")
             for name in names
             if neighbours != SUSPECT or name != "neighbours"
         ]
         if others or not names:
-            told.append(
+            warnings.append(
                 f"; flagged {'suspect' if flag == SUSPECT else 'failed'}"
                 + (f" ({', '.join(others)})" if others else "")
             )
     if valid is False:
-        told.append(
+        warnings.append(
             "; too little was measured" + ("" if coverage is None else f" ({coverage:.0%})")
         )
     if neighbours in (GOOD, SUSPECT):
-        told.append(
+        warnings.append(
             "; its neighbours read alike"
             if neighbours == GOOD
             else "; its neighbours read otherwise"
         )
-    return told
+    return warnings

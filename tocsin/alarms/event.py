@@ -1,4 +1,4 @@
-"""Alarm events: their columns, their identity, and the rule by which scores become one."""
+"""Alarm events: columns, identity, and the rule that turns scores into alarms."""
 
 from __future__ import annotations
 
@@ -47,13 +47,22 @@ ALARM_FIELDS = (
 )
 """Columns of an alarm event.
 
-`event`: raise, update, escalate, step_down or clear from a detector; ManageAlarms adds acknowledge, suppress, resume and
-withdraw. `state`: of the alarm after the event, in the terms of ISA-18.2. `rule_version`: changes with the rule's configuration.
-`time`: event time of the reading that caused it; `started_at`: of the first reading of the alarm; `key`: the key columns as
-text; `score` 1 is the alarm line. `window_start` and `window_end`: of the window that was judged, null for single readings,
-which have `topic`, `partition` and `offset` instead. `flag`, `flag_reasons`, `coverage`, `valid`: the quality of what was judged
-(QUALITY_FIELDS), null where it has none. `latitude`, `longitude`: where the sensor was last. `lake_query`: the SQL
-that shows the rows in the lake. `reason`: why an event came that no reading caused.
+| column | meaning |
+|---|---|
+| `event` | raise, update, escalate, step_down, clear or withdraw; ManageAlarms adds others |
+| `state` | state of the alarm after the event, in the terms of ISA-18.2 |
+| `rule_version` | changes with the rule's configuration |
+| `key`, `labels` | the key columns as text, and as a map |
+| `time` | event time of the reading that caused the event |
+| `started_at` | event time of the alarm's first reading |
+| `of`, `observed`, `expected` | the column that was scored, its value, and the expected one |
+| `score`, `peak_score` | score of the reading, and the alarm's highest; 1 is the alarm line |
+| `window_start`, `window_end` | the window that was scored; null for a single reading |
+| `topic`, `partition`, `offset` | the single reading that was scored; null for a window |
+| `latitude`, `longitude` | last position of the sensor, degrees; null if unknown |
+| `flag`, `flag_reasons`, `coverage`, `valid` | see QUALITY_FIELDS; null if unknown |
+| `lake_query` | SQL that shows the rows in the lake |
+| `reason` | why the event occurred, if no reading caused it |
 """
 
 ACTIVE, NORMAL = "unacknowledged", "normal"
@@ -62,7 +71,7 @@ Severity = Literal["informational", "low", "medium", "high", "critical"]
 
 
 def alarm_id(rule: str, labels: list[tuple[str, Any]], started: int) -> str:
-    """The same for the same rule, key and start, wherever and whenever it is computed."""
+    """Identity of an alarm: a function of its rule, key and start only."""
     text = json.dumps([rule, labels, started], default=str, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -73,7 +82,7 @@ def key_text(labels: Iterable[tuple[str, Any]]) -> str:
 
 
 def alarm_columns(known: dict[str, Any], count: int) -> list[pa.Array]:
-    """All columns of `count` alarm events, in their order; what is not known is null."""
+    """All columns of `count` alarm events, in order; null if not in `known`."""
     made = []
     for field in ALARM_FIELDS:
         column = known.get(field.name)
@@ -84,52 +93,64 @@ def alarm_columns(known: dict[str, Any], count: int) -> list[pa.Array]:
 
 
 class AlarmRule(Part):
-    """When scores become an alarm, how severe it is, and when it is over. Counts are readings with a score."""
+    """Raises an alarm from scores, sets its severity and clears it.
+
+    Counts are readings with a score.
+    """
 
     raise_after: int = Param(
-        1, help="scores of at least 1 that raise an alarm, one after another", ge=1
+        1, help="number of consecutive scores of at least 1 that raise an alarm", ge=1
     )
     within: int | None = Param(
         None,
-        help="`raise_after` of so many scores are enough, whatever is between them",
+        help="raise if `raise_after` of this many scores are at least 1, consecutive or not",
         ge=1,
         le=32,
     )
     raise_for: Duration = Param(
-        "0 s", help="time that they have to last (on-delay)", validate_default=True
+        "0 s",
+        help="minimum time from the first to the last of these scores (on-delay)",
+        validate_default=True,
     )
-    clear_after: int = Param(1, help="scores under `clear_below` in a row that clear it", ge=1)
+    clear_after: int = Param(
+        1, help="number of consecutive scores under `clear_below` that clear the alarm", ge=1
+    )
     clear_for: Duration = Param(
-        "0 s", help="time that they have to last (off-delay)", validate_default=True
+        "0 s",
+        help="minimum time from the first to the last of these scores (off-delay)",
+        validate_default=True,
     )
     clear_below: float | None = Param(
         None,
-        help="score under which a reading is normal again; under 1 is hysteresis; by default the detector's",
+        help="score under which a reading is normal; a value under 1 gives hysteresis; "
+        "by default the detector's",
         gt=0,
         le=1,
     )
-    severity: Severity = Param("medium", help="severity")
+    severity: Severity = Param("medium", help="severity of the alarm")
     escalate: dict[Severity, float] = Param(
-        {}, help="severities that an alarm has from a score on, such as {critical: 5}"
+        {}, help="score from which an alarm has a higher severity, such as {critical: 5}"
     )
 
     @model_validator(mode="after")
     def _in_order(self) -> AlarmRule:
         if self.within is not None and self.within < self.raise_after:
             raise ValueError(
-                f"`within` is {self.within}, fewer than the {self.raise_after} scores of `raise_after`"
+                f"`within` is {self.within}, "
+                f"fewer than the {self.raise_after} scores of `raise_after`"
             )
         ranks = [get_args(Severity).index(name) for name in self.severities()]
         if any(score <= 1 for score in self.escalate.values()) or ranks != sorted(set(ranks)):
             raise ValueError(
-                f"`escalate` names severities over '{self.severity}', each with a higher score than the one before, over 1"
+                f"`escalate` names severities over '{self.severity}', "
+                "each with a higher score than the one before, over 1"
             )
         return self
 
     def levels(self) -> Floats:
-        """Scores at which the severity changes, rising."""
+        """Scores at which the severity changes, ascending."""
         return np.sort(np.array(list(self.escalate.values()), np.float64))
 
     def severities(self) -> list[str]:
-        """The severity under all levels, and that from each level on."""
+        """The severity under all levels, then the severity from each level."""
         return [self.severity, *sorted(self.escalate, key=self.escalate.__getitem__)]

@@ -1,6 +1,7 @@
-"""The alarm recurrence: compiled against plain, and its rules by example."""
+"""The alarm life cycle: the compiled kernel against the plain one, and its rules by example."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,11 +55,11 @@ def test_clearing_needs_readings_in_a_row() -> None:
     assert events([1.0, 0.5, 1.0, 0.5, 0.5], clear_after=2) == ["raise@0", "", "", "", "clear@0"]
 
 
-def test_an_update_tells_that_the_peak_has_doubled() -> None:
+def test_an_update_reports_a_doubled_peak() -> None:
     assert events([1.0, 1.5, 2.0, 3.0, 4.0]) == ["raise@0", "", "update@0", "", "update@0"]
 
 
-def test_some_of_the_last_scores_may_be_enough() -> None:
+def test_within_counts_scores_that_are_not_consecutive() -> None:
     assert events([1.5, 0.5, 1.5, 0.5, 0.5, 1.5], raise_after=2, within=3) == [
         "",
         "",
@@ -77,9 +78,7 @@ def test_some_of_the_last_scores_may_be_enough() -> None:
     ]
 
 
-def test_an_alarm_escalates_when_a_level_of_severity_is_reached_and_steps_down_as_it_clears() -> (
-    None
-):
+def test_an_alarm_escalates_at_a_level_and_steps_down_under_it() -> None:
     assert events([1.0, 1.6, 1.9, 2.1], levels=(1.5, 2.0)) == [
         "raise@0",
         "escalate@0",
@@ -141,7 +140,7 @@ def test_compiled_equals_plain_and_raises_and_clears_alternate(
 
 
 @given(scores, st.integers(1, 4), st.integers(0, 4))
-def test_an_alarm_is_raised_when_so_many_of_the_last_scores_are_over_the_line(
+def test_an_alarm_is_raised_when_enough_of_the_last_scores_are_over_the_line(
     values: list[float], up: int, more: int
 ) -> None:
     known = [score for score in values if not np.isnan(score)]
@@ -153,3 +152,8 @@ def test_an_alarm_is_raised_when_so_many_of_the_last_scores_are_over_the_line(
     ]
     raised = [at for at, event in enumerate(found) if event.startswith("raise")]
     assert raised == expected[:1]
+
+
+def test_more_levels_than_there_are_severities_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 levels; an alarm may have 4"):
+        events([1.0], levels=(1.1, 1.2, 1.3, 1.4, 1.5))

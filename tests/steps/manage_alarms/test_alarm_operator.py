@@ -1,4 +1,4 @@
-"""Alarm management: who is told of what, whatever the batch cuts, the firing times and what a worker has forgotten."""
+"""Alarm management: notifications, whatever the batch cuts, firing times and lost memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.support.streams import SECOND, START, Shards
 from tocsin.alarms.event import ALARM_FIELDS, alarm_id
 from tocsin.foundation.faults import Faults
 from tocsin.kernels.batch import FOREVER, SYSTEM_FIELDS, micros, readings_schema, timestamps
+from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
 from tocsin.steps.manage_alarms import alarm_operator
 from tocsin.steps.manage_alarms.schedule import Schedule
 from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
@@ -32,19 +33,19 @@ Event = tuple[int, str, str]
 
 
 def alarm_batch(events: list[tuple[int, str, str, str, int]]) -> pa.RecordBatch:
-    """(time, thing, event, severity, start) as rows of both sides."""
+    """Rows of both sides from (time, asset, event, severity, start)."""
     rows: dict[str, list[Any]] = {field.name: [] for field in ALARM_FIELDS}
-    for time, thing, event, severity, start in events:
+    for time, asset, event, severity, start in events:
         row = {
-            "alarm_id": alarm_id("rule", [("id", thing)], start),
+            "alarm_id": alarm_id("rule", [("id", asset)], start),
             "event": event,
             "rule": "rule",
             "severity": severity,
-            "key": f"id={thing}",
-            "labels": [("id", thing)],
+            "key": f"id={asset}",
+            "labels": [("id", asset)],
             "time": time,
             "started_at": start,
-            "message": f"{thing} {event}",
+            "message": f"{asset} {event}",
         }
         for name, column in rows.items():
             column.append(row.get(name))
@@ -59,13 +60,13 @@ def alarm_batch(events: list[tuple[int, str, str, str, int]]) -> pa.RecordBatch:
 
 
 def command_batch(
-    time: int, command: str, thing: str, until: int | None = None, named: str | None = None
+    time: int, command: str, asset: str, until: int | None = None, named: str | None = None
 ) -> pa.RecordBatch:
     """One command."""
     row = {
         "command": command,
         "rule": "rule",
-        "key": f"id={thing}",
+        "key": f"id={asset}",
         "until": until,
         "by": "ann",
         "reason": None,
@@ -81,25 +82,25 @@ def command_batch(
     )
 
 
-def lives(turns: list[tuple[str, int]]) -> list[tuple[int, str, str, str, int]]:
-    """Things whose alarm is raised and cleared by turns, at seconds."""
+def raised_and_cleared(turns: list[tuple[str, int]]) -> list[tuple[int, str, str, str, int]]:
+    """Alarm events of assets, raised and cleared by turns at seconds."""
     found, start = [], dict[str, int]()
-    for thing, second in sorted(set(turns), key=lambda turn: turn[1]):
+    for asset, second in sorted(set(turns), key=lambda turn: turn[1]):
         time = START + second * SECOND
-        begun = start.pop(thing, None)
+        begun = start.pop(asset, None)
         if begun is None:
-            start[thing] = time
-        found.append((time, thing, "clear" if begun else "raise", "medium", begun or time))
+            start[asset] = time
+        found.append((time, asset, "clear" if begun else "raise", "medium", begun or time))
     return found
 
 
-def told(
+def outputs_of(
     step: ManageAlarms, parts: list[pa.RecordBatch], seed: int, end: int, cuts: int = 6
 ) -> dict[str, list[tuple[int, str, str, str | None, str]]]:
-    """What comes out: by output (second, event, thing, reason, state)."""
+    """By output: (second, event, asset, reason, state, alarm_id)."""
     random = np.random.default_rng(seed)
-    annunciator = step.operator(SCHEMA, "")
-    shards = Shards(annunciator, random)
+    operator = step.operator(SCHEMA, "")
+    shards = Shards(operator, random)
     rows = sorted(parts, key=lambda part: int(micros(part.column("_event_time"))[0]))
     found: dict[str, list[Any]] = defaultdict(list)
     marks = sorted(random.integers(0, (end - START) // SECOND + 1, cuts)) if cuts else []
@@ -113,10 +114,10 @@ def told(
         ]
         passed += len(here)
         for at in random.permutation(len(here)):
-            shards.take(annunciator.route(here[at]))
+            shards.take(operator.route(here[at]))
         outputs += shards.advance(0, time, None)
     for at in random.permutation(len(rows) - passed):
-        shards.take(annunciator.route(rows[passed + int(at)]))
+        shards.take(operator.route(rows[passed + int(at)]))
     outputs += shards.advance(0, FOREVER, end)
     for name, batch in outputs:
         for row in batch.to_pylist():
@@ -183,8 +184,8 @@ commands = st.lists(
 
 @settings(max_examples=60)
 @given(turns, commands, st.integers(0, 99), st.integers(0, 99), st.booleans(), st.booleans())
-def test_what_people_are_told_does_not_depend_on_the_runner_and_each_alarm_is_raised_and_cleared_once(
-    topology: str, turned: Any, said: Any, one: int, other: int, waits: bool, has_hours: bool
+def test_notifications_do_not_depend_on_the_runner_and_alternate_raise_and_clear(
+    topology: str, turns_made: Any, said: Any, one: int, other: int, waits: bool, has_hours: bool
 ) -> None:
     hours = {"time_zone": "UTC", "active": ["10:01-10:04", "10:06-10:09"]} if has_hours else None
     step = step_of(
@@ -193,23 +194,23 @@ def test_what_people_are_told_does_not_depend_on_the_runner_and_each_alarm_is_ra
         schedule=hours,
         health={"every": "1 min"},
     )
-    parts = each(alarm_batch(lives(turned)))
-    for command, thing, second, longer in said:
+    parts = each(alarm_batch(raised_and_cleared(turns_made)))
+    for command, asset, second, longer in said:
         at = START + second * SECOND
         parts.append(
-            command_batch(at, command, thing, at + longer * SECOND if command == "shelve" else None)
+            command_batch(at, command, asset, at + longer * SECOND if command == "shelve" else None)
         )
     end = START + 700 * SECOND
-    found = told(step, parts, one, end)
-    assert found == told(step, parts, other, end, cuts=0)
-    shown: dict[str, list[str]] = defaultdict(list)
-    for second, event, thing, _, _, alarm in sorted(
+    found = outputs_of(step, parts, one, end)
+    assert found == outputs_of(step, parts, other, end, cuts=0)
+    announced: dict[str, list[str]] = defaultdict(list)
+    for second, event, asset, _, _, alarm in sorted(
         found.get("output", []), key=lambda row: row[0]
     ):
         assert second >= 0
         if event in ("raise", "clear"):
-            shown[thing].append(f"{event} {alarm}")
-    for events in shown.values():
+            announced[asset].append(f"{event} {alarm}")
+    for events in announced.values():
         raised = [event.removeprefix("raise ") for event in events[::2]]
         assert [event.partition(" ")[0] for event in events] == ["raise", "clear"] * (
             len(events) // 2
@@ -218,43 +219,49 @@ def test_what_people_are_told_does_not_depend_on_the_runner_and_each_alarm_is_ra
             : len(events) // 2
         ]
         assert len(set(raised)) == len(raised)
-    # Nobody is told of nothing: each alarm is shown, kept quiet with a reason, or one with a flapping alarm that is shown.
+    # No alarm is lost: it is announced, suppressed with a reason, or part of a flapping alarm.
     known = {row[5] for name in ("output", "suppressed") for row in found.get(name, [])}
     flapping = {
-        thing for _, _, thing, reason, _, _ in found.get("output", []) if reason == "flapping"
+        asset for _, _, asset, reason, _, _ in found.get("output", []) if reason == "flapping"
     }
-    for time, thing, event, _, start in lives(turned):
-        if event == "raise" and time < end and thing not in flapping:
-            assert alarm_id("rule", [("id", thing)], start) in known
+    for time, asset, event, _, start in raised_and_cleared(turns_made):
+        if event == "raise" and time < end and asset not in flapping:
+            assert alarm_id("rule", [("id", asset)], start) in known
 
 
 @given(turns, st.integers(0, 99))
 @settings(max_examples=25)
-def test_the_compiled_pass_equals_the_plain_one(topology: str, turned: Any, seed: int) -> None:
+def test_the_compiled_kernel_equals_the_plain_one(
+    topology: str, turns_made: Any, seed: int
+) -> None:
     step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "5 s"}, flapping={"raises": 2})
-    parts = each(alarm_batch(lives(turned)))
-    compiled = told(step, parts, seed, START + 700 * SECOND)
+    parts = each(alarm_batch(raised_and_cleared(turns_made)))
+    compiled = outputs_of(step, parts, seed, START + 700 * SECOND)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(alarm_operator, "manage", alarm_operator.manage.plain)
-        assert told(step, parts, seed, START + 700 * SECOND) == compiled
+        assert outputs_of(step, parts, seed, START + 700 * SECOND) == compiled
 
 
-def test_a_link_that_is_down_keeps_its_cameras_quiet_and_tells_of_those_that_stay_down(
+def test_a_link_that_is_down_suppresses_its_cameras_until_it_returns_to_normal(
     topology: str,
 ) -> None:
     step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "20 s"})
-    turned = [("cam-1", 10), ("cam-2", 11), ("link", 15), ("link", 300), ("cam-1", 305)]
-    found = told(step, [alarm_batch(lives(turned))], 0, START + 600 * SECOND)
+    turns_made = [("cam-1", 10), ("cam-2", 11), ("link", 15), ("link", 300), ("cam-1", 305)]
+    found = outputs_of(step, [alarm_batch(raised_and_cleared(turns_made))], 0, START + 600 * SECOND)
     assert [row[:4] for row in found["output"]] == [
         (15.0, "raise", "link", None),
         (300.0, "clear", "link", None),
         (320.0, "raise", "cam-2", "no longer waiting for an upstream alarm"),
     ]
-    quiet = [row[:3] for row in found["suppressed"]]
-    assert quiet == [(10.0, "raise", "cam-1"), (11.0, "raise", "cam-2"), (305.0, "clear", "cam-1")]
+    suppressed = [row[:3] for row in found["suppressed"]]
+    assert suppressed == [
+        (10.0, "raise", "cam-1"),
+        (11.0, "raise", "cam-2"),
+        (305.0, "clear", "cam-1"),
+    ]
 
 
-def test_acknowledgement_is_of_one_alarm_and_an_alarm_that_gets_worse_needs_another() -> None:
+def test_an_acknowledgement_is_for_one_episode_and_an_escalation_needs_another() -> None:
     start = START + 10 * SECOND
     rows = [
         (start, "x", "raise", "low", start),
@@ -269,7 +276,7 @@ def test_acknowledgement_is_of_one_alarm_and_an_alarm_that_gets_worse_needs_anot
         command_batch(start + 3 * MINUTE, "shelve", "x"),
         command_batch(start + 3 * MINUTE, "dance", "x"),
     ]
-    found = told(step_of(), [*each(alarm_batch(rows)), *said], 1, START + 600 * SECOND)
+    found = outputs_of(step_of(), [*each(alarm_batch(rows)), *said], 1, START + 600 * SECOND)
     assert [
         (row[1], row[3], row[4]) for row in sorted(found["output"], key=lambda row: row[0])
     ] == [
@@ -282,14 +289,19 @@ def test_acknowledgement_is_of_one_alarm_and_an_alarm_that_gets_worse_needs_anot
     assert [name for name, _ in found["refused"]] == ["acknowledge", "dance", "shelve"]
 
 
-def test_shelving_ends_by_itself_and_an_alarm_that_flaps_is_one() -> None:
+def test_shelving_ends_by_itself_and_a_flapping_alarm_is_reported_once() -> None:
     said = [command_batch(START + SECOND, "shelve", "x", START + 100 * SECOND)]
-    found = told(step_of(), [*each(alarm_batch(lives([("x", 5)]))), *said], 2, START + 600 * SECOND)
+    found = outputs_of(
+        step_of(),
+        [*each(alarm_batch(raised_and_cleared([("x", 5)]))), *said],
+        2,
+        START + 600 * SECOND,
+    )
     assert [row[:4] for row in found["output"]] == [(100.0, "raise", "x", "no longer shelved")]
     flaps = [("y", second) for second in range(0, 200, 10)]
-    found = told(
+    found = outputs_of(
         step_of(flapping={"raises": 3, "within": "5 min", "quiet": "2 min"}),
-        [alarm_batch(lives(flaps))],
+        [alarm_batch(raised_and_cleared(flaps))],
         2,
         START + 600 * SECOND,
     )
@@ -328,26 +340,26 @@ def test_hours_are_local_and_right_when_the_clock_changes() -> None:
         assert hours_long in here
 
 
-def test_outside_of_its_hours_an_alarm_waits_unless_it_is_severe() -> None:
+def test_outside_of_the_schedule_an_alarm_waits_unless_it_is_severe() -> None:
     schedule = {"time_zone": "UTC", "active": ["10:05-11:00"], "unless": "critical"}
     rows = [
         (START, "x", "raise", "low", START),
         (START + SECOND, "y", "raise", "critical", START + SECOND),
     ]
-    found = told(step_of(schedule=schedule), [alarm_batch(rows)], 3, START + 900 * SECOND)
+    found = outputs_of(step_of(schedule=schedule), [alarm_batch(rows)], 3, START + 900 * SECOND)
     assert [row[:4] for row in found["output"]] == [
         (1.0, "raise", "y", None),
         (300.0, "raise", "x", "no longer outside of its schedule"),
     ]
 
 
-def test_the_alarm_systems_health_tells_a_flood() -> None:
+def test_health_reports_a_flood() -> None:
     rows = [
         (START + at * SECOND, f"t{at}", "raise", "high" if at % 2 else "low", START + at * SECOND)
         for at in range(24)
     ]
-    annunciator = step_of(health={"every": "10 min", "operators": 2}).operator(SCHEMA, "")
-    outputs = annunciator.advance([], [alarm_batch(rows)], FOREVER, START + 1300 * SECOND).outputs
+    operator = step_of(health={"every": "10 min", "operators": 2}).operator(SCHEMA, "")
+    outputs = operator.advance([], [alarm_batch(rows)], FOREVER, START + 1300 * SECOND).outputs
     first, second = dict(outputs)["health"].to_pylist()
     assert (
         first["raised"],
@@ -360,14 +372,18 @@ def test_the_alarm_systems_health_tells_a_flood() -> None:
 
 
 def test_alarms_that_are_over_are_forgotten() -> None:
-    annunciator = step_of(flapping=None).operator(united_schema([("alarms", ALARMS)]), "")
-    rows = [event for at in range(100) for event in lives([(f"t{at}", at), (f"t{at}", at + 1)])]
+    operator = step_of(flapping=None).operator(united_schema([("alarms", ALARMS)]), "")
+    rows = [
+        event
+        for at in range(100)
+        for event in raised_and_cleared([(f"t{at}", at), (f"t{at}", at + 1)])
+    ]
     batch = (
         alarm_batch(rows)
-        .select(annunciator.shard_schema.names)
-        .replace_schema_metadata(annunciator.shard_schema.metadata)
+        .select(operator.shard_schema.names)
+        .replace_schema_metadata(operator.shard_schema.metadata)
     )
-    few = annunciator.advance([], [batch], START + 500 * SECOND, None)
+    few = operator.advance([], [batch], START + 500 * SECOND, None)
     assert sum(map(len, few.state)) < 12_000
 
 
@@ -397,7 +413,7 @@ def test_a_topology_with_a_circle_is_refused(tmp_path: Path) -> None:
         step_of().outputs(united_schema([("alarms", COMMANDS)]))
 
 
-def test_a_flood_of_a_hundred_thousand_alarms_is_told_once_each_and_called_a_flood() -> None:
+def test_a_flood_of_a_hundred_thousand_alarms_notifies_once_per_alarm() -> None:
     count = 100_000
     started = np.arange(count, dtype=np.int64) % 1000 + START
     ids = pa.array([f"{n:032x}" for n in range(count)])
@@ -416,16 +432,25 @@ def test_a_flood_of_a_hundred_thousand_alarms_is_told_once_each_and_called_a_flo
     batch = united(
         pa.RecordBatch.from_arrays([*columns, moment, *empty], schema=ALARMS), "alarms", SCHEMA
     )
-    annunciator = step_of().operator(SCHEMA, "")
-    first = annunciator.advance([], [batch], START + 2 * SECOND, None)
-    told = dict(first.outputs)["output"]
-    assert sorted(told.column("alarm_id").to_pylist()) == sorted(ids.to_pylist())
-    # The same events again, as after a restart: nobody is told twice.
-    again = annunciator.advance(
+    operator = step_of().operator(SCHEMA, "")
+    first = operator.advance([], [batch], START + 2 * SECOND, None)
+    output = dict(first.outputs)["output"]
+    assert sorted(output.column("alarm_id").to_pylist()) == sorted(ids.to_pylist())
+    # The same events again, as after a restart: no second notification.
+    again = operator.advance(
         [bytes(bytearray(piece)) for piece in first.state], [batch], START + 3 * SECOND, None
     )
     assert [name for name, _ in again.outputs] == []
-    (health,) = dict(annunciator.advance(again.state, [], START + 700 * SECOND, None).outputs)[
+    (health,) = dict(operator.advance(again.state, [], START + 700 * SECOND, None).outputs)[
         "health"
     ].to_pylist()
     assert (health["raised"], health["flood"], health["standing"]) == (count, True, count)
+
+
+def test_the_state_of_another_version_is_refused() -> None:
+    operator = step_of().operator(SCHEMA, "")
+    block, rows = operator.advance([], [], START, None).state
+    batch = from_ipc(rows)
+    older = to_ipc(batch.replace_schema_metadata({"tocsin.annunciator": '{"version": 1}'}))
+    with pytest.raises(ValueError, match="alarm state of version 1, this program reads version 2"):
+        operator.advance([block, older], [], START, None)

@@ -1,4 +1,4 @@
-"""Hours in local time in which people are told of alarms, as spans of event time; daylight saving included."""
+"""Local hours in which operators are notified, as spans of event time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from tocsin.parts.part import Param, Part
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SPAN = re.compile(
-    r"(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?(?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)"
+    r"(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?"
+    r"(?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)"
 )
 _DAY = timedelta(days=1)
-# Hours are computed this long beyond the last event, so that the next opening is among them.
+# Hours are computed for this long after the last event, to include the next opening.
 _AHEAD = 9 * _DAY
 
 
 class Schedule(Part):
-    """Hours in which people are told of alarms. What begins outside of them is told when they begin, if it still stands.
+    """Notifies operators in these hours. An alarm raised outside waits until they begin.
 
-    An hour that daylight saving skips is not there; of one that comes twice, both are in.
+    An hour that daylight saving skips does not occur; a repeated hour counts both times.
     """
 
     time_zone: str = Param(help="name of the time zone", examples=["Europe/Paris"])
@@ -34,7 +35,7 @@ class Schedule(Part):
         help="days and local hours", examples=[["Mon-Fri 07:00-19:00"]], min_length=1
     )
     unless: Severity | None = Param(
-        None, help="severity from which on people are told at all times"
+        None, help="severity from which operators are notified at all times"
     )
 
     @field_validator("time_zone")
@@ -56,7 +57,10 @@ class Schedule(Part):
         return texts
 
     def spans(self, first: float, last: float) -> tuple[Floats, Floats]:
-        """When it opens and closes, microseconds, from a day before the one time to nine days after the other."""
+        """Opening and closing times, from a day before `first` to nine days after `last`.
+
+        All times are microseconds.
+        """
         zone = ZoneInfo(self.time_zone)
         wanted = [_span(text) for text in self.active]
         day = (datetime.fromtimestamp(first / 1e6, UTC).astimezone(zone) - 2 * _DAY).date()
@@ -65,7 +69,7 @@ class Schedule(Part):
         while day <= end:
             for days, opens, closes in wanted:
                 if day.weekday() in days:
-                    # The earlier of two hours of one name opens, the later closes.
+                    # If the clock shows the hour twice, the first opens and the second closes.
                     start = datetime.combine(day, opens, zone).timestamp()
                     stop = (
                         datetime.combine(day if closes > opens else day + _DAY, closes, zone)
@@ -78,11 +82,12 @@ class Schedule(Part):
 
 
 def _span(text: str) -> tuple[set[int], time, time]:
-    """Weekdays, and when they open and close. Raises ValueError."""
+    """Weekdays from 0, Monday, with opening and closing time. Raises ValueError."""
     match = _SPAN.fullmatch(text)
     if match is None or any(day not in (None, *_DAYS) for day in (match["first"], match["last"])):
         raise ValueError(
-            f"'{text}' are no hours; write days and local times, such as 'Mon-Fri 07:00-19:00' or '22:00-06:00'"
+            f"'{text}' are no hours; write days and local times, "
+            "such as 'Mon-Fri 07:00-19:00' or '22:00-06:00'"
         )
     first = _DAYS.index(match["first"]) if match["first"] else 0
     last = _DAYS.index(match["last"]) if match["last"] else first if match["first"] else 6
@@ -97,7 +102,7 @@ def _span(text: str) -> tuple[set[int], time, time]:
 
 
 def _joined(spans: list[Any]) -> tuple[Floats, Floats]:
-    """Spans that meet or overlap as one."""
+    """Spans in order; those that meet or overlap are merged."""
     joined: list[list[float]] = []
     for start, stop in sorted(spans):
         if joined and start <= joined[-1][1]:

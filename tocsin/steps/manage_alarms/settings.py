@@ -1,4 +1,4 @@
-"""What alarm management is configured with, and the columns that it takes and gives."""
+"""Parameters of alarm management, and the columns of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ COMMAND_FIELDS = (
     pa.field("by", pa.string()),
     pa.field("reason", pa.string()),
 )
-"""Columns of a command. It is for the alarm `alarm_id`, or for those of a `rule` and `key`; `until`: the end of a shelving."""
+"""Columns of a command for the alarm `alarm_id`, or for the alarm of a `rule` and `key`.
+
+`until`: end of a shelving; `by`, `reason`: who sent the command, and why.
+"""
 
 HEALTH_FIELDS = (
     pa.field("window_start", TIMESTAMP),
@@ -42,43 +45,51 @@ HEALTH_FIELDS = (
     pa.field("suppressed", pa.int64()),
     pa.field("flapping", pa.int64()),
 )
-"""The alarm system in a window, in the terms of ISA-18.2: raises that people were told of, and at its end the alarms that stand
-(of which nobody acknowledged, longer than a day), are shelved, suppressed, flapping. `flood`: ten or more an operator in ten
-minutes, or as many for the window's length."""
+"""Health of the alarm system in a window, in the terms of ISA-18.2.
+
+| column | meaning |
+|---|---|
+| `raised`, `raised_high`, … | raises that operators received in the window, also by severity |
+| `raised_per_operator` | `raised` divided by the number of operators |
+| `flood` | 10 or more raises per operator in 10 minutes, scaled to the window's length |
+| `standing` | alarms that operators received and that are not clear, at the window's end |
+| `unacknowledged`, `stale` | standing without an acknowledgement, for more than 24 hours |
+| `shelved`, `suppressed`, `flapping` | alarms in that condition at the window's end |
+"""
 
 
 class Flapping(Part):
-    """An alarm that comes and goes: people are told of one, which is over when it has been quiet."""
+    """Reports an alarm that is raised and cleared too often as one, until it has been quiet."""
 
-    raises: int = Param(4, help="so many raises", ge=2, le=RING)
-    within: Duration = Param("10 min", help="within so long", validate_default=True)
+    raises: int = Param(4, help="number of raises that make an alarm flap", ge=2, le=RING)
+    within: Duration = Param("10 min", help="time within which they occur", validate_default=True)
     quiet: Duration = Param(
-        "10 min", help="time without a raise or clear after which it is over", validate_default=True
+        "10 min", help="time without a raise or clear that ends it", validate_default=True
     )
 
 
 class Health(Part):
-    """How well the alarm system does, in windows."""
+    """Measures the health of the alarm system in windows."""
 
     every: Duration = Param("10 min", help="length of a window", validate_default=True)
-    operators: int = Param(1, help="people who look at the alarms", ge=1)
+    operators: int = Param(1, help="number of operators who respond to alarms", ge=1)
 
 
 class AlarmSettings(Part):
-    """The parameters of alarm management, and the columns that it gives."""
+    """The parameters of alarm management, and the schemas of its outputs."""
 
-    inhibit: Inhibition | None = Param(None, help="what hangs on what")
-    flapping: Flapping | None = Param(
-        Flapping(), help="what to do with an alarm that comes and goes; null: nothing"
+    inhibit: Inhibition | None = Param(
+        None, help="suppress alarms while an upstream asset is in alarm"
     )
-    schedule: Schedule | None = Param(None, help="when people are told")
-    health: Health = Param(Health(), help="how the alarm system is watched")
+    flapping: Flapping | None = Param(Flapping(), help="when an alarm flaps; null: never")
+    schedule: Schedule | None = Param(None, help="when operators are notified")
+    health: Health = Param(Health(), help="how health is measured")
     forget: Duration = Param(
-        "30 d", help="how long a cleared alarm waits for its acknowledgement", validate_default=True
+        "30 d", help="how long a cleared alarm waits for an acknowledgement", validate_default=True
     )
 
     def check_input(self, schema: pa.Schema) -> None:
-        """Raises Faults where the inputs, put together, have not the columns."""
+        """Raises Faults if the inputs lack a column."""
         collector = Collector()
         with collector:
             missing = [
@@ -86,7 +97,8 @@ class AlarmSettings(Part):
             ]
             if missing:
                 raise Fault(
-                    f"`alarms` takes alarm events, such as Detect.alarms; its input lacks {', '.join(missing)}"
+                    "`alarms` takes alarm events, such as Detect.alarms; "
+                    f"its input lacks {', '.join(missing)}"
                 )
         with collector:
             has = [
@@ -105,18 +117,18 @@ class AlarmSettings(Part):
         collector.done()
 
     def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
-        """Schemas by output. Raises Faults."""
+        """Schemas by output name. Raises Faults as `check_input` does."""
         self.check_input(schema)
         alarms = pa.schema([*ALARM_FIELDS, *SYSTEM_FIELDS])
         changes = {
             "stage": traits(schema).stage + 1,
             "allowed_lateness": traits(schema).allowed_lateness,
         }
-        told = with_traits(alarms, keys=("alarm_id", "event", "time"), **changes)
+        notifications = with_traits(alarms, keys=("alarm_id", "event", "time"), **changes)
         commands = [*COMMAND_FIELDS, pa.field("message", pa.string()), *SYSTEM_FIELDS]
         return {
-            "output": told,
-            "suppressed": told,
+            "output": notifications,
+            "suppressed": notifications,
             "health": with_traits(pa.schema([*HEALTH_FIELDS, *SYSTEM_FIELDS]), **changes),
             "refused": with_traits(pa.schema(commands), **changes),
             "late": schema,

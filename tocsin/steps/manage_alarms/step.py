@@ -14,15 +14,22 @@ from tocsin.steps.manage_alarms.settings import AlarmSettings
 
 
 class ManageAlarms(AlarmSettings, StatefulStep):
-    """Decides of which alarms people are told, and keeps what they say to them.
+    """Decides which alarms reach operators, and keeps their responses.
 
-    Inputs: `alarms`, events of Detect or Alert, one output or a list; and, if there are any, `commands` (acknowledge, shelve,
-    unshelve). Output: what people are told, each alarm with one raise and one clear; output `suppressed`: events that they are
-    not told of, with the reason; output `health`: the alarm system in windows; output `refused`: commands that name no alarm,
-    or nothing that can be done; output `late`: commands behind their partition's watermark.
+    Input `alarms`: events of Detect or Alert, one output or a list. Input `commands` (optional):
+    acknowledge, shelve and unshelve.
 
-    States are those of ISA-18.2: unacknowledged, acknowledged, returned_unacknowledged, shelved, suppressed (by design), normal.
-    An alarm that escalates is unacknowledged again. All of it is one block of state: alarms are few, a flood is 100,000.
+    | output | rows |
+    |---|---|
+    | main | what operators receive: each alarm has one raise and one clear |
+    | `suppressed` | events that operators do not receive, with the reason |
+    | `health` | the health of the alarm system in windows |
+    | `refused` | commands that name no alarm, or that cannot be carried out |
+    | `late` | commands behind the watermark of their partition |
+
+    States are those of ISA-18.2: unacknowledged, acknowledged, returned_unacknowledged, shelved,
+    suppressed (by design), normal. An alarm that escalates becomes unacknowledged. One shard holds
+    all alarms, because they are few: 100,000 in a flood.
     """
 
     in_a_job = {
@@ -32,19 +39,19 @@ class ManageAlarms(AlarmSettings, StatefulStep):
 
     inputs: ClassVar[dict[str, bool]] = {"alarms": True, "commands": False}
     takes: ClassVar[InputKind] = "alarms"
-    keeps: ClassVar[str] = "the alarms, and what operators said to them"
+    keeps: ClassVar[str] = "the alarms, and the responses of operators"
 
     def keys(self) -> list[str]:
         """Alarms are followed by rule and key."""
         return ["rule", "key"]
 
     def operator(self, schema: pa.Schema, rule: str) -> Operator:
-        """Follows all alarms in one shard."""
+        """The operator that follows all alarms in one shard."""
         return AlarmOperator(self, schema)
 
     def state_shape(self, schema: pa.Schema | None) -> str:
-        """Alarms."""
-        return "alarms that stand, are kept quiet or wait for an acknowledgement"
+        """What the state grows with."""
+        return "alarms that are standing, suppressed or unacknowledged"
 
     def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:
         """Whether there are dependencies, and commands."""
