@@ -17,7 +17,7 @@ BAR = 0.85
 
 
 def run(seed: int, count: int, workers: int) -> list[Trial]:
-    """Draw a sample and try it; the results are kept in `.mutants`."""
+    """Draw a sample and try it; `.mutants` keeps the outcomes."""
     STORE.mkdir(exist_ok=True)
     began = time.monotonic()
     copies = [Worker(number) for number in range(workers)]

@@ -17,7 +17,7 @@ from tests.mutation.worker import ROOT, STORE, Worker
 
 # The fast tests of the areas. Clusters, readers and jobs in worker processes are left out.
 TESTS = ["alarms", "kafka", "kernels", "lake", "parts", "steps", "transforms"]
-# Of them those that call a C library from compiled code.
+# Those of them that call a C library from compiled code.
 _NATIVE = ["kafka"]
 # In the run for lines, compiled loops run in Python; a test is stopped after these seconds.
 MAP_SECONDS = 4
@@ -107,7 +107,7 @@ def is_native(tree: ast.Module, line: int) -> bool:
 
 
 def digest() -> str:
-    """The digest of all files that tests may read."""
+    """A hash of all files that tests may read."""
     found = hashlib.sha256()
     for folder in ("tocsin", "transforms", "tests", "schemas", "jobs", "registry"):
         for path in sorted((ROOT / folder).rglob("*")):

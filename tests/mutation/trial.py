@@ -17,8 +17,8 @@ from tests.mutation.selection import Selection
 from tests.mutation.worker import Worker
 
 Outcome = Literal["killed", "out of time", "survived", "not run"]
-# A mutant may take this long plus three times the time of its tests: Numba compiles again.
-_BESIDES = 90.0
+# Seconds added to three times the measured time of the tests, because Numba compiles afresh.
+_COMPILING = 90.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def try_one(mutant: Mutant, worker: Worker, selection: Selection) -> Trial:
     if not tests:
         return Trial(mutant, "not run", 0, "", 0.0)
     began = time.monotonic()
-    timeout = _BESIDES + 3 * sum(selection.seconds[test] for test in tests)
+    timeout = _COMPILING + 3 * sum(selection.seconds[test] for test in tests)
     run = worker.test_mutant(mutant, tests, timeout)
     seconds = time.monotonic() - began
     if run.code is None:

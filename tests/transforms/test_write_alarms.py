@@ -17,14 +17,37 @@ TIME = datetime(2026, 3, 2, 10, 5, 59, 999_999, UTC)
 STARTED = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 # No two values are alike, so a field that holds another's value is seen.
 ROW: dict[str, Any] = {
-    "alarm_id": "1f", "event": "raise", "state": "unacknowledged", "rule": "high", "rule_version": "v2",
-    "detector": "Threshold", "severity": "critical", "key": "sensor_id=air-1,metric=pm25",
-    "labels": [("sensor_id", "air-1"), ("metric", "pm25")], "time": TIME, "started_at": STARTED,
-    "of": "value", "observed": 41.5, "expected": "at most 10", "score": 3.5, "peak_score": 4.5,
-    "window_start": STARTED, "window_end": STARTED + timedelta(minutes=5), "topic": "city.air",
-    "partition": 3, "offset": 1234, "latitude": 48.1, "longitude": -1.6, "flag": 3, "flag_reasons": 2,
-    "coverage": 0.75, "valid": False, "lake_query": "select 1", "message": "too high", "reason": "revised",
-}  # fmt: skip
+    "alarm_id": "1f",
+    "event": "raise",
+    "state": "unacknowledged",
+    "rule": "high",
+    "rule_version": "v2",
+    "detector": "Threshold",
+    "severity": "critical",
+    "key": "sensor_id=air-1,metric=pm25",
+    "labels": [("sensor_id", "air-1"), ("metric", "pm25")],
+    "time": TIME,
+    "started_at": STARTED,
+    "of": "value",
+    "observed": 41.5,
+    "expected": "at most 10",
+    "score": 3.5,
+    "peak_score": 4.5,
+    "window_start": STARTED,
+    "window_end": STARTED + timedelta(minutes=5),
+    "topic": "city.air",
+    "partition": 3,
+    "offset": 1234,
+    "latitude": 48.1,
+    "longitude": -1.6,
+    "flag": 3,
+    "flag_reasons": 2,
+    "coverage": 0.75,
+    "valid": False,
+    "lake_query": "select 1",
+    "message": "too high",
+    "reason": "revised",
+}
 
 
 def alert(**changed: Any) -> Any:

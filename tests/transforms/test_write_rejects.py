@@ -48,7 +48,10 @@ def test_a_reject_is_a_message_with_its_bytes(kafka: Any, receive: Any) -> None:
     rows = [ROW, {**ROW, "offset": 1235, "key": None}]
     sink.write(pa.RecordBatch.from_pylist(rows), "0")
     sink.flush()
-    found = sorted(receive("city.rejects"), key=lambda message: dict(message.headers())["__connect.errors.offset"])  # fmt: skip
+    offset = "__connect.errors.offset"
+    found = sorted(
+        receive("city.rejects"), key=lambda message: int(dict(message.headers())[offset])
+    )
     assert [(message.key(), message.value()) for message in found] == [
         (b"air-1", b"hello"),
         (None, b"hello"),

@@ -60,7 +60,9 @@ def batch_of(readings: list[Reading]) -> pa.RecordBatch:
 
 
 def test_an_alarm_is_where_its_sensor_is() -> None:
-    found = alarms([("a", 1, 20.0, 48.1, -1.6), ("b", 2, 1.0, 50.0, 7.0), ("c", 3, 30.0, None, None)])  # fmt: skip
+    found = alarms(
+        [("a", 1, 20.0, 48.1, -1.6), ("b", 2, 1.0, 50.0, 7.0), ("c", 3, 30.0, None, None)]
+    )
     places = {row["key"]: (row["latitude"], row["longitude"]) for row in found}
     assert places == {"sensor=a": (48.1, -1.6), "sensor=c": (None, None)}
 

@@ -1,0 +1,186 @@
+"""Files of a lake: their names, folders, columns and footers, which readers and reruns rely on."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from tests.support.lakes import HOUR, ROWS, SCHEMA, START, batch_of
+from tocsin.foundation.failure import Failure
+from tocsin.foundation.faults import Fault
+from tocsin.kernels.batch import (
+    SYSTEM_FIELDS,
+    readings_schema,
+    timestamps,
+    with_offsets,
+    with_traits,
+)
+from tocsin.parts.registry import find
+
+
+def sink(lake: Path, **config: Any) -> Any:
+    return find("write", "write_to_lake")(
+        **{"lake": str(lake), "dataset": "locks", "span": "1 h", **config}
+    )
+
+
+def files(lake: Path) -> list[str]:
+    """Every file, hidden ones too, by its path in the lake."""
+    return sorted(str(path.relative_to(lake)) for path in lake.rglob("*") if path.is_file())
+
+
+def footer(file: Path) -> dict[str, str]:
+    metadata = parquet.read_metadata(file).metadata or {}
+    return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"tocsin.")}
+
+
+def test_a_file_is_named_by_its_unit_and_says_what_it_holds(tmp_path: Path) -> None:
+    sink(tmp_path, retention="2 d").write(batch_of(1), f"{START + HOUR}.s003.r1")
+    (name,) = files(tmp_path)
+    assert name == "locks/date=2026-03-02/20260302T010000Z-1h-s003-r1.parquet"
+    assert footer(tmp_path / name) == {
+        "tocsin.offsets": json.dumps({"city.locks": {"0": [ROWS, 2 * ROWS - 1]}}),
+        "tocsin.unit": f"{START + HOUR}.s003.r1",
+        "tocsin.until": str(START + 2 * HOUR),
+        "tocsin.keys": "[]",
+        "tocsin.retention": str(48 * HOUR),
+    }
+
+
+def test_readings_keep_their_origin_but_not_the_watermark(tmp_path: Path) -> None:
+    sink(tmp_path).write(batch_of(0), f"{START}.s000.r0")
+    table = parquet.read_table(tmp_path / files(tmp_path)[0], partitioning=None)
+    assert table.schema.names == [
+        *("lock_id", "value", "lat", "lng", "_event_time", "_partition", "_offset", "_index")
+    ]
+    assert table.column("_offset").to_pylist() == list(range(ROWS))
+
+
+@pytest.mark.parametrize("kind", ["aggregated", "alarms"])
+def test_results_are_stored_without_the_columns_of_readings(tmp_path: Path, kind: str) -> None:
+    name = "window_start" if kind == "aggregated" else "alarm_id"
+    column = timestamps(np.array([START])) if kind == "aggregated" else pa.array(["1f"])
+    fields = [pa.field(name, column.type), pa.field("lock_id", pa.string())]
+    schema = with_traits(
+        readings_schema(fields, topic="city.locks", allowed_lateness=0),
+        aggregated=kind == "aggregated",
+        keys=("lock_id",) if kind == "aggregated" else (),
+    )
+    columns = [column, pa.array(["l-1"]), timestamps(np.array([START + HOUR - 1]))]
+    nulls = [pa.nulls(1, field.type) for field in SYSTEM_FIELDS[1:]]
+    batch = pa.RecordBatch.from_arrays([*columns, *nulls], schema=schema)
+    sink(tmp_path).write(with_offsets(batch, {"0": (3, 9)}), f"{START}.s000.r0")
+    (file,) = files(tmp_path)
+    table = parquet.read_table(tmp_path / file, partitioning=None)
+    assert table.schema.names == [name, "lock_id"]
+    keys = json.loads(footer(tmp_path / file)["tocsin.keys"])
+    assert keys == (["window_start", "lock_id"] if kind == "aggregated" else [])
+    offsets = json.loads(footer(tmp_path / file)["tocsin.offsets"])
+    assert offsets == {"city.locks": {"0": [3, 9]}}
+
+
+def test_folders_are_parts_of_the_time_and_columns_in_their_order(tmp_path: Path) -> None:
+    parts = ["year", "month", "date", "hour", "lock_id"]
+    sink(tmp_path, partition_by=parts).write(batch_of(5), f"{START + 5 * HOUR}.s000.r0")
+    folder = "locks/year=2026/month=2026-03/date=2026-03-02/hour=05"
+    assert [Path(name).parent for name in files(tmp_path)] == [
+        Path(f"{folder}/lock_id=l-{number}") for number in range(3)
+    ]
+    rows = [parquet.read_table(tmp_path / name, partitioning=None) for name in files(tmp_path)]
+    assert [table.column("value").to_pylist() for table in rows] == [
+        [500.0 + number, 503.0 + number] for number in range(3)
+    ]
+    # The folder says it, so the file does not.
+    assert "lock_id" not in rows[0].schema.names
+
+
+def test_a_unit_over_midnight_is_a_file_in_each_day(tmp_path: Path) -> None:
+    batch = pa.Table.from_batches([batch_of(23), batch_of(24)]).combine_chunks().to_batches()[0]
+    sink(tmp_path, span="2 h").write(batch, f"{START + 23 * HOUR}.s000.r0")
+    assert files(tmp_path) == [
+        f"locks/date=2026-03-0{day}/20260302T230000Z-2h-s000-r0.parquet" for day in (2, 3)
+    ]
+
+
+def test_a_lake_by_an_address_is_written_in_place(tmp_path: Path) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    one = sink(tmp_path).model_copy(update={"lake": "memory://lake"})
+    one.write(batch_of(0), f"{START}.s000.r0")
+    (path,) = memory.find("lake")
+    assert path.endswith("lake/locks/date=2026-03-02/20260302T000000Z-1h-s000-r0.parquet")
+    with memory.open(path) as stream:
+        assert parquet.read_table(stream).num_rows == ROWS
+    memory.rm("lake", recursive=True)
+
+
+def test_the_check_before_a_run_leaves_nothing(tmp_path: Path) -> None:
+    sink(tmp_path).check_target()
+    assert (files(tmp_path), (tmp_path / "locks").is_dir()) == ([], True)
+
+
+def test_a_lake_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    one = sink(tmp_path / "file" / "lake")
+    with pytest.raises(Failure, match="cannot write the lake"):
+        one.check_target()
+    with pytest.raises(Failure, match="cannot write the lake"):
+        one.write(batch_of(0), f"{START}.s000.r0")
+
+
+def test_a_file_whose_writing_failed_is_not_left(tmp_path: Path, monkeypatch: Any) -> None:
+    def full(table: Any, where: str, **_: Any) -> None:
+        Path(where).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parquet, "write_table", full)
+    with pytest.raises(Failure, match="No space left on device"):
+        sink(tmp_path).write(batch_of(0), f"{START}.s000.r0")
+    assert files(tmp_path) == []
+
+
+def test_another_process_writes_to_the_same_folder(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    sent = pickle.dumps(sink(Path("lake")))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert pickle.loads(sent).lake == str(tmp_path / "lake")
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"span": "1500 ms"}, "whole seconds"),
+        ({"span": "100 ms"}, "whole seconds"),
+        ({"geometry": ["lat", "lon"]}, "lon"),
+        ({"partition_by": ["date", "lock"]}, "no column 'lock' in its input"),
+    ],
+)
+def test_what_does_not_fit_the_input_is_refused(
+    tmp_path: Path, config: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(Exception, match=why) as refused:
+        sink(tmp_path, **config).check_schema(SCHEMA)
+    assert type(refused.value).__name__ in ("Fault", "Faults")
+
+
+def test_a_column_that_would_be_overwritten_is_refused(tmp_path: Path) -> None:
+    schema = SCHEMA.append(pa.field("geometry", pa.string()))
+    with pytest.raises(Fault, match="has a column 'geometry' already"):
+        sink(tmp_path, geometry=["lat", "lng"]).check_schema(schema)
+    sink(tmp_path, span="1 s", geometry=["lat", "lng"]).check_schema(SCHEMA)
+
+
+def test_what_a_run_asks_of_the_sink(tmp_path: Path) -> None:
+    one = sink(tmp_path)
+    assert (one.file_span(), one.is_by_arrival(), one.unit_shards()) == (HOUR, False, 1)
+    other = sink(tmp_path, span="15 min", by_arrival=True, shards=4)
+    assert (other.file_span(), other.is_by_arrival(), other.unit_shards()) == (HOUR // 4, True, 4)
