@@ -16,7 +16,7 @@ from tests.mutation.mutants import AREAS, Mutant
 from tests.mutation.worker import ROOT, STORE, Worker
 
 # The fast tests of the areas. Clusters, readers and jobs in worker processes are left out.
-TESTS = ["alarms", "kafka", "kernels", "lake", "parts", "steps", "transforms"]
+TESTS = ["alarms", "compiler", "kafka", "kernels", "lake", "parts", "steps", "transforms"]
 # Those of them that call a C library from compiled code.
 _NATIVE = ["kafka"]
 # In the run for lines, compiled loops run in Python; a test is stopped after these seconds.
