@@ -22,7 +22,9 @@ def test_the_job_of_the_readme_passes_check(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(checked.steps) == 7
 
 
-@pytest.mark.parametrize("kind", ["aggregation", "detector", "enrich", "clean", "read", "write"])
+@pytest.mark.parametrize(
+    "kind", ["aggregation", "detector", "enrich", "clean", "read", "step", "write"]
+)
 def test_a_new_part_breaks_a_law_until_it_is_filled_in(
     kind: str, tmp_path: Path, tocsin: Any
 ) -> None:

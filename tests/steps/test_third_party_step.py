@@ -129,3 +129,36 @@ def test_a_step_with_the_name_of_a_built_in_one_is_refused(tmp_path: Path, job: 
     assert done.returncode != 0
     assert "'Aggregate' is a built-in step" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+FILLED = {
+    "TODO: what it adds, in a few words.": "The change since the row before.",
+    "TODO: the column that it adds, with its unit, and when it is null.": (
+        "Adds `rise`, in the unit of `of`; null for the first row of a key."
+    ),
+    'float("nan")': "3.0",
+}
+
+
+def test_a_generated_step_obeys_the_laws_and_runs_in_a_job(tmp_path: Path, job: Path) -> None:
+    done = run_command("new", "step", "rise", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "parts/steps/rise.py"
+    done = run_command("laws", file, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "examples hold" in done.stdout
+    for todo, text in FILLED.items():
+        assert todo in file.read_text()
+        file.write_text(file.read_text().replace(todo, text))
+    assert "TODO" not in file.read_text()
+    done = run_command("laws", file, cwd=tmp_path)
+    assert (done.returncode, "0 failed" in done.stdout) == (0, True), done.stdout
+    text = job.read_text().replace("acme/FirstRows", "Rise").replace(", count: 1", "")
+    text = text.replace(
+        "FirstRows: {columns: [sensor, value], rows: [[a, 1.0], [b, 3.0]]}",
+        ("Rise: {columns: [sensor, rise], rows: [[a, null], [a, 1.0], [b, null]]}"),
+    ).replace("      FirstRows.more: {columns: [value], rows: [[2.0]]}\n", "")
+    job.write_text(text)
+    done = run_command("test", job, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout
+    assert "1 passed, 0 failed" in done.stdout

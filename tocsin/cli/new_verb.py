@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from tocsin.cli.console import DONE, WRONG, complain, note, say
+from tocsin.cli.new_step import STEP
 from tocsin.foundation.project import parts_folder, start_project
 
 _TEMPLATES = {
@@ -148,11 +149,12 @@ class {type}(Sink):
 ''',
 }
 _TEMPLATES["clean"] = _TEMPLATES["enrich"]
-_FOLDERS = {"aggregation": "aggregations", "detector": "detectors"}
+_TEMPLATES["step"] = STEP
+_FOLDERS = {"aggregation": "aggregations", "detector": "detectors", "step": "steps"}
 
 
 def new(
-    kind: Literal["aggregation", "detector", "read", "clean", "enrich", "write"],
+    kind: Literal["aggregation", "detector", "read", "clean", "enrich", "step", "write"],
     name: str,
     *,
     to: Path | None = None,
