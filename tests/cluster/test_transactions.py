@@ -83,10 +83,10 @@ def test_writers_of_two_jobs_do_not_fence_each_other(
     assert values(cluster, "two") == wanted(1, 2, 3)
 
 
-def test_a_unit_is_repeated_if_its_offset_is_lost(
+def test_a_unit_is_repeated_if_its_mark_is_lost(
     cluster: Cluster, topics: Callable[..., None], admin: AdminClient
 ) -> None:
-    """The cost of the assumption that the broker keeps the offsets of the group."""
+    """Without the assumption that the broker keeps the mark, a unit is written twice."""
     topics("forgotten")
     writer(cluster, "forgotten", "tocsin.forgotten/Alarms").write(1, unit(1))
     for future in admin.delete_consumer_groups(["tocsin.forgotten/Alarms"]).values():

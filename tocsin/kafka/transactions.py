@@ -1,7 +1,7 @@
 """Exactly-once writes to Kafka: each unit of messages is one transaction.
 
-The transaction commits the unit's messages together with the unit's number, as an offset of the
-writer's own consumer group. A new writer reads that offset and skips committed units. It also
+The transaction commits the unit's messages together with the mark: the unit's number as an offset
+of the writer's own consumer group. A new writer reads the mark and skips committed units. It also
 fences: if two writers have one identity, the older one can commit nothing more.
 """
 
@@ -50,7 +50,7 @@ class Transactions:
         self.kafka = kafka
         self._client = confluent_kafka
         # Errors of a coordinator that starts or moves. librdkafka does not call them retriable when
-        # a group's offset is read.
+        # the mark is read.
         kinds = confluent_kafka.KafkaError
         self._transient = {
             kinds.NOT_COORDINATOR,
@@ -77,7 +77,7 @@ class Transactions:
     def _open(self) -> None:
         """Open a new producer, which fences the previous one and ends its transaction.
 
-        After that the committed offset cannot change.
+        After that the mark cannot change.
         """
         producer = {
             "transactional.id": self.identity,
