@@ -49,7 +49,7 @@ def reasons_of(bits: int | None) -> list[str]:
 
 
 def doubts(rows: pa.RecordBatch, at: pa.Array) -> list[str]:
-    """For each row at `at`, warnings to append to the alarm's message; '' if there are none."""
+    """For each row at `at`, warnings to append to the alarm's message; '' without a doubt."""
     quality = quality_of(rows, at)
     columns: list[list[Any]] = [
         quality[field.name].to_pylist() if field.name in quality else [None] * len(at)

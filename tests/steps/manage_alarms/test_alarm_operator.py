@@ -185,7 +185,7 @@ commands = st.lists(
 @settings(max_examples=60)
 @given(turns, commands, st.integers(0, 99), st.integers(0, 99), st.booleans(), st.booleans())
 def test_notifications_do_not_depend_on_the_runner_and_alternate_raise_and_clear(
-    topology: str, turns_made: Any, said: Any, one: int, other: int, waits: bool, has_hours: bool
+    topology: str, lives: Any, said: Any, one: int, other: int, waits: bool, has_hours: bool
 ) -> None:
     hours = {"time_zone": "UTC", "active": ["10:01-10:04", "10:06-10:09"]} if has_hours else None
     step = step_of(
@@ -194,7 +194,7 @@ def test_notifications_do_not_depend_on_the_runner_and_alternate_raise_and_clear
         schedule=hours,
         health={"every": "1 min"},
     )
-    parts = each(alarm_batch(raised_and_cleared(turns_made)))
+    parts = each(alarm_batch(raised_and_cleared(lives)))
     for command, asset, second, longer in said:
         at = START + second * SECOND
         parts.append(
@@ -224,18 +224,16 @@ def test_notifications_do_not_depend_on_the_runner_and_alternate_raise_and_clear
     flapping = {
         asset for _, _, asset, reason, _, _ in found.get("output", []) if reason == "flapping"
     }
-    for time, asset, event, _, start in raised_and_cleared(turns_made):
+    for time, asset, event, _, start in raised_and_cleared(lives):
         if event == "raise" and time < end and asset not in flapping:
             assert alarm_id("rule", [("id", asset)], start) in known
 
 
 @given(turns, st.integers(0, 99))
 @settings(max_examples=25)
-def test_the_compiled_kernel_equals_the_plain_one(
-    topology: str, turns_made: Any, seed: int
-) -> None:
+def test_the_compiled_kernel_equals_the_plain_one(topology: str, lives: Any, seed: int) -> None:
     step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "5 s"}, flapping={"raises": 2})
-    parts = each(alarm_batch(raised_and_cleared(turns_made)))
+    parts = each(alarm_batch(raised_and_cleared(lives)))
     compiled = outputs_of(step, parts, seed, START + 700 * SECOND)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(alarm_operator, "manage", alarm_operator.manage.plain)
@@ -246,8 +244,8 @@ def test_a_link_that_is_down_suppresses_its_cameras_until_it_returns_to_normal(
     topology: str,
 ) -> None:
     step = step_of(inhibit={"table": topology, "by": ["id"], "wait": "20 s"})
-    turns_made = [("cam-1", 10), ("cam-2", 11), ("link", 15), ("link", 300), ("cam-1", 305)]
-    found = outputs_of(step, [alarm_batch(raised_and_cleared(turns_made))], 0, START + 600 * SECOND)
+    lives = [("cam-1", 10), ("cam-2", 11), ("link", 15), ("link", 300), ("cam-1", 305)]
+    found = outputs_of(step, [alarm_batch(raised_and_cleared(lives))], 0, START + 600 * SECOND)
     assert [row[:4] for row in found["output"]] == [
         (15.0, "raise", "link", None),
         (300.0, "clear", "link", None),
