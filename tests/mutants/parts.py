@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from tocsin.api.aggregation import Aggregation, Column, Floats, Param, accumulator
-from tocsin.api.detector import Detector, Recurrence, State
+from tocsin.api.detector import Detector, SensorState, numbers
 from tocsin.api.sink import Sink
 from tocsin.api.source import BEGINNING, Fetched, Source, Split
 from tocsin.api.transform import Outcome, Transform
@@ -119,10 +119,9 @@ class WrongScore(Detector):
     """A detector whose example is not true."""
 
     caught_by: ClassVar[str] = "examples_hold"
-    start = (0.0,)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        return x * 0.0, s
+    def score(self, x: Floats, t: Floats, state: Any) -> Floats:
+        return x * 0.0
 
     examples = [({}, [1.0], [1.0])]
 
@@ -131,10 +130,13 @@ class Forgetful(Detector):
     """A detector that forgets its state between batches."""
 
     caught_by: ClassVar[str] = "cutting_the_series_changes_nothing"
-    start = (0.0,)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        return np.cumsum(x) / 100, (0.0,)
+    class State(SensorState):
+        total: float = 0.0
+
+    def score(self, x: Floats, t: Floats, state: State) -> Floats:
+        state.total = 0.0
+        return np.cumsum(x) / 100
 
     examples = [({}, [100.0], [1.0])]
 
@@ -143,27 +145,24 @@ class PeeksAhead(Detector):
     """A detector that uses a series' own maximum: it knows the future."""
 
     caught_by: ClassVar[str] = "cutting_the_series_changes_nothing"
-    start = (0.0,)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        return x / x.max(), s
+    def score(self, x: Floats, t: Floats, state: Any) -> Floats:
+        return x / x.max()
 
     examples = [({}, [1.0], [1.0])]
-
-
-def _other(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    return x, 0.0
 
 
 class FastIsAnother(Detector):
     """A detector whose fast form gives other scores than its plain form."""
 
     caught_by: ClassVar[str] = "vector_equals_scalar"
-    start = (0.0,)
-    step = Recurrence(_other)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        return x * 2, s
+    @staticmethod
+    def step(x: float, t: float, parameters: Any, state: Any) -> tuple[float, float]:
+        return x, 0.0
+
+    def score(self, x: Floats, t: Floats, state: Any) -> Floats:
+        return x * 2
 
     examples = [({}, [1.0], [1.0])]
 
@@ -172,10 +171,9 @@ class Shared(Detector):
     """A detector that compares a sensor with all sensors of the batch."""
 
     caught_by: ClassVar[str] = "sensors_do_not_meet"
-    start = (0.0,)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        return x, s
+    def score(self, x: Floats, t: Floats, state: Any) -> Floats:
+        return x
 
     def score_many(
         self, x: Floats, t: Floats, starts: Any, states: Floats
@@ -189,16 +187,15 @@ class Overwrites(Detector):
     """A detector that works in the array that it was given."""
 
     caught_by: ClassVar[str] = "readings_are_not_changed"
-    start = (0.0,)
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
+    def score(self, x: Floats, t: Floats, state: Any) -> Floats:
         x -= 1.0
-        return x, s
+        return x
 
     def score_many(
         self, x: Floats, t: Floats, starts: Any, states: Floats
     ) -> tuple[Floats, Floats]:
-        return self.score(x, t, ())[0], x
+        return self.score(x, t, None), x
 
     examples = [({}, [1.0], [0.0])]
 
@@ -207,7 +204,6 @@ class MissingIsZero(Detector):
     """A detector that takes a missing reading for zero."""
 
     caught_by: ClassVar[str] = "missing_readings_change_nothing"
-    start = (0.0,)
 
     def score_many(
         self, x: Floats, t: Floats, starts: Any, states: Floats
@@ -218,13 +214,15 @@ class MissingIsZero(Detector):
 
 
 class Hoarder(Detector):
-    """A detector that keeps every reading."""
+    """A detector that has room for more readings than a sensor's state may hold."""
 
     caught_by: ClassVar[str] = "state_is_bounded"
-    start = ()
 
-    def score(self, x: Floats, t: Floats, s: State) -> tuple[Floats, State]:
-        return x, (*s, *x)
+    class State(SensorState):
+        readings: Floats = numbers(16_385)
+
+    def score(self, x: Floats, t: Floats, state: State) -> Floats:
+        return x
 
     examples = [({}, [1.0], [1.0])]
 
@@ -332,7 +330,28 @@ class OneFile(Appends):
 
 
 MUTANTS = [
-    Undocumented, Unfinished, UnfinishedParameter, Unpicklable, WrongExample, CountsItsCalls, FirstToArrive, CountsMissing, WrongScore, Forgetful, PeeksAhead,
-    FastIsAnother, Shared, Overwrites, MissingIsZero, Hoarder, Loses, WrongTransform, Centres, Promises, Restarts, OtherColumns,
-    Appends, OneFile,
-]  # fmt: skip
+    Undocumented,
+    Unfinished,
+    UnfinishedParameter,
+    Unpicklable,
+    WrongExample,
+    CountsItsCalls,
+    FirstToArrive,
+    CountsMissing,
+    WrongScore,
+    Forgetful,
+    PeeksAhead,
+    FastIsAnother,
+    Shared,
+    Overwrites,
+    MissingIsZero,
+    Hoarder,
+    Loses,
+    WrongTransform,
+    Centres,
+    Promises,
+    Restarts,
+    OtherColumns,
+    Appends,
+    OneFile,
+]

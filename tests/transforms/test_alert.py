@@ -1,4 +1,4 @@
-"""An alert is an alarm event of one reading: the same id whenever it is computed, and a message that WriteAlarms can send."""
+"""An alert is an alarm event of one reading: its id is stable, and WriteAlarms can send it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def alerts(**config: object) -> pa.RecordBatch:
     return ALERT(**given).apply(batch(np.array([5.0, 15.0, np.nan, 40.0]))).kept
 
 
-def test_each_reading_that_is_wrong_is_one_alarm_with_its_value_and_why() -> None:
+def test_each_matching_reading_is_one_alarm_with_its_value_and_reason() -> None:
     found = alerts()
     assert found.column("observed").to_pylist() == [15.0, 40.0]
     assert found.column("event").to_pylist() == ["raise", "raise"]
@@ -32,7 +32,7 @@ def test_each_reading_that_is_wrong_is_one_alarm_with_its_value_and_why() -> Non
     )
 
 
-def test_ids_are_of_rule_key_and_time_and_of_nothing_else() -> None:
+def test_ids_depend_on_rule_key_and_time_only() -> None:
     assert alerts().column("alarm_id").equals(alerts(severity="critical").column("alarm_id"))
     assert (
         set(alerts(rule="other").column("alarm_id").to_pylist())
@@ -49,7 +49,7 @@ def test_it_can_be_written_as_an_alarm() -> None:
     assert (told["severity"], told["data"]["observed"], told["status"]) == ("high", 15.0, "open")
 
 
-def test_all_that_is_wrong_with_its_configuration_is_told_at_once() -> None:
+def test_all_mistakes_of_its_configuration_are_reported_at_once() -> None:
     part = ALERT(when="value + 1", by=["senor_id"], of="sensor_id", rule="x")
     with pytest.raises(Faults) as caught:
         part.output_schema(batch(np.zeros(1)).schema)

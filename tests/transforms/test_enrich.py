@@ -32,9 +32,11 @@ def enrich(table: Path, **config: Any) -> Any:
 
 def batch(rows: list[tuple[str | None, int]]) -> pa.RecordBatch:
     columns = [
-        pa.array([sensor for sensor, _ in rows], pa.string()), pa.array(np.ones(len(rows))),
-        timestamps(np.array([at * SECOND for _, at in rows], np.int64)), *(pa.nulls(len(rows), f.type) for f in SYSTEM_FIELDS[1:]),
-    ]  # fmt: skip
+        pa.array([sensor for sensor, _ in rows], pa.string()),
+        pa.array(np.ones(len(rows))),
+        timestamps(np.array([at * SECOND for _, at in rows], np.int64)),
+        *(pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]),
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
@@ -49,9 +51,7 @@ readings = st.lists(
 
 
 @given(table_rows, readings)
-def test_the_row_that_holds_is_the_last_that_began_and_has_not_ended(
-    table: Any, given_rows: Any
-) -> None:
+def test_the_last_row_that_began_and_has_not_ended_is_used(table: Any, given_rows: Any) -> None:
     sensors, starts, ends = (
         (list(column) for column in zip(*table, strict=True)) if table else ([], [], [])
     )
@@ -71,7 +71,7 @@ def test_the_row_that_holds_is_the_last_that_began_and_has_not_ended(
         assert row == expected
 
 
-def test_dated_calibrations_are_those_of_the_readings_time_as_pandas_has_it(tmp_path: Path) -> None:
+def test_dated_calibrations_join_as_of_the_event_time_like_pandas(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     table = pd.DataFrame(
         {

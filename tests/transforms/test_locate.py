@@ -1,4 +1,4 @@
-"""Point in polygon: GeoJSON and GeoParquet agree, borders belong to the area, the first of two areas counts."""
+"""Point in polygon: GeoJSON and GeoParquet agree; borders belong to the area, first area wins."""
 
 from __future__ import annotations
 
@@ -84,8 +84,15 @@ def located(
 
 
 PLACES: list[tuple[float | None, float | None]] = [
-    (0.5, 0.5), (1.5, 1.5), (2.5, 2.5), (2.0, 0.0), (11.5, 11.5), (10.5, 12.5), (50.0, 50.0), (None, 1.0)
-]  # fmt: skip
+    (0.5, 0.5),
+    (1.5, 1.5),
+    (2.5, 2.5),
+    (2.0, 0.0),
+    (11.5, 11.5),
+    (10.5, 12.5),
+    (50.0, 50.0),
+    (None, 1.0),
+]
 EXPECTED = ["first", "first", "second", "first", None, "hole", None, None]
 
 
@@ -96,7 +103,7 @@ def test_both_formats_find_the_same(files: list[str]) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-1, 14), st.floats(-1, 14)), max_size=20))
-def test_it_is_what_a_loop_over_polygons_finds(
+def test_it_equals_a_loop_over_polygons(
     files: list[str], places: list[tuple[float, float]]
 ) -> None:
     expected = [
@@ -106,7 +113,7 @@ def test_it_is_what_a_loop_over_polygons_finds(
     assert located(files[0], list(places)) == expected
 
 
-def test_mistakes_are_told(files: list[str]) -> None:
+def test_mistakes_are_reported(files: list[str]) -> None:
     part = find("enrich", "locate")
     for file, add, why in (
         (files[0], {"area": "nome"}, "the areas have no 'nome' .they have: name, n."),

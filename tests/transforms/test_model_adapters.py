@@ -1,4 +1,4 @@
-"""Detectors of other libraries score as those libraries do, reading by reading, whatever the cuts."""
+"""Adapters score like their libraries, reading by reading, wherever the batches are cut."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def readings(size: int = 600) -> Any:
 
 
 def run(made: Any, x: Any, cut: int) -> Any:
-    """Scores in two batches, between which the state is all that is left."""
+    """Scores in two batches; only the state carries over."""
     states = np.array([made.start_state()])
     parts = []
     for part in (x[:cut], x[cut:]):
@@ -72,9 +72,7 @@ def test_river_scores_as_river_does() -> None:
 @pytest.mark.parametrize(
     ("name", "length"), [("iforest.IForest", 1), ("ecod.ECOD", 1), ("knn.KNN", 4)]
 )
-def test_pyod_models_find_what_is_far_away_and_do_not_depend_on_the_cuts(
-    name: str, length: int
-) -> None:
+def test_pyod_models_find_outliers_and_do_not_depend_on_the_cuts(name: str, length: int) -> None:
     pytest.importorskip("pyod")
     made = find("detectors", "pyod_model")(model=name, window=128, refit=128, length=length)
     x = readings(520)
@@ -105,7 +103,7 @@ def test_pyod_models_find_what_is_far_away_and_do_not_depend_on_the_cuts(
         ("beam_anomaly", {"model": "ZScore", "state_bytes": 256}, "more than `state_bytes`"),
     ],
 )
-def test_what_is_no_model_is_refused(detector: str, config: Any, why: str) -> None:
+def test_an_unknown_model_is_refused(detector: str, config: Any, why: str) -> None:
     pytest.importorskip("pyod")
     with pytest.raises(ValueError, match=why):
         run(find("detectors", detector)(**config), readings(400), 300)

@@ -9,9 +9,9 @@ from tocsin.kernels.detection.least_squares import learn, predict
 from tocsin.kernels.detection.medians import in_order, median_deviation
 from tocsin.kernels.detection.profiles import learn_profile, profile_at
 from tocsin.kernels.detection.tails import TAIL, tail_surprise
-from tocsin.kernels.recurrence import Recurrence
+from tocsin.kernels.sensor_state import Layout, SensorState, numbers
 from tocsin.kernels.time.durations import format_duration
-from tocsin.parts.detector import Detector, State
+from tocsin.parts.detector import Detector
 from tocsin.parts.fields import Duration
 from tocsin.parts.model_detector import ObjectDetector, class_of
 from tocsin.parts.part import Param, need_columns
@@ -26,10 +26,10 @@ __all__ = [
     "Fault",
     "Floats",
     "Int64s",
+    "Layout",
     "ObjectDetector",
     "Param",
-    "Recurrence",
-    "State",
+    "SensorState",
     "class_of",
     "components",
     "find_part",
@@ -40,6 +40,7 @@ __all__ = [
     "learn_profile",
     "median_deviation",
     "need_columns",
+    "numbers",
     "predict",
     "profile_at",
     "standing_out",

@@ -1,4 +1,7 @@
-"""Loops that a recurrence forces, compiled on first use; the plain Python version stays as the oracle."""
+"""Loops that a recurrence forces, compiled on first use.
+
+The plain Python version stays as the oracle of tests.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Compiled:
-    """A function of NumPy arrays that is compiled with Numba when it is first called.
+    """A function of NumPy arrays that Numba compiles when it is first called.
 
     Numba is imported only then, because that import takes about a second. `plain` is the same
     function, not compiled. The machine code is cached on disk until a file changes in the folder
@@ -26,6 +32,7 @@ class Compiled:
         return _cached(machine_of(self.plain, cache=True), self.plain)
 
     def __call__(self, *arguments: Any) -> Any:
+        """Run what Numba made of it."""
         return self._machine(*arguments)
 
 
@@ -34,24 +41,28 @@ def compiled(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
-class Kernel:
-    """A function that compiled functions call. Called from Python it is plain; `machine` gives what Numba made of it."""
+class Kernel(Generic[P, R]):
+    """A function that compiled functions call.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    A call from Python runs the plain function. `machine` is what Numba makes of it.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
         self.plain = function
         self.__doc__ = function.__doc__
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self.plain(*arguments)
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
+        """Run the plain function."""
+        return self.plain(*arguments, **named)
 
     @cached_property
     def machine(self) -> Callable[..., Any]:
-        """Compiled, and what it calls, too."""
+        """The compiled function, together with the kernels that it calls."""
         return machine_of(self.plain)
 
 
-def kernel(function: Callable[..., Any]) -> Kernel:
-    """Mark a function of arrays and numbers as one that others, compiled with it, may call."""
+def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+    """Mark a function of arrays and numbers as one that compiled functions may call."""
     return Kernel(function)
 
 

@@ -10,83 +10,97 @@ import numpy as np
 
 from tocsin.kernels.batch import Floats, Int64s
 from tocsin.kernels.compiled import machine_of
+from tocsin.kernels.sensor_state import Layout, SensorState
 
-Step = Callable[[Any, float, Floats, Floats], tuple[float, float]]
+Step = Callable[..., tuple[float, float]]
 
 
 class Recurrence:
-    """`step(x, t, state, parameters) -> (score, expected)`, which changes the row `state` in place.
+    """`step(x, t, parameters, state) -> (score, expected)`, which changes `state` in place.
 
-    x: value; t: event time in seconds; both finite. Missing values (NaN) never reach a step: their score is NaN and the
-    state stays. An infinite value scores infinity and leaves the state as it was, so it cannot poison it.
+    x: value; t: event time in seconds; both finite. parameters: a named tuple of numbers.
+    Missing values (NaN) never reach a step: their score is NaN and the state stays as it was.
+    An infinite value scores infinity and leaves the state as it was, so it cannot poison it.
 
-    Where several columns are judged together, x is a row of them, and one that is missing or infinite stands for all.
+    Where several columns are judged together, x is a row of them. One value that is missing or
+    infinite makes the whole row missing or infinite.
     """
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, state: type[SensorState]) -> None:
         self.step = step
-        self.__doc__ = step.__doc__
+        self.state = state
 
     @cached_property
     def _compiled(self) -> Callable[..., None]:
-        from numba import njit
-
-        step = machine_of(self.step)
-        run: Callable[..., None] = njit(nogil=True)(_driver(step))
-        return run
+        return self._compile(np.isnan, np.isinf)
 
     @cached_property
     def _compiled_rows(self) -> Callable[..., None]:
+        return self._compile(machine_of(_any_missing), machine_of(_any_infinite))
+
+    def _compile(self, missing: Any, infinite: Any) -> Callable[..., None]:
         from numba import njit
 
-        run: Callable[..., None] = njit(nogil=True)(_rows_driver(machine_of(self.step)))
+        from tocsin.kernels.compiled_state import state_of
+
+        step = machine_of(self.step)
+        run: Callable[..., None] = njit(nogil=True)(
+            _driver(step, state_of(self.state), missing, infinite)
+        )
         return run
 
     def run(
-        self, x: Floats, t: Floats, starts: Int64s, states: Floats, parameters: Floats
+        self, x: Floats, t: Floats, starts: Int64s, states: Floats, parameters: Any, layout: Layout
     ) -> tuple[Floats, Floats]:
-        """Scores and expected values of all rows; `starts` as in Segments; `states`: a row a segment, changed."""
+        """Scores and expected values of all rows, compiled.
+
+        starts: as in Segments. states: one row a segment, changed in place.
+        """
         scores, expected = np.empty(len(x)), np.empty(len(x))
         compiled = self._compiled if x.ndim == 1 else self._compiled_rows
-        compiled(x, t, starts, states, parameters, scores, expected)
+        compiled(x, t, starts, states, parameters, layout.bounds, scores, expected)
         return scores, expected
 
     def run_plain(
-        self, x: Floats, t: Floats, state: Floats, parameters: Floats
+        self, x: Floats, t: Floats, state: SensorState, parameters: Any
     ) -> tuple[Floats, Floats]:
         """The same for one sensor in plain Python: the oracle of `run`."""
         scores, expected = np.empty(len(x)), np.empty(len(x))
-        states = state.reshape(1, -1)
-        driver = _driver if x.ndim == 1 else _rows_driver
-        driver(self.step)(x, t, np.array([0, len(x)]), states, parameters, scores, expected)
+        tests = (np.isnan, np.isinf) if x.ndim == 1 else (_any_missing, _any_infinite)
+        driver = _driver(self.step, lambda states, _: states, *tests)
+        driver(x, t, np.array([0, len(x)]), [state], parameters, None, scores, expected)
         return scores, expected
 
 
-def _driver(step: Any) -> Callable[..., None]:
-    def run(x, t, starts, states, parameters, scores, expected):  # type: ignore[no-untyped-def]
+def _any_missing(row: Floats) -> bool:
+    return bool(np.isnan(row).any())
+
+
+def _any_infinite(row: Floats) -> bool:
+    return bool(np.isinf(row).any())
+
+
+def _driver(step: Any, state_of: Any, missing: Any, infinite: Any) -> Callable[..., None]:
+    """The loop over segments and their rows; what it calls is fixed when it is compiled."""
+
+    def run(
+        x: Floats,
+        t: Floats,
+        starts: Int64s,
+        states: Any,
+        parameters: Any,
+        bounds: Any,
+        scores: Floats,
+        expected: Floats,
+    ) -> None:
         for segment in range(len(starts) - 1):
-            state = states[segment]
+            state = state_of(states[segment], bounds)
             for row in range(starts[segment], starts[segment + 1]):
-                if np.isnan(x[row]):
+                if missing(x[row]):
                     scores[row], expected[row] = np.nan, np.nan
-                elif np.isinf(x[row]):
+                elif infinite(x[row]):
                     scores[row], expected[row] = np.inf, np.nan
                 else:
-                    scores[row], expected[row] = step(x[row], t[row], state, parameters)
-
-    return run
-
-
-def _rows_driver(step: Any) -> Callable[..., None]:
-    def run(x, t, starts, states, parameters, scores, expected):  # type: ignore[no-untyped-def]
-        for segment in range(len(starts) - 1):
-            state = states[segment]
-            for row in range(starts[segment], starts[segment + 1]):
-                if np.isnan(x[row]).any():
-                    scores[row], expected[row] = np.nan, np.nan
-                elif np.isinf(x[row]).any():
-                    scores[row], expected[row] = np.inf, np.nan
-                else:
-                    scores[row], expected[row] = step(x[row], t[row], state, parameters)
+                    scores[row], expected[row] = step(x[row], t[row], parameters, state)
 
     return run

@@ -21,13 +21,23 @@ def _times(size: int) -> Floats:
     return np.asarray(1_772_409_600.0 + np.arange(size) * 10.0, np.float64)
 
 
+def _states(made: Any, sensors: int = 1) -> Floats:
+    """A row of state for each sensor, before its first reading."""
+    return np.tile(np.array(made.start_state(), np.float64), (sensors, 1))
+
+
+def _alone(made: Any, values: Floats) -> Floats:
+    """Scores of one sensor by the plain form."""
+    return np.asarray(made.score(values, _times(len(values)), made.layout().view(_states(made)[0])))
+
+
 def _made(part: Any) -> list[Any]:
     """The detector in its configurations; of several columns where it judges several."""
     return [made.of_columns(2) if made.several else made for made in instances(part)]
 
 
 def _seen(made: Any, values: Floats) -> Floats:
-    """The values as the detector sees them: beside a second column where it judges several."""
+    """The values as the detector sees them: with a second column where it judges several."""
     if not made.several:
         return values
     return np.column_stack([values, np.round(np.cumsum(np.nan_to_num(values) - 20.0), 1)])
@@ -35,7 +45,7 @@ def _seen(made: Any, values: Floats) -> Floats:
 
 def _run(made: Any, values: Floats, at: list[int]) -> Floats:
     """Scores of one sensor in pieces, the state carried over."""
-    state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+    state = _states(made)
     scores, times = [], _times(len(values))
     for a, b in itertools.pairwise(at):
         starts = np.array([0, b - a], np.int64)
@@ -51,14 +61,14 @@ def _equal(one: Floats, other: Floats) -> bool:
 
 
 def examples_hold(part: Any) -> None:
-    """Readings ten seconds apart … or a second, where an example is about rates."""
+    """The scores of each example are those that the detector gives; readings are 1 s apart."""
     demand(
         bool(part.examples), f"{part.__name__} needs an example: (configuration, readings, scores)"
     )
     for config, given, expected in part.examples:
         values, starts = np.array(given, np.float64), np.array([0, len(given)], np.int64)
         made = part(**config) if values.ndim == 1 else part(**config).of_columns(values.shape[1])
-        state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+        state = _states(made)
         scores, _ = made.score_many(values, 1_772_409_600.0 + np.arange(len(given)), starts, state)
         near = np.allclose(
             scores, np.array(expected, np.float64), rtol=1e-6, atol=_HALF_UNIT, equal_nan=True
@@ -67,7 +77,7 @@ def examples_hold(part: Any) -> None:
 
 
 def cutting_the_series_changes_nothing(part: Any) -> None:
-    """The state carries all that matters."""
+    """Scores do not depend on where a series is cut: the state carries over all that matters."""
     for made in _made(part):
         for seed in range(_CASES):
             values = series(seed, missing=False)
@@ -86,28 +96,22 @@ def vector_equals_scalar(part: Any) -> None:
             values = [series(seed * 10 + i, 20 + i, missing=False) for i in range(3)]
             starts = np.cumsum([0, *(len(v) for v in values)]).astype(np.int64)
             times = np.concatenate([_times(len(v)) for v in values])
-            states = np.tile(np.array(made.start_state(), np.float64), (3, 1)).reshape(
-                3, width_of(made)
-            )
+            states = _states(made, 3)
             together, _ = made.score_many(
                 np.concatenate([_seen(made, v) for v in values]), times, starts, states
             )
-            alone = np.concatenate(
-                [made.score(_seen(made, v), _times(len(v)), made.start_state())[0] for v in values]
-            )
+            alone = np.concatenate([_alone(made, _seen(made, v)) for v in values])
             near = np.allclose(together, alone, rtol=1e-12, atol=1e-12, equal_nan=True)
             demand(near, f"{made!r}, seed {seed}: {_first_difference(together, alone)}")
 
 
 def sensors_do_not_meet(part: Any) -> None:
-    """The scores of one sensor are the same whatever the others say."""
+    """The scores of one sensor do not depend on other sensors."""
     for made in _made(part):
         for seed in range(_CASES):
             mine, other = series(seed, missing=False), series(seed + 100, missing=False) * 7
             starts = np.array([0, len(other), len(other) + len(mine)], np.int64)
-            states = np.tile(np.array(made.start_state(), np.float64), (2, 1)).reshape(
-                2, width_of(made)
-            )
+            states = _states(made, 2)
             times = np.concatenate([_times(len(other)), _times(len(mine))])
             both, _ = made.score_many(
                 np.concatenate([_seen(made, other), _seen(made, mine)]), times, starts, states
@@ -120,17 +124,14 @@ def sensors_do_not_meet(part: Any) -> None:
 
 
 def readings_are_not_changed(part: Any) -> None:
-    """Scores are given; readings stay."""
+    """Scoring leaves the readings as they were."""
     for made in _made(part):
         values = _seen(made, series(1, missing=False))
-        before, state = (
-            values.copy(),
-            np.array([made.start_state()], np.float64).reshape(1, width_of(made)),
-        )
-        made.score_many(values, _times(len(values)), np.array([0, len(values)], np.int64), state)
-        demand(_equal(values, before), f"{made!r} changes the readings that it is given")
-        made.score(values, _times(len(values)), made.start_state())
-        demand(_equal(values, before), f"{made!r} changes the readings that it is given")
+        before, starts = values.copy(), np.array([0, len(values)], np.int64)
+        made.score_many(values, _times(len(values)), starts, _states(made))
+        demand(_equal(values, before), f"{made!r} changes its input")
+        _alone(made, values)
+        demand(_equal(values, before), f"{made!r} changes its input")
 
 
 def missing_readings_change_nothing(part: Any) -> None:
@@ -139,10 +140,10 @@ def missing_readings_change_nothing(part: Any) -> None:
         for seed in range(_CASES):
             values = _seen(made, series(seed))
             present = ~np.isnan(values) if values.ndim == 1 else ~np.isnan(values).any(axis=1)
-            state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+            state = _states(made)
             times, starts = _times(len(values)), np.array([0, len(values)], np.int64)
             scores, _ = made.score_many(values.copy(), times, starts, state)
-            state = np.array([made.start_state()], np.float64).reshape(1, width_of(made))
+            state = _states(made)
             starts = np.array([0, int(present.sum())], np.int64)
             without, _ = made.score_many(values[present], times[present], starts, state)
             demand(
@@ -156,20 +157,10 @@ def missing_readings_change_nothing(part: Any) -> None:
 
 
 def state_is_bounded(part: Any) -> None:
-    """In absolute bytes, after many readings: a state that grows with the readings is caught."""
+    """A sensor's state has at most 128 KiB."""
     for made in _made(part):
-        demand(
-            8 * width_of(made) <= _LARGEST_STATE,
-            f"{made!r} keeps {8 * width_of(made)} bytes a sensor",
-        )
-        state = made.start_state()
-        for chunk in range(8):
-            values = _seen(made, series(chunk, 512, missing=False))
-            _, state = made.score(values, _times(512), state)
-            demand(
-                len(state) == width_of(made),
-                f"{made!r}: the state grew from {width_of(made)} to {len(state)} numbers",
-            )
+        size = 8 * width_of(made)
+        demand(size <= _LARGEST_STATE, f"{made!r} keeps {size:,} bytes a sensor")
 
 
 def _first_difference(one: Floats, other: Floats) -> str:

@@ -1,4 +1,4 @@
-"""Detectors of other libraries, whose state is an object: kept as bytes, of which a sensor has so many and no more."""
+"""Detectors of other libraries, whose state is an object: pickled bytes of a bounded size."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from tocsin.kernels.batch import Floats, Int64s
-from tocsin.parts.detector import Detector, State
+from tocsin.kernels.sensor_state import SensorState, numbers
+from tocsin.parts.detector import Detector
 from tocsin.parts.part import Param
 
-# A float64 holds an integer of so many bytes exactly, whatever its bits would mean.
+# A float64 holds every integer of this many bytes exactly.
 _BYTES = 6
 
 
 def class_of(package: str, module: str, name: str, install: str) -> Any:
-    """A class of another library. Raises ValueError where the library or the class is not there."""
+    """A class of another library. Raises ValueError where the library or the class is missing."""
     try:
         found = getattr(
             importlib.import_module(f"{package}.{module}" if module else package), name, None
@@ -26,7 +27,7 @@ def class_of(package: str, module: str, name: str, install: str) -> Any:
         if error.name == package.partition(".")[0]:
             raise ValueError(f"{error.name} is not installed: pip install {install}") from None
         found = None
-    # A job is data: what a module of the library has imported from elsewhere is not for it to name.
+    # A job is data: it may name the library's own classes only, not what the library imports.
     root = package.partition(".")[0]
     if not isinstance(found, type) or found.__module__.partition(".")[0] != root:
         raise ValueError(f"{package} has no '{f'{module}.{name}' if module else name}'")
@@ -34,46 +35,59 @@ def class_of(package: str, module: str, name: str, install: str) -> Any:
 
 
 class ObjectDetector(Detector):
-    """One reading at a time through an object that scores and learns. Python runs for each reading: tens of thousands a second.
+    """An object that scores and learns one reading at a time: tens of thousands a second.
 
-    The object is pickled after each batch, within `state_bytes`. What is unpickled is the step's own state.
+    The object is pickled after each batch. Raises ValueError where that takes more than
+    `state_bytes`. Only the step's own state is unpickled.
     """
 
     threshold: float = Param(help="the model's score at the alarm line", gt=0)
     state_bytes: int = Param(
-        16_384, help="bytes that a sensor's model may have, pickled", ge=256, le=120_000
+        16_384, help="bytes that a sensor's pickled model may have", ge=256, le=120_000
     )
 
+    class State(SensorState):
+        """The length of the pickled object (0: none yet), and its bytes, six to a number."""
+
+        size: float = 0.0
+        packed: Floats = numbers("packed_numbers")
+
+    @property
+    def packed_numbers(self) -> int:
+        """Numbers that hold `state_bytes`."""
+        return -(-self.state_bytes // _BYTES)
+
     def new(self) -> Any:
-        """The object of a sensor never seen. Raises ValueError."""
+        """The object of a new sensor. Raises ValueError."""
         raise NotImplementedError
 
     def score_and_learn(self, model: Any, x: float) -> float:
         """The model's score of one reading, NaN for none; the model learns it."""
         raise NotImplementedError
 
-    def start_state(self) -> State:
-        return (0.0,) * (1 + -(-self.state_bytes // _BYTES))
-
     def score_many(
         self, x: Floats, t: Floats, starts: Int64s, states: Floats
     ) -> tuple[Floats, Floats]:
-        scores = np.where(np.isinf(x), np.inf, np.nan)
+        """Scores of all sensors; each sensor's object is unpickled, and pickled again."""
+        scores, layout = np.where(np.isinf(x), np.inf, np.nan), self.layout()
         for segment in range(len(starts) - 1):
             rows = np.arange(starts[segment], starts[segment + 1])
             rows = rows[np.isfinite(x[rows])]
             if not len(rows):
                 continue
-            size = int(states[segment, 0])
-            model = pickle.loads(_unpacked(states[segment, 1:], size)) if size else self.new()
+            state = layout.view(states[segment])
+            size = int(state.size)
+            # The step wrote these bytes itself.
+            model = pickle.loads(_unpacked(state.packed, size)) if size else self.new()  # noqa: S301
             for row in rows:
                 scores[row] = self.score_and_learn(model, float(x[row])) / self.threshold
             data = pickle.dumps(model, protocol=5)
             if len(data) > self.state_bytes:
                 raise ValueError(
-                    f"the model has {len(data):,} bytes, more than `state_bytes` ({self.state_bytes:,})"
+                    f"the model has {len(data):,} bytes, "
+                    f"more than `state_bytes` ({self.state_bytes:,})"
                 )
-            states[segment, 0], states[segment, 1:] = len(data), _packed(data, states.shape[1] - 1)
+            state.size, state.packed = len(data), _packed(data, self.packed_numbers)
         return scores, np.full(len(x), np.nan)
 
 

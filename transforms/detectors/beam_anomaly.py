@@ -13,15 +13,17 @@ _MODULES = {"ZScore": "zscore", "RobustZScore": "robust_zscore", "IQR": "iqr"}
 
 
 class BeamAnomaly(ObjectDetector):
-    """ZScore, RobustZScore or IQR of `apache_beam.ml.anomaly`, their score over the threshold.
+    """ZScore, RobustZScore or IQR of `apache_beam.ml.anomaly`: its score over the threshold.
 
-    A reading is scored before it is learnt. NaN, which they give until they know enough, is no opinion.
+    The model scores a reading before it learns it. It scores NaN until it has seen enough readings.
     """
 
-    model: Literal["ZScore", "RobustZScore", "IQR"] = Param(help="its class", examples=["ZScore"])
+    model: Literal["ZScore", "RobustZScore", "IQR"] = Param(
+        help="class of the model", examples=["ZScore"]
+    )
     threshold: float = Param(3.0, help="the model's score at the alarm line", gt=0)
     state_bytes: int = Param(
-        65_536, help="bytes that a sensor's model may have, pickled", ge=256, le=90_000
+        65_536, help="bytes that a sensor's pickled model may have", ge=256, le=90_000
     )
 
     def new(self) -> Any:

@@ -2,59 +2,68 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from pydantic import model_validator
 
-from tocsin.api.detector import Detector, Duration, Floats, Param, Recurrence, State
-
-
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: where the next entry goes, then times and shares of bad in a ring."""
-    budget, factor, long, short, least = (
-        parameters[0],
-        parameters[1],
-        parameters[2],
-        parameters[3],
-        parameters[4],
-    )
-    size = (len(state) - 1) // 2
-    times, bad = state[1 : 1 + size], state[1 + size :]
-    at = int(state[0])
-    times[at], bad[at] = t, x
-    state[0] = float((at + 1) % size)
-    total_long, count_long, total_short, count_short = 0.0, 0.0, 0.0, 0.0
-    for entry in range(size):
-        age = t - times[entry]
-        if age < long:
-            total_long += bad[entry]
-            count_long += 1.0
-            if age < short:
-                total_short += bad[entry]
-                count_short += 1.0
-    if count_long < least:
-        return 0.0, factor * budget
-    burn = min(total_long / count_long, total_short / count_short) / budget
-    return burn / factor, factor * budget
+from tocsin.api.detector import Detector, Duration, Floats, Param, SensorState, numbers
 
 
 class BurnRate(Detector):
-    """An error budget that burns too fast, by two windows: the long one says that it matters, the short one that it goes on.
+    """An error budget that burns too fast, by two windows.
 
-    Takes the bad share of each interval, from 0 to 1. The score is the lower of both windows' burn rates over `factor`; a rate of
-    1 uses up the budget of the whole period exactly. An interval without a measurement is unknown and counts for nothing;
-    scores 0 until a quarter of the long window was measured. Source: Google, The Site Reliability Workbook (2018), chapter 5.
+    The long window shows that it matters, the short one that it still lasts. Takes the bad share
+    of each interval, from 0 to 1. The score is the lower of both windows' burn rates over
+    `factor`; a rate of 1 uses up exactly the budget of the whole period. An interval without a
+    measurement is unknown and does not count. Scores 0 until a quarter of the long window was
+    measured. State: 16 bytes an interval of the long window.
+
+    Raises ValueError for windows that do not fit together.
+    Source: Google, The Site Reliability Workbook (2018), chapter 5.
     """
 
     objective: float = Param(0.999, help="share that has to be good", gt=0, lt=1)
     factor: float = Param(
         14.4, help="burn rate at the alarm line: 14.4 uses 2 % of a month's budget in an hour", gt=0
     )
-    long: Duration = Param("1 h", help="the long window", validate_default=True)
-    short: Duration = Param("5 min", help="the short window", validate_default=True)
+    long: Duration = Param("1 h", help="length of the long window", validate_default=True)
+    short: Duration = Param("5 min", help="length of the short window", validate_default=True)
     interval: Duration = Param(
         "1 min", help="time from one reading to the next", validate_default=True
     )
 
-    step = Recurrence(_step)
+    class State(SensorState):
+        """Event times (seconds) and bad shares in a ring, and where the next one goes."""
+
+        place: float = 0.0
+        times: Floats = numbers("intervals", start=-inf)
+        bad: Floats = numbers("intervals")
+
+    @property
+    def intervals(self) -> int:
+        """Intervals of the long window."""
+        return -(-self.long // self.interval)
+
+    @staticmethod
+    def step(x: float, t: float, parameters: BurnRate, state: State) -> tuple[float, float]:
+        times, bad, place = state.times, state.bad, int(state.place)
+        times[place], bad[place] = t, x
+        state.place = (place + 1) % len(times)
+        long, short = parameters.long / 1e6, parameters.short / 1e6
+        total_long, count_long, total_short, count_short = 0.0, 0.0, 0.0, 0.0
+        for at in range(len(times)):
+            age = t - times[at]
+            if age < long:
+                total_long += bad[at]
+                count_long += 1.0
+                if age < short:
+                    total_short += bad[at]
+                    count_short += 1.0
+        budget = 1.0 - parameters.objective
+        if count_long < max(parameters.long // parameters.interval / 4, 1.0):
+            return 0.0, parameters.factor * budget
+        burn = min(total_long / count_long, total_short / count_short) / budget
+        return burn / parameters.factor, parameters.factor * budget
 
     @model_validator(mode="after")
     def _windows(self) -> BurnRate:
@@ -65,14 +74,6 @@ class BurnRate(Detector):
         if self.long // self.interval > 10_000:
             raise ValueError("`long` holds over 10,000 intervals")
         return self
-
-    def start_state(self) -> State:
-        size = -(-self.long // self.interval)
-        return (0.0, *([float("-inf")] * size), *([0.0] * size))
-
-    def parameters(self) -> State:
-        quarter = max(self.long // self.interval / 4, 1.0)
-        return (1 - self.objective, self.factor, self.long / 1e6, self.short / 1e6, quarter)
 
     def expectation(self, expected: float) -> str:
         return f"a bad share of less than {expected:.4g} over both windows"

@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import ClassVar, Literal
 
-from tocsin.api.detector import Detector, Floats, Param, Recurrence, State
+from tocsin.api.detector import Detector, Floats, Param, SensorState
 
-
-def _step(x: Floats, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: stage (0 free, 1 tentative, 2 incident), intervals until a wave has passed, time of the last interval, and the
-    occupancy downstream one and two before."""
-    up, down = x[0], x[1]
-    interval, difference, relative, drop, wave_drop, wave_level, quiet = parameters
-    before = state[4]
-    if t - state[2] > 1.5 * interval:
-        # An interval is missing: what is two readings back is not two intervals back.
-        before = float("nan")
-        state[3] = float("nan")
-    state[4], state[3], state[2] = state[3], down, t
-    spatial = up - down
-    share = spatial / up if up > 0.0 else 0.0
-    change = (before - down) / before if before > 0.0 else 0.0
-    if quiet > 0.0 and down >= wave_level and change < wave_drop:
-        state[1] = quiet
-    suppressed = state[1] > 0.0
-    if suppressed:
-        state[1] -= 1.0
-    begins = spatial >= difference and share >= relative and change >= drop and not suppressed
-    lasts = share >= relative
-    if state[0] == 0.0:
-        state[0] = 1.0 if begins else 0.0
-    elif lasts and not (suppressed and state[0] == 1.0):
-        state[0] = 2.0
-    else:
-        state[0] = 0.0
-    if state[0] == 2.0:
-        return 1.0, 0.0
-    return min(0.9, max(0.0, min(spatial / difference, share / relative))), 0.0
+_FREE, _TENTATIVE, _INCIDENT = 0.0, 1.0, 2.0
+_QUIET = 5.0
 
 
 class California(Detector):
-    """California #7 and #8: an incident between two stations; occupancy upstream far over that downstream, which falls.
+    """California #7 and #8: an incident between two stations of a road.
 
-    Takes two columns, occupancy upstream and downstream of a section, from 0 to 1, of one reading an `interval`. An incident is
-    tentative when the difference, its share of the upstream occupancy, and the drop downstream within two intervals are over
-    their thresholds, and confirmed (score 1) when in the next interval the share still is; it lasts as long as that. #8 stays
-    quiet for five intervals after a compression wave came from downstream: occupancy there high and rising fast.
-    Thresholds are one implementation's; calibrate them for each site. Source: Payne and Tignor, Freeway incident-detection
-    algorithms based on decision trees with states, Transportation Research Record 682 (1978).
+    Takes two columns, occupancy upstream and downstream of a section, from 0 to 1, with one
+    reading an `interval`. An incident is tentative when three numbers exceed their thresholds: the
+    difference, its share of the upstream occupancy, and the drop downstream within two intervals.
+    It is confirmed (score 1) when the share still exceeds its threshold in the next interval, and
+    lasts as long as that. #8 stays quiet for five intervals after a compression wave from
+    downstream: occupancy there is high and rises fast.
+
+    The default thresholds are one implementation's; calibrate them for each site.
+    Source: Payne and Tignor, Freeway incident-detection algorithms based on decision trees with
+    states, Transportation Research Record 682 (1978).
     """
 
     several: ClassVar[bool] = True
@@ -68,23 +44,48 @@ class California(Detector):
         -0.4, help="#8: a fall below this, which is a rise, is a compression wave", lt=0
     )
     wave_level: float = Param(
-        0.3, help="#8: occupancy downstream from which on it is one", gt=0, lt=1
+        0.3, help="#8: least occupancy downstream of a compression wave", gt=0, lt=1
     )
 
-    start = (0.0, 0.0, float("-inf"), float("nan"), float("nan"))
-    step = Recurrence(_step)
+    class State(SensorState):
+        """The stage; how long #8 stays quiet; the last interval, and occupancies downstream."""
 
-    def parameters(self) -> State:
-        quiet = 5.0 if self.algorithm == 8 else 0.0
-        return (
-            self.interval,
-            self.difference,
-            self.relative,
-            self.drop,
-            self.wave_drop,
-            self.wave_level,
-            quiet,
-        )
+        stage: float = _FREE
+        quiet: float = 0.0
+        time: float = -inf
+        before: float = nan
+        two_before: float = nan
+
+    @staticmethod
+    def step(x: Floats, t: float, parameters: California, state: State) -> tuple[float, float]:
+        up, down = x[0], x[1]
+        before = state.two_before
+        if t - state.time > 1.5 * parameters.interval:
+            # An interval is missing: two readings back is not two intervals back.
+            before = nan
+            state.before = nan
+        state.two_before, state.before, state.time = state.before, down, t
+        spatial = up - down
+        share = spatial / up if up > 0.0 else 0.0
+        change = (before - down) / before if before > 0.0 else 0.0
+        is_wave = down >= parameters.wave_level and change < parameters.wave_drop
+        if parameters.algorithm == 8 and is_wave:
+            state.quiet = _QUIET
+        suppressed = state.quiet > 0.0
+        if suppressed:
+            state.quiet -= 1.0
+        lasts = share >= parameters.relative
+        begins = spatial >= parameters.difference and lasts and change >= parameters.drop
+        if state.stage == _FREE:
+            state.stage = _TENTATIVE if begins and not suppressed else _FREE
+        elif lasts and not (suppressed and state.stage == _TENTATIVE):
+            state.stage = _INCIDENT
+        else:
+            state.stage = _FREE
+        if state.stage == _INCIDENT:
+            return 1.0, 0.0
+        nearness = min(spatial / parameters.difference, share / parameters.relative)
+        return min(0.9, max(0.0, nearness)), 0.0
 
     def expectation(self, expected: float) -> str:
         return f"less than {self.relative:.0%} over the occupancy downstream"

@@ -1,4 +1,4 @@
-"""Several detectors that agree."""
+"""Several detectors that vote."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import PrivateAttr, model_validator
 
-from tocsin.api.detector import Detector, Floats, Int64s, Param, State, find_part
+from tocsin.api.detector import Detector, Floats, Int64s, Layout, Param, find_part
 
 
 class Ensemble(Detector):
-    """The scores of several detectors, calibrated to [0, 1] by s / (1 + s), as their mean, median or greatest.
+    """The mean, median or greatest of several detectors' scores.
 
-    A member at its alarm line has 0.5. What comes out is calibrated back, so that 1 is the alarm line again: with `mean`, members
-    may outvote one that is calm, and one that is sure may carry those that are nearly so. A member without an opinion has no
-    vote. State: that of all members.
+    A vote is s / (1 + s), so a member at its alarm line votes 0.5. The result is converted back:
+    1 is the alarm line again. With `mean`, calm members can outvote one, and one sure member can
+    carry members that are nearly sure. A member that scores NaN has no vote; with no vote the
+    result is NaN. State: that of all members.
+
+    Raises ValueError for a member that judges silence or several columns.
     """
 
     members: dict[str, dict[str, Any]] = Param(
@@ -25,7 +28,7 @@ class Ensemble(Detector):
     )
     vote: Literal["mean", "median", "max"] = Param("mean", help="how votes become one")
 
-    _members: list[Detector] = PrivateAttr(default_factory=list)
+    _members: dict[str, Detector] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _known(self) -> Ensemble:
@@ -35,34 +38,36 @@ class Ensemble(Detector):
                 raise ValueError(
                     f"{name} cannot be a member: it does not judge one reading of one column"
                 )
-            self._members.append(member)
+            self._members[name] = member
         return self
 
-    def start_state(self) -> State:
-        return tuple(number for member in self._members for number in member.start_state())
+    def layout(self) -> Layout:
+        return Layout.joined({name: member.layout() for name, member in self._members.items()})
 
     def score_many(
         self, x: Floats, t: Floats, starts: Int64s, states: Floats
     ) -> tuple[Floats, Floats]:
-        votes, at = np.empty((len(self._members), len(x))), 0
-        for number, member in enumerate(self._members):
-            width = len(member.start_state())
-            mine = np.ascontiguousarray(states[:, at : at + width])
-            scores, _ = member.score_many(x, t, starts, mine)
-            states[:, at : at + width] = mine
-            votes[number] = np.where(np.isinf(scores), 1.0, scores / (1.0 + scores))
-            at += width
+        kept = self.layout().view(states)
+        votes = np.empty((len(self._members), len(x)))
+        for vote, (name, member) in zip(votes, self._members.items(), strict=True):
+            own = np.ascontiguousarray(kept.read(name))
+            scores, _ = member.score_many(x, t, starts, own)
+            kept.write(name, own)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                vote[:] = np.where(np.isinf(scores), 1.0, scores / (1.0 + scores))
         silent = np.isnan(votes).all(axis=0)
-        given = np.where(silent, 0.0, votes)
-        if self.vote == "mean":
-            share = np.nanmean(given, axis=0)
-        else:
-            share = (
-                np.nanmedian(given, axis=0) if self.vote == "median" else np.nanmax(given, axis=0)
-            )
+        share = self._united(np.where(silent, 0.0, votes))
         with np.errstate(divide="ignore"):
             scores = np.where(silent, np.nan, np.where(share >= 1.0, np.inf, share / (1.0 - share)))
         return scores, np.full(len(x), np.nan)
+
+    def _united(self, votes: Floats) -> Floats:
+        """One vote a reading, from a row of votes a member."""
+        if self.vote == "max":
+            return np.asarray(np.nanmax(votes, axis=0), np.float64)
+        if self.vote == "median":
+            return np.asarray(np.nanmedian(votes, axis=0), np.float64)
+        return np.asarray(np.nanmean(votes, axis=0), np.float64)
 
     examples = [
         (

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from tocsin.api.detector import Detector, Floats, Param, Recurrence, State
-
-
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: readings seen, mean, variance."""
-    alpha, threshold, warm_up, smallest = parameters[0], parameters[1], parameters[2], parameters[3]
-    seen, mean, variance = state[0], state[1], state[2]
-    if seen == 0.0:
-        state[0], state[1] = 1.0, x
-        return 0.0, x
-    deviation = max(variance**0.5, smallest)
-    distance = x - mean
-    score = abs(distance) / deviation / threshold if seen >= warm_up else 0.0
-    if score > 1.0:
-        distance = deviation * threshold if distance > 0.0 else -deviation * threshold
-    weight = max(alpha, 1.0 / (seen + 1.0))
-    state[0] = seen + 1.0
-    state[1] = mean + weight * distance
-    state[2] = (1.0 - weight) * (variance + weight * distance * distance)
-    return score, mean
+from tocsin.api.detector import Detector, Param, SensorState
 
 
 class Ewma(Detector):
-    """Distance from an exponentially weighted mean, in its weighted standard deviations, over the threshold.
+    """Distance from an exponentially weighted mean, over the threshold.
 
-    Until 1/alpha readings were seen, all weigh the same. An outlier moves mean and deviation only as far as the threshold.
+    The distance is in weighted standard deviations. The first 1/`alpha` readings have equal
+    weights. An outlier moves mean and deviation only as far as the threshold. Scores 0 until
+    `warm_up` readings were seen.
     Source: West: Updating mean and variance estimates, CACM 22 (1979).
     """
 
@@ -38,10 +21,31 @@ class Ewma(Detector):
         1e-9, help="deviations below this count as this, in the unit of the column", gt=0
     )
 
-    start = (0.0, 0.0, 0.0)
-    step = Recurrence(_step)
+    class State(SensorState):
+        """Readings seen, and their weighted mean and variance."""
 
-    def parameters(self) -> State:
-        return (self.alpha, self.threshold, float(self.warm_up), self.smallest_deviation)
+        seen: float = 0.0
+        mean: float = 0.0
+        variance: float = 0.0
+
+    @staticmethod
+    def step(x: float, _t: float, parameters: Ewma, state: State) -> tuple[float, float]:
+        seen, mean, variance = state.seen, state.mean, state.variance
+        state.seen = seen + 1.0
+        if seen == 0.0:
+            state.mean = x
+            return 0.0, x
+        deviation = max(variance**0.5, parameters.smallest_deviation)
+        limit = deviation * parameters.threshold
+        distance = x - mean
+        score = 0.0
+        if seen >= parameters.warm_up:
+            score = abs(distance) / deviation / parameters.threshold
+        if score > 1.0:
+            distance = limit if distance > 0.0 else -limit
+        weight = max(parameters.alpha, 1.0 / (seen + 1.0))
+        state.mean = mean + weight * distance
+        state.variance = (1.0 - weight) * (variance + weight * distance * distance)
+        return score, mean
 
     examples = [({"warm_up": 2, "threshold": 2.0}, [1.0, 3.0, 6.0], [0.0, 0.0, 2.0])]

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from tocsin.api.detector import Detector, Floats, Param, Recurrence, State
-
-
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: the value at which the run began, and its length."""
-    if abs(x - state[0]) <= parameters[1]:
-        state[1] += 1.0
-    else:
-        state[0], state[1] = x, 1.0
-    return state[1] / parameters[0], float("nan")
+from tocsin.api.detector import Detector, Param, SensorState
 
 
 class FlatLine(Detector):
-    """A stuck sensor: length of the current run of equal readings, over the run at the alarm line.
+    """A stuck sensor: the length of the current run of equal readings, over `longest`.
 
-    Readings within `tolerance` of the first of the run count as equal (QARTOD flat line test).
+    Readings within `tolerance` of the first reading of the run count as equal.
+    Source: IOOS, Manual for real-time quality control (QARTOD), flat line test.
     """
 
-    longest: int = Param(5, help="equal readings in a row at the alarm line", ge=2)
+    longest: int = Param(5, help="number of consecutive equal readings at the alarm line", ge=2)
     tolerance: float = Param(0.0, help="in the unit of the column", ge=0)
 
-    start = (float("nan"), 0.0)
-    step = Recurrence(_step)
+    class State(SensorState):
+        """The first value of the run, and the number of readings in it."""
 
-    def parameters(self) -> State:
-        return (float(self.longest), self.tolerance)
+        value: float = float("nan")
+        length: float = 0.0
+
+    @staticmethod
+    def step(x: float, _t: float, parameters: FlatLine, state: State) -> tuple[float, float]:
+        if abs(x - state.value) <= parameters.tolerance:
+            state.length += 1.0
+        else:
+            state.value, state.length = x, 1.0
+        return state.length / parameters.longest, float("nan")
 
     def expectation(self, expected: float) -> str:
         return f"a change within {self.longest} readings"

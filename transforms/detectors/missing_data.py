@@ -1,25 +1,27 @@
-"""A sensor that falls silent."""
+"""A silent sensor."""
 
 from __future__ import annotations
 
+from math import nan
+
 from pydantic import model_validator
 
-from tocsin.api.detector import Detector, Duration, Floats, Param, Recurrence, format_duration
-
-
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    return 0.0, float("nan")
+from tocsin.api.detector import Detector, Duration, Param, SensorState, format_duration
 
 
 class MissingData(Detector):
-    """A sensor that falls silent: no reading for a time. A null reading is no reading.
+    """A silent sensor: no reading for a time. A null reading is no reading.
 
-    The alarm starts at the last reading plus that time, in event time, whether or not the sensor ever speaks again, and is
-    cleared by its next reading. The end of a bounded input is not silence.
+    The alarm starts at the last reading plus `after`, in event time, even if the sensor never
+    reports again. The next reading clears it. The end of a bounded input is not silence. Every
+    reading scores 0.
 
-    `feed_after`: when no sensor at all has spoken for so long, one alarm (detector `feed_silence`, key `feed`) tells of it; while
-    it lasts no sensor falls silent, and when the feed returns each has the whole time again. Detect's `sensors`: a sensor of
-    that table that has never spoken is an alarm of its own (detector `never_seen`).
+    `feed_after`: if no sensor reports for this time, one alarm (detector `feed_silence`, key
+    `feed`) is raised. Until it is over, no sensor counts as silent; each has the whole time again
+    when the feed returns. Detect's `sensors`: a sensor of that table that never reported has an
+    alarm of its own (detector `never_seen`).
+
+    Raises ValueError where `feed_after` is not shorter than `after`.
     """
 
     after: Duration = Param(help="time without a reading", examples=["10 min"])
@@ -27,17 +29,24 @@ class MissingData(Detector):
         None, help="time without a reading of any sensor; shorter than `after`"
     )
 
+    class State(SensorState):
+        """Nothing. The number keeps the width of the state of jobs that run."""
+
+        unused: float = 0.0
+
+    @staticmethod
+    def step(_x: float, _t: float, _parameters: MissingData, _state: State) -> tuple[float, float]:
+        return 0.0, nan
+
     @model_validator(mode="after")
     def _feed_first(self) -> MissingData:
         if self.feed_after is not None and not 0 < self.feed_after < self.after:
             raise ValueError(
-                f"`feed_after` is {format_duration(self.feed_after)}; shorter than `after` ({format_duration(self.after)}), "
-                "so that an outage of the feed is told of before its sensors are"
+                f"`feed_after` is {format_duration(self.feed_after)}; "
+                f"shorter than `after` ({format_duration(self.after)}), "
+                "so that an outage of the feed is reported before its sensors are"
             )
         return self
-
-    start = (0.0,)
-    step = Recurrence(_step)
 
     def silence_after(self) -> int | None:
         return self.after

@@ -1,37 +1,18 @@
-"""A mean that has moved away from all that was before."""
+"""A mean that has moved away from all earlier readings."""
 
 from __future__ import annotations
 
-from tocsin.api.detector import Detector, Floats, Param, Recurrence, State
-
-
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: readings since the start, their mean, rising sum and its minimum, falling sum and its maximum."""
-    tolerance, limit, warm_up = parameters[0], parameters[1], parameters[2]
-    state[0] += 1.0
-    state[1] += (x - state[1]) / state[0]
-    distance = x - state[1]
-    state[2] += distance - tolerance
-    state[3] = min(state[3], state[2])
-    state[4] += distance + tolerance
-    state[5] = max(state[5], state[4])
-    mean = state[1]
-    if state[0] < warm_up:
-        return 0.0, mean
-    score = max(state[2] - state[3], state[5] - state[4]) / limit
-    if score >= 1.0:
-        # What has changed is the rule from now on.
-        for at in range(6):
-            state[at] = 0.0
-    return score, mean
+from tocsin.api.detector import Detector, Param, SensorState
 
 
 class PageHinkley(Detector):
-    """The test of Page and Hinkley for a change of the mean, in both directions, over the limit; it begins anew after a change.
+    """The Page-Hinkley test for a change of the mean, in both directions, over the limit.
 
-    The sum of the distances from the running mean, less a tolerance, against the least that it has been. A change scores at
-    least 1 once, then the detector learns the new mean: use `clear_after` for an alarm that stays up for a while.
-    Source: Hinkley: Inference about the change-point from cumulative sum tests, Biometrika 58 (1971).
+    It sums the distances from the running mean, less a tolerance, and compares the sum with its
+    own minimum. A change scores at least 1 once. The test then restarts and learns the new mean:
+    use `clear_after` for an alarm that stays up for a while.
+    Source: Hinkley: Inference about the change-point from cumulative sum tests, Biometrika 58
+    (1971).
     """
 
     tolerance: float = Param(
@@ -42,13 +23,37 @@ class PageHinkley(Detector):
     limit: float = Param(
         help="sum at the alarm line, in the unit of the column", gt=0, examples=[50.0]
     )
-    warm_up: int = Param(30, help="readings before the first judgement, after a change, too", ge=1)
+    warm_up: int = Param(30, help="readings before the first judgement, also after a change", ge=1)
 
-    start = (0.0,) * 6
-    step = Recurrence(_step)
+    class State(SensorState):
+        """Readings since the restart, their mean, and both sums with their extremes."""
 
-    def parameters(self) -> State:
-        return (self.tolerance, self.limit, float(self.warm_up))
+        seen: float = 0.0
+        mean: float = 0.0
+        rising: float = 0.0
+        least_rising: float = 0.0
+        falling: float = 0.0
+        greatest_falling: float = 0.0
+
+    @staticmethod
+    def step(x: float, _t: float, parameters: PageHinkley, state: State) -> tuple[float, float]:
+        state.seen += 1.0
+        state.mean += (x - state.mean) / state.seen
+        distance = x - state.mean
+        state.rising += distance - parameters.tolerance
+        state.least_rising = min(state.least_rising, state.rising)
+        state.falling += distance + parameters.tolerance
+        state.greatest_falling = max(state.greatest_falling, state.falling)
+        mean = state.mean
+        if state.seen < parameters.warm_up:
+            return 0.0, mean
+        excess = max(state.rising - state.least_rising, state.greatest_falling - state.falling)
+        score = excess / parameters.limit
+        if score >= 1.0:
+            state.seen = state.mean = 0.0
+            state.rising = state.least_rising = 0.0
+            state.falling = state.greatest_falling = 0.0
+        return score, mean
 
     examples = [
         (

@@ -1,4 +1,4 @@
-"""Models of PyOD, fitted again and again to the last readings."""
+"""Models of PyOD, refitted to the last readings."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from typing import Any
 import numpy as np
 from pydantic import model_validator
 
-from tocsin.api.detector import Detector, Floats, Int64s, Param, State, class_of
+from tocsin.api.detector import Detector, Floats, Int64s, Param, SensorState, class_of, numbers
 
 
 class PyodModel(Detector):
-    """A model of `pyod.models`, fitted to the last `window` readings every `refit` readings; needs `pip install pyod`.
+    """A model of `pyod.models`, refitted to the last `window` readings. Needs `pip install pyod`.
 
-    A reading is seen with the `length` - 1 before it. The model's score is put so that the median of what it was fitted to is 0
-    and its threshold, by `contamination`, is 1. A restart fits the same model to the same readings again: their values are the
-    state, 16 bytes a reading of the window.
+    The input is each reading with the `length` - 1 readings before it. The model's score is scaled:
+    0 is the median of the readings that it was fitted to, 1 its threshold by `contamination`.
+    Scores 0 until the window is full. A restart fits the same model to the same readings again:
+    their values are the state, 16 bytes a reading of the window.
+
+    Raises ValueError for an unknown model, and for a `length` over a quarter of `window`.
     """
 
     model: str = Param(
         help="module and class of pyod.models", examples=["iforest.IForest", "ecod.ECOD"]
     )
-    parameters_: dict[str, Any] = Param({}, help="its parameters", alias="parameters")
-    window: int = Param(256, help="readings that it is fitted to", ge=16, le=8000)
-    refit: int = Param(64, help="readings after which it is fitted again", ge=1)
-    length: int = Param(1, help="readings that are seen together", ge=1, le=64)
+    parameters_: dict[str, Any] = Param({}, help="parameters of the model", alias="parameters")
+    window: int = Param(256, help="readings to fit the model to", ge=16, le=8000)
+    refit: int = Param(64, help="readings after which it is refitted", ge=1)
+    length: int = Param(1, help="consecutive readings that make one input", ge=1, le=64)
     contamination: float = Param(
         0.01,
-        help="share of the readings that it is fitted to that it takes for outliers",
+        help="share of outliers among the readings of the window",
         gt=0,
         le=0.5,
     )
@@ -44,49 +47,49 @@ class PyodModel(Detector):
         module, _, kind = self.model.rpartition(".")
         return class_of("pyod.models", module, kind, "pyod")
 
-    def start_state(self) -> State:
-        # Readings seen; the last ones, the latest last; those that the model is fitted to.
-        return (0.0,) * (1 + 2 * self.window)
+    class State(SensorState):
+        """Readings seen, the last readings (latest last), and those of the current fit."""
+
+        seen: float = 0.0
+        recent: Floats = numbers("window")
+        fitted: Floats = numbers("window")
 
     def score_many(
         self, x: Floats, t: Floats, starts: Int64s, states: Floats
     ) -> tuple[Floats, Floats]:
-        scores = np.where(np.isinf(x), np.inf, np.nan)
+        scores, layout = np.where(np.isinf(x), np.inf, np.nan), self.layout()
         for segment in range(len(starts) - 1):
             rows = np.arange(starts[segment], starts[segment + 1])
-            self._score_one(x, rows[np.isfinite(x[rows])], states[segment], scores)
+            self._score_one(x, rows[np.isfinite(x[rows])], layout.view(states[segment]), scores)
         return scores, np.full(len(x), np.nan)
 
-    def _score_one(self, x: Floats, rows: Int64s, state: Floats, scores: Floats) -> None:
+    def _score_one(self, x: Floats, rows: Int64s, state: State, scores: Floats) -> None:
         done = 0
         while done < len(rows):
-            seen = int(state[0])
-            # Up to where the model is fitted again, readings are scored at once.
-            following = (
-                self.window
-                if seen < self.window
-                else seen + self.refit - (seen - self.window) % self.refit
-            )
-            some = rows[done : done + max(following - seen, 1)]
-            recent = state[1 : 1 + self.window]
-            line = (
-                np.r_[recent[self.window - self.length + 1 :], x[some]]
-                if self.length > 1
-                else x[some]
-            )
+            seen = int(state.seen)
+            # All readings up to the next fit are scored at once.
+            some = rows[done : done + max(self._next_fit(seen) - seen, 1)]
             if seen >= self.window:
-                fitted = self._fitted(state[1 + self.window :].tobytes())
-                scores[some] = fitted.scores(_embedded(line, self.length))
+                before = state.recent[self.window - self.length + 1 :]
+                inputs = _embedded(np.r_[before, x[some]], self.length)
+                scores[some] = self._fitted(state.fitted.tobytes()).scores(inputs)
             else:
                 scores[some] = 0.0
-            recent[:] = np.r_[recent, x[some]][-self.window :]
-            state[0] = seen + len(some)
+            state.recent = np.r_[state.recent, x[some]][-self.window :]
+            seen += len(some)
+            state.seen = seen
             done += len(some)
-            if state[0] >= self.window and (int(state[0]) - self.window) % self.refit == 0:
-                state[1 + self.window :] = recent
+            if seen >= self.window and (seen - self.window) % self.refit == 0:
+                state.fitted = state.recent
+
+    def _next_fit(self, seen: int) -> int:
+        """Readings seen when the model is fitted next."""
+        if seen < self.window:
+            return self.window
+        return seen + self.refit - (seen - self.window) % self.refit
 
     def _fitted(self, window: bytes) -> _Fitted:
-        """The model fitted to a window; workers keep some."""
+        """The model fitted to a window; each worker caches some."""
         key = (
             self.model,
             repr(sorted(self.parameters_.items())),
@@ -108,7 +111,7 @@ class PyodModel(Detector):
 
 
 class _Fitted:
-    """A model, and the scores of what it was fitted to at the median and at its threshold."""
+    """A fitted model, and its scores at the median of the window and at its threshold."""
 
     def __init__(self, made: Any, rows: Floats) -> None:
         made.fit(rows)
@@ -116,7 +119,10 @@ class _Fitted:
         self.median, self.line = float(np.median(made.decision_scores_)), float(made.threshold_)
 
     def scores(self, rows: Floats) -> Floats:
-        """0 at the median, 1 at the threshold. One row at a time: some models, such as ECOD, see what is scored together."""
+        """0 at the median, 1 at the threshold.
+
+        One row at a time: some models, such as ECOD, let rows that are scored together interact.
+        """
         found = np.array(
             [float(self.made.decision_function(row.reshape(1, -1))[0]) for row in rows]
         )
@@ -124,12 +130,8 @@ class _Fitted:
 
 
 def _embedded(line: Floats, length: int) -> Floats:
-    """Each reading with those before it, a row each."""
-    return (
-        np.lib.stride_tricks.sliding_window_view(line, length)
-        if length > 1
-        else line.reshape(-1, 1)
-    )
+    """A row for each reading: the reading with those before it."""
+    return np.lib.stride_tricks.sliding_window_view(line, length)
 
 
 _FITTED: dict[Any, _Fitted] = {}

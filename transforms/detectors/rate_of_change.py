@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from tocsin.api.detector import Detector, Floats, Param, Recurrence, State
+from math import isnan, nan
 
-
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    previous, when = state[0], state[1]
-    state[0], state[1] = x, t
-    if previous != previous:
-        return 0.0, x
-    if t <= when:
-        return float("nan"), previous
-    return abs(x - previous) / (t - when) / parameters[0], previous
+from tocsin.api.detector import Detector, Param, SensorState
 
 
 class RateOfChange(Detector):
-    """How fast a value changes against the one before, over the greatest normal rate (QARTOD rate of change test).
+    """How fast a value changes from one reading to the next, over the greatest normal rate.
 
-    The first reading scores 0; a second reading at the same event time has no rate and scores NaN.
+    The first reading scores 0. A second reading at the same event time has no rate and scores NaN.
+    Source: IOOS, Manual for real-time quality control (QARTOD), rate of change test.
     """
 
     per_second: float = Param(
         help="greatest normal change a second, in the unit of the column", gt=0, examples=[2.0]
     )
 
-    start = (float("nan"), 0.0)
-    step = Recurrence(_step)
+    class State(SensorState):
+        """The value and the event time (seconds) of the last reading."""
 
-    def parameters(self) -> State:
-        return (self.per_second,)
+        value: float = nan
+        time: float = 0.0
+
+    @staticmethod
+    def step(x: float, t: float, parameters: RateOfChange, state: State) -> tuple[float, float]:
+        value, time = state.value, state.time
+        state.value, state.time = x, t
+        if isnan(value):
+            return 0.0, x
+        if t <= time:
+            return nan, value
+        return abs(x - value) / (t - time) / parameters.per_second, value
 
     def expectation(self, expected: float) -> str:
         return f"a change of at most {self.per_second:g} a second from {expected:.4g}"

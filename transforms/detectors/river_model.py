@@ -11,16 +11,17 @@ from tocsin.api.detector import ObjectDetector, Param, class_of
 
 
 class RiverModel(ObjectDetector):
-    """A model of `river.anomaly`, its score over the threshold; needs `pip install river`.
+    """A model of `river.anomaly`: the model's score over the threshold. Needs `pip install river`.
 
-    A reading is scored before it is learnt. Models that want features in [0, 1], such as HalfSpaceTrees, need `scale`.
+    The model scores a reading before it learns it. Models that expect features in [0, 1], such as
+    HalfSpaceTrees, need `scale`. Raises ValueError for an unknown model or wrong parameters.
     """
 
     model: str = Param(help="class of river.anomaly", examples=["HalfSpaceTrees"])
     parameters_: dict[str, Any] = Param(
-        {}, help="its parameters, such as {seed: 1, window_size: 100}", alias="parameters"
+        {}, help="parameters of the model, such as {seed: 1, window_size: 100}", alias="parameters"
     )
-    scale: bool = Param(False, help="give it the reading between the least and the greatest so far")
+    scale: bool = Param(False, help="scale readings to [0, 1] by the range so far")
 
     @model_validator(mode="after")
     def _is_there(self) -> RiverModel:
@@ -39,7 +40,7 @@ class RiverModel(ObjectDetector):
         return class_of("river.compose", "", "Pipeline", "river")(scaler, made)
 
     def score_and_learn(self, model: Any, x: float) -> float:
-        # A supervised model judges a target, of which there is no feature.
+        # A supervised model judges a target; here it has no features.
         if "y" in inspect.signature(model.score_one).parameters:
             score = model.score_one({}, x)
             model.learn_one({}, x)

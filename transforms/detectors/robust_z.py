@@ -6,60 +6,51 @@ from tocsin.api.detector import (
     Detector,
     Floats,
     Param,
-    Recurrence,
-    State,
+    SensorState,
     in_order,
     median_deviation,
+    numbers,
 )
 
 
-def _step(x: float, t: float, state: Floats, parameters: Floats) -> tuple[float, float]:
-    """state: number of readings, place of the next, then the readings."""
-    window, threshold, warm_up, smallest = (
-        int(parameters[0]),
-        parameters[1],
-        parameters[2],
-        parameters[3],
-    )
-    count, place = int(state[0]), int(state[1])
-    score, median = 0.0, x
-    if count >= warm_up:
-        ordered = in_order(state[2 : 2 + count])
-        median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2.0
-        mad = median_deviation(ordered, median)
-        score = abs(x - median) / max(1.4826 * mad, smallest) / threshold
-    state[2 + place] = x
-    state[0], state[1] = min(count + 1, window), (place + 1) % window
-    return score, median
-
-
 class RobustZ(Detector):
-    """Distance from the median of the last readings, in median absolute deviations, over the threshold.
+    """Distance from the median of the last readings, over the threshold.
 
-    The deviation is scaled by 1.4826, which makes it the standard deviation of normal data. The reading itself is not part
-    of the median, and outliers up to half the window do not move it. Scores 0 until `warm_up` readings were seen.
+    The distance is in median absolute deviations. The factor 1.4826 turns these into standard
+    deviations of normal data. The median does not include the reading itself. Outliers up to half
+    the window do not move it. Scores 0 until `warm_up` readings were seen. State: 8 bytes a
+    reading of the window.
     Source: Iglewicz and Hoaglin: How to detect and handle outliers (1993).
     """
 
-    window: int = Param(60, help="readings that are compared with", ge=3, le=10_000)
+    window: int = Param(60, help="readings to compare with", ge=3, le=10_000)
     threshold: float = Param(3.5, help="deviations at the alarm line", gt=0)
     warm_up: int = Param(10, help="readings before the first judgement", ge=2)
     smallest_deviation: float = Param(
         1e-9, help="deviations below this count as this, in the unit of the column", gt=0
     )
 
-    step = Recurrence(_step)
+    class State(SensorState):
+        """The last readings in a ring, how many there are, and where the next one goes."""
 
-    def start_state(self) -> State:
-        return (0.0,) * (2 + self.window)
+        count: float = 0.0
+        place: float = 0.0
+        readings: Floats = numbers("window")
 
-    def parameters(self) -> State:
-        return (
-            float(self.window),
-            self.threshold,
-            float(min(self.warm_up, self.window)),
-            self.smallest_deviation,
-        )
+    @staticmethod
+    def step(x: float, _t: float, parameters: RobustZ, state: State) -> tuple[float, float]:
+        count, place = int(state.count), int(state.place)
+        score, median = 0.0, x
+        if count >= min(parameters.warm_up, parameters.window):
+            ordered = in_order(state.readings[:count])
+            median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2.0
+            deviation = 1.4826 * median_deviation(ordered, median)
+            deviation = max(deviation, parameters.smallest_deviation)
+            score = abs(x - median) / deviation / parameters.threshold
+        state.readings[place] = x
+        state.count = min(count + 1, parameters.window)
+        state.place = (place + 1) % parameters.window
+        return score, median
 
     examples = [
         (

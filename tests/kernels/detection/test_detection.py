@@ -1,4 +1,4 @@
-"""Kernels of detectors against plain oracles, and the detector that is made of them."""
+"""Kernels of detectors, and detectors, against plain oracles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_recursive_least_squares_is_least_squares() -> None:
     random = np.random.default_rng(1)
     features = random.normal(size=(200, 3))
     y = features @ np.array([1.0, -2.0, 0.5]) + 0.1 * random.normal(size=200)
-    weights, covariance, memory = np.zeros(3), np.eye(3).ravel() * 10, 0.98
+    weights, covariance, memory = np.zeros(3), np.eye(3) * 10, 0.98
     for row, target in zip(features, y, strict=True):
         learn(weights, covariance, row, target - predict(weights, row), memory, np.empty(3))
     share = memory ** np.arange(199, -1, -1)
@@ -29,7 +29,7 @@ def test_recursive_least_squares_is_least_squares() -> None:
     assert weights == pytest.approx(np.linalg.solve(normal, features.T @ (y * share)), rel=1e-6)
 
 
-def test_a_profile_is_the_means_of_its_bins_and_a_line_between_them() -> None:
+def test_a_profile_interpolates_the_means_of_its_bins() -> None:
     means, counts = np.zeros(4), np.zeros(4)
     for value in (1.0, 3.0):
         learn_profile(means, counts, 0.3, value, 10.0)
@@ -42,7 +42,7 @@ def test_a_profile_is_the_means_of_its_bins_and_a_line_between_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["exponential", "pareto"])
-def test_surprise_is_the_share_of_what_exceeds_it(name: str) -> None:
+def test_surprise_is_the_share_of_numbers_that_exceed_it(name: str) -> None:
     random = np.random.default_rng(2)
     draws = (
         random.exponential(size=60_000)
@@ -69,7 +69,7 @@ def _daily(size: int, seed: int = 3) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fault", ["spike", "stuck", "level", "noise", "none"])
-def test_auto_raises_an_alarm_for_what_anyone_would_see_and_for_nothing_else(fault: str) -> None:
+def test_auto_raises_an_alarm_for_obvious_faults_only(fault: str) -> None:
     x = _daily(4032)
     if fault == "spike":
         x[3000:3003] += 12
@@ -86,7 +86,7 @@ def test_auto_raises_an_alarm_for_what_anyone_would_see_and_for_nothing_else(fau
     assert (len(found) > 0) == (fault != "none")
 
 
-def test_auto_looks_back_only_and_does_not_mind_the_unit() -> None:
+def test_auto_looks_back_only_and_does_not_depend_on_the_unit() -> None:
     x = _daily(1500)
     x[1000:1004] -= 9
     detector = find("detectors", "auto")()
@@ -104,7 +104,7 @@ def _scores(
     return scores
 
 
-def test_cusum_is_the_greatest_sum_of_what_exceeds_the_slack() -> None:
+def test_cusum_is_the_greatest_sum_of_deviations_beyond_the_slack() -> None:
     x = np.random.default_rng(5).normal(size=300)
     x[200:] += 1.5
     mean, deviation = x[:50].mean(), x[:50].std(ddof=1)
@@ -117,7 +117,7 @@ def test_cusum_is_the_greatest_sum_of_what_exceeds_the_slack() -> None:
     assert expected[210:].max() > 1
 
 
-def test_page_and_hinkley_begin_anew_after_each_change() -> None:
+def test_page_hinkley_restarts_after_each_change() -> None:
     x = np.r_[np.zeros(100), np.full(100, 5.0), np.zeros(100)]
     found = _scores("page_hinkley", x, tolerance=0.1, limit=10.0)
     over = np.flatnonzero(found >= 1)
@@ -128,7 +128,7 @@ def test_page_and_hinkley_begin_anew_after_each_change() -> None:
     assert found[102] == pytest.approx((sums[-1] - sums.min()) / 10)
 
 
-def test_a_seasonal_profile_is_judged_after_the_days_that_it_needs() -> None:
+def test_a_seasonal_profile_is_judged_after_its_warm_up() -> None:
     x = np.tile([1.0, 2.0, 3.0, 4.0], 30) + 0.1 * np.random.default_rng(1).normal(size=120)
     x[81] = 9.0
     found = _scores("seasonal", x, cadence=DAY / 4, bins=4, warm_up=8)
@@ -169,8 +169,10 @@ def test_the_chances_of_run_lengths_are_those_of_a_plain_recursion() -> None:
             squares = sum((one - np.mean(held)) ** 2 for one in held)
             degrees = n + 1.0
             spread = (squares + max(scale, 1e-9) ** 2) / degrees * (1 + 1 / (n + 1))
-            density = exp(lgamma((degrees + 1) / 2) - lgamma(degrees / 2) - 0.5 * log(degrees * pi * spread)
-                          - (degrees + 1) / 2 * log1p((value - middle) ** 2 / (degrees * spread)))  # fmt: skip
+            unit = (value - middle) ** 2 / (degrees * spread)
+            logarithm = lgamma((degrees + 1) / 2) - lgamma(degrees / 2)
+            logarithm -= 0.5 * log(degrees * pi * spread) + (degrees + 1) / 2 * log1p(unit)
+            density = exp(logarithm)
             new[run + 1] = (chance * density * 0.98, [*held, value])
             change += chance * density * 0.02
             total += chance * density
@@ -205,7 +207,7 @@ def test_a_discord_is_the_distance_to_the_nearest_shape_of_the_past() -> None:
     assert found[299] == pytest.approx(max(score, 0.0), rel=1e-3, abs=1e-4)
 
 
-def test_half_space_trees_see_a_place_where_nothing_was() -> None:
+def test_half_space_trees_find_a_value_where_none_was() -> None:
     random = np.random.default_rng(9)
     x = np.where(random.random(2000) < 0.5, 0.0, 10.0) + random.normal(size=2000)
     x[1500] = 5.0

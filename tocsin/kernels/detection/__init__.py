@@ -1,1 +1,1 @@
-"""Kernels that detectors are made of: tails, regression, profiles."""
+"""Kernels for detectors: tails, medians, least squares, profiles, principal components."""

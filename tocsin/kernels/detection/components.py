@@ -1,18 +1,23 @@
-"""A principal component model of a few columns: its components, its control limits, and what stands out."""
+"""A principal component model of a few columns: components, control limits, and contributions."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from tocsin.kernels.batch import Floats
 from tocsin.kernels.compiled import kernel
 
 
 @kernel
-def control_limits(eigenvalues, kept, normal):  # type: ignore[no-untyped-def]
-    """The greatest T² and Q of normal data, which exceed them with the chance that a standard normal exceeds `normal`.
+def control_limits(eigenvalues: Floats, kept: int, normal: float) -> tuple[float, float]:
+    """The control limits of T² and Q for normal data.
 
-    T²: the quantile of chi-squared (Wilson and Hilferty, PNAS 17, 1931), for many readings. Q: Jackson and Mudholkar, Control
-    procedures for residuals associated with principal component analysis, Technometrics 21 (1979). eigenvalues: falling.
+    A reading exceeds each with the chance that a standard normal exceeds `normal`. eigenvalues:
+    falling; the first `kept` are of the model.
+
+    T²: the quantile of chi-squared, for many readings (Wilson and Hilferty, PNAS 17, 1931). Q:
+    Jackson and Mudholkar, Control procedures for residuals associated with principal component
+    analysis, Technometrics 21 (1979).
     """
     spread = 2.0 / (9.0 * kept)
     t_squared = kept * (1.0 - spread + normal * np.sqrt(spread)) ** 3
@@ -33,9 +38,12 @@ def control_limits(eigenvalues, kept, normal):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def rotate(matrix, turned):  # type: ignore[no-untyped-def]
-    """Make a symmetric matrix diagonal by rotations, which are put together in `turned` (cyclic Jacobi method: Golub and Van
-    Loan, Matrix Computations, section 8.5). Of a few columns it costs no more than a general method, and needs no library."""
+def rotate(matrix: Floats, turned: Floats) -> None:
+    """Make a symmetric matrix diagonal by rotations, and multiply these into `turned`, in place.
+
+    For a few columns it costs no more than a general method, and needs no library.
+    Source: the cyclic Jacobi method, Golub and Van Loan, Matrix Computations, section 8.5.
+    """
     size = len(matrix)
     for _ in range(30):
         off = 0.0
@@ -56,27 +64,24 @@ def rotate(matrix, turned):  # type: ignore[no-untyped-def]
                 sine = tangent * cosine
                 for k in range(size):
                     left, right = matrix[k, p], matrix[k, q]
-                    matrix[k, p], matrix[k, q] = (
-                        cosine * left - sine * right,
-                        sine * left + cosine * right,
-                    )
+                    matrix[k, p] = cosine * left - sine * right
+                    matrix[k, q] = sine * left + cosine * right
                 for k in range(size):
                     left, right = matrix[p, k], matrix[q, k]
-                    matrix[p, k], matrix[q, k] = (
-                        cosine * left - sine * right,
-                        sine * left + cosine * right,
-                    )
+                    matrix[p, k] = cosine * left - sine * right
+                    matrix[q, k] = sine * left + cosine * right
                 for k in range(size):
                     left, right = turned[k, p], turned[k, q]
-                    turned[k, p], turned[k, q] = (
-                        cosine * left - sine * right,
-                        sine * left + cosine * right,
-                    )
+                    turned[k, p] = cosine * left - sine * right
+                    turned[k, q] = sine * left + cosine * right
 
 
 @kernel
-def components(covariance, share, eigenvalues, vectors):  # type: ignore[no-untyped-def]
-    """Eigenvalues of the correlation, falling, and eigenvectors (columns of `vectors`); gives how many explain `share` of it."""
+def components(covariance: Floats, share: float, eigenvalues: Floats, vectors: Floats) -> int:
+    """Fill in the correlation's eigenvalues, falling, and eigenvectors (columns of `vectors`).
+
+    Gives how many components explain `share` of the variance.
+    """
     size = len(eigenvalues)
     scale = np.sqrt(np.maximum(np.diag(covariance), 1e-18))
     found = covariance / scale.reshape((size, 1)) / scale
@@ -95,9 +100,16 @@ def components(covariance, share, eigenvalues, vectors):  # type: ignore[no-unty
 
 
 @kernel
-def standing_out(standard, eigenvalues, vectors, kept, normal):  # type: ignore[no-untyped-def]
-    """The roots of T² and Q over their limits, the greater; and the column that, were it as the others let expect, would take
-    most of the distance away (Alcala and Qin, Reconstruction-based contribution for process monitoring, Automatica 45, 2009)."""
+def standing_out(
+    standard: Floats, eigenvalues: Floats, vectors: Floats, kept: int, normal: float
+) -> tuple[float, int]:
+    """The greater root of T² and Q over their limits, and the column that contributes most.
+
+    standard: the reading, standardised. The column is the one whose reconstruction from the others
+    would remove most of the distance.
+    Source: Alcala and Qin, Reconstruction-based contribution for process monitoring, Automatica 45
+    (2009).
+    """
     size = len(standard)
     parts = np.zeros(size)
     t_squared = q = 0.0

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from tocsin.kernels.batch import Floats
 from tocsin.kernels.compiled import kernel
 
 _FEW = 64
 
 
 @kernel
-def in_order(values):  # type: ignore[no-untyped-def]
-    """The numbers, none of which is NaN, in rising order. A few are put in place one by one, which costs less than a sort."""
+def in_order(values: Floats) -> Floats:
+    """The numbers in rising order; none may be NaN.
+
+    Up to 64 numbers are inserted one by one, which costs less than a sort.
+    """
     count = len(values)
     if count > _FEW:
         return np.sort(values)
@@ -27,10 +31,11 @@ def in_order(values):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def median_deviation(ordered, median):  # type: ignore[no-untyped-def]
+def median_deviation(ordered: Floats, median: float) -> float:
     """The median absolute deviation of numbers in rising order from their median.
 
-    Deviations rise from the median to either side, so the middle ones are found by going outwards.
+    Deviations rise from the median to either side, so the search for the middle ones goes
+    outwards from it.
     """
     count = len(ordered)
     below, above = (count - 1) // 2, (count - 1) // 2 + 1

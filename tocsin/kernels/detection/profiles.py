@@ -1,15 +1,21 @@
-"""What is usual at this time of a day or week: means of bins, between which it goes on in a straight line."""
+"""The usual value at a time of day or week: means of bins, with straight lines between them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from tocsin.kernels.batch import Floats
 from tocsin.kernels.compiled import kernel
 
 
 @kernel
-def profile_at(means, counts, phase, enough, fallback):  # type: ignore[no-untyped-def]
-    """The profile at a phase from 0 to 1; a bin of fewer than `enough` values counts as `fallback`. UTC, as the event time is."""
+def profile_at(
+    means: Floats, counts: Floats, phase: float, enough: float, fallback: float
+) -> float:
+    """The profile at a phase from 0 to 1 of its period.
+
+    A bin with fewer than `enough` values counts as `fallback`.
+    """
     bins = len(means)
     place = phase * bins - 0.5
     left = int(np.floor(place))
@@ -21,8 +27,8 @@ def profile_at(means, counts, phase, enough, fallback):  # type: ignore[no-untyp
 
 
 @kernel
-def learn_profile(means, counts, phase, value, most):  # type: ignore[no-untyped-def]
-    """Put a value into its bin's mean, of about the last `most` values."""
+def learn_profile(means: Floats, counts: Floats, phase: float, value: float, most: float) -> None:
+    """Put a value into its bin's mean, in place. most: values after which a bin forgets."""
     at = int(phase * len(means)) % len(means)
     counts[at] += 1.0
     means[at] += (value - means[at]) / min(counts[at], most)

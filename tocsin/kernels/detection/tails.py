@@ -1,29 +1,36 @@
-"""How rare a number is among those before it: a quantile that is followed, and a Pareto tail over it."""
+"""How rare a number is among earlier ones: a running quantile, and a Pareto tail above it."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from tocsin.kernels.batch import Floats
 from tocsin.kernels.compiled import kernel
 
 TAIL = 5
-"""Numbers of state: how many were seen, the 98 % quantile, the mean distance from it, the mean excess, how many exceeded."""
+"""Numbers of a tail."""
 
+# How many numbers were seen, their 98 % quantile, the mean distance from it, the mean excess over
+# it, and how many exceeded it.
+_SEEN, _QUANTILE, _DISTANCE, _EXCESS, _EXCEEDED = range(TAIL)
 _SHARE = 0.02
 _WARM_UP = 30
 _UNIT = 0.4342944819032518  # log10(e)
 
 
 @kernel
-def tail_surprise(y, state, horizon, floor):  # type: ignore[no-untyped-def]
-    """-log10 of the chance of `y` or more, as far as what was seen before tells; learns `y`. 0 for the first 30.
+def tail_surprise(y: float, tail: Floats, horizon: float, floor: float) -> float:
+    """-log10 of the chance of `y` or more, estimated from earlier numbers; learns `y`.
 
-    y: not negative, best the logarithm of a size, so that an exponential tail of it is a Pareto tail of the size (the estimator
-    of Hill, Annals of Statistics 3, 1975). The quantile follows by stochastic approximation (Robbins and Monro, 1951). horizon:
-    numbers after which the old are forgotten. floor: the least mean excess. At most 3 log10 of how many were seen: more they
-    cannot tell. A rare number moves the tail no further than six mean excesses.
+    y: not negative. Best the logarithm of a size: then an exponential tail of it is a Pareto tail
+    of the size (the estimator of Hill, Annals of Statistics 3, 1975). tail: five numbers, zero at
+    first, changed in place. The quantile follows by stochastic approximation (Robbins and Monro,
+    1951). horizon: numbers after which old ones are forgotten. floor: the least mean excess.
+
+    Gives 0 for the first 30 numbers, and at most 3 log10 of how many were seen: more they cannot
+    show. A rare number moves the tail no further than six mean excesses.
     """
-    seen, quantile, excess = state[0], state[1], max(state[3], floor)
+    seen, quantile, excess = tail[_SEEN], tail[_QUANTILE], max(tail[_EXCESS], floor)
     if seen < _WARM_UP:
         surprise = 0.0
     elif y <= quantile:
@@ -32,22 +39,22 @@ def tail_surprise(y, state, horizon, floor):  # type: ignore[no-untyped-def]
         surprise = 1.7 + _UNIT * (y - quantile) / excess
     surprise = min(surprise, 3.0 * np.log10(seen + 1.0))
     seen += 1.0
-    state[0] = min(seen, 1e9)
+    tail[_SEEN] = min(seen, 1e9)
     memory = min(seen, horizon)
-    state[2] += (min(abs(y - quantile), 4.0 * state[2] + 0.01) - state[2]) / memory
+    distance = min(abs(y - quantile), 4.0 * tail[_DISTANCE] + 0.01)
+    tail[_DISTANCE] += (distance - tail[_DISTANCE]) / memory
     if seen <= _WARM_UP:
-        # The greatest so far, later ones with half their weight.
+        # The greatest so far; later ones count half.
         if seen == 1.0 or (y > quantile and seen < _WARM_UP / 3):
-            state[1] = y
+            tail[_QUANTILE] = y
         elif y > quantile:
-            state[1] = quantile + 0.5 * (y - quantile)
-        state[3] = 0.1 * state[1]
-        return surprise
-    gain = 12.0 * max(state[2], 0.001) / memory
-    state[1] = max(quantile + gain * ((1.0 - _SHARE) if y > quantile else -_SHARE), 1e-6)
+            tail[_QUANTILE] = quantile + 0.5 * (y - quantile)
+        tail[_EXCESS] = 0.1 * tail[_QUANTILE]
+        return float(surprise)
+    gain = 12.0 * max(tail[_DISTANCE], 0.001) / memory
+    tail[_QUANTILE] = max(quantile + gain * ((1.0 - _SHARE) if y > quantile else -_SHARE), 1e-6)
     if y > quantile:
-        state[4] = min(state[4] + 1.0, 100.0)
-        state[3] += (
-            (min(y - quantile, 6.0 * excess) if state[4] > 10.0 else y - quantile) - state[3]
-        ) / (state[4] + 5.0)
-    return surprise
+        tail[_EXCEEDED] = min(tail[_EXCEEDED] + 1.0, 100.0)
+        beyond = min(y - quantile, 6.0 * excess) if tail[_EXCEEDED] > 10.0 else y - quantile
+        tail[_EXCESS] += (beyond - tail[_EXCESS]) / (tail[_EXCEEDED] + 5.0)
+    return float(surprise)
