@@ -66,13 +66,13 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
     return Kernel(function)
 
 
-def _called(function: Any) -> dict[str, Kernel]:
+def _called(function: Any) -> dict[str, Kernel[..., Any]]:
     """The kernels that a function calls, by the name it calls them."""
     scope, names = function.__globals__, function.__code__.co_names
     return {name: scope[name] for name in names if isinstance(scope.get(name), Kernel)}
 
 
-def _all_called(function: Any) -> list[Kernel]:
+def _all_called(function: Any) -> list[Kernel[..., Any]]:
     """The kernels that a function calls, and those that they call."""
     called = list(_called(function).values())
     return [*called, *(inner for one in called for inner in _all_called(one.plain))]
