@@ -161,7 +161,7 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
 
 def test_auto_by_its_name_alone_raises_once_for_an_anomaly_that_goes_on_whatever_the_cuts() -> None:
     step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": "auto", "shards": 2})
-    assert step.operator(SCHEMA, "rule").detector.clear_below == 0.5
+    assert step.detection("rule").detector.clear_below == 0.5
     values = np.sin(np.arange(600) / 8) + 0.1 * np.random.default_rng(0).normal(size=600)
     values[500:520] += 8
     rows = rows_of([[("a", at, float(value)) for at, value in enumerate(values)]])

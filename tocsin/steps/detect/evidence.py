@@ -24,7 +24,7 @@ from tocsin.kernels.batch import (
 )
 from tocsin.kernels.time.durations import format_duration
 from tocsin.steps.detect.detection import Detection
-from tocsin.steps.state.release_times import moments
+from tocsin.steps.state.release_times import last_moments
 
 FEED = "feed"
 """The key of an alarm about all sensors together."""
@@ -155,7 +155,7 @@ class Evidence:
             sentence + (doubt if event != "clear" else "")
             for sentence, doubt, event in zip(told, doubtful, events, strict=True)
         ]
-        shown = timestamps(moments(times - late))
+        shown = timestamps(last_moments(times - late))
         empty = [pa.nulls(len(what), field.type) for field in SYSTEM_FIELDS[1:]]
         made = pa.RecordBatch.from_arrays(
             [*alarm_columns(columns, len(what)), shown, *empty], schema=self.schema

@@ -22,7 +22,10 @@ from tocsin.parts.stateful_step import ScoreColumns, ShardCount, StatefulStep, c
 from tocsin.parts.tables import checked_table
 from tocsin.steps.detect.detection import PLACE, Detection
 from tocsin.steps.detect.revision_operator import RevisionOperator
+from tocsin.steps.detect.scorer import Scorer
 from tocsin.steps.detect.scoring_operator import ScoringOperator
+from tocsin.steps.detect.silence import Silence
+from tocsin.steps.detect.silence_alarms import SilenceAlarms
 
 
 def _by_name(value: Any) -> Any:
@@ -207,15 +210,20 @@ class Detect(StatefulStep):
 
     def operator(self, schema: pa.Schema, rule: str) -> Operator:
         """Scores rows and follows alarms; with `revise`, corrects them."""
-        scoring = self._scoring_operator(schema, rule)
-        return RevisionOperator(scoring) if self.revise else scoring
-
-    def _scoring_operator(self, schema: pa.Schema, rule: str) -> ScoringOperator:
-        return ScoringOperator(self.detection(rule), schema, self.outputs(schema), self.shards)
+        scorer = Scorer(self.detection(rule), schema, self.outputs(schema))
+        if self.revise:
+            return RevisionOperator(scorer, self.shards)
+        after, feed_after = scorer.detector.silence_after(), scorer.detector.feed_silence_after()
+        silence = None if after is None else SilenceAlarms(scorer, Silence(after, feed_after))
+        # All sensors together must be in one shard.
+        together = self.sensors is not None or feed_after is not None
+        return ScoringOperator(scorer, silence, 1 if together else self.shards)
 
     def state_shape(self, schema: pa.Schema | None) -> str:
         """Bytes a key."""
-        size = 0 if schema is None else 8 * len(self._scoring_operator(schema, "").start)
+        size = 0
+        if schema is not None:
+            size = 8 * len(Scorer(self.detection(""), schema, self.outputs(schema)).start)
         return f"{size} bytes a key, and rows not yet in order"
 
     def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tocsin.kernels.batch import (
 from tocsin.kernels.time.as_of import VersionedRows
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.state.late_rows import re_timed
-from tocsin.steps.state.release_times import here_at, release_after
+from tocsin.steps.state.release_times import available_at, release_after
 from tocsin.steps.state.row_log import is_spent, rows_of
 from tocsin.steps.state.union import SIDE, rows_of_side, side_column
 
@@ -76,7 +76,7 @@ class LookupOperator(Operator):
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be given out."""
-        return release_after(int(here_at(batch).min())) if batch.num_rows else None
+        return release_after(int(available_at(batch).min())) if batch.num_rows else None
 
     def advance(
         self,
@@ -89,7 +89,7 @@ class LookupOperator(Operator):
         """Give out the readings before `time`, with what held at theirs."""
         released = int(state[0]) if state else -FOREVER
         rows = rows_of(log, self.shard_schema)
-        moments = here_at(rows)
+        moments = available_at(rows)
         is_reading = pc.equal(rows.column(SIDE), READINGS).to_numpy(zero_copy_only=False)
         new = is_reading & (moments >= released) & (moments < time)
         outputs: list[tuple[str, pa.RecordBatch]] = []

@@ -24,7 +24,7 @@ from tocsin.kernels.alarms.vocabulary import (
 from tocsin.kernels.batch import SYSTEM_FIELDS, Int64s, no_rows, timestamps
 from tocsin.parts.source import event_micros
 from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
-from tocsin.steps.state.release_times import moments
+from tocsin.steps.state.release_times import last_moments
 
 # ISA-18.2: a flood is ten alarms for each operator in ten minutes.
 _FLOOD, _FLOOD_WINDOW = 10, 10 * 60e6
@@ -32,7 +32,7 @@ _FLOOD, _FLOOD_WINDOW = 10, 10 * 60e6
 
 def _with_system_columns(columns: list[Any], times: Int64s, schema: pa.Schema) -> pa.RecordBatch:
     empty = [pa.nulls(len(times), field.type) for field in SYSTEM_FIELDS[1:]]
-    return pa.RecordBatch.from_arrays([*columns, timestamps(moments(times)), *empty], schema=schema)
+    return pa.RecordBatch.from_arrays([*columns, timestamps(last_moments(times)), *empty], schema=schema)
 
 
 def notification_rows(

@@ -12,7 +12,7 @@ from tocsin.kernels.segments import arrival, segments
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.ordered.ordered_rows import Ordered, OrderedColumns
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.release_times import here_at, release_after
+from tocsin.steps.state.release_times import available_at, release_after
 from tocsin.steps.state.row_log import is_spent, rows_of
 
 
@@ -58,7 +58,11 @@ class OrderingOperator(Operator):
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be given out."""
-        return release_after(int(here_at(batch).min())) + self.lookahead if batch.num_rows else None
+        return (
+            release_after(int(available_at(batch).min())) + self.lookahead
+            if batch.num_rows
+            else None
+        )
 
     def advance(
         self,
@@ -72,7 +76,7 @@ class OrderingOperator(Operator):
         released = int(self.read_note(state[0])["released"]) if state else -FOREVER
         until = FOREVER if time >= FOREVER else time - self.lookahead
         rows = rows_of([batch for batch in log if batch.num_rows], self.shard_schema)
-        moments, late = here_at(rows), _is_late(rows)
+        moments, late = available_at(rows), _is_late(rows)
         new = (moments >= released) & (moments < until)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         known = time if time < FOREVER else end if end is not None else -FOREVER

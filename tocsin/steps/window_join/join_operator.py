@@ -21,7 +21,7 @@ from tocsin.kernels.batch import (
     user_columns,
 )
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
-from tocsin.steps.state.release_times import come_at, release_after
+from tocsin.steps.state.release_times import release_after, result_available_at
 from tocsin.steps.state.row_log import is_spent, rows_of
 from tocsin.steps.state.union import SIDE, rows_of_side, schema_of_side, side_column
 
@@ -82,7 +82,7 @@ class JoinOperator(Operator):
 
     def _come(self, rows: pa.RecordBatch) -> Int64s:
         """When each row is there, in event time."""
-        return come_at(
+        return result_available_at(
             micros(rows.column(EVENT_TIME)), self._either(rows, "revision"), self.lateness
         )
 
