@@ -56,4 +56,4 @@ def test_all_mistakes_of_its_configuration_are_reported_at_once() -> None:
     text = str(caught.value)
     assert "a condition is true or false" in text
     assert "did you mean 'sensor_id'" in text
-    assert "an alarm tells of a number" in text
+    assert "an alarm shows a number" in text

@@ -98,7 +98,7 @@ def test_an_alarm_that_is_over_is_closed_on_the_topic(event: str) -> None:
 @pytest.mark.parametrize(
     "event", ["raise", "update", "escalate", "acknowledge", "suppress", "resume"]
 )
-def test_an_alarm_that_goes_on_is_open(event: str) -> None:
+def test_an_active_alarm_is_open(event: str) -> None:
     found = alert(event=event)
     assert (found["status"], "validTo" in found) == ("open", False)
 

@@ -1,1 +1,1 @@
-"""Aggregations: what a window says of its readings."""
+"""Aggregations: functions of the readings of a window."""

@@ -12,9 +12,12 @@ _RADIANS = np.pi / 180.0
 
 
 class CircularMean(Aggregation):
-    """Mean direction in degrees, from 0 to 360: that of the sum of unit vectors, so that 350° and 10° make 0°.
+    """Mean direction in degrees, from 0 to 360; the mean of 350° and 10° is 0°.
 
-    Null where there are no values, or where they point all ways: the mean vector is shorter than `least_agreement`.
+    The direction of the sum of unit vectors.
+
+    Null without a value, or if the directions disagree: the mean vector is shorter than
+    `least_agreement`.
     Source: Fisher, Statistical Analysis of Circular Data (1993), section 2.3.1.
     """
 
@@ -37,7 +40,7 @@ class CircularMean(Aggregation):
         )
         known = (counts > 0) & (np.hypot(x, y) >= self.least_agreement * np.maximum(counts, 1.0))
         angles = np.degrees(np.arctan2(y, x)) % 360.0
-        # Rounding may leave 360 where 0 is meant.
+        # Rounding may give 360 for 0.
         return pa.array(np.where(angles > 360.0 - 1e-9, 0.0, angles), mask=~known)
 
     examples = [

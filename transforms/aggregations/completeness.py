@@ -13,7 +13,10 @@ from tocsin.api.aggregation import (
 
 
 class Completeness(Aggregation):
-    """Valid readings over the number expected at a cadence, at most 1: `completeness(value, cadence='10 s')`."""
+    """Valid readings over the number expected at a cadence, at most 1.
+
+    For example `completeness(value, cadence='10 s')`.
+    """
 
     cadence: Duration = Param(help="time between readings", examples=["10 s"])
 

@@ -1,12 +1,12 @@
-"""Delay variation from packet to packet."""
+"""Delay variation between consecutive packets."""
 
 from tocsin.api.aggregation import Aggregation, Column, accumulator, consecutive_variation
 
 
 class ConsecutiveDelayVariation(Aggregation):
-    """IPDV of RFC 3393: mean absolute difference of the delays of consecutive packets, in the column's unit.
+    """Mean absolute difference of the delays of consecutive packets, in the column's unit.
 
-    Null for fewer than two.
+    Null for fewer than two packets. Source: IPDV of RFC 3393.
     """
 
     points = accumulator("points")

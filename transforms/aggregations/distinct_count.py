@@ -8,7 +8,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator, estimate_di
 
 
 class DistinctCount(Aggregation):
-    """Number of different values: exact up to 1023, then within about 3 % (K minimum values); 0 when there are none."""
+    """Number of distinct values; 0 without a value.
+
+    Exact up to 1023, then within about 3 % (K minimum values).
+    """
 
     numeric: ClassVar[bool] = False
     result = pa.int64()

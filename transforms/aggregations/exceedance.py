@@ -6,7 +6,7 @@ from tocsin.api.aggregation import Aggregation, Column, Param, accumulator
 
 
 class Exceedance(Aggregation):
-    """Share of the readings above a limit, from 0 to 1; null when there are none."""
+    """Share of the readings above a limit, from 0 to 1; null without a reading."""
 
     limit: float = Param(help="in the unit of the column", examples=[50.0])
 

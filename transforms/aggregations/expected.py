@@ -1,4 +1,4 @@
-"""How many readings there should be."""
+"""The expected number of readings."""
 
 from typing import ClassVar
 
@@ -13,7 +13,10 @@ from tocsin.api.aggregation import (
 
 
 class Expected(Aggregation):
-    """Number of readings that a window has room for at a cadence: `expected(cadence='10 s')`; of a day of 25 hours more."""
+    """Number of readings expected in a window at a cadence: `expected(cadence='10 s')`.
+
+    A day of 25 hours expects more.
+    """
 
     takes_column: ClassVar[bool] = False
     cadence: Duration = Param(help="time between readings", examples=["10 s"])

@@ -6,7 +6,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class First(Aggregation):
-    """Value at the earliest event time, of any type; of several at one time the smallest; null when there are none."""
+    """Value at the earliest event time, of any type; null without a value.
+
+    The smallest, if several have that time.
+    """
 
     keeps_unit: ClassVar[bool] = True
     numeric: ClassVar[bool] = False

@@ -1,12 +1,13 @@
-"""Jitter as RTP has it."""
+"""The jitter of RTP."""
 
 from tocsin.api.aggregation import Aggregation, Column, accumulator, interarrival_jitter
 
 
 class InterarrivalJitter(Aggregation):
-    """RFC 3550 interarrival jitter of one-way delays in the column's unit, at the end of the window: `J += (|D| - J) / 16`.
+    """Interarrival jitter of one-way delays at the end of the window, in the column's unit.
 
-    It is smoothed over about sixteen packets; null for fewer than two.
+    `J += (|D| - J) / 16`: smoothed over about sixteen packets; null for fewer than two.
+    Source: RFC 3550.
     """
 
     points = accumulator("points")

@@ -4,9 +4,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator, lost_share
 
 
 class Loss(Aggregation):
-    """Share of the sequence numbers between the window's least and greatest that never came, from 0 to 1; null when none came.
+    """Share of the sequence numbers of a window that never arrived, from 0 to 1.
 
-    Reordered is not lost, and what came twice came once. What is lost at the very edge of a window is not seen.
+    Counts between the window's least and greatest number; null without a number. A reordered probe
+    is not lost; a repeated one counts once. A loss at the very edge of a window is not seen.
     """
 
     points = accumulator("points")

@@ -6,7 +6,7 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Max(Aggregation):
-    """Greatest of the values; null when there are none."""
+    """Greatest of the values; null without a value."""
 
     keeps_unit: ClassVar[bool] = True
     extreme = accumulator("max")

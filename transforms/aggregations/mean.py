@@ -8,7 +8,7 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Mean(Aggregation):
-    """Arithmetic mean of the values; null when there are none."""
+    """Arithmetic mean of the values; null without a value."""
 
     keeps_unit: ClassVar[bool] = True
     mean_of: ClassVar[str | int | None] = "window"

@@ -6,7 +6,7 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Min(Aggregation):
-    """Smallest of the values; null when there are none."""
+    """Smallest of the values; null without a value."""
 
     keeps_unit: ClassVar[bool] = True
     extreme = accumulator("min")

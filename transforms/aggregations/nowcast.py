@@ -9,16 +9,17 @@ from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, hour
 
 
 class Nowcast(Aggregation):
-    """The US EPA's NowCast: what the mean of 24 hours is likely to become, of the last twelve hourly means.
+    """The US EPA's NowCast: the likely mean of 24 hours, from the last twelve hourly means.
 
-    For windows of 12 hours that slide by one. Readings of one hour are averaged first; two of the newest three hours are needed,
-    else null. Weights fall the faster the more hours differ, by at least `least_weight` an hour (0.5; Asian networks use 0.1).
+    For windows of 12 hours that slide by one. Readings of one hour are averaged first. Null unless
+    two of the newest three hours have readings. Weights fall faster the more the hours differ, by
+    at least `least_weight` an hour (0.5; Asian networks use 0.1).
     Source: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality (2024).
     """
 
     keeps_unit: ClassVar[bool] = True
     mean_of: ClassVar[str | int | None] = 86_400_000_000
-    least_weight: float = Param(0.5, help="least weight of an hour before", ge=0, le=1)
+    least_weight: float = Param(0.5, help="smallest weight of the previous hour", ge=0, le=1)
 
     points = accumulator("points")
 

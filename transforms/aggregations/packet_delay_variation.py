@@ -1,4 +1,4 @@
-"""Delay variation against the quickest packet."""
+"""Delay variation relative to the fastest packet."""
 
 import pyarrow.compute as pc
 
@@ -6,9 +6,10 @@ from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, quan
 
 
 class PacketDelayVariation(Aggregation):
-    """PDV of RFC 5481 as ITU-T Y.1541 bounds it: a quantile of the delays less the least of them, in the column's unit.
+    """A quantile of the delays minus the smallest of them, in the column's unit.
 
-    The quantile is within 0.5 % (DDSketch); null when there are no values.
+    The quantile is within 0.5 % (DDSketch); null without a value. Source: PDV of RFC 5481, as ITU-T
+    Y.1541 bounds it.
     """
 
     q: float = Param(0.999, help="rank of the quantile", gt=0, lt=1)

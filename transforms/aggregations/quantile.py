@@ -6,7 +6,7 @@ from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, quan
 
 
 class Quantile(Aggregation):
-    """The q-quantile, within 0.5 % of a value of that rank (DDSketch); null when there are no values.
+    """The q-quantile, within 0.5 % of a value of that rank (DDSketch); null without a value.
 
     `p95(value)` is short for `quantile(value, q=0.95)`. Values within 1e-12 of zero count as zero.
     """

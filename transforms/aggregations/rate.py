@@ -4,9 +4,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator, counter_rat
 
 
 class Rate(Aggregation):
-    """Increase a second of a counter between the first and last reading of the window; null for fewer than two times.
+    """Increase of a counter per second, between the first and last reading of the window.
 
-    A value below the one before is a reset: the counter then grew by its new value.
+    Null for fewer than two event times. A value below the previous one is a reset:
+    the counter then grew by its new value.
     """
 
     points = accumulator("points")

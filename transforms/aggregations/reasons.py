@@ -8,7 +8,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Reasons(Aggregation):
-    """Bits that any of the values has: of `flag_reasons`, the tests that some reading did not pass; 0 when there are none."""
+    """Bits that any value has: for `flag_reasons`, the tests that some reading did not pass.
+
+    0 without a value.
+    """
 
     result: ClassVar[object] = pa.int64()
     bits = accumulator("bits")

@@ -4,7 +4,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator, slope
 
 
 class Slope(Aggregation):
-    """Least squares slope of the readings over their event times, in the column's unit a second; null for fewer than two."""
+    """Least-squares slope of the readings over event time, in the column's unit per second.
+
+    Null for fewer than two readings.
+    """
 
     points = accumulator("points")
 

@@ -11,7 +11,7 @@ from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, vari
 class Std(Aggregation):
     """Standard deviation of the values, by default of a sample (n - 1); null for too few values.
 
-    The sums are kept in twice the precision of a double, so that it does not cancel for values far from zero.
+    The sums have twice the precision of a double, so nothing cancels for values far from zero.
     """
 
     keeps_unit: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator
 
 
 class Sum(Aggregation):
-    """Sum of the values, the same whatever their order; null when there are none."""
+    """Sum of the values, identical in any order; null without a value."""
 
     keeps_unit: ClassVar[bool] = True
     total = accumulator("sum")

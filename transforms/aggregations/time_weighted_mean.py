@@ -6,9 +6,9 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator, time_weight
 
 
 class TimeWeightedMean(Aggregation):
-    """Mean of a signal that holds its value until the next reading; the last one holds to the window's end.
+    """Mean of a signal that holds its value until the next reading or the window's end.
 
-    The time before the first reading of the window has no weight. Null when there are no values.
+    The time before the first reading of the window has no weight. Null without a value.
     """
 
     keeps_unit: ClassVar[bool] = True

@@ -18,8 +18,9 @@ from tocsin.api.aggregation import (
 
 
 class Valid(Aggregation):
-    """Whether the window has as large a share of its expected readings as a named rule asks for, and one at least:
-    `valid(value, cadence='10 s', rule='eu-2008')`.
+    """Whether the window has the share of its expected readings that a named rule requires.
+
+    At least one reading is required. For example `valid(value, cadence='10 s', rule='eu-2008')`.
     """
 
     result: ClassVar[object] = pa.bool_()
@@ -38,7 +39,7 @@ class Valid(Aggregation):
         share = pc.divide(
             pc.cast(seen, "double"), expected_readings(window_start, window_end, self.cadence)
         )
-        # 45 of 60 is 75 %, whatever the last digit of the quotient is.
+        # 45 of 60 is 75 %, whatever the last digit of the quotient.
         return pc.and_(pc.greater(seen, 0), pc.greater_equal(share, least_share(self.rule) - 1e-9))
 
     examples = [

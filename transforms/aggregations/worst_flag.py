@@ -9,7 +9,10 @@ from tocsin.api.aggregation import Aggregation, Column, accumulator, flag_of, we
 
 
 class WorstFlag(Aggregation):
-    """Roll-up of QARTOD flags: fail 4 over suspect 3 over good 1 over not tested 2 over missing 9; 9 when there are none."""
+    """Roll-up of QARTOD flags: fail 4 over suspect 3 over good 1 over not tested 2 over missing 9.
+
+    9 without a flag.
+    """
 
     result: ClassVar[object] = pa.int8()
     greatest = accumulator("max", lambda self, x: _weights(x))

@@ -1,1 +1,1 @@
-"""Steps that tell of single readings."""
+"""Steps that raise alarms for single readings."""

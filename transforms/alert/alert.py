@@ -1,4 +1,4 @@
-"""An alarm for each reading that is wrong by itself, without waiting for another."""
+"""An alarm for each reading that meets a condition, without waiting for another."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ from tocsin.api.transform import (
 
 
 class Alert(Transform):
-    """Gives an alarm event `raise` for each reading for which a condition is true; the others are filtered, and counted.
+    """Emits an alarm event `raise` for each reading that meets a condition; filters the others.
 
-    There is no state: no watermark is waited for, nothing is cleared, and a reading that comes twice gives one alarm id twice.
-    For alarms with a beginning and an end there is Detect. Output: alarm events, for WriteAlarms.
+    The step has no state: it waits for no watermark and clears no alarm. A repeated reading gives
+    the same alarm id again. For alarms with a beginning and an end, use Detect. Output: alarm
+    events, for WriteAlarms.
     """
 
     shows: ClassVar[str] = "observed"
     when: str = Param(help="a condition on one reading", examples=["value > 100"])
-    of: str = Param("value", help="the number that the alarm tells of")
+    of: str = Param("value", help="the number that the alarm shows")
     by: list[str] = Param(
         help="columns that identify a sensor", min_length=1, examples=[["sensor_id"]]
     )
@@ -66,7 +67,7 @@ class Alert(Transform):
                 raise Fault(unknown_column(self.of, schema), "of")
             if kind_of(schema.field(self.of).type) not in ("number", "boolean"):
                 raise Fault(
-                    f"'{self.of}' is {schema.field(self.of).type}; an alarm tells of a number", "of"
+                    f"'{self.of}' is {schema.field(self.of).type}; an alarm shows a number", "of"
                 )
         collector.done()
         rows = like(schema, [*ALARM_FIELDS, *SYSTEM_FIELDS])

@@ -1,1 +1,1 @@
-"""Transforms that judge readings."""
+"""Transforms that reject or filter readings."""

@@ -1,4 +1,4 @@
-"""Rows that are of interest."""
+"""A filter by condition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tocsin.api.transform import Outcome, Param, Transform, check_condition, row
 
 
 class Filter(Transform):
-    """Keeps the rows for which a condition is true; where it is false or null, the row is filtered, and counted."""
+    """Keeps the rows for which a condition is true; filters those for which it is false or null."""
 
     keeps_columns: ClassVar[bool] = True
 

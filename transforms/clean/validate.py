@@ -1,4 +1,4 @@
-"""Rules that every reading must meet."""
+"""Rules for every reading."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ from tocsin.api.transform import (
 
 
 class Rule(BaseModel):
-    """What a column must meet. Null passes unless `required`."""
+    """The rule of a column. Null passes unless `required`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-    min: float | None = Param(None, help="smallest value that is right")
-    max: float | None = Param(None, help="greatest value that is right")
-    one_of: list[str | float | bool] | None = Param(
-        None, help="the only values that are right", alias="in"
-    )
-    required: bool = Param(False, help="null is wrong")
-    finite: bool = Param(True, help="NaN and infinities are wrong")
+    min: float | None = Param(None, help="smallest valid value")
+    max: float | None = Param(None, help="greatest valid value")
+    one_of: list[str | float | bool] | None = Param(None, help="the only valid values", alias="in")
+    required: bool = Param(False, help="null is invalid")
+    finite: bool = Param(True, help="NaN and infinities are invalid")
     sentinels: list[float] = Param(
-        [], help="values that mean missing, such as -999: they become null"
+        [], help="values that mean missing, such as -999; they become null"
     )
     scale: float = Param(
-        1.0, help="multiplies the value, to change its unit, before the bounds are judged"
+        1.0, help="factor for the value, to change its unit, before the bounds apply"
     )
-    shift: float = Param(0.0, help="is added after `scale`")
+    shift: float = Param(0.0, help="summand, after `scale`")
 
 
 class Validate(Transform):
-    """Rejects readings that break a rule, with the reason; nulls sentinel values; changes units by scale and shift.
+    """Rejects readings that break a rule, with the reason; replaces sentinel values by null.
 
-    Order: sentinels become null, scale and shift, then the rules. NaN and infinities are rejected unless `finite: false`.
+    Changes units by scale and shift.
+
+    Order: sentinels become null, scale and shift, then the rules. NaN and infinities are
+    rejected unless `finite: false`.
     """
 
     rejects: ClassVar[bool] = True

@@ -1,1 +1,1 @@
-"""Transforms that add to readings."""
+"""Transforms that add columns to readings."""

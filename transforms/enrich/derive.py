@@ -21,12 +21,12 @@ from tocsin.api.transform import (
 
 
 class Derive(Transform):
-    """Adds columns computed from others, or replaces them; each expression sees those before it. Null in, null out."""
+    """Adds or replaces columns by expressions; each sees those before it. Null in, null out."""
 
     columns: dict[str, str] = Param(
         help="expressions by column, such as {kelvin: value + 273.15}", min_length=1
     )
-    drop: list[str] = Param([], help="columns to leave out afterwards")
+    drop: list[str] = Param([], help="columns to drop afterwards")
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         collector = Collector()

@@ -24,11 +24,12 @@ from tocsin.api.transform import (
 
 
 class Enrich(Transform):
-    """Adds columns of a static table by key; a key that the table lacks gets nulls, or is filtered.
+    """Adds columns of a static table by key; a key that the table lacks gets nulls or is filtered.
 
-    The table is a CSV or Parquet file with one row a key; two rows of one key are a mistake. With `valid_from` a key may have
-    several rows: a reading gets the one that holds at its event time, late or replayed as it may be. That is how a sensor's
-    calibration, place or owner is versions.
+    The table is a CSV or Parquet file with one row for each key; two rows of one key are an error.
+    With `valid_from`, a key may have several rows: a reading gets the one that held at its event
+    time, even if it is late or replayed. Use this for versions of a sensor's calibration, place or
+    owner.
     """
 
     table: DataFile = Param(
@@ -36,18 +37,18 @@ class Enrich(Transform):
         examples=["registry/air_sensors.csv"],
     )
     by: list[str] = Param(
-        help="key columns, named alike in both", min_length=1, examples=[["sensor_id"]]
+        help="key columns, with the same names in both", min_length=1, examples=[["sensor_id"]]
     )
     add: list[str] | None = Param(None, help="columns to add; by default all that the input lacks")
     valid_from: str | None = Param(
         None,
-        help="column of the table: the time from which on a row holds, until the next of its key",
+        help="column of the table: the time from which a row holds, until the next row of its key",
     )
     valid_to: str | None = Param(
-        None, help="column of the table: the time from which on it does not hold any more"
+        None, help="column of the table: the time from which a row no longer holds"
     )
     unknown: Literal["null", "filter"] = Param(
-        "null", help="what happens to readings whose key the table lacks"
+        "null", help="what to do with readings whose key the table lacks"
     )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -64,7 +65,8 @@ class Enrich(Transform):
             set(zip(*(table.column(name).to_pylist() for name in self.by), strict=True))
         ):
             raise Fault(
-                f"the table has several rows for one key of {', '.join(self.by)}; `valid_from` would date them",
+                f"the table has several rows for one key of {', '.join(self.by)}; "
+                "`valid_from` would date them",
                 "table",
             )
         at = len(user_columns(schema))
@@ -151,7 +153,7 @@ def _dated(path: str, by: tuple[str, ...], start: str, end: str | None) -> Versi
 
 
 def _joined(columns: list[Any]) -> Any:
-    """Several keys as one text; lengths first, so that no two keys meet."""
+    """Several keys as one text, with lengths first, so that no two keys collide."""
     texts = [column.cast(pa.string()) for column in columns]
     lengths = [pc.utf8_length(text).cast(pa.string()) for text in texts]
     return pc.binary_join_element_wise(*lengths, *texts, "|")

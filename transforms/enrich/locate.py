@@ -1,4 +1,4 @@
-"""Which area a place is in."""
+"""The area that contains a place."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from tocsin.api.transform import (
 
 
 class Locate(Transform):
-    """Adds properties of the area that each row's place is in: a point-in-polygon join with GeoJSON or GeoParquet.
+    """Adds properties of the area that contains each row's place: a point-in-polygon join.
 
-    The borders of an area belong to it; of areas that overlap the first in the file counts. A place in none, or without
-    coordinates, gets nulls, or is filtered: an area is a geofence. Coordinates are longitude and latitude of WGS 84 (RFC 7946).
+    The areas are GeoJSON or GeoParquet. The borders of an area belong to it. If areas overlap, the
+    first in the file counts. A place in no area, or without coordinates, gets nulls or is filtered:
+    an area is then a geofence. Coordinates are longitude and latitude of WGS 84 (RFC 7946).
     """
 
     areas: DataFile = Param(
@@ -41,7 +42,7 @@ class Locate(Transform):
     )
     latitude: str = Param("latitude", help="column of the latitude, degrees")
     longitude: str = Param("longitude", help="column of the longitude, degrees")
-    outside: Literal["null", "filter"] = Param("null", help="what happens to rows in no area")
+    outside: Literal["null", "filter"] = Param("null", help="what to do with rows in no area")
 
     examples: ClassVar[list[object]] = []
 
@@ -59,7 +60,8 @@ class Locate(Transform):
                 with collector:
                     if of not in properties.schema.names:
                         raise Fault(
-                            f"the areas have no '{of}' (they have: {', '.join(properties.schema.names)})",
+                            f"the areas have no '{of}' "
+                            f"(they have: {', '.join(properties.schema.names)})",
                             "add",
                             name,
                         )
@@ -97,7 +99,7 @@ class _Areas:
         self._tree = shapely.STRtree(shapes)
 
     def of(self, latitude: Any, longitude: Any) -> Any:
-        """The first area of each place, or -1. Each different place is looked up once."""
+        """The first area of each place, or -1. Each distinct place is looked up once."""
         import shapely
 
         known = np.isfinite(latitude) & np.isfinite(longitude)
@@ -118,7 +120,7 @@ def _numbers(column: Any) -> Any:
 
 @cache
 def _areas(path: str) -> _Areas:
-    """Raises OSError or ValueError for a file that holds none."""
+    """Raises OSError or ValueError for a file without areas."""
     import shapely
 
     if path.endswith(".parquet"):

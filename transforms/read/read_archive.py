@@ -1,4 +1,4 @@
-"""Telemetry that a job kept in the lake, as it came."""
+"""Telemetry that a job archived in the lake."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _PLACE = ["_partition", "_offset", "_index"]
 
 
 class ReadArchive(Source):
-    """Reads an archive again, each partition in the order of its offsets, so that a job does what it did with the topic.
+    """Reads an archive, each partition in the order of its offsets, as the job read the topic.
 
-    `tocsin backfill JOB --archive LAKE` puts it in the place of a job's ReadTelemetry. What could not be read then is not here.
+    `tocsin backfill JOB --archive LAKE` replaces a job's ReadTelemetry by it. The archive has no
+    unreadable messages.
     """
 
     lake: str = Param(help="folder of the lake with the archive", examples=["lake"])
@@ -39,10 +40,10 @@ class ReadArchive(Source):
         pattern=r"^[a-z][a-z0-9_]*$",
         examples=["raw_air"],
     )
-    topic: str = Param("", help="the topic that it was; by default the name of the table")
+    topic: str = Param("", help="the topic that was archived; by default the name of the table")
     since: int | None = Param(
         None,
-        help="leave out what came before this moment (microseconds since 1970, of the watermark)",
+        help="skip readings that arrived before this watermark (microseconds since 1970)",
     )
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
@@ -52,7 +53,7 @@ class ReadArchive(Source):
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
-        """With the whole path: another process works in another folder."""
+        """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
         return {**state, "__dict__": {**state["__dict__"], "lake": str(Path(self.lake).absolute())}}
 
@@ -60,7 +61,7 @@ class ReadArchive(Source):
         return self.topic or self.dataset
 
     def _spans(self) -> list[list[Path]]:
-        """The files of each span of arrival, in order: a partition's watermark only rises, and with it its offsets."""
+        """The files of each span of arrival, in order: offsets rise with the watermark."""
         folder = Path(self.lake) / self.dataset
         files = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
         by_start: dict[str, list[Path]] = {}

@@ -34,9 +34,11 @@ from tocsin.api.source import (
 
 
 class ReadFiles(Source):
-    """Reads Parquet, Avro or JSON lines files, each like a partition of a topic: offsets are row or line numbers.
+    """Reads Parquet, Avro or JSON lines files, each like a partition of a topic.
 
-    The rows are those of `schema` where it is given, else those of the first file (Parquet only).
+    Offsets are row or line numbers.
+
+    The columns are those of `schema` or, without it, those of the first file (Parquet only).
     """
 
     files: str = Param(
@@ -47,7 +49,7 @@ class ReadFiles(Source):
     )
     received: str | None = Param(
         None,
-        help="Parquet column of when a reading arrived, for `max_future`; else that is not known",
+        help="Parquet column with the time of arrival, for `max_future`",
     )
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
@@ -190,7 +192,7 @@ def _decoded(decoder: Any, lines: list[bytes], first: int) -> _Piece:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some rows of a file, each at its row or line number; the lines that could not be read; where the next piece begins."""
+    """Rows of a file with their numbers, the unreadable lines, and the next position."""
 
     batch: pa.RecordBatch
     offsets: Int64s

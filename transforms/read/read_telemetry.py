@@ -32,40 +32,43 @@ from tocsin.api.source import (
 )
 
 _PATIENCE = 10.0
-# Errors that librdkafka gets over by itself.
+# Errors from which librdkafka recovers by itself.
 _PASSING = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
     KafkaError._RESOLVE,
     KafkaError._TIMED_OUT,
 }
-# The client looks for the coordinator of a group that this source never joins: it needs no right to one.
+# The client looks for the coordinator of a group that this source never joins; it needs no
+# right to one.
 _NOT_OURS = {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 class ReadTelemetry(Source):
     """Reads Avro or JSON readings from a topic, each partition in order.
 
-    A message that cannot be read goes to the output `rejects` with its original bytes and the reason, and so do readings
-    without an event time or from the future. Offsets are kept in the checkpoint; `auto.offset.reset` is never used.
+    Unreadable messages go to the output `rejects` with their original bytes and the reason, and so
+    do readings without an event time or from the future. Offsets are kept in the checkpoint;
+    `auto.offset.reset` is never used.
     """
 
     topic: str = Param(help="topic name", min_length=1, examples=["city.air"])
     schema_: TextFile = Param(
-        help="Avro schema of the readings as the job wants them (.avsc)",
+        help="Avro schema that the job reads with (.avsc)",
         alias="schema",
         examples=["schemas/air_reading.avsc"],
     )
     format: Literal["confluent", "avro", "json"] = Param(
         "confluent",
-        help="confluent: framed with a schema id (or single-object); avro: bare datums; json: objects",
+        help="confluent: framed with a schema id (or single-object); "
+        "avro: without a frame; json: objects",
     )
     writers: dict[int, TextFile] = Param(
-        {}, help="schemas by id, where there is no registry; by default id 1 is `schema`"
+        {}, help="schemas by id, without a registry; by default id 1 is `schema`"
     )
     registry: Registry | None = Param(None, help="a Confluent-compatible schema registry")
     readings: str | None = Param(
-        None, help="array column that holds the readings, where a message holds many"
+        None, help="array column with the readings, if a message holds many"
     )
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
     start: str = Param(
@@ -73,9 +76,11 @@ class ReadTelemetry(Source):
         help="earliest, latest, or an ISO 8601 time with zone; ignored after a checkpoint",
     )
     offsets: dict[int, int] = Param({}, help="start offset by partition, over `start`")
-    batch_rows: int = Param(20_000, help="about so many readings make a batch", ge=1, le=200_000)
+    batch_rows: int = Param(
+        20_000, help="approximate number of readings in a batch", ge=1, le=200_000
+    )
     archive: Archive | None = Param(
-        None, help="keep the readings in a lake as they came, for `tocsin backfill`"
+        None, help="keep the unchanged readings in a lake, for `tocsin backfill`"
     )
     idle_after: str = Param(
         "1 min",
@@ -85,7 +90,7 @@ class ReadTelemetry(Source):
     _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)
     _reading: MessageDecoder | None = PrivateAttr(None)
     _watching: Consumer | None = PrivateAttr(None)
-    # Messages that are taken at a time: as many as hold about `batch_rows` readings.
+    # Messages in one block: they hold about `batch_rows` readings.
     _most: int = PrivateAttr(0)
 
     @model_validator(mode="after")
@@ -95,7 +100,8 @@ class ReadTelemetry(Source):
                 when = datetime.fromisoformat(self.start)
             except ValueError:
                 raise ValueError(
-                    f"`start` is '{self.start}'; write earliest, latest or a time such as 2026-01-31T00:00Z"
+                    f"`start` is '{self.start}'; "
+                    "write earliest, latest or a time such as 2026-01-31T00:00Z"
                 ) from None
             if when.tzinfo is None:
                 raise ValueError(f"`start` is '{self.start}', a time without zone; add Z or +01:00")
@@ -147,13 +153,15 @@ class ReadTelemetry(Source):
             metadata = consumer.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic]
             if metadata.error is not None:
                 raise Failure(
-                    f"the topic '{self.topic}' does not exist at {self.kafka.address()}: {metadata.error.str()}"
+                    f"the topic '{self.topic}' does not exist at {self.kafka.address()}: "
+                    f"{metadata.error.str()}"
                 )
             partitions = sorted(metadata.partitions)
             unknown = sorted(set(self.offsets) - set(partitions))
             if unknown:
                 raise Failure(
-                    f"'{self.topic}' has no partition {unknown[0]}; it has {len(partitions)}, from 0"
+                    f"'{self.topic}' has no partition {unknown[0]}; "
+                    f"it has {len(partitions)}, from 0"
                 )
             return [self._split(consumer, partition, live) for partition in partitions]
         except KafkaException as error:
@@ -162,7 +170,7 @@ class ReadTelemetry(Source):
             consumer.close()
 
     def added(self, known: int) -> list[Split]:
-        """Partitions that the topic has got. A broker that does not answer has none to tell of: it is asked again."""
+        """New partitions of the topic; none if the broker does not answer, which is asked again."""
         if self._watching is None:
             self._watching = self._consumer()
         try:
@@ -187,7 +195,8 @@ class ReadTelemetry(Source):
             start = self.offsets[partition]
             if not low <= start <= high:
                 raise Failure(
-                    f"{self.topic}:{partition}: offset {start} is not in the topic, which has {low} to {high}"
+                    f"{self.topic}:{partition}: offset {start} is not in the topic, "
+                    f"which has {low} to {high}"
                 )
         elif self.start in ("earliest", "latest"):
             start = low if self.start == "earliest" else high
@@ -204,7 +213,8 @@ class ReadTelemetry(Source):
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
         return Failure(
-            f"no answer from Kafka at {self.kafka.address()}: {self.kafka.reason_of(cause, consumer)}"
+            f"no answer from Kafka at {self.kafka.address()}: "
+            f"{self.kafka.reason_of(cause, consumer)}"
         )
 
     def _settings(self) -> dict[str, Any]:
@@ -217,8 +227,10 @@ class ReadTelemetry(Source):
                 "allow.auto.create.topics": False,
                 "fetch.message.max.bytes": 4 * 2**20,
                 "queued.max.messages.kbytes": 65536,
-                # What is fetched ahead is bounded by bytes; by messages, small ones would run out while the client rests.
-                # More than this would fall out of the processor's caches before it is read, at half as much time again.
+                # Prefetching is bounded by bytes; a bound on messages would starve small ones
+                # while the client pauses.
+                # More than this leaves the processor's caches before it is read, which costs half
+                # as much time again.
                 "queued.min.messages": 40_000,
                 "fetch.queue.backoff.ms": 20,
                 "log_level": 3,
@@ -243,7 +255,8 @@ class ReadTelemetry(Source):
             if not len(messages):
                 if split.stop is not None and time.monotonic() - waited > 30:
                     raise Failure(
-                        f"{split.topic}:{split.partition}: no message at offset {position} for 30 s, expected up to {split.stop}"
+                        f"{split.topic}:{split.partition}: no message at offset {position} "
+                        f"for 30 s, expected up to {split.stop}"
                     )
                 yield None
                 if split.stop is not None:
@@ -278,15 +291,16 @@ class ReadTelemetry(Source):
         for code, text in faults:
             if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 raise Failure(
-                    f"{split.topic}:{split.partition}: offset {position} is no longer in the topic (retention has overtaken "
-                    f"the job: {text}); start again with `start: earliest` or `offsets`, and count what is lost"
+                    f"{split.topic}:{split.partition}: offset {position} is no longer in the topic "
+                    f"(retention has overtaken the job: {text}); "
+                    "start again with `start: earliest` or `offsets`, and count what is lost"
                 )
             if code not in _PASSING | _NOT_OURS:
                 raise Failure(f"{split.topic}:{split.partition}: {text}")
         return messages
 
     def _assigned(self, split: Split, start: int) -> PartitionConsumer:
-        """The consumer that stands at `start`, with what it has already fetched, or a new one."""
+        """The consumer at position `start`, with its prefetched messages, or a new one."""
         known = self._consumers.get(split.partition)
         if known is not None and known[1] == start:
             return known[0]

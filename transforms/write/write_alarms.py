@@ -16,14 +16,17 @@ _CLOSING = ("clear", "withdraw")
 
 
 class WriteAlarms(Sink):
-    """Writes alarm events as CloudEvents 1.0 in Kafka's binary mode; the body is a Smart Data Models Alert.
+    """Writes alarm events as CloudEvents 1.0 in Kafka's binary mode.
 
-    `ce_id` is made of the alarm's id, the event and its time, so that a consumer can drop what it has seen. The message key
-    is the alarm's id: the events of one alarm stay in order.
+    The body is a Smart Data Models Alert.
 
-    delivery at_least_once: after a failure events may come again, with the same `ce_id`. delivery exactly_once: the events of
-    a second of event time are one transaction, and a consumer with isolation.level read_committed sees each once, whatever
-    fails. What was committed is remembered in Kafka under `identity`: a job that reads the past again writes no alarm again.
+    `ce_id` is made of the alarm's id, the event and its time, so a consumer can drop repetitions.
+    The message key is the alarm's id: the events of one alarm stay in order.
+
+    delivery at_least_once: after a failure, events may be repeated with the same `ce_id`. delivery
+    exactly_once: the events of a second of event time are one transaction, and a consumer with
+    isolation.level read_committed sees each once, whatever fails. Kafka stores under `identity`
+    what was committed: a job that reads the past again writes no alarm again.
     """
 
     in_a_job = {"input": "Detect.alarms", "config": {"topic": "city.alarms"}}
@@ -32,7 +35,7 @@ class WriteAlarms(Sink):
     topic: str = Param(help="topic name", min_length=1)
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
     delivery: Literal["at_least_once", "exactly_once"] = Param(
-        "at_least_once", help="what a failure may do to the events"
+        "at_least_once", help="what a failure may do to events"
     )
     identity: str | None = Param(
         None, help="transactional id, for exactly_once; by default from the names of job and step"
@@ -45,7 +48,7 @@ class WriteAlarms(Sink):
         return _SECOND if self.delivery == "exactly_once" else None
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
-        # Alarms are few, and each is a message of its own.
+        # Alarms are few, and each is one message.
         messages = [
             (row["alarm_id"].encode(), body(row), headers(row)) for row in batch.to_pylist()
         ]
@@ -81,7 +84,7 @@ def headers(row: dict[str, Any]) -> list[tuple[str, bytes]]:
 
 
 def body(row: dict[str, Any]) -> bytes:
-    """The alarm event as an Alert of Smart Data Models, with what was seen, what was expected and why."""
+    """The alarm event as an Alert of Smart Data Models: observed and expected value, reason."""
     alert: dict[str, Any] = {
         "id": f"urn:ngsi-ld:Alert:{row['alarm_id']}",
         "type": "Alert",
@@ -116,7 +119,7 @@ def body(row: dict[str, Any]) -> bytes:
 
 
 def _evidence(row: dict[str, Any]) -> dict[str, Any]:
-    """Where the rows behind the event are and how good they are, as far as it is known."""
+    """Where the event's rows are and their quality, as far as known."""
     window = None
     if row["window_start"] is not None:
         window = {"start": _text(row["window_start"]), "end": _text(row["window_end"])}

@@ -1,4 +1,4 @@
-"""Rejected messages and readings to a dead letter topic."""
+"""Rejected messages and readings to a dead-letter topic."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tocsin.api.sink import Kafka, Param, Producer, Sink
 
 
 class WriteRejects(Sink):
-    """Writes rejects with their original bytes and the error headers of Kafka Connect, so that its tools read them.
+    """Writes rejects with their original bytes and the error headers of Kafka Connect.
 
-    Order and duplicates: a retried bundle may write a reject again; `__connect.errors.partition` and `.offset` tell which.
+    A retried bundle may write a reject again; `__connect.errors.partition` and `.offset` identify
+    it.
     """
 
     in_a_job = {"input": "ReadTelemetry.rejects", "config": {"topic": "city.rejects"}}

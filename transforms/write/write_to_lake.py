@@ -39,11 +39,12 @@ _TIME_PARTS = {"date": "%Y-%m-%d", "hour": "%H", "month": "%Y-%m", "year": "%Y"}
 
 
 class WriteToLake(Sink):
-    """Writes Parquet files that are named by what they hold, so that a retry replaces a file by the same rows.
+    """Writes Parquet files named by what they hold, so a retry replaces a file by the same rows.
 
-    Folders are Hive partitions: `date` and `hour` of the event time (UTC) and columns, whose values are encoded. A file is
-    written under a temporary name and moved into place. Rows are sorted; the footer has the topic's offsets that they come
-    from. Of aggregates with several revisions of a window and key, the newest holds.
+    Folders are Hive partitions: `date` and `hour` of the event time (UTC) and columns, whose values
+    are encoded. A file is written under a temporary name and moved into place. Rows are sorted; the
+    footer has the offsets of the topic that they come from. For each window and key, use the
+    highest revision.
     """
 
     lake: str = Param(
@@ -68,10 +69,14 @@ class WriteToLake(Sink):
     )
     by_arrival: bool = Param(
         False,
-        help="files span the watermark that readings met: none is late, and they can be read again in their order",
+        help="files span the watermark at arrival: no reading is late, "
+        "and all can be read in their order",
     )
     shards: int = Param(
-        1, help="files of one span, the most that can be written in parallel", ge=1, le=256
+        1,
+        help="number of files of one span: the most that can be written in parallel",
+        ge=1,
+        le=256,
     )
 
     @model_validator(mode="after")
@@ -80,7 +85,7 @@ class WriteToLake(Sink):
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
-        """With the whole path: another process works in another folder."""
+        """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
         lake = self.lake if "://" in self.lake else str(Path(self.lake).absolute())
         return {**state, "__dict__": {**state["__dict__"], "lake": lake}}
@@ -111,7 +116,8 @@ class WriteToLake(Sink):
             if name not in _TIME_PARTS and name not in names:
                 raise Fault(
                     f"no column '{name}' in its input{suggestion(name, [*names, *_TIME_PARTS])}"
-                    f" (columns: {', '.join(names)}; from the event time: {', '.join(_TIME_PARTS)})",
+                    f" (columns: {', '.join(names)}; "
+                    f"from the event time: {', '.join(_TIME_PARTS)})",
                     "partition_by",
                     at,
                 )
@@ -128,7 +134,7 @@ class WriteToLake(Sink):
             raise self._unwritable(error) from None
 
     def _store(self) -> tuple[Any, str]:
-        """The file system and the path in it: local, any of pyarrow's, or any of fsspec's."""
+        """The file system and the path in it: local, from pyarrow, or from fsspec."""
         if "://" not in self.lake:
             return fs.LocalFileSystem(), self.lake.rstrip("/") or "/"
         try:
@@ -149,7 +155,8 @@ class WriteToLake(Sink):
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
         start, _, rest = unit.partition(".")
-        name = f"{format_timestamp(int(start))}-{format_duration(self.span).replace(' ', '')}-{rest.replace('.', '-')}.parquet"
+        span = format_duration(self.span).replace(" ", "")
+        name = f"{format_timestamp(int(start))}-{span}-{rest.replace('.', '-')}.parquet"
         offsets = offsets_of(batch)
         metadata = {
             "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),
@@ -170,7 +177,7 @@ class WriteToLake(Sink):
             self._write_file(self._stored(here), folders[row], name, metadata)
 
     def _folders(self, batch: pa.RecordBatch) -> list[str]:
-        """The folder of each row. Text is made once a distinct value."""
+        """The folder of each row. Text is made once for each distinct value."""
         whole = np.zeros(batch.num_rows, np.int64)
         texts = [""]
         for part in self.partition_by:
@@ -195,7 +202,7 @@ class WriteToLake(Sink):
         return f"{part}={path_part(value)}"
 
     def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The columns as they are kept: aggregates without system columns, readings with event time and offset."""
+        """The columns of a file: aggregates have no system columns, readings time and offset."""
         left_out = {WATERMARK, *(name for name in self.partition_by if name not in _TIME_PARTS)}
         if traits(batch.schema).aggregated or "alarm_id" in batch.schema.names:
             left_out |= set(batch.schema.names) - set(user_columns(batch.schema))
@@ -207,7 +214,8 @@ class WriteToLake(Sink):
         files, root = self._store()
         path = f"{root}/{self.dataset}{folder}"
         is_local = isinstance(files, fs.LocalFileSystem)
-        # Elsewhere an object appears when it is whole; on a disk a file grows, so it is moved into place.
+        # On object stores an object appears when it is complete; on a disk a file grows, so it is
+        # moved into place.
         target = f"{path}/{name}"
         temporary = f"{path}/.{name}.{_token()}.part" if is_local else target
         table = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
