@@ -52,7 +52,7 @@ def found(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(files()), ids=lambda path: str(path.relative_to(ROOT)))
 def test_prose_has_no_banned_phrase(path: Path) -> None:
     wrong = [
         f"{piece.file}:{piece.line}: {one}" for piece in prose_of(path) for one in found(piece.text)

@@ -103,6 +103,7 @@ def registry() -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 def test_readings_with_several_registry_schemas_resolve_to_the_newest(
