@@ -22,47 +22,6 @@ def test_the_job_of_the_readme_passes_check(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(checked.steps) == 7
 
 
-@pytest.mark.parametrize(
-    "kind", ["aggregation", "detector", "enrich", "clean", "read", "step", "write"]
-)
-def test_a_new_part_breaks_a_law_until_it_is_filled_in(
-    kind: str, tmp_path: Path, tocsin: Any
-) -> None:
-    code, out, _ = tocsin("new", kind, "stuck_pump", "--to", tmp_path)
-    assert code == 0
-    (file,) = tmp_path.rglob("stuck_pump.py")
-    assert str(file) in out
-    assert "class StuckPump(" in file.read_text()
-    code, out, _ = tocsin("laws", file)
-    assert code == 1
-    assert "BROKEN  StuckPump" in out
-    assert tocsin("new", kind, "stuck_pump", "--to", tmp_path)[0] == 2, "it is already there"
-
-
-def test_a_new_part_that_is_filled_in_obeys_all_laws(tmp_path: Path, tocsin: Any) -> None:
-    tocsin("new", "aggregation", "average", "--to", tmp_path)
-    file = tmp_path / "aggregations" / "average.py"
-    file.write_text(file.read_text().replace("[1.0, 2.0, 6.0], None)", "[1.0, 2.0, 6.0], 3.0)"))
-    code, out, _ = tocsin("laws", file)
-    assert code == 1
-    assert "the docstring of Average still says TODO" in out
-    finish(file)
-    code, out, _ = tocsin("laws", file)
-    assert (code, "0 failed" in out) == (0, True)
-    tocsin("new", "detector", "too_large", "--to", tmp_path)
-    file = tmp_path / "detectors" / "too_large.py"
-    file.write_text(
-        file.read_text().replace('[float("nan"), float("nan"), float("nan")]', "[0.5, 1.0, 2.0]")
-    )
-    finish(file)
-    assert tocsin("laws", file)[0] == 0
-
-
-def finish(file: Path) -> None:
-    """Fill in the texts of a new part."""
-    file.write_text(file.read_text().replace("TODO: ", "Documented: "))
-
-
 def test_doctor_lists_packages_and_checks_brokers(
     tocsin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
