@@ -27,9 +27,9 @@ class CircularMean(Aggregation):
         1e-6, help="least length of the mean vector, from 0 to 1", ge=0, le=1
     )
 
-    sines = accumulator("sum", lambda self, x: pc.sin(pc.multiply(pc.cast(x, "double"), _RADIANS)))
+    sines = accumulator("sum", lambda _self, x: pc.sin(pc.multiply(pc.cast(x, "double"), _RADIANS)))
     cosines = accumulator(
-        "sum", lambda self, x: pc.cos(pc.multiply(pc.cast(x, "double"), _RADIANS))
+        "sum", lambda _self, x: pc.cos(pc.multiply(pc.cast(x, "double"), _RADIANS))
     )
     seen = accumulator("count")
 

@@ -15,7 +15,7 @@ class WorstFlag(Aggregation):
     """
 
     result: ClassVar[object] = pa.int8()
-    greatest = accumulator("max", lambda self, x: _weights(x))
+    greatest = accumulator("max", lambda _self, x: _weights(x))
 
     def finish(self, greatest: Column) -> Column:
         return pa.array(flag_of(greatest.fill_null(0.0).to_numpy().astype(np.int8)))

@@ -34,10 +34,15 @@ from tocsin.api.source import (
 _PATIENCE = 10.0
 # Errors from which librdkafka recovers by itself.
 _PASSING = {
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._TRANSPORT,
-    KafkaError._RESOLVE,
-    KafkaError._TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the client's public name
+    KafkaError._TRANSPORT,  # noqa: SLF001 - the client's public name
+    KafkaError._RESOLVE,  # noqa: SLF001 - the client's public name
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - the client's public name
+}
+# The offset is no longer in the topic.
+_GONE = {
+    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the client's public name
+    KafkaError.OFFSET_OUT_OF_RANGE,
 }
 # The client looks for the coordinator of a group that this source never joins; it needs no
 # right to one.
@@ -142,7 +147,7 @@ class ReadTelemetry(Source):
         others = [field for field in fields if field.name != name]
         clash = {f.name for f in items} & {f.name for f in others}
         if clash:
-            raise Fault(f"message and reading both have a column '{sorted(clash)[0]}'", "readings")
+            raise Fault(f"message and reading both have a column '{min(clash)}'", "readings")
         return [*others, *items]
 
     # Splits.
@@ -289,7 +294,7 @@ class ReadTelemetry(Source):
         )
         messages, faults = consumer.consume(min(most, self._most), self._wait)
         for code, text in faults:
-            if code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            if code in _GONE:
                 raise Failure(
                     f"{split.topic}:{split.partition}: offset {position} is no longer in the topic "
                     f"(retention has overtaken the job: {text}); "
