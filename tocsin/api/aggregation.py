@@ -1,7 +1,16 @@
-"""What an aggregation may import."""
+"""The names that an aggregation may import.
 
-from tocsin.foundation.failure import Failure
-from tocsin.foundation.faults import Collector, Fault
+For every aggregation: `Aggregation`, `accumulator`, `Param`, and `Column` for types.
+For parameters: `Duration`.
+For results over several columns or windows: `expected_readings`, `variance`, `quantile`,
+`estimate_distinct`.
+For points (value and event time): `hourly`, `slope`, `time_weighted_mean`, `counter_rate`,
+`nowcast`.
+For probes of a network: `consecutive_variation`, `interarrival_jitter`, `lost_share`.
+For quality flags and rules of validity: `flag_of`, `weight_of`, `least_share`.
+For types of NumPy arrays: `Floats`.
+"""
+
 from tocsin.kernels.aggregation.exact_sums import variance
 from tocsin.kernels.aggregation.network_probes import (
     consecutive_variation,
@@ -16,15 +25,12 @@ from tocsin.kernels.domains.completeness import least_share
 from tocsin.kernels.quality_tests import flag_of, weight_of
 from tocsin.parts.aggregation import Aggregation, Column, accumulator, expected_readings
 from tocsin.parts.fields import Duration
-from tocsin.parts.part import Param, need_columns
+from tocsin.parts.part import Param
 
 __all__ = [
     "Aggregation",
-    "Collector",
     "Column",
     "Duration",
-    "Failure",
-    "Fault",
     "Floats",
     "Param",
     "accumulator",
@@ -37,7 +43,6 @@ __all__ = [
     "interarrival_jitter",
     "least_share",
     "lost_share",
-    "need_columns",
     "nowcast",
     "quantile",
     "slope",

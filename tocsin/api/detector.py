@@ -1,7 +1,17 @@
-"""What a detector may import."""
+"""The names that a detector may import.
 
-from tocsin.foundation.failure import Failure
-from tocsin.foundation.faults import Collector, Fault
+For every detector: `Detector`, `Param`, and `SensorState` with `numbers` for its arrays.
+For parameters: `Duration`, `format_duration`.
+For functions that a `step` calls: `kernel`.
+For medians: `in_order`, `median_deviation`. For linear predictions: `predict`, `learn`.
+For profiles of a day or week: `profile_at`, `learn_profile`.
+For how rare a number is: `tail_surprise`, `TAIL`.
+For several columns: `components`, `standing_out`.
+For models of other libraries: `ObjectDetector`, `class_of`.
+For detectors that contain others: `find_part`, `Layout`.
+For types of NumPy arrays: `Floats`, `Int64s`.
+"""
+
 from tocsin.kernels.batch import Floats, Int64s
 from tocsin.kernels.compiled import kernel
 from tocsin.kernels.detection.components import components, standing_out
@@ -14,16 +24,13 @@ from tocsin.kernels.time.durations import format_duration
 from tocsin.parts.detector import Detector
 from tocsin.parts.fields import Duration
 from tocsin.parts.model_detector import ObjectDetector, class_of
-from tocsin.parts.part import Param, need_columns
+from tocsin.parts.part import Param
 from tocsin.parts.registry import find as find_part
 
 __all__ = [
     "TAIL",
-    "Collector",
     "Detector",
     "Duration",
-    "Failure",
-    "Fault",
     "Floats",
     "Int64s",
     "Layout",
@@ -39,7 +46,6 @@ __all__ = [
     "learn",
     "learn_profile",
     "median_deviation",
-    "need_columns",
     "numbers",
     "predict",
     "profile_at",

@@ -1,9 +1,18 @@
-"""What a sink may import."""
+"""The names that a sink may import.
+
+For every sink: `Sink`, `Param`.
+For parameters: `Duration`, `format_duration`, `need_columns`, `suggestion`.
+For errors: `Fault` (a mistake in the configuration), `Failure` (a target that fails).
+For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_columns`, `offsets_of`,
+`group_ids`, `reasons_of`.
+For files: `check_lake`, `path_part`, `format_timestamp`, `with_points`, `failpoint`.
+For Kafka: `Kafka`, `Producer`, `Transactions`.
+"""
 
 from tocsin.alarms.data_quality import reasons_of
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
-from tocsin.foundation.faults import Collector, Fault
+from tocsin.foundation.faults import Fault
 from tocsin.foundation.sandbox import check_lake
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.producer import Producer
@@ -22,7 +31,6 @@ from tocsin.parts.sink import Sink
 __all__ = [
     "EVENT_TIME",
     "WATERMARK",
-    "Collector",
     "Duration",
     "Failure",
     "Fault",

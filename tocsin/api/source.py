@@ -1,7 +1,17 @@
-"""What a source may import."""
+"""The names that a source may import.
+
+For every source: `Source`, `Split`, `Fetched`, `Param`.
+For an unknown arrival time: `BEGINNING`.
+For parameters: `Duration`, `TextFile`.
+For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
+For files: `check_file`, `check_lake`, `format_timestamp`, `raw_avro_file`, `Archive`.
+For schemas and messages: `parse_schema`, `arrow_fields`, `leaves`, `JsonDecoder`, `Registry`.
+For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `partition_consumer`.
+For times and types of NumPy arrays: `micros`, `Int64s`.
+"""
 
 from tocsin.foundation.failure import Failure
-from tocsin.foundation.faults import Collector, Fault
+from tocsin.foundation.faults import Fault
 from tocsin.foundation.sandbox import check_file, check_lake
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.consumer import PartitionConsumer, partition_consumer
@@ -13,13 +23,12 @@ from tocsin.kernels.batch import BEGINNING, Int64s, micros
 from tocsin.kernels.time.file_timestamps import format_timestamp
 from tocsin.parts.archive import Archive
 from tocsin.parts.fields import Duration, TextFile
-from tocsin.parts.part import Param, need_columns
+from tocsin.parts.part import Param
 from tocsin.parts.source import Fetched, Source, Split
 
 __all__ = [
     "BEGINNING",
     "Archive",
-    "Collector",
     "Duration",
     "Failure",
     "Fault",
@@ -41,7 +50,6 @@ __all__ = [
     "format_timestamp",
     "leaves",
     "micros",
-    "need_columns",
     "parse_schema",
     "partition_consumer",
     "raw_avro_file",

@@ -1,8 +1,19 @@
-"""What a transform (clean, enrich, alert) may import."""
+"""The names that a transform (clean, enrich, alert) may import.
+
+For every transform: `Transform`, `Outcome`, `Param`.
+For parameters: `Duration`, `DataFile`, `read_table`, `need_columns`, `unknown_column`, `kind_of`.
+For mistakes in a configuration: `Fault`, and `Collector` for several at once.
+For columns of a batch: `EVENT_TIME`, `PARTITION`, `OFFSET`, `SYSTEM_FIELDS`, `user_columns`,
+`micros`. For schemas: `like`, `traits`, `with_traits`.
+For conditions: `check_condition`, `rows_where`.
+For expressions: `parse`, `type_of`, `evaluate`, `ExpressionError`, `quantity_of`, `with_measured`.
+For tables whose rows are valid for a time: `VersionedRows`, `versioned_rows`.
+For alarms: `ALARM_FIELDS`, `ACTIVE`, `alarm_columns`, `alarm_id`, `key_text`, `quality_of`,
+`doubts`.
+"""
 
 from tocsin.alarms.data_quality import doubts, quality_of
 from tocsin.alarms.event import ACTIVE, ALARM_FIELDS, alarm_columns, alarm_id, key_text
-from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels.batch import (
     EVENT_TIME,
@@ -36,7 +47,6 @@ __all__ = [
     "DataFile",
     "Duration",
     "ExpressionError",
-    "Failure",
     "Fault",
     "Outcome",
     "Param",

@@ -231,7 +231,8 @@ class Detect(StatefulStep):
         detector = self.made()
         return {
             "of": self.of, "by": self.by, "detector": next(iter(self.detector)),
-            "numbers": width_of(detector), "shards": self.shards, "columns": column_types(schema),
+            "numbers": width_of(detector), "state": detector.layout().sizes,
+            "shards": self.shards, "columns": column_types(schema),
             **({"revise": True} if self.revise else {}),
         }  # fmt: skip
 
