@@ -1,7 +1,7 @@
 """A pytest plugin: how long each test took and whether it passed, and a limit on each test's time.
 
-TOCSIN_MEASURE: the JSON file to write. TOCSIN_TEST_SECONDS: the limit in seconds of the processor,
-so that other load does not matter; none by default.
+TOCSIN_MEASURE: the JSON file to write. TOCSIN_TEST_SECONDS: the limit, none by default. All seconds
+are of the processor, so that other load does not matter.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,16 @@ _FAILED: set[str] = set()
 
 class OutOfTime(BaseException):
     """A test ran longer than its limit. No `except Exception` in the code swallows it."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Note the time of a test with its fixtures."""
+    began = time.process_time()
+    try:
+        return (yield)
+    finally:
+        _SECONDS[item.nodeid] = time.process_time() - began
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,8 +51,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add the time of a phase."""
-    _SECONDS[report.nodeid] = _SECONDS.get(report.nodeid, 0.0) + report.duration
+    """Note a failure in any phase."""
     if report.outcome != "passed":
         _FAILED.add(report.nodeid)
 

@@ -55,7 +55,10 @@ class Selection:
         return self._cheapest(found & self.seconds.keys(), mutant.path)
 
     def _cheapest(self, tests: set[str], path: str) -> list[str]:
-        near = "tests/" + str(Path(path).parent).partition("/")[2]
+        folder = str(Path(path).parent)
+        near = "tests/" + (
+            folder.partition("/")[2] if folder.startswith("tocsin") else "transforms"
+        )
         ordered = sorted(tests, key=lambda test: (not test.startswith(near), self.seconds[test]))
         found: list[str] = []
         total = 0.0

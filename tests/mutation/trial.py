@@ -45,7 +45,7 @@ def check_unchanged(worker: Worker, selection: Selection) -> None:
     """The quickest tests pass in a copy. Raises Broken."""
     tests = sorted(selection.seconds, key=lambda test: selection.seconds[test])[:50]
     (worker.root / ".chosen-tests").write_text("\n".join(tests))
-    run = worker.test(["-x", "@.chosen-tests"])
+    run = worker.test(["-x", "@.chosen-tests"], _COMPILING)
     if run.code != 0:
         raise Broken(run.output[-2000:])
 
@@ -78,8 +78,8 @@ def try_one(mutant: Mutant, worker: Worker, selection: Selection) -> Trial:
     if not tests:
         return Trial(mutant, "not run", 0, "", 0.0)
     began = time.monotonic()
-    timeout = _COMPILING + 3 * sum(selection.seconds[test] for test in tests)
-    run = worker.test_mutant(mutant, tests, timeout)
+    limit = _COMPILING + 3 * sum(selection.seconds[test] for test in tests)
+    run = worker.test_mutant(mutant, tests, limit)
     seconds = time.monotonic() - began
     if run.code is None:
         return Trial(mutant, "out of time", len(tests), "", seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,11 +19,15 @@ from tests.mutation.mutants import Mutant
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / ".mutants"
+# Seconds by the clock for a run that waits and uses no processor.
+_PATIENCE = 300.0
+# How the system ends a process whose seconds are over.
+_OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a run of pytest ended. code: None where it ran out of time."""
+    """How a run of pytest ended. code: None if it ran out of time."""
 
     code: int | None
     output: str
@@ -50,10 +55,13 @@ class Worker:
     def test(
         self,
         arguments: list[str],
-        timeout: float | None = None,
+        seconds: float,
         environment: dict[str, str] | None = None,
     ) -> Run:
-        """Run pytest in the copy. Numba compiles afresh: its caches would mix mutants."""
+        """Run pytest in the copy for some seconds of the processor.
+
+        Numba compiles again, because its caches would mix mutants.
+        """
         with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
@@ -69,16 +77,18 @@ class Worker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            limit = round(seconds) + 1
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, (limit, limit))
             try:
-                code: int | None = process.wait(timeout)
+                code: int | None = process.wait(_PATIENCE + 5 * seconds)
             except subprocess.TimeoutExpired:
                 code = None
             finally:
                 _end(process)
             output.seek(0)
-            return Run(code, output.read())
+            return Run(None if code in _OUT_OF_TIME else code, output.read())
 
-    def test_mutant(self, mutant: Mutant, tests: list[str], timeout: float) -> Run:
+    def test_mutant(self, mutant: Mutant, tests: list[str], seconds: float) -> Run:
         """Run tests, in their order and until one fails, on a mutant."""
         file = self.root / mutant.path
         original = file.read_bytes()
@@ -86,7 +96,7 @@ class Worker:
         chosen.write_text("\n".join(tests))
         file.write_text(mutant.source, "utf-8")
         try:
-            return self.test(["-x", "--tb=line", f"@{chosen.name}"], timeout)
+            return self.test(["-x", "--tb=line", f"@{chosen.name}"], seconds)
         finally:
             file.write_bytes(original)
 
