@@ -78,16 +78,19 @@ def _all_called(function: Any) -> list[Kernel[..., Any]]:
     return [*called, *(inner for one in called for inner in _all_called(one.plain))]
 
 
-def _cached(machine: Any, function: Any) -> Callable[..., Any]:
+def _cached(machine: Callable[..., Any], function: Any) -> Callable[..., Any]:
     """Let the cache of a compiled function depend on its folder; Numba looks at one file only."""
+    if machine.__class__ is FunctionType:
+        # NUMBA_DISABLE_JIT=1: a debugger or a coverage run sees every line.
+        return machine
     called = [function, *(kernel.plain for kernel in _all_called(function))]
     folders = {Path(one.__code__.co_filename).parent for one in called}
     files = sorted(path for folder in folders for path in folder.glob("*.py"))
     stamps = tuple((path.name, path.stat().st_mtime, path.stat().st_size) for path in files)
     # Numba has no public way to say what a cache entry depends on.
-    machine._cache._cache_file._source_stamp = stamps  # noqa: SLF001
-    found: Callable[..., Any] = machine
-    return found
+    cache: Any = machine
+    cache._cache._cache_file._source_stamp = stamps  # noqa: SLF001
+    return machine
 
 
 def machine_of(function: Any, cache: bool = False) -> Callable[..., Any]:
