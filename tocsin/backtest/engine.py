@@ -1,4 +1,4 @@
-"""A job's steps on batches in order, in this process and without a runner: the same objects that a runner calls."""
+"""The steps of a job in this process, without a runner: the same objects that a runner calls."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tocsin.steps.state.union import united
 Outputs = dict[tuple[str, str], list[pa.RecordBatch]]
 
 _THREADS, _AHEAD = 4, 3
-"""Threads that work, and batches that are on their way at a time."""
+"""Number of threads, and of batches that run at a time."""
 
 
 class _Shard:
-    """State of one shard, as a runner keeps it."""
+    """What a runner keeps of one shard."""
 
     def __init__(self) -> None:
         self.state: list[bytes] = []
@@ -64,7 +64,7 @@ class _Stateful:
 
 
 class Engine:
-    """Runs a job on a recording, as far as some outputs need it; sinks write nothing."""
+    """Runs the steps of a job that some outputs need on a recording. Sinks write nothing."""
 
     def __init__(self, job: Job, wanted: set[tuple[str, str]]) -> None:
         self.job = job
@@ -89,7 +89,7 @@ class Engine:
                 self._stateful[step.name] = _Stateful(operator)
 
     def _schema(self, step: Step) -> Any:
-        """Of what the step takes: an aggregation may give less than the job says."""
+        """Schema of the step's input: an aggregation may have left out columns."""
         sources = step.sources()
         before = None if step.is_united or not sources else self._stateful.get(sources[0][1][0])
         return before.operator.outputs[sources[0][1][1]] if before is not None else step.schema
@@ -110,7 +110,7 @@ class Engine:
         return part.narrowed({name for one in columns if one is not None for name in one})
 
     def source_for(self, path: str) -> tuple[str, Recording]:
-        """The first source of which the recording has the columns. Raises Failure."""
+        """The first source whose columns the recording has. Raises Failure."""
         sources = [step for step in self.steps if isinstance(step.part, Source)]
         failures = [Failure("the job reads nothing that leads to an alarm")]
         for step in sources:
@@ -145,9 +145,10 @@ class Engine:
         time: int,
         end: int | None,
     ) -> None:
-        """One batch through all steps. A step works when those before it have, and when it has done with the batch before.
+        """Send one batch through all steps.
 
-        Each waits only for what was submitted before it, so that some of the threads always work.
+        A step waits for its inputs and for its own work on the batch before. Both were submitted
+        earlier, so some of the threads always work.
         """
         before = passes[-1] if passes else {}
         now: dict[str, Future[Outputs]] = {}
@@ -159,7 +160,7 @@ class Engine:
         passes.append(now)
 
     def _gather(self, passes: list[dict[str, Future[Outputs]]], found: Outputs, ahead: int) -> None:
-        """Take what the passes gave of what is wanted, except for the last ones, which are on their way."""
+        """Collect wanted outputs of all passes except the last `ahead` ones, which still run."""
         while len(passes) > ahead:
             for future in passes.pop(0).values():
                 for one, batches in future.result().items():
@@ -169,7 +170,7 @@ class Engine:
     def _work(
         self, step: Step, given: Outputs, awaited: list[Future[Outputs]], time: int, end: int | None
     ) -> Outputs:
-        """One step on what there is for it now."""
+        """Run one step on the rows that are there for it."""
         here = dict(given)
         for future in awaited:
             here |= {one: rows for one, rows in future.result().items() if one[0] != step.name}
@@ -191,7 +192,7 @@ class Engine:
         return outputs
 
     def _given(self, step: Step, here: Outputs) -> list[pa.RecordBatch]:
-        """What the step takes now, as one batch where there is any."""
+        """The rows of the step's inputs as one batch, or nothing."""
         batches = [
             (side, batch)
             for side, source in step.sources()
@@ -211,7 +212,7 @@ class Engine:
 
 
 def alarm_outputs(job: Job) -> set[tuple[str, str]]:
-    """Where the alarms are that people would have been told of: what is written to topics, else all that there are."""
+    """The outputs with alarms: those that the job writes to topics, else all."""
     written = {
         source for step in job.steps if step.type == "WriteAlarms" for _, source in step.sources()
     }

@@ -10,7 +10,7 @@ from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.cli.deployment import Deployment
 from tocsin.cli.option_values import duration_option, moment_option
 from tocsin.cli.run_verb import report
-from tocsin.compiler.backfill_job import beside, from_archive, without_messages
+from tocsin.compiler.backfill_job import into_subfolder, from_archive, without_messages
 from tocsin.compiler.job import Job
 from tocsin.foundation.ledger import Ledger
 from tocsin.lake.atomic_replace import remove_folder, staging_name
@@ -65,7 +65,7 @@ def backfill(
     if not messages:
         checked = without_messages(checked)
     token = staging_name("backfill")
-    checked, lakes = beside(checked, token)
+    checked, lakes = into_subfolder(checked, token)
     started = time.monotonic()
     note(f"{checked.name}: reading {archive or 'its topics'} again")
     try:

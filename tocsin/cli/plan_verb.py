@@ -34,13 +34,15 @@ def plan(
     job
         Job file.
     diff
-        Show instead what a change of the job does to its state. The version before: a file, or `running` for the one on the
-        cluster. Exit code 2 where state would be lost, which `tocsin upgrade` refuses.
+        Show instead how a change of the job affects its state. The version before is a file, or
+        `running` for the one on the cluster. The exit code is 2 if state would be lost:
+        `tocsin upgrade` refuses such a change.
     against
-        Show instead the alarms that the job would have raised on a recording: Parquet or CSV, a file or a folder, with the
-        columns of the job's source. With --diff FILE: beside those of the version before.
+        Show instead the alarms that the job raises on a recording: Parquet or CSV, a file or a
+        folder, with the columns of the job's source. With --diff FILE, compare them with the
+        alarms of the version before.
     plots
-        Folder for a plot of each sensor of which the alarms differ.
+        Folder for a plot of each sensor whose alarms differ.
     flink
         URL of the JobManager, for `--diff running` [env: TOCSIN_FLINK].
     trusted

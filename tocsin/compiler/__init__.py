@@ -1,1 +1,1 @@
-"""Job files: read with positions, checked all at once, lowered to Beam YAML. Imports neither Beam nor Arrow compute."""
+"""Job files: read with positions, checked all at once, lowered to Beam YAML."""

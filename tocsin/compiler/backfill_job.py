@@ -1,4 +1,4 @@
-"""A job that reads its archive in place of its topics."""
+"""A job that reads its archive instead of its topics."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _SHARED = ("event_time", "out_of_orderness", "allowed_lateness", "max_future", "
 
 
 def from_archive(job: Job, lake: str, since: int | None = None) -> Job:
-    """The same job, whose sources read what they kept, from `since` on (microseconds). Raises Failure for a source that keeps
-    nothing."""
+    """The same job with sources that read their archives.
+
+    since: microseconds; None reads all. Raises Failure for a source without an archive.
+    """
     return replace(
         job,
         steps=[
@@ -28,14 +30,14 @@ def from_archive(job: Job, lake: str, since: int | None = None) -> Job:
 
 
 def without_messages(job: Job) -> Job:
-    """The same job without what goes to topics: nobody is told again."""
+    """The same job without the steps that write to topics: nobody sees an alarm twice."""
     return replace(
         job, steps=[step for step in job.steps if step.type not in ("WriteAlarms", "WriteRejects")]
     )
 
 
-def beside(job: Job, folder: str) -> tuple[Job, dict[Path, list[str]]]:
-    """The same job, which writes its datasets into a folder of each lake, and those lakes with their datasets.
+def into_subfolder(job: Job, folder: str) -> tuple[Job, dict[Path, list[str]]]:
+    """The same job, writing into a folder inside each lake; and the lakes with their datasets.
 
     A lake that is not a folder of this machine is written where it is.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with a job, and where."""
+"""Mistakes in a job, with their places."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake: a place (line and column from 1) and one sentence."""
+    """One mistake: one sentence, and its place as line and column, from 1."""
 
     file: str
     line: int
@@ -20,12 +20,12 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {kind}{self.message}"
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """The fields as a mapping, for JSON."""
         return asdict(self)
 
 
 class JobError(Exception):
-    """A job with mistakes; `problems` has all of them."""
+    """A job has mistakes; `problems` has all of them."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

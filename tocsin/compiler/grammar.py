@@ -1,4 +1,4 @@
-"""The grammar of a job file: Beam YAML's, as far as a job that is data may use it."""
+"""The grammar of a job file: a safe subset of Beam YAML."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from tocsin.compiler.yaml_document import Document, YamlPath
 
-# Stock Beam YAML transforms that may stand behind ToRows in a job that is not trusted: they run no code of the job's.
+# Stock Beam YAML transforms that an untrusted job may use behind ToRows: they run no code of it.
 STOCK = ("MapToFields", "Explode", "Combine", "LogForTesting", "AssertEqual")
 CONVERSIONS = ("ToRows", "ToBatches")
-"""Types of the steps that change batches into rows for stock transforms, and back."""
+"""Types of the steps that convert batches to rows for stock transforms, and back."""
 _CODE_KEYS = ("callable", "python", "javascript", "path", "fn")
 _TOP = ("pipeline", "options", "tests")
 _PIPELINE = ("type", "name", "transforms", "extra_transforms")
@@ -21,7 +21,7 @@ _OPTIONS = {"parallelism": int}
 
 @dataclass(frozen=True)
 class Written:
-    """A step as it is written."""
+    """A step as the file has it."""
 
     name: str
     type: str
@@ -31,7 +31,7 @@ class Written:
 
 
 def near(name: object, known: list[str] | tuple[str, ...]) -> str:
-    """', did you mean …?' where one of the known names is near."""
+    """', did you mean …?' if one of the known names is similar."""
     found = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
     return f", did you mean '{found[0]}'?" if found else ""
 
@@ -39,7 +39,7 @@ def near(name: object, known: list[str] | tuple[str, ...]) -> str:
 def _only(
     document: Document, value: Any, path: YamlPath, known: tuple[str, ...], what: str
 ) -> dict[str, Any]:
-    """A mapping with known keys only; anything else is a problem, and an empty mapping is used."""
+    """The value as a mapping with known keys; otherwise a problem, and an empty mapping."""
     if not isinstance(value, dict):
         document.problem(f"{what} must be a mapping", path)
         return {}
@@ -54,7 +54,7 @@ def _only(
 
 
 def steps_of(document: Document, known_types: list[str], trusted: bool) -> list[Written]:
-    """All steps in order, with the implicit inputs of a chain made explicit. Problems are noted in the document."""
+    """All steps in order, each with its inputs, also in a chain. Problems go to the document."""
     if not isinstance(document.data, dict):
         document.problem("a job is a mapping with the key `pipeline`", ())
         return []
@@ -138,7 +138,7 @@ def _step(
 
 
 def _inputs(document: Document, value: Any, path: YamlPath) -> dict[str, list[str]]:
-    """The inputs by their names; one without a name is ''."""
+    """The inputs by name; the name of an unnamed input is ''."""
     named = value if isinstance(value, dict) else {} if value is None else {"": value}
     found = {}
     for name, one in named.items():
@@ -154,12 +154,13 @@ def _inputs(document: Document, value: Any, path: YamlPath) -> dict[str, list[st
 
 
 def _refuse_code(document: Document, value: Any, path: YamlPath) -> None:
-    """A job is data: code in it needs --trusted."""
+    """Report code in a configuration: it needs --trusted."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _CODE_KEYS or (key == "language" and inner not in (None, "generic")):
                 document.problem(
-                    f"'{key}: {inner}' brings code into a job; run it with --trusted if you trust it",
+                    f"'{key}: {inner}' brings code into a job; "
+                    "run it with --trusted if you trust it",
                     (*path, key),
                 )
             else:
@@ -170,7 +171,10 @@ def _refuse_code(document: Document, value: Any, path: YamlPath) -> None:
 
 
 def options_of(document: Document) -> dict[str, Any]:
-    """The job's options: an allow-list, as an option of Beam can run code or send data elsewhere."""
+    """The options of the job.
+
+    Only known ones are allowed, because an option of Beam can run code or send data elsewhere.
+    """
     value = document.data.get("options") if isinstance(document.data, dict) else None
     if value is None:
         return {}

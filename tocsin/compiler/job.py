@@ -12,11 +12,12 @@ from tocsin.parts.part import Part
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its place in the file, what it is, where its input comes from, and the schemas of its outputs.
+    """One step: its place in the file, its part, its inputs, and the schemas of its outputs.
 
-    part: None for a stock Beam transform. inputs: (step name, output name) of each, by the input's name, which is '' for one
-    that needs none; a source has none. schema: of all inputs together. outputs: Arrow schemas by output name; None where they
-    are not known before Beam expands the step.
+    part: None for a stock Beam transform. inputs: (step name, output name) of each input, by the
+    input's name, which is '' for one without a name; empty for a source. schema: of all inputs
+    together. outputs: Arrow schemas by output name; None if they are known only when Beam expands
+    the step. aliases: other names of outputs.
     """
 
     name: str
@@ -36,17 +37,17 @@ class Step:
 
     @property
     def is_united(self) -> bool:
-        """Whether its input has to be put together first."""
+        """Whether its inputs have to be united first."""
         return bool(self.inputs) and [name for name, _ in self.sources()] != [""]
 
     def sources(self) -> list[tuple[str, tuple[str, str]]]:
-        """Every input: its name, and the step and output that it comes from."""
+        """Every input: its name, and the step and output that it reads."""
         return [(name, one) for name, ones in self.inputs.items() for one in ones]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job whose every step was checked. folders: where its files are looked for."""
+    """A checked job. folders: where its files are searched for."""
 
     name: str
     file: str

@@ -1,4 +1,4 @@
-"""The JSON Schema of job files, from the parts' own declarations."""
+"""The JSON Schema of job files, made from the declarations of the parts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def job_schema() -> dict[str, Any]:
         model["properties"] = dict(model["properties"].items())
         if getattr(part, "rejects", False) or "event_time" in model["properties"]:
             model["properties"]["error_handling"] = {
-                "type": "object", "required": ["output"], "properties": {"output": {"type": "string"}}
-            }  # fmt: skip
+                "type": "object",
+                "required": ["output"],
+                "properties": {"output": {"type": "string"}},
+            }
         definitions[f"config.{name}"] = model
         branches.append(
             {
@@ -45,7 +47,8 @@ def job_schema() -> dict[str, Any]:
                 "description": "by default the type without a package's prefix",
             },
             "input": {
-                "description": "a step, or step.output such as Aggregate.late; several as a list, named ones as a mapping"
+                "description": "a step, or step.output such as Aggregate.late; "
+                "several as a list, named ones as a mapping"
             },
             "config": {"type": "object"},
         },

@@ -1,4 +1,4 @@
-"""A checked job as the Beam YAML that is expanded: every input by name, every step with its name."""
+"""A checked job as the Beam YAML that is expanded, with names for all inputs and steps."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tocsin.parts.sink import Sink
 from tocsin.parts.stateful_step import StatefulStep
 
 INPUTS = " (inputs)"
-"""What the name of the step that puts several inputs together ends with."""
+"""End of the name of the step that unites several inputs."""
 OURS = "Tocsin:"
-"""What the types of our own steps begin with in a lowered job."""
+"""Prefix of the types of Tocsin's steps in a lowered job."""
 
 
 def lower(job: Job, *, live: bool = False) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
             config["tocsin_live"] = True
     if isinstance(step.part, StatefulStep):
         config |= step.part.completed(_datasets_of(job, step))
-    # Under its own name, Beam YAML would read the configuration of a `Filter` as that of its own.
+    # Without a prefix, Beam YAML would take a `Filter` for its own.
     kind = step.type if step.part is None else f"{OURS}{step.type}"
     lowered: dict[str, Any] = {"type": kind, "name": step.name, "config": config}
     config.pop("error_handling", None)

@@ -15,7 +15,7 @@ UNKNOWN: dict[str, pa.Schema | None] = dict.fromkeys(("output", "late", "alarms"
 
 
 def outputs_of(part: Part, schema: pa.Schema | None) -> dict[str, pa.Schema | None]:
-    """Schemas by output name. Raises Fault, Faults or ValueError if the part does not fit its input.
+    """Schemas by output name. Raises Fault, Faults or ValueError if the part does not fit.
 
     schema: of the input; None for a source, and if it is not known.
     """

@@ -1,4 +1,4 @@
-"""What a job keeps between readings, described, so that a change that would lose it is seen before it is made."""
+"""The state of a job, described: an upgrade that would lose state is refused before it starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from tocsin.steps.write_files.file_operator import FileOperator
 
 @dataclass(frozen=True)
 class Change:
-    """One change between two versions of a job. loses: whether a savepoint of the first cannot serve the second."""
+    """One change between two versions of a job.
+
+    loses: whether a savepoint of the first cannot serve the second.
+    """
 
     step: str
     sentence: str
@@ -24,7 +27,7 @@ class Change:
 
 
 def state_of(job: Job) -> dict[str, dict[str, Any]]:
-    """What the state of each step depends on, by step name, as JSON."""
+    """By step name: what the state of the step depends on, as JSON."""
     found = {}
     for step in job.steps:
         described = _described(step)
@@ -60,7 +63,7 @@ def _kept(old: dict[str, Any]) -> str:
 
 
 def changes(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[Change]:
-    """What a change of a job does to its state: step names are the state's identity."""
+    """How a change of a job affects its state. The name of a step identifies its state."""
     found = []
     for name, old in before.items():
         new = after.get(name)
@@ -94,7 +97,8 @@ def _difference(key: str, old: Any, new: Any) -> list[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return [
-            f"{key.rstrip('s')} '{name}' was {old.get(name, 'absent')} and is {new.get(name, 'absent')}"
+            f"{key.rstrip('s')} '{name}' was {old.get(name, 'absent')} "
+            f"and is {new.get(name, 'absent')}"
             for name in names
         ]
     return [f"`{key}` was {_text(old)} and is {_text(new)}"]

@@ -1,4 +1,4 @@
-"""Rows of a test: as they are written, and compared with what came out."""
+"""Rows of a test in a job file, and their comparison with the rows of an output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A row that was expected and did not come, or came and was not expected."""
+    """A row that is missing, or one that was not expected."""
 
     output: str
     kind: str
@@ -21,7 +21,7 @@ class Mismatch:
 
 
 def rows_of(written: Any) -> list[dict[str, Any]]:
-    """A table as `{columns: […], rows: [[…], …]}` or as a list of mappings."""
+    """Rows of a table, which is `{columns: […], rows: [[…], …]}` or a list of mappings."""
     if isinstance(written, dict):
         return [dict(zip(written["columns"], row, strict=True)) for row in written.get("rows", [])]
     return list(written or [])
@@ -30,7 +30,10 @@ def rows_of(written: Any) -> list[dict[str, Any]]:
 def compare(
     output: str, came: list[dict[str, Any]], wanted: list[dict[str, Any]], *, contains: bool
 ) -> list[Mismatch]:
-    """Rows in any order, on the columns that are wanted; numbers to 1e-9. contains: other rows may have come."""
+    """Compare rows in any order, on the columns of the wanted ones; numbers to a relative 1e-9.
+
+    contains: whether other rows are allowed.
+    """
     columns = list(wanted[0]) if wanted else []
     left = [{name: row.get(name) for name in columns} if columns else row for row in came]
     missing = []

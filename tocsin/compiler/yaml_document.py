@@ -15,13 +15,17 @@ from tocsin.compiler.diagnostics import Problem
 YamlPath = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^}]*))?\}")
 _MOST_NODES = 200_000
-# A variable of such a name would end in a plan, a lake or a topic; a secret is given by reference, as env:NAME.
+# The value of such a variable would end in a plan, a lake or a topic. Jobs refer to secrets as
+# env:NAME.
 _SECRET = re.compile(r"(?i)passw|secret|token|credential|private|api_?key|access_?key|jaas")
 
 
 @dataclass
 class Document:
-    """data: plain values. values, keys: (line, column) from 1 of the value and of the key at each path."""
+    """Plain values, and the positions of those in the file.
+
+    values, keys: (line, column), from 1, of the value and of the key at each path.
+    """
 
     file: str
     data: Any = None
@@ -33,7 +37,7 @@ class Document:
     def problem(
         self, message: str, path: YamlPath, *, at_key: bool = False, at: int | None = None
     ) -> None:
-        """Note a problem at a path, or at the nearest place above it that the file has."""
+        """Add a problem at a path, or at the nearest place above it that the file has."""
         near = path
         while near not in self.values and near:
             near = near[:-1]
@@ -46,7 +50,11 @@ class Document:
 
 
 def read_document(file: str, text: str, variables: Mapping[str, str] | None = None) -> Document:
-    """Parse YAML; `${NAME}` and `${NAME:-default}` in scalars are replaced after parsing, so they cannot change structure."""
+    """Parse YAML. Problems are added to the document.
+
+    `${NAME}` and `${NAME:-default}` in scalars are replaced after parsing, so they cannot change
+    the structure. variables: by default the environment.
+    """
     document = Document(file)
     variables = os.environ if variables is None else variables
     try:
@@ -101,7 +109,7 @@ class _Builder:
             here = (*path, key)
             if key in found:
                 self.document.problems.append(
-                    Problem(self.document.file, *position, f"'{key}' stands here twice")
+                    Problem(self.document.file, *position, f"'{key}' is here twice")
                 )
                 continue
             self.document.keys[here] = position
@@ -116,7 +124,8 @@ class _Builder:
             text = _VARIABLE.sub(lambda match: self._variable(match, path), text)
             if node.style is None:
                 tag = self._tag_of(text)
-        # As in YAML 1.2: only true and false are booleans, so that `on`, `no` and `n` stay names, and times stay text.
+        # As in YAML 1.2, only true and false are booleans: `on`, `no` and `n` are names. Times are
+        # text.
         is_word = tag == "tag:yaml.org,2002:bool" and text.lower() not in ("true", "false")
         if is_word or tag == "tag:yaml.org,2002:timestamp":
             return text
@@ -135,7 +144,8 @@ class _Builder:
     def _variable(self, match: re.Match[str], path: YamlPath) -> str:
         if _SECRET.search(match[1]):
             self.document.problem(
-                f"{match[1]} looks like a secret, which must not be put into a job; where one is wanted, write env:{match[1]}",
+                f"{match[1]} looks like a secret, which must not be put into a job; "
+                f"where one is wanted, write env:{match[1]}",
                 path,
             )
             return ""

@@ -28,6 +28,10 @@ class Sink(Part):
         """Job and step, as `job/step`. A restart of the job does not change it."""
         return self._step_name
 
+    def set_step_name(self, name: str) -> None:
+        """Say which step it is. The framework calls it before the first write."""
+        self._step_name = name
+
     def check_schema(self, schema: pa.Schema) -> None:
         """Check that the sink can write rows of the schema.
 

@@ -1,4 +1,7 @@
-"""Tocsin's steps as a provider of Beam YAML: the one module that touches Beam YAML's semi-internal calls."""
+"""Tocsin's steps as a provider of Beam YAML.
+
+No other module uses calls that are semi-internal to Beam YAML.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +30,16 @@ from tocsin.parts.stateful_step import StatefulStep
 from tocsin.steps.catalogue import step_types
 from tocsin.steps.write_files.file_operator import FileOperator
 
-# Added to a step's configuration when a job is lowered; not part of what a user writes.
+# Keys that lowering a job adds to the configuration of a step.
 STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
-# Part of the names of transforms, by which Flink finds the state of a running job: do not change it.
+# Part of the names of transforms, by which Flink finds the state of a job: do not change it.
 STATEFUL = "Keyed"
 
 
 class Outputs(dict[str, Any]):
-    """Outputs of a step to Beam YAML: by itself the main output, and any other by name.
+    """The outputs of a step: the mapping shows the main one, and returns any other by name.
 
-    Beam YAML takes `input: Step` only from a step with one output, so the others are there only for who asks.
+    Beam YAML takes `input: Step` only from a step with one output.
     """
 
     def __init__(self, outputs: dict[str, Any], aliases: dict[str, str]) -> None:
@@ -53,12 +56,12 @@ class Outputs(dict[str, Any]):
 
 
 class _Step(beam.PTransform):  # type: ignore[misc]
-    """One step of a job: makes the part from its configuration and applies it."""
+    """One step of a job: makes its part from the configuration and applies it."""
 
     def __init__(
         self,
         name: str,
-        make: Callable[[str, dict[str, Any], dict[str, Any]], Any],
+        location: Location,
         config: dict[str, Any],
     ) -> None:
         super().__init__()
@@ -69,18 +72,18 @@ class _Step(beam.PTransform):  # type: ignore[misc]
         folders = self._config.pop(FOLDERS, None) or default_folders()
         errors = self._config.pop("error_handling", None)
         self._aliases = {errors["output"]: "rejects"} if errors else {}
-        self._made = make(self.step, self._config, {"folders": folders})
+        self._part = load(location).model_validate(self._config, context={"folders": folders})
 
     def expand(self, collection: Any) -> Any:
         """The step's outputs."""
-        part = self._made
+        part = self._part
         if isinstance(part, Source):
             outputs = collection | self.step >> Read(part, self.step, self.live)
             return Outputs(outputs, self._aliases)
         schema = schema_of(collection)
         if isinstance(part, Sink):
             part.check_schema(schema)
-            part._step_name = self.rule or self.step
+            part.set_step_name(self.rule or self.step)
             if part.file_span() is None:
                 collection | Write(part, self.step)
                 return Outputs({}, {})
@@ -94,23 +97,20 @@ class _Step(beam.PTransform):  # type: ignore[misc]
 
 
 def _digest(config: dict[str, Any]) -> str:
-    """Tells steps of one type apart where Beam's own program runs a job and gives them no names."""
+    """Distinguishes steps of one type if Beam's own program runs a job: they have no names then."""
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:6]
 
 
 def default_folders() -> list[str]:
-    """Where a job's files are looked for when Beam's own program runs it."""
+    """Where the files of a job are searched for if Beam's own program runs it."""
     return [part for part in os.environ.get("TOCSIN_FOLDERS", "").split(os.pathsep) if part] + [
         str(Path.cwd())
     ]
 
 
 def _factory(name: str, location: Location) -> Callable[..., Any]:
-    def make(step: str, config: dict[str, Any], context: dict[str, Any]) -> Any:
-        return load(location).model_validate(config, context=context)
-
     def factory(**config: Any) -> Any:
-        return _Step(name, make, config)
+        return _Step(name, location, config)
 
     factory.__doc__ = f"{name} of Tocsin; see `tocsin explain {name}`."
     return factory
@@ -123,12 +123,12 @@ def factories() -> dict[str, Callable[..., Any]]:
 
 
 def step_of(type: str, config: dict[str, Any]) -> Any:  # noqa: A002 - the name that a job gives
-    """One step by type: also what the provider file for Beam's own program calls."""
+    """One step by type."""
     return factories()[type](**config)
 
 
 class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
-    """All steps; sources need no input."""
+    """Provides all steps; sources need no input."""
 
     def __init__(self) -> None:
         sources = [name for name, location in step_types().items() if location.folder == "read"]

@@ -1,4 +1,4 @@
-"""Windows in which a key has no readings, given out as rows."""
+"""Rows for windows in which a key has no readings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from tocsin.kernels.time.windows import Session
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.aggregate.window_operator import WindowOperator
 
-# Columns of a key's state: its last window with readings, and the last one that was given out.
-_REAL, _GIVEN = 0, 1
+# Columns of a key's state: its last window with readings, and the last one that was emitted.
+_REAL, _EMITTED = 0, 1
 
 
 class GapFillingOperator(Operator):
-    """A WindowOperator that goes on giving a key's windows for `keep` microseconds after the last one with readings.
+    """A WindowOperator that also emits windows without readings.
 
-    Revision 0 of a window without readings has the measures of nothing: counts of 0, and nulls. It comes when the window ends, by
-    the watermark alone, so no reading of that key is needed; the end of a bounded input is not a gap. Late rows revise it.
+    It emits them for `keep` microseconds after the last window of the key with readings.
+
+    Revision 0 of a window without readings has counts of 0, and nulls. The watermark alone ends the
+    window, so no reading of that key is needed. The end of a bounded input is not a gap. Late rows
+    revise the window.
     """
 
     def __init__(self, filled: WindowOperator, keep: int) -> None:
@@ -32,11 +35,11 @@ class GapFillingOperator(Operator):
         self.key_schema = pa.schema([self.shard_schema.field(name) for name in self.by])
 
     def route(self, batch: pa.RecordBatch) -> Routed:
-        """As the WindowOperator."""
+        """Route as the WindowOperator does."""
         return self.filled.route(batch)
 
     def due(self, batch: pa.RecordBatch) -> int | None:
-        """As the WindowOperator."""
+        """When the WindowOperator wants to be advanced."""
         return self.filled.due(batch)
 
     def advance(
@@ -47,7 +50,7 @@ class GapFillingOperator(Operator):
         end: int | None,
         memory: Memory | None = None,
     ) -> Advanced:
-        """The windows that are complete at `time`, those without readings among them."""
+        """Emit the windows that are complete at `time`, including those without readings."""
         block, own = self._known(state)
         done = self.filled.advance(state[1:], log, time, end, memory)
         horizon = time if time < FOREVER else end
@@ -69,12 +72,12 @@ class GapFillingOperator(Operator):
         return KeyedBlock.from_bytes(state[0]), state[0]
 
     def _gaps(
-        self, block: KeyedBlock, given: list[pa.RecordBatch], horizon: int | None
+        self, block: KeyedBlock, results: list[pa.RecordBatch], horizon: int | None
     ) -> tuple[pa.RecordBatch, bool]:
-        """Rows of the windows without readings up to the horizon, and whether the block has changed."""
+        """Rows of windows without readings up to the horizon, and whether the block changed."""
         rows = [
             batch.filter(pc.equal(batch.column("revision"), 0)).replace_schema_metadata(None)
-            for batch in given
+            for batch in results
         ]
         real = pa.concat_batches(rows) if rows else no_rows(self.filled.schema.remove_metadata())
         slots = block.slots(real.select(self.key_schema.names), np.full(2, np.nan))
@@ -84,21 +87,21 @@ class GapFillingOperator(Operator):
         first = np.r_[True, slots[1:] != slots[:-1]] if len(slots) else np.zeros(0, bool)
         # Between the windows with readings.
         before = np.where(first, block.values[slots, _REAL], np.r_[0, at[:-1]])
-        shown = np.where(first, block.values[slots, _GIVEN], np.r_[0, at[:-1]])
+        emitted = np.where(first, block.values[slots, _EMITTED], np.r_[0, at[:-1]])
         known = ~np.isnan(before)
         owners, windows = self._between(
-            slots[known], before[known], shown[known], at[known] - self.windows.every
+            slots[known], before[known], emitted[known], at[known] - self.windows.every
         )
         last = np.r_[first[1:], True] if len(first) else first
         block.values[slots[last]] = at[last, None]
-        # And after the last of them.
+        # After the last of them.
         if horizon is not None and block.keys.num_rows:
             every = np.arange(block.keys.num_rows)
             until = np.full(
                 len(every), self.windows.first_ending_after(horizon) - self.windows.every
             )
-            behind = self._between(every, block.values[:, _REAL], block.values[:, _GIVEN], until)
-            np.maximum.at(block.values[:, _GIVEN], behind[0], behind[1])
+            behind = self._between(every, block.values[:, _REAL], block.values[:, _EMITTED], until)
+            np.maximum.at(block.values[:, _EMITTED], behind[0], behind[1])
             owners, windows = np.r_[owners, behind[0]], np.r_[windows, behind[1]]
             over = self._last_kept(block.values[:, _REAL].astype(np.int64)) <= until
             if over.any():
@@ -109,18 +112,18 @@ class GapFillingOperator(Operator):
         return self._rows(block.keys, owners, windows), bool(len(slots) or len(owners))
 
     def _last_kept(self, real: Int64s) -> Int64s:
-        """The last window that a key is given after the last one with readings."""
+        """The last window that is emitted for a key. real: its last window with readings."""
         return np.maximum(
             self.windows.last_starting_before(self.windows.ends_of(real) + self.keep), real
         )
 
     def _between(
-        self, slots: Int64s, real: np.ndarray, given: np.ndarray, until: Int64s
+        self, slots: Int64s, real: np.ndarray, emitted: np.ndarray, until: Int64s
     ) -> tuple[Int64s, Int64s]:
-        """Slots and windows after `given` and up to `until`, as far as a key is kept after `real`."""
+        """Slots and windows after `emitted`, up to `until` and to the last one after `real`."""
         every = self.windows.every
         from_, to = (
-            given.astype(np.int64) + every,
+            emitted.astype(np.int64) + every,
             np.minimum(until, self._last_kept(real.astype(np.int64))),
         )
         counts = np.maximum((to - from_) // every + 1, 0)
@@ -129,7 +132,7 @@ class GapFillingOperator(Operator):
         return slots[rows], from_[rows] + steps * every
 
     def _rows(self, keys: pa.RecordBatch, owners: Int64s, windows: Int64s) -> pa.RecordBatch:
-        """Measures of nothing, in the order of (window, keys)."""
+        """Rows with the measures of no readings, in the order of (window, keys)."""
         count = len(owners)
         nothing = no_rows(self.filled.outputs["late"])
         none = np.zeros(0, np.int64)
@@ -142,8 +145,8 @@ class GapFillingOperator(Operator):
         )
 
     def _due(self, block: KeyedBlock) -> int | None:
-        """When the next window ends that a key is given."""
+        """When the next window ends that is emitted for a key."""
         if not block.keys.num_rows:
             return None
-        following = block.values[:, _GIVEN].astype(np.int64) + self.windows.every
+        following = block.values[:, _EMITTED].astype(np.int64) + self.windows.every
         return int(self.windows.ends_of(following).min())

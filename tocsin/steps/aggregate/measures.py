@@ -1,4 +1,4 @@
-"""The measures of an Aggregate step: rows to partial results, partial results to one another and to columns."""
+"""The measures of an Aggregate step: fold rows, merge partial results, finish columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _PERCENTILE = re.compile(r"p(\d{1,2}(?:_\d+)?)")
 
 @dataclass(frozen=True)
 class Measure:
-    """One output column: an aggregation of an expression; `kind` is the expression's Arrow type, null for none."""
+    """One output column: an aggregation of an expression.
+
+    kind: Arrow type of the expression; null without one.
+    """
 
     name: str
     aggregation: Aggregation
@@ -39,7 +42,7 @@ class Measure:
         return self.aggregation.result_type(self.kind)
 
     def quantity(self, window: int | None) -> Quantity:
-        """What the result measures. window: length in microseconds, where all are as long."""
+        """Unit and period of the result. window: length, microseconds, if all are equal."""
         aggregation = self.aggregation
         if not aggregation.keeps_unit:
             return UNKNOWN
@@ -62,7 +65,7 @@ class Measure:
         return [pa.field(f"{prefix}_{i}", kind) for i, kind in enumerate(kinds)]
 
     def fold(self, batch: pa.RecordBatch, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
-        """Rows to partial columns."""
+        """Fold rows into partial columns."""
         column = None if self.of is None else evaluate(self.of, batch)
         arrays: list[Any] = []
         for name, declared in self.aggregation.accumulators().items():
@@ -72,14 +75,14 @@ class Measure:
         return arrays
 
     def merge(self, columns: list[Any], ids: Int64s, groups: int) -> list[Any]:
-        """Partial columns to partial columns."""
+        """Merge partial columns."""
         arrays: list[Any] = []
         for accumulator, parts in self._by_accumulator(columns):
             arrays += accumulator.merge(parts, ids, groups)
         return arrays
 
     def finish(self, columns: list[Any], starts: Int64s, ends: Int64s) -> Any:
-        """The output column; starts and ends are the bounds of each row's window."""
+        """The output column. starts, ends: bounds of each row's window, microseconds."""
         parts = [accumulator.result(parts) for accumulator, parts in self._by_accumulator(columns)]
         arguments = dict(zip(self.aggregation.accumulators(), parts, strict=True))
         bounds = {"window_start": starts, "window_end": ends}
@@ -100,8 +103,11 @@ class Measure:
 
 
 def measure(name: str, written: str | Mapping[str, Any], schema: pa.Schema) -> Measure:
-    """A measure as a job writes it: `mean(value)`, `p95(value)`, `quantile(value, q=0.9)`, or, for any aggregation,
-    `{acme/pm_ratio: {of: value, limit: 50}}`. Raises Fault where it does not fit the schema."""
+    """The measure that a job writes under a name.
+
+    written: `mean(value)`, `p95(value)`, `quantile(value, q=0.9)`, or, for any aggregation,
+    `{acme/pm_ratio: {of: value, limit: 50}}`. Raises Fault if it does not fit the schema.
+    """
     path = ("measures", name)
     if isinstance(written, str):
         try:
@@ -127,7 +133,8 @@ def measure(name: str, written: str | Mapping[str, Any], schema: pa.Schema) -> M
     else:
         if len(written) != 1:
             raise Fault(
-                "takes one aggregation with its configuration, such as {exceedance: {of: value, limit: 50}}",
+                "takes one aggregation with its configuration, "
+                "such as {exceedance: {of: value, limit: 50}}",
                 *path,
             )
         part, raw = next(iter(written.items()))
@@ -174,7 +181,7 @@ def _kind(part: str, of: Expression | None, schema: pa.Schema, path: tuple[str, 
 
 
 class Measures:
-    """All measures of a step together. Partial columns are named m0_0, m0_1, m1_0 …"""
+    """All measures of a step. Their partial columns are m0_0, m0_1, m1_0 and so forth."""
 
     def __init__(self, measures: list[Measure]) -> None:
         self.measures = measures
@@ -183,17 +190,17 @@ class Measures:
         self.result_fields = [pa.field(m.name, m.result_type) for m in measures]
 
     def fold(self, batch: pa.RecordBatch, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
-        """Rows to partial columns."""
+        """Fold rows into partial columns."""
         return [array for m in self.measures for array in m.fold(batch, times, ids, groups)]
 
     def merge(self, batch: pa.RecordBatch, ids: Int64s, groups: int) -> list[Any]:
-        """Partial columns of a batch to partial columns, one row a group."""
+        """Merge the partial columns of a batch: one row a group."""
         return [
             array for m, columns in self._columns(batch) for array in m.merge(columns, ids, groups)
         ]
 
     def finish(self, batch: pa.RecordBatch, starts: Int64s, ends: Int64s) -> list[Any]:
-        """Result columns, one row a partial row."""
+        """Result columns: one row a row of the batch."""
         return [m.finish(columns, starts, ends) for m, columns in self._columns(batch)]
 
     def _columns(self, batch: pa.RecordBatch) -> list[tuple[Measure, list[Any]]]:

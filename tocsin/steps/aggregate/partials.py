@@ -19,8 +19,8 @@ from tocsin.kernels.batch import (
 from tocsin.steps.aggregate.measures import Measures
 
 START, END, ACCEPTED, ON_TIME = "_start", "_end", "_accepted", "_on_time"
-"""Columns of a partial result, microseconds: the bounds of its pane or session, and the first window
-that takes its rows at all (revision 1) and on time (revision 0)."""
+"""Columns of a partial result, microseconds: the bounds of its pane or session, and the first
+window that takes its rows at all (revision 1) and on time (revision 0)."""
 
 
 class Partials:

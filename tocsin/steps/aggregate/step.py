@@ -19,20 +19,20 @@ from tocsin.parts.operator import Operator
 from tocsin.parts.part import Param, Part, need_columns
 from tocsin.parts.stateful_step import ShardCount, StatefulStep, column_types
 from tocsin.steps.aggregate.gap_filling import GapFillingOperator
-from tocsin.steps.aggregate.measures import Measures, measure
+from tocsin.steps.aggregate.measures import Measure, Measures, measure
 from tocsin.steps.aggregate.window_operator import WindowOperator
 
 _DAY, _SECOND = 86_400_000_000, 1_000_000
 
 
 class Completeness(Part):
-    """How much of a window was measured, and how much has to be."""
+    """How much of a window was measured, and how much must be."""
 
     of: str = Param(
         help="column or expression whose values count", examples=["if(flag < 4, value, null)"]
     )
-    cadence: Duration = Param(help="time between readings", examples=["10 s"])
-    rule: str = Param(help="name of the rule: what share is enough", examples=["eu-2008"])
+    cadence: Duration = Param(help="interval between readings", examples=["10 s"])
+    rule: str = Param(help="name of the rule for the share that is enough", examples=["eu-2008"])
 
     @field_validator("rule")
     @classmethod
@@ -41,7 +41,7 @@ class Completeness(Part):
         return rule
 
     def measures(self) -> dict[str, str | dict[str, Any]]:
-        """As measures."""
+        """The measures that it adds, by column."""
         cadence = format_duration(self.cadence)
         return {
             "n": {"count": {"of": self.of}},
@@ -52,11 +52,12 @@ class Completeness(Part):
 
 
 class Aggregate(StatefulStep):
-    """Measures of each window and key: tumbling (`every`), sliding (`window` and `every`), calendar (`calendar`) or session
-    (`session`) windows.
+    """Measures of each window and key.
 
-    Gives `window_start`, `window_end`, the `by` columns, the measures, and `revision`: 0 for the readings that were on
-    time; 1, after the allowed lateness, for keys with late ones too. The newest revision of a window and key holds.
+    Windows are tumbling (`every`), sliding (`window` and `every`), calendar (`calendar`) or session
+    (`session`) windows. Emits `window_start`, `window_end`, the `by` columns, the measures, and
+    `revision`: 0 for the readings on time; 1, after the allowed lateness, for the keys that have
+    late readings too. For each window and key, use the highest revision.
     """
 
     in_a_job = {
@@ -69,10 +70,10 @@ class Aggregate(StatefulStep):
 
     keeps: ClassVar[str] = "its open windows"
 
-    every: Duration | None = Param(None, help="a window starts every so often")
+    every: Duration | None = Param(None, help="interval between window starts")
     window: Duration | None = Param(None, help="length of a window; by default as long as `every`")
     session: Duration | None = Param(
-        None, help="instead: a window ends when its key is quiet for so long"
+        None, help="instead: time without readings of a key after which its window ends"
     )
     calendar: Literal["day", "week", "month"] | None = Param(
         None, help="instead: a window for each local day, week or month"
@@ -85,12 +86,14 @@ class Aggregate(StatefulStep):
     offset: Duration = Param(0, help="shift of the windows against 1970-01-01T00:00Z")
     fill_gaps: Duration | None = Param(
         None,
-        help="windows without readings are given too, for so long after a key's last one: counts are 0, the rest null",
+        help="emit windows without readings too, for this time after the last reading of a key: "
+        "counts are 0, other measures null",
     )
     by: list[str] = Param([], help="columns that identify a group, such as the sensor")
     completeness: Completeness | None = Param(
         None,
-        help="adds `n`, `expected`, `coverage` and `valid`: what was there, what should have been, and whether that will do",
+        help="adds `n`, `expected`, `coverage` and `valid`: readings, expected readings, their "
+        "ratio, and whether it is enough",
     )
     measures: dict[str, str | dict[str, Any]] = Param(
         help="output columns, such as {mean: mean(value)}", min_length=1
@@ -114,7 +117,8 @@ class Aggregate(StatefulStep):
             self.session is not None or not self.by or self.fill_gaps <= 0
         ):
             raise ValueError(
-                "`fill_gaps` is a time over 0, and goes with keys (`by`) and with windows that follow one another"
+                "`fill_gaps` is a time over 0, and goes with keys (`by`) and "
+                "with windows that follow one another"
             )
         for name, value in (
             ("every", self.every),
@@ -139,7 +143,7 @@ class Aggregate(StatefulStep):
         return Sliding(self.window or self.every, self.every, self.offset)
 
     def written(self) -> dict[str, str | dict[str, Any]]:
-        """All measures, those of `completeness` among them."""
+        """All measures, including those of `completeness`."""
         return {
             **self.measures,
             **(self.completeness.measures() if self.completeness is not None else {}),
@@ -152,7 +156,31 @@ class Aggregate(StatefulStep):
         )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """Schema of the results. Raises Fault."""
+        """Schema of the results. Raises Faults."""
+        measures = self._checked(schema)
+        fields = [
+            pa.field("window_start", TIMESTAMP),
+            pa.field("window_end", TIMESTAMP),
+            *(schema.field(name).with_metadata(None) for name in self.by),
+            *Measures(measures).result_fields,
+            pa.field("revision", pa.int32()),
+            *SYSTEM_FIELDS,
+        ]
+        units = {name: unit for name, unit in traits(schema).units.items() if name in self.by}
+        results = with_traits(
+            like(schema, fields),
+            stage=traits(schema).stage + 1,
+            keys=tuple(self.by),
+            aggregated=True,
+            inputs=1,
+            units=units,
+            periods={},
+        )
+        length = self._window_length()
+        return with_measured(results, {one.name: one.quantity(length) for one in measures})
+
+    def _checked(self, schema: pa.Schema) -> list[Measure]:
+        """The measures, if the configuration fits the input. Raises Faults."""
         collector = Collector()
         with collector:
             twice = set(self.measures) & set(
@@ -165,61 +193,38 @@ class Aggregate(StatefulStep):
         with collector:
             need_columns(self.by, schema, "by")
         with collector:
-            if (
-                traits(schema).stage
-                and self.every is not None
-                and (self.every % 1_000_000 or self.offset % 1_000_000)
-            ):
+            is_behind = bool(traits(schema).stage)
+            if is_behind and self.every and (self.every % _SECOND or self.offset % _SECOND):
                 raise Fault(
                     "behind a step that puts readings in order, windows are whole seconds", "every"
                 )
         taken = {"window_start", "window_end", "revision", *self.by}
-        measures = []
+        measures: list[Measure] = []
         for name, written in self.written().items():
             with collector:
                 if name in taken or name.startswith("_"):
                     raise Fault(
-                        f"the name '{name}' is taken by the step itself or starts with an underscore",
+                        f"the name '{name}' is taken by the step itself "
+                        "or starts with an underscore",
                         "measures",
                         name,
                     )
                 measures.append(measure(name, written, schema))
         collector.done()
-        fields = [
-            pa.field("window_start", TIMESTAMP),
-            pa.field("window_end", TIMESTAMP),
-            *(schema.field(name).with_metadata(None) for name in self.by),
-            *Measures(measures).result_fields,
-            pa.field("revision", pa.int32()),
-            *SYSTEM_FIELDS,
-        ]
-        stage = traits(schema).stage + 1
-        known = {name: unit for name, unit in traits(schema).units.items() if name in self.by}
-        found = like(schema, fields)
-        found = with_traits(
-            found,
-            stage=stage,
-            keys=tuple(self.by),
-            aggregated=True,
-            inputs=1,
-            units=known,
-            periods={},
-        )
-        length = (
-            (self.window or self.every)
-            if self.calendar is None
-            else _DAY
-            if self.calendar == "day"
-            else None
-        )
-        return with_measured(found, {one.name: one.quantity(length) for one in measures})
+        return measures
+
+    def _window_length(self) -> int | None:
+        """Microseconds, if all windows have the same length."""
+        if self.calendar is None:
+            return self.window or self.every
+        return _DAY if self.calendar == "day" else None
 
     def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
         """The results, and the late rows. Raises Fault."""
         return {"output": self.output_schema(schema), "late": schema}
 
     def operator(self, schema: pa.Schema, rule: str) -> Operator:
-        """The windows; with `fill_gaps`, those without readings too."""
+        """Keeps partial results of windows; with `fill_gaps`, also of windows without readings."""
         windows = self._window_operator(schema)
         return windows if self.fill_gaps is None else GapFillingOperator(windows, self.fill_gaps)
 

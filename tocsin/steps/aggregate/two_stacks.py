@@ -1,4 +1,4 @@
-"""Partial results of windows that overlap, without merging every pane for each of its windows."""
+"""Partial results of overlapping windows, without merging every pane for each window."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ Panes = Callable[[int, int], pa.RecordBatch]
 
 
 class TwoStacks:
-    """A window is merged from two parts: its panes before a boundary, and those after it.
+    """Merges a window from two parts: its panes before a boundary, and those after it.
 
-    For the first part there is a partial result for each start before the boundary, made in one pass backwards; the second
-    grows by the panes that are new. So each pane is merged about three times, whatever size/every is: the two stacks of
-    Tangwongsan, Hirzel, Schneider: Low-latency sliding-window aggregation in worst-case constant time (2017), section 3.
-    It holds nothing that cannot be made again from the panes.
+    The first part has a partial result for each start before the boundary, made in one pass
+    backwards. The second part grows by new panes. So each pane is merged about three times,
+    whatever size/every is. Everything it holds can be made again from the panes.
+
+    Source: Tangwongsan, Hirzel, Schneider: Low-latency sliding-window aggregation in worst-case
+    constant time (2017), section 3.
     """
 
     def __init__(self, size: int, every: int, merge: Merge) -> None:
@@ -26,9 +28,9 @@ class TwoStacks:
         self._end = 0
 
     def window(self, start: int, panes: Panes) -> pa.RecordBatch:
-        """The partial results of the window's panes. Windows are asked for in the order of their starts.
+        """The partial results of the panes of a window. Call it in the order of starts.
 
-        panes: gives the rows of the panes from a time to another; what it gives for the same times may not change.
+        panes: returns the rows of the panes between two times, always the same ones.
         """
         if start not in self._before:
             self._turn(start, panes)
@@ -46,7 +48,7 @@ class TwoStacks:
         return self.merge([before, self._after]) if before.num_rows else self._after
 
     def _turn(self, start: int, panes: Panes) -> None:
-        """Set the boundary to the end of the window that starts here."""
+        """Set the boundary to the end of the window with this start."""
         self._end, self._after, self._before = start + self.size, None, {}
         whole: pa.RecordBatch | None = None
         for begin in reversed(range(start, self._end, self.every)):

@@ -1,4 +1,4 @@
-"""Remembers readings of a shard, and passes on those that are new."""
+"""Remembers the readings of a shard, and emits those that are new."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEAD, _VERSION = b"tocsin.seen", b"2"
 _SCHEMA = pa.schema(
     [pa.field("hash", pa.uint64()), pa.field("time", pa.int64())], metadata={_HEAD: _VERSION}
 )
-# Pieces after which they are put together.
+# Number of pieces after which they are merged.
 _PIECES = 64
 
 
@@ -34,7 +34,7 @@ class DeduplicationOperator(Operator):
         self.within = within
 
     def route(self, batch: pa.RecordBatch) -> Routed:
-        """Rows by shard; rows too late to be compared to `late`."""
+        """Rows by shard. Rows that arrive too late to be compared go to `late`."""
         late = micros(batch.column(EVENT_TIME)) + self.within < micros(batch.column(WATERMARK))
         batch, outputs = set_apart(batch, late)
         return Routed(self.split(batch), outputs, {"late": int(late.sum())})
@@ -55,9 +55,12 @@ class DeduplicationOperator(Operator):
         end: int | None,
         memory: Memory | None = None,
     ) -> Advanced:
-        """Pass on what is new; forget what is older than `within` at `time` (arrivals come with the earliest time)."""
+        """Emit new readings, and forget those older than `within` at `time`.
+
+        Rows come with the time -FOREVER when they arrive.
+        """
         memory = {} if memory is None else memory
-        # Not there while it is being changed: were that to end half-way, nobody would know.
+        # Removed while it changes, so an exception cannot leave it half-updated.
         seen: _Seen | None = memory.pop("seen", None)
         if seen is None or not same_pieces(seen.pieces, state):
             seen = _Seen.read(state)
@@ -73,7 +76,7 @@ class DeduplicationOperator(Operator):
             return Advanced(outputs, [], None, counts)
         if time > -FOREVER:
             seen = seen.without(time - self.within)
-        # Forgetting is put off until half of the span has passed, so that it is not done for each reading.
+        # Readings are forgotten when half of the span has passed since, not one by one.
         oldest = seen.oldest()
         due = (
             oldest + self.within + max(self.within // 2, 1_000_000) if oldest is not None else None
@@ -96,7 +99,7 @@ class DeduplicationOperator(Operator):
 
 
 class _Seen:
-    """Hashes and event times of readings, as pieces: those of each call, put together when there are many."""
+    """Hashes and event times of readings: a piece for each call, merged when there are many."""
 
     def __init__(self, hashes: Hashes, times: Int64s) -> None:
         self.pieces: list[bytes] = []
@@ -107,11 +110,12 @@ class _Seen:
 
     @classmethod
     def read(cls, pieces: list[bytes]) -> _Seen:
-        """What pieces say. Raises ValueError for another version's."""
+        """Read pieces. Raises ValueError if another version wrote them."""
         batches = [from_ipc(piece) for piece in pieces]
         if any((batch.schema.metadata or {}).get(_HEAD) != _VERSION for batch in batches):
             raise ValueError(
-                f"deduplication state of another version, this program reads version {_VERSION.decode()}"
+                "deduplication state of another version, "
+                f"this program reads version {_VERSION.decode()}"
             )
         columns = pa.Table.from_batches(batches, _SCHEMA)
         found = cls(columns.column(0).to_numpy(), columns.column(1).to_numpy())
@@ -119,17 +123,17 @@ class _Seen:
         return found
 
     def add(self, hashes: Hashes, times: Int64s) -> None:
-        """Readings that are not yet there."""
+        """Add readings that are not among them."""
         if len(hashes):
             self.index.add(hashes)
             self._parts.append((hashes, times))
 
     def oldest(self) -> int | None:
-        """The earliest time, or None."""
+        """The earliest time, or None without readings."""
         return min((int(times.min()) for _, times in self._parts if len(times)), default=None)
 
     def without(self, before: int) -> _Seen:
-        """All but the readings earlier than a time."""
+        """The readings from a time on."""
         oldest = self.oldest()
         if oldest is None or oldest >= before:
             return self

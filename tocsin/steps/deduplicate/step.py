@@ -15,11 +15,12 @@ from tocsin.steps.deduplicate.deduplication_operator import DeduplicationOperato
 
 
 class Deduplicate(StatefulStep):
-    """Keeps the first reading of each key and event time; the others are filtered, and counted.
+    """Keeps the first reading of each key and event time; the others are filtered and counted.
 
-    Memory is bounded: a reading is remembered until its partition's watermark is `within` past its event time, and one that
-    comes later than that is late. Of copies in one partition the one with the lowest offset is kept.
-    Keys are compared by a 64-bit hash with the event time, so two different keys meet once in about 10^19 pairs.
+    State is bounded: a reading is remembered until its partition's watermark is `within` past its
+    event time. A reading that arrives later goes to `late`. If one partition has several copies,
+    the one with the lowest offset is kept. Keys are compared with their event time by a 64-bit
+    hash: two different ones are taken for equal once in about 10^19 pairs.
     """
 
     in_a_job = {"config": {"by": ["sensor_id"]}}
@@ -36,12 +37,12 @@ class Deduplicate(StatefulStep):
     shards: ShardCount = 8
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """The input's schema. Raises Fault."""
+        """The schema of the input. Raises Faults."""
         need_columns(self.by, schema, "by")
         return with_traits(schema, inputs=1)
 
     def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
-        """The input's columns in both outputs. Raises Fault."""
+        """The columns of the input in both outputs. Raises Faults."""
         return {"output": self.output_schema(schema), "late": schema}
 
     def operator(self, schema: pa.Schema, rule: str) -> Operator:

@@ -15,8 +15,8 @@ PLACE = ("latitude", "longitude")
 class Detection:
     """The parameters of a Detect step that its operator needs.
 
-    name: of the detector. rule: in alarms and their ids. rule_version: eight hexadecimal digits that
-    change with the rule's configuration. sensors: a table of the sensors that ought to report.
+    name: of the detector. rule: in alarms and their ids. rule_version: eight hexadecimal digits
+    that change with the rule's configuration. sensors: a table of the sensors that ought to report.
     """
 
     name: str

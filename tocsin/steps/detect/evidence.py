@@ -1,9 +1,9 @@
-"""What an alarm event tells: what was seen, what was expected, where, since when, and where the rows are."""
+"""The content of alarm events: observed and expected value, place, time, and the rows behind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,14 +27,16 @@ from tocsin.steps.detect.detection import Detection
 from tocsin.steps.state.release_times import last_moments
 
 FEED = "feed"
-"""The key of an alarm about all sensors together."""
+"""Key of an alarm about all sensors together."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Alarm events by position: whose (slot of the block, -1: all sensors), what, when, and the numbers that explain it.
+    """Alarm events as columns.
 
-    rows: the row that caused each, of the rows that were judged, or -1. detectors: what found each.
+    detectors: name of the one that found the event. slots: key in the block of state; -1 for all
+    sensors. what: a position in `lifecycle.EVENTS`. rows: the judged row that caused the event, or
+    -1. which: for a detector of several columns, the column that stands out.
     """
 
     detectors: list[str]
@@ -48,7 +50,6 @@ class Found:
     observed: Floats
     expected: Floats
     rows: Int64s
-    # Of several columns, the one that stands out.
     which: Int64s | None = None
 
     @staticmethod
@@ -73,8 +74,23 @@ class Found:
         )
 
 
+class _Event(NamedTuple):
+    """What the sentence of an event says. words: the expectation. Times are microseconds."""
+
+    event: str
+    detector: str
+    of: str
+    key: str
+    observed: float | None
+    words: str
+    expected: float
+    score: float
+    time: int
+    start: int
+
+
 class Evidence:
-    """Makes alarm events of what a Detect step found. Columns in, columns out; only texts are made one by one."""
+    """Makes alarm events of what a Detect step found. Only texts are made one by one."""
 
     def __init__(self, detection: Detection, schema: pa.Schema, alarm_schema: pa.Schema) -> None:
         self.detection = detection
@@ -89,7 +105,10 @@ class Evidence:
         judged: pa.RecordBatch,
         found: list[Found],
     ) -> pa.RecordBatch | None:
-        """Alarm events in the order of (time, key). places: latitude and longitude by slot. judged: what `rows` counts."""
+        """Alarm events in the order of (time, key), or None.
+
+        places: latitude and longitude by slot, or None. judged: the rows that `Found.rows` counts.
+        """
         found = [one for one in found if len(one.slots)]
         if not found:
             return None
@@ -112,7 +131,7 @@ class Evidence:
         whose, owner = np.unique(slots, return_inverse=True)
         labels = self._labels(keys, whose)
         texts = [key_text(one) or FEED for one in labels]
-        # A window's event time is its last microsecond; its result is known, and its alarm begins, at its end.
+        # The event time of a window is its last microsecond, but its alarm starts at its end.
         late = int(self.is_aggregated)
         times, starts = times + late, starts + late
         events = [lifecycle.EVENTS[one] for one in what]
@@ -149,11 +168,11 @@ class Evidence:
         columns["lake_query"] = self._lake_queries(
             [labels[one] for one in owner], columns["window_start"], columns["time"]
         )
-        told = self._sentences(columns, detectors, times, starts, expected)
+        sentences = self._sentences(columns, detectors, times, starts, expected)
         doubtful = doubts(judged, pa.array(at, mask=at < 0))
         columns["message"] = [
             sentence + (doubt if event != "clear" else "")
-            for sentence, doubt, event in zip(told, doubtful, events, strict=True)
+            for sentence, doubt, event in zip(sentences, doubtful, events, strict=True)
         ]
         shown = timestamps(last_moments(times - late))
         empty = [pa.nulls(len(what), field.type) for field in SYSTEM_FIELDS[1:]]
@@ -168,7 +187,7 @@ class Evidence:
         return made.take(order)
 
     def _labels(self, keys: pa.RecordBatch, whose: Int64s) -> list[list[tuple[str, Any]]]:
-        """Names and values of the key of each slot; none for the feed."""
+        """Names and values of the key of each slot; empty for the feed."""
         known = keys.take(pa.array(whose[whose >= 0]))
         values = list(zip(*(column.to_pylist() for column in known.columns), strict=True))
         labelled = [list(zip(self.detection.by, one, strict=True)) for one in values]
@@ -177,7 +196,7 @@ class Evidence:
     def _where(
         self, judged: pa.RecordBatch, at: Int64s, slots: Int64s, places: Floats | None
     ) -> dict[str, Any]:
-        """Window or offset, quality, and position."""
+        """Window or offset, quality, and position of each event. at: rows of `judged`, or -1."""
         rows = pa.array(at, mask=at < 0)
         found: dict[str, Any] = {"topic": [self.topic or None] * len(at)}
         if self.is_aggregated:
@@ -198,16 +217,14 @@ class Evidence:
     def _lake_queries(self, labels: list[list[tuple[str, Any]]], windows: Any, times: Any) -> Any:
         if not self.detection.lake:
             return None
-        column, told_at = (EVENT_TIME, times) if windows is None else ("window_start", windows)
-        told = pc.strftime(told_at, "%Y-%m-%d %H:%M:%S+00").to_pylist()
+        column, moments = (EVENT_TIME, times) if windows is None else ("window_start", windows)
+        texts = pc.strftime(moments, "%Y-%m-%d %H:%M:%S+00").to_pylist()
         queries = []
-        for one, time in zip(labels, told, strict=True):
+        for one, time in zip(labels, texts, strict=True):
             terms = [f"{_name(name)} = {_literal(value)}" for name, value in one]
             terms += [] if time is None else [f"{column} = timestamptz {_literal(time)}"]
-            queries.append(
-                f"select * from {_name(self.detection.lake)}"
-                + (f" where {' and '.join(terms)}" if terms else "")
-            )
+            where = ["where", " and ".join(terms)] if terms else []
+            queries.append(" ".join(["select * from", _name(self.detection.lake), *where]))
         return queries
 
     def _sentences(
@@ -218,17 +235,15 @@ class Evidence:
         starts: Int64s,
         expected: Floats,
     ) -> list[str]:
-        told = zip(
+        events = zip(
             columns["event"], detectors, columns["of"], columns["key"],
             columns["observed"].to_pylist(), columns["expected"], expected.tolist(),
             columns["score"].tolist(), times.tolist(), starts.tolist(), strict=True,
         )  # fmt: skip
-        return [self._sentence(*one) for one in told]
+        return [self._sentence(_Event(*one)) for one in events]
 
-    def _sentence(
-        self, event: str, detector: str, of: str, key: str, observed: float | None, words: str, expected: float, score: float,
-        time: int, start: int,
-    ) -> str:  # fmt: skip
+    def _sentence(self, one: _Event) -> str:
+        event, detector, of, key, observed, words, expected, score, time, start = one
         if detector == "feed_silence":
             return f"no sensor has sent {of}" if event != "clear" else f"sensors send {of} again"
         if detector == "never_seen" and event != "clear":

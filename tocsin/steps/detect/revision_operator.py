@@ -29,9 +29,7 @@ Emitted = list[tuple[str, pa.RecordBatch]]
 
 @dataclass
 class _State:
-    """The two blocks, the events that may still be corrected, and the time up to which rows were
-    judged.
-    """
+    """The two blocks, the events that may still be corrected, and the time judged up to."""
 
     current: KeyedBlock
     settled: KeyedBlock

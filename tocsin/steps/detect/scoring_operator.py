@@ -91,8 +91,9 @@ class ScoringOperator(Operator):
     def _released(
         self, log: list[pa.RecordBatch], note: dict[str, Any], time: int
     ) -> tuple[list[pa.RecordBatch], list[tuple[pa.RecordBatch, Int64s, int]]]:
-        """The rows that are released now, and the rows of each batch that wait, with their earliest
-        time.
+        """The rows that are released now, and the waiting rows of each batch.
+
+        Waiting rows are a batch, row numbers, and the earliest time of these rows.
         """
         released, seen = note.get("released", -FOREVER), note.get("seen", 0)
         ready: list[pa.RecordBatch] = []

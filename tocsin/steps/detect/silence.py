@@ -1,4 +1,4 @@
-"""Silence by event time: of a sensor that spoke before, of one that never did, and of the whole feed."""
+"""Silence by event time: of a sensor, of one that never reported, and of the whole feed."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ import numpy as np
 from tocsin.kernels.batch import BEGINNING, Floats, Int64s
 
 NEVER = BEGINNING // 2
-"""Last heard of, for a sensor that ought to speak and never has."""
+"""Time of the last reading of a registered sensor that has never reported."""
 SENSOR, NEVER_SEEN, FEED_SILENCE = range(3)
 KINDS = ("", "never_seen", "feed_silence")
-"""What an alarm of silence is called; a sensor's own has its detector's name."""
+"""Detectors in alarms of silence; '' for the name of the configured detector."""
 
 
 @dataclass
 class Feed:
-    """All sensors together. last: the latest reading; base: the first one, or the first since the feed was silent last;
-    raised: when the silence that goes on began. Microseconds; BEGINNING: there is none."""
+    """All sensors together. Times are microseconds; BEGINNING for a missing one.
+
+    last: the latest reading. base: the first reading, or the first since the last outage. raised:
+    start of the current outage.
+    """
 
     last: int = BEGINNING
     base: int = BEGINNING
     raised: int = BEGINNING
 
     def as_note(self) -> dict[str, int]:
-        """As JSON values."""
+        """The fields as JSON values."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Outage:
-    """The feed was silent from `start` on until, at `end`, a reading came."""
+    """The feed was silent from `start` until a reading at `end`."""
 
     start: int
     end: int
 
 
 class Silence:
-    """after: microseconds without a reading after which a sensor is missing. feed_after: the same of the whole feed.
+    """When sensors and the feed become silent.
 
-    While the feed is silent, no sensor of it falls silent: when it returns, each has the whole time again.
+    after: time without a reading after which a sensor is missing, microseconds. feed_after: the
+    same for the whole feed. While the feed is silent, no sensor becomes silent. When the feed
+    returns, each sensor has the whole time again.
     """
 
     def __init__(self, after: int, feed_after: int | None) -> None:
@@ -48,7 +53,7 @@ class Silence:
         self.feed_after = feed_after
 
     def outages(self, feed: Feed, times: Int64s) -> list[Outage]:
-        """The silences of the feed that readings at these times end; the feed is brought up to date."""
+        """The outages that readings at these times end. Updates the feed."""
         if not len(times):
             return []
         known = np.sort(times)
@@ -57,15 +62,17 @@ class Silence:
         found = []
         if self.feed_after is not None:
             line = known if feed.last <= BEGINNING else np.r_[feed.last, known]
-            for at in np.flatnonzero(np.diff(line) > self.feed_after):
-                found.append(Outage(int(line[at]) + self.feed_after, int(line[at + 1])))
+            found = [
+                Outage(int(line[at]) + self.feed_after, int(line[at + 1]))
+                for at in np.flatnonzero(np.diff(line) > self.feed_after)
+            ]
         if found:
             feed.base, feed.raised = found[-1].end, BEGINNING
         feed.last = max(feed.last, int(known[-1]))
         return found
 
     def starts_silent(self, feed: Feed, horizon: int) -> int | None:
-        """When the feed fell silent, if it has by `horizon` and nobody was told."""
+        """When the feed became silent: by `horizon`, and without an alarm. Updates the feed."""
         if self.feed_after is None or feed.last <= BEGINNING or feed.raised > BEGINNING:
             return None
         moment = feed.last + self.feed_after
@@ -75,7 +82,7 @@ class Silence:
         return moment
 
     def moments(self, last_seen: Floats, base: int, outages: list[Outage]) -> Floats:
-        """When sensors last heard then become silent. base: the feed's, before the outages."""
+        """When sensors become silent. base: of the feed, before the outages."""
         counted = np.where(last_seen == NEVER, base, last_seen)
         if self.feed_after is not None:
             counted = np.where(last_seen > BEGINNING, np.maximum(counted, base), counted)
@@ -88,7 +95,10 @@ class Silence:
     def gaps(
         self, before: Floats, times: Int64s, base: int, outages: list[Outage]
     ) -> tuple[Int64s, Int64s]:
-        """Rows before which their sensor had become silent, and when."""
+        """Readings that end the silence of their sensor, and when that silence began.
+
+        before: time of the sensor's reading before each.
+        """
         moments = self.moments(before, base, outages)
         rows = np.flatnonzero((before > BEGINNING) & (times > moments)).astype(np.int64)
         return rows, moments[rows].astype(np.int64)
@@ -102,7 +112,7 @@ class Silence:
         base: int,
         outages: list[Outage],
     ) -> tuple[Int64s, Int64s]:
-        """Slots that are silent at `horizon` and of which no alarm tells, and since when."""
+        """Slots that are silent at `horizon` and have no alarm, and since when."""
         moments = self.moments(last_seen, base, outages)
         latest = horizon if feed.raised <= BEGINNING else min(horizon, feed.raised + 1)
         slots = np.flatnonzero(
@@ -111,7 +121,7 @@ class Silence:
         return slots, moments[slots].astype(np.int64)
 
     def next(self, last_seen: Floats, raised: Floats, feed: Feed) -> int | None:
-        """When the next sensor, or the feed, will be silent if nothing comes."""
+        """When the next sensor or the feed becomes silent if no reading arrives, or None."""
         if feed.raised > BEGINNING:
             return None
         moments = self.moments(last_seen, feed.base, [])[(last_seen > BEGINNING) & (raised == 0.0)]

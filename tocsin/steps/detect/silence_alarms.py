@@ -28,7 +28,10 @@ _ALL_SENSORS = np.array([-1])
 
 
 class SilenceAlarms:
-    """Finds silence by event time alone. `outages`: those of the feed that rows have just ended."""
+    """Finds silence by event time alone.
+
+    base: the base of the feed before the last rows. outages: those that the last rows ended.
+    """
 
     def __init__(self, scorer: Scorer, silence: Silence) -> None:
         self.scorer, self.silence = scorer, silence
@@ -36,7 +39,10 @@ class SilenceAlarms:
     def rows_arrive(
         self, block: KeyedBlock, run: Run, feed: Feed
     ) -> tuple[list[Found], Int64s, int, list[Outage]]:
-        """Alarm events that rows cause; slots of new sensors; base of the feed before its outages."""
+        """Alarm events that rows cause, and slots of newly registered sensors.
+
+        Also the base of the feed before these rows, and the outages that they end.
+        """
         base, raised = feed.base, feed.raised
         reporting = run.times[~np.isnan(run.x)]
         if base <= BEGINNING and len(reporting):

@@ -1,4 +1,4 @@
-"""The Detect step: its configuration."""
+"""The Detect step: scores of readings, and alarms."""
 
 from __future__ import annotations
 
@@ -45,14 +45,15 @@ _CHOICE = {
 
 
 class Detect(StatefulStep):
-    """Scores each reading of a sensor (1 is the alarm line) and gives alarms.
+    """Scores each reading of a sensor, where 1 is the alarm line, and raises alarms.
 
-    Output: the input with the score column; output `alarms`: raise, update and clear events; output `late`: readings
-    behind their partition's watermark, which come too late to be put in order.
+    Output: the input with the score column. Output `alarms`: raise, update and clear events. Output
+    `late`: readings behind their partition's watermark, which arrive too late to be put in order.
 
-    Of aggregates, revision 0 is judged. With `revise`, their revisions correct the alarms: an alarm that should not have been is
-    withdrawn, one that should have been is raised with the time at which it should, one that was not over is resumed; the
-    `reason` of these events is "revised". In the end the alarms are those of a job to which nothing came late.
+    Revision 0 of aggregates is judged. With `revise`, later revisions correct the alarms: a wrong
+    alarm is withdrawn, a missing one is raised with its own time, and one that was not over is
+    resumed. The `reason` of these events is "revised". In the end the alarms are those of a job
+    without late rows.
     """
 
     in_a_job = {
@@ -67,29 +68,28 @@ class Detect(StatefulStep):
     keeps: ClassVar[str] = "what its detector has learnt, and its open alarms"
 
     of: str | list[str] = Param(
-        help="the column that is judged; several for a detector that judges them together"
+        help="column to judge; several for a detector that judges them together"
     )
     by: list[str] = Param(help="columns that identify a sensor", min_length=1)
     detector: Annotated[
         dict[str, dict[str, Any] | None], BeforeValidator(_by_name), WithJsonSchema(_CHOICE)
     ] = Field(
         alias="with",
-        description="one detector: auto, or a name and its configuration, such as {robust_z: {window: 60}}",
+        description="one detector: auto, or a name and its configuration, "
+        "such as {robust_z: {window: 60}}",
     )
     alarm: AlarmRule = Param(AlarmRule(), help="when scores become an alarm")
     score: str = Param("score", help="name of the score column")
-    rule: str = Param(
-        "", help="name of the rule in alarms and their ids; by default the job's and the step's"
-    )
+    rule: str = Param("", help="name of the rule in alarms and their ids; by default JOB/STEP")
     revise: bool = Param(
         False, help="judge aggregates again when late rows revise them, and correct the alarms"
     )
     sensors: DataFile | None = Param(
-        None, help="CSV or Parquet table of the sensors that ought to speak, for missing_data"
+        None, help="CSV or Parquet table of the sensors that ought to report, for missing_data"
     )
     lake: str = Param(
         "",
-        help="lake dataset that an alarm points to; by default the one that the same input is written to",
+        help="lake dataset that an alarm points to; by default the one with the rows of the input",
     )
     shards: ShardCount = 8
 
@@ -117,7 +117,7 @@ class Detect(StatefulStep):
         return detector.of_columns(len(self.columns()))
 
     def columns(self) -> list[str]:
-        """What is judged."""
+        """The columns to judge."""
         return [self.of] if isinstance(self.of, str) else self.of
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
@@ -156,7 +156,7 @@ class Detect(StatefulStep):
             return
         if not traits(schema).aggregated:
             raise Fault(
-                "only aggregates are revised; readings that come late go to the output `late`",
+                "only aggregates are revised; late readings go to the output `late`",
                 "revise",
             )
         if judges_silence:

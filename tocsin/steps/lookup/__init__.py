@@ -1,1 +1,1 @@
-"""Lookup: a registry from a topic."""
+"""Columns from a registry that is a topic."""

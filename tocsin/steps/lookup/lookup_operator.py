@@ -1,4 +1,4 @@
-"""Registry rows of a shard's keys, and the readings that wait for them."""
+"""Registry rows of the keys of a shard, and the readings that wait for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READINGS, REGISTRY = "readings", "registry"
 
 
 class LookupOperator(Operator):
-    """Gives readings out when all rows of the registry up to them are here."""
+    """Emits a reading when all registry rows up to its event time have arrived."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class LookupOperator(Operator):
         self.lateness = traits(schema).allowed_lateness
 
     def route(self, batch: pa.RecordBatch) -> Routed:
-        """Rows by the shard of their key, whichever side they are of."""
+        """Rows of both inputs by the shard of their key; late readings go to `late`."""
         if not batch.num_rows:
             return Routed([], {}, {"kept": 0})
         times, watermarks = micros(batch.column(EVENT_TIME)), micros(batch.column(WATERMARK))
@@ -75,7 +75,7 @@ class LookupOperator(Operator):
         return [pc.if_else(is_reading, *pair) for pair in columns]
 
     def due(self, batch: pa.RecordBatch) -> int | None:
-        """When the first of the rows may be given out."""
+        """When the first of the rows may be emitted."""
         return release_after(int(available_at(batch).min())) if batch.num_rows else None
 
     def advance(
@@ -86,7 +86,7 @@ class LookupOperator(Operator):
         end: int | None,
         memory: Memory | None = None,
     ) -> Advanced:
-        """Give out the readings before `time`, with what held at theirs."""
+        """Emit the readings before `time`, with the registry rows valid at their event time."""
         released = int(state[0]) if state else -FOREVER
         rows = rows_of(log, self.shard_schema)
         moments = available_at(rows)
@@ -94,7 +94,9 @@ class LookupOperator(Operator):
         new = is_reading & (moments >= released) & (moments < time)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         if new.any():
-            outputs = [("output", self._given(rows, new, ~is_reading & (moments < time), moments))]
+            outputs = [
+                ("output", self._enriched(rows, new, ~is_reading & (moments < time), moments))
+            ]
         if time >= FOREVER:
             return Advanced(outputs, [], None)
         waiting = moments >= time
@@ -107,10 +109,10 @@ class LookupOperator(Operator):
             outputs, written, due, log=[rows.filter(pa.array(kept))] if kept.any() else []
         )
 
-    def _given(
+    def _enriched(
         self, rows: pa.RecordBatch, new: Any, registry: Any, moments: Int64s
     ) -> pa.RecordBatch:
-        """Readings in order of (event time, key), with their columns."""
+        """Readings with their added columns, in order of (event time, key)."""
         known = self._newest(rows, np.flatnonzero(registry), moments)
         readings = rows.filter(pa.array(new))
         entries = rows.take(pa.array(known))
@@ -129,7 +131,7 @@ class LookupOperator(Operator):
         return batch.sort_by(order).replace_schema_metadata(self.schema.metadata)
 
     def _newest(self, rows: pa.RecordBatch, which: Int64s, moments: Int64s) -> Int64s:
-        """Of registry rows of one key and moment the greatest, whichever came first, in order of the moments."""
+        """Registry rows in order of time: for each key and time the greatest row, in any order."""
         part = rows.take(pa.array(which))
         texts = [part.column(side_column(REGISTRY, name)) for name in self.add]
         ranks = (
@@ -149,7 +151,7 @@ class LookupOperator(Operator):
     def _needed(
         self, rows: pa.RecordBatch, which: Int64s, moments: Int64s, time: int
     ) -> np.ndarray:
-        """Registry rows that a reading may still get: those that hold, and those that did within the allowed lateness."""
+        """Registry rows that a reading may need: valid now or within the allowed lateness."""
         needed = np.zeros(rows.num_rows, bool)
         if len(which):
             ids, _ = group_ids(self._keys(rows.take(pa.array(which))))

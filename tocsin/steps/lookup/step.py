@@ -1,4 +1,4 @@
-"""The Lookup step: columns from a registry that comes as a topic."""
+"""The Lookup step: columns from a registry that is a topic."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from tocsin.steps.state.union import measured_of_sides, schema_of_side
 
 
 class Lookup(StatefulStep):
-    """Adds columns of a registry's row to readings: the row of their key that held at their event time.
+    """Adds columns from a registry to readings: those valid for their key at their event time.
 
-    Inputs `readings` and `registry`; a row of the registry holds from its event time until the next of its key, and replaces it
-    wholly. Readings wait until the registry has come as far as they have. A registry row that comes behind its partition's
-    watermark holds from when it came. What is given depends on event times alone, not on which topic was faster. A reading of
-    which the key is not known gets nulls; one later than the allowed lateness goes to the output `late`. Partition and offset of
-    the readings are not kept.
+    Inputs: `readings` and `registry`. A registry row is valid from its event time until the next
+    row of its key, which replaces it completely. Readings wait until the registry's watermark
+    reaches their event time, so the result depends on event times alone, not on which topic was
+    faster. A registry row behind its partition's watermark is valid from that watermark on.
+    Readings with an unknown key get nulls. Readings later than the allowed lateness go to the
+    output `late`. Partition and offset of the readings are not kept.
     """
 
     in_a_job = {
@@ -33,12 +34,12 @@ class Lookup(StatefulStep):
     inputs: ClassVar[dict[str, bool]] = {READINGS: True, REGISTRY: True}
     keeps: ClassVar[str] = "the registry"
 
-    by: list[str] = Param(help="key columns that both have", min_length=1)
-    add: list[str] = Param(help="columns of the registry that are added", min_length=1)
+    by: list[str] = Param(help="key columns of both inputs", min_length=1)
+    add: list[str] = Param(help="columns of the registry to add", min_length=1)
     shards: ShardCount = 8
 
     def late_schema(self, schema: pa.Schema) -> pa.Schema:
-        """The readings' columns."""
+        """Schema of late readings."""
         own = schema_of_side(schema, READINGS)
         measured = measured_of_sides(schema, {READINGS: own.names})
         return with_traits(

@@ -32,7 +32,9 @@ _FLOOD, _FLOOD_WINDOW = 10, 10 * 60e6
 
 def _with_system_columns(columns: list[Any], times: Int64s, schema: pa.Schema) -> pa.RecordBatch:
     empty = [pa.nulls(len(times), field.type) for field in SYSTEM_FIELDS[1:]]
-    return pa.RecordBatch.from_arrays([*columns, timestamps(last_moments(times)), *empty], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [*columns, timestamps(last_moments(times)), *empty], schema=schema
+    )
 
 
 def notification_rows(

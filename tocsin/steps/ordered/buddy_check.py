@@ -1,4 +1,4 @@
-"""The BuddyCheck step: sensors beside their neighbours."""
+"""The BuddyCheck step: sensors compared with their neighbours."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from tocsin.steps.ordered.ordered_step import OrderedStep
 
 
 class BuddyCheck(OrderedStep):
-    """Compares each sensor's window with those of its neighbours in the same window: buddy check and isolation check.
+    """Compares the window of each sensor with that of its neighbours: buddy and isolation check.
 
-    Takes aggregates with a place. `by` says who is comparable: the metric, not the sensor. Gives `neighbours` (how many counted),
-    `neighbour_mean`, `neighbour_flag`: 1 they agree, 3 it is far from them, 2 too few of them (isolated) or no value; a
-    neighbour never fails another. With an elevation, neighbours' values are shifted by the gradient, and those too far above or
-    below do not count. Of aggregates revision 0 is taken.
+    Takes aggregates with a position. `by` are the columns that comparable sensors share: the
+    metric, not the sensor. Adds `neighbours`, the number compared with; `neighbour_mean`; and
+    `neighbour_flag`: 1 it agrees with them, 3 it is far from them, 2 there are too few (isolated)
+    or it has no value. With an elevation, the values of neighbours are shifted by the gradient, and
+    those too far above or below do not count. Only revision 0 of aggregates is used.
 
-    Where a window has a `flag`, it becomes the worst of it and `neighbour_flag`, and a window that is far from its neighbours has
-    the bit 128 (`neighbours`) in its `flag_reasons`.
+    If the input has a `flag`, it becomes the worst of `flag` and `neighbour_flag`. A window far
+    from its neighbours gets the bit 128 (`neighbours`) in its `flag_reasons`.
     """
 
     in_a_job = {
@@ -41,33 +42,40 @@ class BuddyCheck(OrderedStep):
     takes: ClassVar[InputKind] = "windows"
     keeps: ClassVar[str] = "the rows that it has not emitted yet"
 
-    of: str = Param(help="the column that is compared")
-    radius: float = Param(help="metres within which sensors are neighbours", gt=0, le=200_000)
+    of: str = Param(help="column to compare")
+    radius: float = Param(
+        help="distance, in metres, within which sensors are neighbours", gt=0, le=200_000
+    )
     latitude: str = Param("latitude", help="column of the latitude, degrees")
     longitude: str = Param("longitude", help="column of the longitude, degrees")
     elevation: str | None = Param(None, help="column of the elevation, metres")
     gradient: float = Param(
         -0.0065,
-        help="change a metre of elevation, in the column's unit; -0.0065 for degrees Celsius",
+        help="change for a metre of elevation, in the column's unit; -0.0065 for degrees Celsius",
     )
     most_elevation: float = Param(
-        200.0, help="difference in metres from which on sensors are no neighbours", gt=0
+        200.0, help="difference of elevation, in metres, from which sensors are no neighbours", gt=0
     )
-    least: int = Param(3, help="neighbours that are needed", ge=1)
+    least: int = Param(3, help="number of neighbours needed", ge=1)
     threshold: float = Param(
-        4.0, help="deviations from the neighbours' mean at which a sensor is suspect", gt=0
+        4.0, help="standard deviations from the neighbours' mean at which a sensor is suspect", gt=0
     )
-    smallest_deviation: float = Param(1.0, help="deviation at least, in the column's unit", gt=0)
+    smallest_deviation: float = Param(
+        1.0, help="smallest standard deviation, in the column's unit", gt=0
+    )
     rounds: int = Param(
-        3, help="rounds, after each of which the suspect ones are left out", ge=1, le=10
+        3,
+        help="number of rounds; each leaves out the sensors suspect in the one before",
+        ge=1,
+        le=10,
     )
 
     def added(self, schema: pa.Schema) -> list[pa.Field]:
-        """neighbours, neighbour_mean, neighbour_flag. Raises Faults."""
+        """The columns `neighbours`, `neighbour_mean` and `neighbour_flag`. Raises Faults."""
         collector = Collector()
         with collector:
             if not traits(schema).aggregated:
-                raise Fault("takes aggregates: only what is of one window can be compared")
+                raise Fault("takes aggregates: only rows of one window can be compared")
         names = {
             "of": self.of,
             "latitude": self.latitude,
@@ -81,8 +89,10 @@ class BuddyCheck(OrderedStep):
                 if name is not None and kind_of(schema.field(name).type) != "number":
                     raise Fault(f"'{name}' is {schema.field(name).type}, not a number", key)
         fields = [
-            pa.field("neighbours", pa.int64()), pa.field("neighbour_mean", pa.float64()), pa.field("neighbour_flag", pa.int8())
-        ]  # fmt: skip
+            pa.field("neighbours", pa.int64()),
+            pa.field("neighbour_mean", pa.float64()),
+            pa.field("neighbour_flag", pa.int8()),
+        ]
         for field in fields:
             with collector:
                 if field.name in schema.names:
@@ -91,7 +101,7 @@ class BuddyCheck(OrderedStep):
         return fields
 
     def columns_of(self, ordered: Ordered) -> list[Any]:
-        """Window by window, each with those who are comparable."""
+        """The columns of each window, from the comparable sensors of the window."""
         rows = ordered.rows
         x, lat, lng = (
             numbers(rows.column(name)) for name in (self.of, self.latitude, self.longitude)
@@ -109,7 +119,7 @@ class BuddyCheck(OrderedStep):
         order = np.argsort(ids, kind="stable")
         known: dict[bytes, tuple[Any, Any]] = {}
         for together in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
-            # The same sensors are there in most windows.
+            # Most windows have the same sensors.
             place = np.stack([lat[together], lng[together]]).tobytes()
             pairs = known.get(place)
             if pairs is None:
@@ -136,7 +146,7 @@ class BuddyCheck(OrderedStep):
         return [pa.array(count), pa.array(mean, mask=np.isnan(mean)), pa.array(flags)]
 
     def changed(self, rows: pa.RecordBatch, added: list[Any]) -> pa.RecordBatch:
-        """The window's own flag and reasons, this test included."""
+        """The rows with this test in their own flag and reasons."""
         found = added[-1].to_numpy(zero_copy_only=False)
         judged = found != quality_tests.UNKNOWN
         for name, change in (("flag", _worse), ("flag_reasons", _with_bit)):
@@ -150,7 +160,7 @@ class BuddyCheck(OrderedStep):
         return rows
 
     def needed(self, ordered: Ordered) -> Any:
-        """Nothing: a window is complete when it comes."""
+        """No row: a window is complete when it arrives."""
         return np.zeros(len(ordered.times), bool)
 
 

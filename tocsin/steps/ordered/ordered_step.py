@@ -1,4 +1,4 @@
-"""Base of the steps that see each key's rows in order of event time, with those before and after."""
+"""Base of the steps that see the rows of each key in order of event time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State of a Sequence step as a pure object: rows wait until those before and after them are here."""
+"""State of an ordered step: rows wait until those before and after them have arrived."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tocsin.steps.state.row_log import is_spent, rows_of
 
 
 class OrderingOperator(Operator):
-    """Puts rows in order of (key, event time) and gives each out when what is `lookahead` after it is here.
+    """Puts rows in order of (key, event time), and emits each after `lookahead`.
 
-    A row behind its partition's watermark is late wherever it is; it goes on when that watermark has passed, or to `late`.
-    Of aggregates revision 0 is taken.
+    A row behind its partition's watermark is late. It goes to `late`; without that output, it is
+    emitted when the watermark has passed. Only revision 0 of aggregates is used.
     """
 
     state_name = "state of an ordered step"
@@ -57,7 +57,7 @@ class OrderingOperator(Operator):
         return Routed(self.split(batch), outputs, counts)
 
     def due(self, batch: pa.RecordBatch) -> int | None:
-        """When the first of the rows may be given out."""
+        """When the first of the rows may be emitted."""
         return (
             release_after(int(available_at(batch).min())) + self.lookahead
             if batch.num_rows
@@ -72,7 +72,7 @@ class OrderingOperator(Operator):
         end: int | None,
         memory: Memory | None = None,
     ) -> Advanced:
-        """Give out the rows that are `lookahead` before `time`."""
+        """Emit the rows that are `lookahead` before `time`."""
         released = int(self.read_note(state[0])["released"]) if state else -FOREVER
         until = FOREVER if time >= FOREVER else time - self.lookahead
         rows = rows_of([batch for batch in log if batch.num_rows], self.shard_schema)
@@ -82,7 +82,9 @@ class OrderingOperator(Operator):
         known = time if time < FOREVER else end if end is not None else -FOREVER
         if new.any():
             outputs = [
-                ("output", batch) for batch in self._given(rows, new, late, known) if batch.num_rows
+                ("output", batch)
+                for batch in self._emitted(rows, new, late, known)
+                if batch.num_rows
             ]
         if time >= FOREVER:
             return Advanced(outputs, [], None)
@@ -90,17 +92,17 @@ class OrderingOperator(Operator):
         due = release_after(int(moments[waiting].min())) + self.lookahead if waiting.any() else None
         note = [self.note(released=until)]
         if not is_spent(rows.num_rows, int(waiting.sum())):
-            # Too little is spent, whatever of the rest is needed.
+            # Too few rows are spent, even if no later row needs the others.
             return Advanced(outputs, note, due, log=None)
         kept = waiting | self._needed(rows, ~waiting & ~late, known)
         if not is_spent(rows.num_rows, int(kept.sum())):
             return Advanced(outputs, note, due, log=None)
         return Advanced(outputs, note, due, log=[rows.filter(pa.array(kept))] if kept.any() else [])
 
-    def _given(
+    def _emitted(
         self, rows: pa.RecordBatch, new: np.ndarray, late: np.ndarray, known: int
     ) -> list[pa.RecordBatch]:
-        """The new rows with their columns: those in order, then the late ones."""
+        """New rows with their columns: those in order, then the late ones."""
         found = []
         if (new & ~late).any():
             order, ordered = self._ordered(rows, np.flatnonzero(~late), known)
@@ -112,19 +114,19 @@ class OrderingOperator(Operator):
             found.append(self._with(alone, self.columns.alone(alone)))
         return found
 
-    def _needed(self, rows: pa.RecordBatch, given: np.ndarray, known: int) -> np.ndarray:
+    def _needed(self, rows: pa.RecordBatch, emitted: np.ndarray, known: int) -> np.ndarray:
         needed = np.zeros(rows.num_rows, bool)
-        if given.any():
-            order, ordered = self._ordered(rows, np.flatnonzero(given), known)
+        if emitted.any():
+            order, ordered = self._ordered(rows, np.flatnonzero(emitted), known)
             needed[order] = self.columns.needed(ordered)
         return needed
 
     def _ordered(self, rows: pa.RecordBatch, which: Int64s, known: int) -> tuple[Int64s, Ordered]:
-        """Some rows in order, and their numbers."""
+        """Some rows in order, and their row numbers."""
         rows = rows.take(pa.array(which))
         ids, _ = group_ids([rows.column(name) for name in self.by])
         times = micros(rows.column(EVENT_TIME))
-        # Aggregates have no offsets: what else they are keyed by tells those of one key and window apart.
+        # Aggregates have no offsets: their other keys distinguish rows of one key and window.
         others = [pc.rank(rows.column(name), tiebreaker="dense").to_numpy() for name in self.others]
         run = segments(ids, times, *arrival(rows), *others)
         return which[run.order], Ordered(

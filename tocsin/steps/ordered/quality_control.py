@@ -1,4 +1,4 @@
-"""The QualityControl step: a flag beside every reading, and why."""
+"""The QualityControl step: a quality flag for every reading, and the reasons."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Span = tuple[float, float]
 
 
 class GrossRange(Part):
-    """Outside of what can be measured, or of what is expected."""
+    """Outside the range of the sensor, or of expected values."""
 
-    fail: Span = Param(help="what the sensor can measure, as [low, high]")
-    suspect: Span | None = Param(None, help="what is expected, inside of `fail`")
+    fail: Span = Param(help="range of the sensor, as [low, high]")
+    suspect: Span | None = Param(None, help="range of expected values, inside of `fail`")
 
     @model_validator(mode="after")
     def _inside(self) -> GrossRange:
@@ -39,67 +39,70 @@ class Spike(Part):
     """Far from the values before and after."""
 
     suspect: float = Param(help="distance, in the column's unit", gt=0)
-    fail: float | None = Param(None, help="distance from which on it fails", gt=0)
+    fail: float | None = Param(None, help="distance from which it fails", gt=0)
     method: Literal["average", "differential"] = Param(
         "average",
-        help="from the mean of both neighbours, or the lesser of both steps where they go in opposite directions",
+        help="distance from the mean of both neighbours, or the smaller of both steps if they have "
+        "opposite directions",
     )
 
 
 class RateOfChangeTest(Part):
-    """Too quick a change."""
+    """Changes too fast."""
 
-    per_second: float = Param(help="in the column's unit", gt=0)
+    per_second: float = Param(help="fastest change that is good, in the column's unit", gt=0)
 
 
 class FlatLineTest(Part):
     """No change for a time."""
 
     suspect: Duration = Param(help="time without a change")
-    fail: Duration | None = Param(None, help="time from which on it fails, longer than `suspect`")
-    tolerance: float = Param(0.0, help="changes under it are none, in the column's unit", ge=0)
+    fail: Duration | None = Param(None, help="time from which it fails, longer than `suspect`")
+    tolerance: float = Param(0.0, help="smaller changes do not count, in the column's unit", ge=0)
 
 
 class Stuck(Part):
-    """The very same value again and again."""
+    """The same value repeatedly."""
 
-    count: int = Param(help="so many times", ge=2, le=1000)
+    count: int = Param(help="number of consecutive identical readings", ge=2, le=1000)
 
 
 class TimeGap(Part):
-    """Nothing for a time before it."""
+    """No reading for a time before it."""
 
     longest: Duration = Param(help="time since the reading before")
 
 
 class Delay(Part):
-    """Came too late."""
+    """Arrived too late."""
 
-    longest: Duration = Param(help="time by which its partition's watermark was ahead of it")
+    longest: Duration = Param(help="time by which its partition's watermark is ahead of it")
 
 
 class Tests(Part):
-    """Which tests are made."""
+    """The tests, by name."""
 
     gross_range: GrossRange | None = Param(
-        None, help="outside of what can be measured or is expected"
+        None, help="outside the range of the sensor, or of expected values"
     )
     spike: Spike | None = Param(
         None, help="far from the values before and after; needs `lookahead`"
     )
-    rate_of_change: RateOfChangeTest | None = Param(None, help="too quick a change")
+    rate_of_change: RateOfChangeTest | None = Param(None, help="changes too fast")
     flat_line: FlatLineTest | None = Param(None, help="no change for a time")
-    stuck: Stuck | None = Param(None, help="the very same value again and again")
-    time_gap: TimeGap | None = Param(None, help="nothing for a time before it")
-    delay: Delay | None = Param(None, help="came too late")
+    stuck: Stuck | None = Param(None, help="the same value repeatedly")
+    time_gap: TimeGap | None = Param(None, help="no reading for a time before it")
+    delay: Delay | None = Param(None, help="arrived too late")
 
 
 class QualityControl(OrderedStep):
-    """Puts a QARTOD flag beside every reading: 1 good, 2 not tested, 3 suspect, 4 failed, 9 missing; and bits for the tests that
-    it did not pass: 1 gross range, 2 spike, 4 rate of change, 8 flat line, 16 stuck, 32 time gap, 64 delay.
+    """Adds a QARTOD flag to every reading, and bits for the tests that it did not pass.
 
-    Readings are tested in order of event time, whenever they come; a late one goes on with the tests that need no other, so that
-    windows get it as before. No reading is dropped: what to do with a flag is said by those who read it.
+    Flags: 1 good, 2 not tested, 3 suspect, 4 failed, 9 missing. Bits: 1 gross range, 2 spike, 4
+    rate of change, 8 flat line, 16 stuck, 32 time gap, 64 delay. Readings are tested in order of
+    event time, whatever their order of arrival. A late reading gets only the tests that need no
+    other reading, and stays in the output, so windows include it. No reading is dropped: later
+    steps decide by the flag.
     """
 
     in_a_job = {
@@ -113,8 +116,8 @@ class QualityControl(OrderedStep):
     passes_late: ClassVar[bool] = True
     keeps: ClassVar[str] = "the readings that those to come are compared with"
 
-    of: str = Param(help="the column that is tested")
-    tests: Tests = Param(help="the tests that are made")
+    of: str = Param(help="column to test")
+    tests: Tests = Param(help="the tests to run")
     lookahead_time: Duration = Param(
         "0 s",
         alias="lookahead",
@@ -174,7 +177,7 @@ class QualityControl(OrderedStep):
             found["spike"] = quality_tests.spike(
                 x, starts, tests.spike.suspect, tests.spike.fail, tests.spike.method
             )
-            # The next value is too far away to have been waited for.
+            # The reading did not wait long enough for the next value.
             far = np.r_[np.diff(t) > self.lookahead_time, False][: len(t)]
             found["spike"][far] = quality_tests.UNKNOWN
         if tests.rate_of_change is not None:
@@ -193,7 +196,7 @@ class QualityControl(OrderedStep):
         return self._flagged(ordered.rows, here, x, found)
 
     def alone(self, rows: pa.RecordBatch) -> list[Any]:
-        """The flags of rows that came too late for the tests that need others."""
+        """The flags of rows that arrived too late for the tests that need others."""
         x = numbers(rows.column(self.of))
         here = np.flatnonzero(~np.isnan(x))
         others = [name for name in self._made() if name not in ("gross_range", "delay")]
@@ -207,7 +210,7 @@ class QualityControl(OrderedStep):
     def _flagged(
         self, rows: pa.RecordBatch, here: Any, x: Any, found: dict[str, quality_tests.Flags]
     ) -> list[Any]:
-        """Flags and bits of all rows, of the tests of those that have values."""
+        """Flags and bits of all rows. here: rows with values; x: the values; found: their tests."""
         tests = self.tests
         if tests.gross_range is not None:
             found["gross_range"] = quality_tests.gross_range(
@@ -229,7 +232,7 @@ class QualityControl(OrderedStep):
         return [pa.array(flags), pa.array(bits)]
 
     def needed(self, ordered: Ordered) -> Any:
-        """What the tests look back to: some readings with values, and the time of the flat line test with one before it."""
+        """Rows that tests look back to: some with values, and those of the flat line's time."""
         tests = self.tests
         valid = ~np.isnan(numbers(ordered.rows.column(self.of)))
         count = max(2, tests.stuck.count if tests.stuck is not None else 0)
@@ -240,7 +243,7 @@ class QualityControl(OrderedStep):
             span = max(tests.flat_line.suspect, tests.flat_line.fail or 0)
             newest = ordered.times[ordered.end - 1]
             inside = ordered.times >= newest - span
-            # The last one outside shows that the sensor has been heard of for so long.
+            # The last one before that time shows that the sensor reported throughout it.
             before = (
                 np.r_[inside[1:], True][: len(inside)]
                 & ~inside

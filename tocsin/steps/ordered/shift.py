@@ -1,4 +1,4 @@
-"""The Shift step: what came before and after, beside each row."""
+"""The Shift step: values of earlier rows and of the next row, added to each row."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from tocsin.steps.ordered.ordered_step import OrderedStep
 
 
 class Earlier(BaseModel):
-    """An expression, so many rows back."""
+    """An expression over an earlier row."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     of: str = Param(help="a column or an expression")
-    rows: int = Param(1, help="rows back", ge=1, le=1000)
+    rows: int = Param(1, help="number of rows back", ge=1, le=1000)
 
 
 class Shift(OrderedStep):
-    """Puts values of a key's earlier rows, and of the next one, beside each row; order is that of event time.
+    """Adds values of earlier rows of the key, and of the next one, in order of event time.
 
-    `previous` is SQL's LAG, `next` its LEAD with a limit in time; `latest` is the last value before the row that is not null.
-    Nothing is known of rows before the first or after the end of the input: null. Late rows go to the output `late`, as they can
-    no longer be put in order. Some rows are kept for each key that was ever seen.
+    `previous` is SQL's LAG, and `next` is LEAD with a limit in time. `latest` is the last value
+    before the row that is not null. Values of rows before the first and after the end of the input
+    are null. Late rows go to the output `late`, because they can no longer be put in order. The
+    state keeps some rows of each key for ever.
     """
 
     in_a_job = {
@@ -49,7 +50,7 @@ class Shift(OrderedStep):
         {}, help="columns by name: the last value of an expression before the row that is not null"
     )
     next: dict[str, str] = Param(
-        {}, help="columns by name: expressions over the row after, where one comes `within`"
+        {}, help="columns by name: expressions over the row after, if it is `within`"
     )
     within: Duration | None = Param(
         None, help="how long a row waits for the next one; whole seconds"
@@ -57,7 +58,8 @@ class Shift(OrderedStep):
     since_previous: str | None = Param(None, help="name of a column: seconds since the row before")
     followed: str | None = Param(
         None,
-        help="name of a column: whether a row came `within`; null where the input ended before that was known",
+        help="name of a column: whether a row followed `within`; null if the input ended before "
+        "that was known",
     )
 
     @model_validator(mode="after")
@@ -84,7 +86,7 @@ class Shift(OrderedStep):
         }
 
     def added(self, schema: pa.Schema) -> list[pa.Field]:
-        """The columns, in the order previous, latest, next, since_previous, followed. Raises Faults."""
+        """The columns: previous, latest, next, since_previous, followed. Raises Faults."""
         collector = Collector()
         written = [("previous", name, one.of) for name, one in self._earlier().items()]
         written += [("latest", name, of) for name, of in self.latest.items()]
@@ -134,7 +136,7 @@ class Shift(OrderedStep):
         return found
 
     def needed(self, ordered: Ordered) -> Any:
-        """The last rows of each key, and those with the latest values."""
+        """Rows that later ones need: the last of each key, and those with its latest values."""
         kept = last_rows(ordered, max([one.rows for one in self._earlier().values()], default=1))
         at = np.arange(len(ordered.times))
         for of in self.latest.values():
@@ -180,7 +182,7 @@ def _free(name: str, schema: pa.Schema, fields: list[pa.Field], where: str) -> s
 
 
 def _taken(ordered: Ordered, of: str, rows: Any, missing: Any) -> Any:
-    """The values of an expression at these rows; null where missing."""
+    """The values of an expression at some rows; null if missing."""
     return evaluate(parse(of), ordered.rows).take(
         pa.array(np.where(missing, 0, rows), mask=missing)
     )

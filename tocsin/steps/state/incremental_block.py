@@ -1,4 +1,4 @@
-"""A block of keyed state as pieces: one whole, and after it what has changed since. A small change is a small write."""
+"""A block of keyed state in pieces: one with all rows, then the changes, so changes are cheap."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
 _VERSION = 2
 _HEAD = b"tocsin.journal"
 _SLOT = "_slot"
-# Keys that are always written whole; changed rows beside all rows, and pieces, after which all is written anew.
+# All rows are written again with up to _SMALL keys, when more than _SHARE of the rows have changed,
+# and after _PIECES pieces.
 _SMALL = 2_000
 _SHARE = 0.5
 _PIECES = 64
 
 
 class IncrementalBlock:
-    """A block, the pieces that it is kept as, and a note that each write brings up to date.
-
-    note: whatever else there is to know, as JSON values by name.
-    """
+    """A block, its pieces, and a note of JSON values by name that each write replaces."""
 
     def __init__(self, block: KeyedBlock, note: dict[str, Any]) -> None:
         self.block = block
@@ -34,14 +32,17 @@ class IncrementalBlock:
 
     @classmethod
     def read(cls, pieces: list[bytes], key_schema: pa.Schema, width: int) -> IncrementalBlock:
-        """What the pieces say. Raises ValueError for another version's."""
+        """Read pieces. Raises ValueError if another version wrote them."""
         found = cls(KeyedBlock.empty(key_schema, width), {})
         rows = [found._apply(piece) for piece in pieces]
         found.pieces, found._changed = list(pieces), sum(rows[1:])
         return found
 
     def write(self, known: int, changed: Int64s, note: dict[str, Any]) -> list[bytes]:
-        """The pieces from now on. known: keys there were at the last write. changed: distinct slots, new ones included."""
+        """Write the block: its pieces from now on.
+
+        known: number of keys at the last write. changed: distinct slots that changed or are new.
+        """
         self.note = note
         rows = self.block.keys.num_rows
         self._changed += len(changed)
@@ -58,7 +59,10 @@ class IncrementalBlock:
         return self.pieces
 
     def _piece(self, slots: Int64s, known: int) -> bytes:
-        """Rows of the block, column by column, as alarms leave most columns as they began; and the keys after `known`."""
+        """Rows of the block, and the keys after `known`.
+
+        Columns compress well on their own: most keep their first value.
+        """
         head = json.dumps({"version": _VERSION, **self.note}).encode()
         values = np.ascontiguousarray(self.block.values[slots].T)
         columns = [pa.array(slots.astype(np.int32)), *map(pa.array, values)]
@@ -71,7 +75,7 @@ class IncrementalBlock:
         return len(first).to_bytes(8, "big") + first + to_ipc(keys)
 
     def _apply(self, piece: bytes) -> int:
-        """Gives the number of its rows."""
+        """Apply a piece to the block; the number of its rows."""
         size = int.from_bytes(piece[:8], "big")
         rows, keys = from_ipc(piece[8 : 8 + size]), from_ipc(piece[8 + size :])
         head = json.loads((rows.schema.metadata or {}).get(_HEAD, b"{}"))

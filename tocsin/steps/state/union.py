@@ -1,4 +1,4 @@
-"""Several inputs as one: rows of the same columns put together, or rows of different ones side by side."""
+"""Several inputs as one: rows with the same columns together, those of named inputs apart."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tocsin.kernels.batch import (
 )
 
 SIDE = "_side"
-"""Of rows of different inputs: which one a row is from."""
+"""Column with the name of the input that a row is from."""
 
 
 def side_column(side: str, column: str) -> str:
-    """What a column of a named input is called when the inputs are one."""
+    """Name of a column of a named input among the columns of all inputs."""
     return f"{side}.{column}"
 
 
 def schema_of_side(schema: pa.Schema, side: str) -> pa.Schema:
-    """The columns of one named input of several, as it had them, without the system's."""
+    """The user's columns of one named input, under their own names. schema: of all inputs."""
     prefix = side_column(side, "")
     return pa.schema(
         [
@@ -41,7 +41,7 @@ def schema_of_side(schema: pa.Schema, side: str) -> pa.Schema:
 def measured_of_sides(
     schema: pa.Schema, columns: dict[str, list[str]]
 ) -> dict[str, dict[str, Any]]:
-    """The traits `units` and `periods` of some columns of named inputs, under the names that the inputs had them by.
+    """The traits `units` and `periods` of some columns of named inputs, under their own names.
 
     columns: by input.
     """
@@ -56,9 +56,11 @@ def measured_of_sides(
 
 
 def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
-    """The schema of inputs by name. Raises ValueError where inputs of one name have not the same columns, or not in one unit.
+    """The schema of all inputs together.
 
-    Inputs with a name have their columns under it, and null in those of others; the column `_side` has the name.
+    inputs: name and schema of each. Columns of a named input are called `name.column`, and are null
+    in the rows of other inputs; the column `_side` has the name. Raises ValueError if inputs of one
+    name differ in their columns or units.
     """
     fields: dict[str, pa.Field] = {}
     first: dict[str, pa.Schema] = {}
@@ -70,7 +72,8 @@ def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
         if mine != theirs:
             differ = sorted({name for name, _ in set(mine) ^ set(theirs)})
             raise ValueError(
-                f"inputs of one list must have the same columns; these differ in {', '.join(differ) or 'their order'}"
+                "inputs of one list must have the same columns; "
+                f"these differ in {', '.join(differ) or 'their order'}"
             )
         for name, kind in mine:
             named = side_column(side, name) if side else name
@@ -100,8 +103,9 @@ def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
 
 
 def _agreed(inputs: list[tuple[str, pa.Schema]], what: str) -> dict[str, Any]:
-    """Units or periods of the columns of inputs by name, where all that have a column agree on it. Raises ValueError for two
-    units of one column.
+    """Units or periods by column, if all inputs that have the column agree.
+
+    Raises ValueError if a column has two units.
     """
     found: dict[str, list[Any]] = {}
     for side, schema in inputs:
@@ -112,7 +116,8 @@ def _agreed(inputs: list[tuple[str, pa.Schema]], what: str) -> dict[str, Any]:
         different = sorted({one for one in several if one is not None})
         if what == "units" and len(different) > 1:
             raise ValueError(
-                f"inputs of one list must have the same units; '{name}' is in {' and in '.join(different)}"
+                "inputs of one list must have the same units; "
+                f"'{name}' is in {' and in '.join(different)}"
             )
     return {
         name: several[0]
@@ -122,7 +127,7 @@ def _agreed(inputs: list[tuple[str, pa.Schema]], what: str) -> dict[str, Any]:
 
 
 def united(batch: pa.RecordBatch, side: str, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch in the schema of all inputs. Partition and offset stay where all come from one topic."""
+    """The batch in the schema of all inputs. Partition and offset stay if all are of one topic."""
     count = batch.num_rows
     keeps_place = bool(traits(schema).topic)
     columns = []
@@ -145,7 +150,7 @@ def united(batch: pa.RecordBatch, side: str, schema: pa.Schema) -> pa.RecordBatc
 
 
 def rows_of_side(batch: pa.RecordBatch, side: str) -> pa.RecordBatch:
-    """The rows of one named input, with the columns that it had."""
+    """The rows of one named input, with its own columns."""
     rows = batch.filter(pc.equal(batch.column(SIDE), side))
     names = [
         name

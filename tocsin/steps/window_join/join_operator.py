@@ -1,4 +1,4 @@
-"""Aggregates of two inputs, put side by side when their window is complete, and again when it is revised."""
+"""Aggregates of two inputs, joined when their window is complete, and when it is revised."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def keys_of_side(schema: pa.Schema, side: str) -> list[str]:
 
 
 class JoinOperator(Operator):
-    """The rows of a shard's keys, kept until their window can no longer be revised."""
+    """Keeps rows until their window can no longer be revised, and joins those of one key."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class JoinOperator(Operator):
         self.schema = outputs["output"]
         self.how = how
         self.lateness = traits(schema).allowed_lateness
-        # Keys that tell rows of the left apart that meet the same of the right.
+        # Keys that distinguish rows of the left that match the same row of the right.
         self.own_keys = [key for key in keys_of_side(schema, SIDES[0]) if key not in by]
         self.mine, self.theirs = (
             [
@@ -65,7 +65,7 @@ class JoinOperator(Operator):
         )
 
     def route(self, batch: pa.RecordBatch) -> Routed:
-        """Rows by the shard of their key, whichever side they are of."""
+        """Rows of both inputs by the shard of their key."""
         if not batch.num_rows:
             return Routed([], {}, {"kept": 0})
         owner = shards([self._either(batch, name) for name in self.by], self.shards)
@@ -78,10 +78,10 @@ class JoinOperator(Operator):
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows is complete."""
-        return release_after(int(self._come(batch).min())) if batch.num_rows else None
+        return release_after(int(self._available(batch).min())) if batch.num_rows else None
 
-    def _come(self, rows: pa.RecordBatch) -> Int64s:
-        """When each row is there, in event time."""
+    def _available(self, rows: pa.RecordBatch) -> Int64s:
+        """When each row is available, in event time."""
         return result_available_at(
             micros(rows.column(EVENT_TIME)), self._either(rows, "revision"), self.lateness
         )
@@ -94,32 +94,32 @@ class JoinOperator(Operator):
         end: int | None,
         memory: Memory | None = None,
     ) -> Advanced:
-        """Join what has come before `time`."""
+        """Join the rows that are available before `time`."""
         released = int(state[0]) if state else -FOREVER
         rows = rows_of(log, self.shard_schema)
-        come, times = self._come(rows), micros(rows.column(EVENT_TIME))
+        available, times = self._available(rows), micros(rows.column(EVENT_TIME))
         revised = self._either(rows, "revision").to_numpy(zero_copy_only=False) > 0
-        new = (come >= released) & (come < time)
+        new = (available >= released) & (available < time)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         on_time = self._joined(rows.filter(pa.array(new & ~revised)), 0)
-        # A revision is joined with the newest of the other side, which is all there by now.
+        # A revision is joined with the other side's highest revision, which has arrived by now.
         windows = np.unique(times[new & revised])
         again = self._joined(
-            self._of_revised(rows.filter(pa.array(np.isin(times, windows) & (come < time)))), 1
+            self._of_revised(rows.filter(pa.array(np.isin(times, windows) & (available < time)))), 1
         )
         outputs += [("output", batch) for batch in (on_time, again) if batch.num_rows]
         if time >= FOREVER:
             return Advanced(outputs, [], None)
         released = max(released, time)
-        needed, waiting = times + self.lateness >= released, come >= released
+        needed, waiting = times + self.lateness >= released, available >= released
         kept = None
         if is_spent(len(needed), int(needed.sum())):
             kept = [rows.filter(pa.array(needed))] if needed.any() else []
-        due = release_after(int(come[waiting].min())) if waiting.any() else None
+        due = release_after(int(available[waiting].min())) if waiting.any() else None
         return Advanced(outputs, [str(released).encode()], due, log=kept)
 
     def _of_revised(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Of each window, side and key the newest row, where either side of the key was revised."""
+        """The highest revision of each window, side and key, if a side of the key was revised."""
         if not rows.num_rows:
             return rows
         revision = self._either(rows, "revision").to_numpy(zero_copy_only=False)
@@ -135,7 +135,7 @@ class JoinOperator(Operator):
         return rows.filter(pa.array(newest & changed))
 
     def _joined(self, rows: pa.RecordBatch, revision: int) -> pa.RecordBatch:
-        """Side by side, in the order of (window, keys)."""
+        """Joined rows, in the order of (window, keys)."""
         if not rows.num_rows:
             return no_rows(self.schema)
         left, right = (rows_of_side(rows, side) for side in SIDES)

@@ -1,4 +1,4 @@
-"""Rows to units of output by event time, so that a file holds the same rows whenever and wherever it is written."""
+"""Rows to units of output by event time, so a file has the same rows whenever it is written."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ _DONE = b"tocsin.done"
 
 
 class FileOperator(Operator):
-    """A unit is a span of event time, a shard and a revision: 0 for rows on time, 1 for rows within the allowed lateness.
+    """Collects rows into units: a span of event time, a shard and a revision.
 
-    Rows later than that go to `late`. By arrival, a unit holds the rows that came while the watermark was in its span, and none
-    is late. A unit is written when the watermark has passed its span, or span and lateness.
+    Revision 0 has the rows on time, revision 1 those within the allowed lateness; later rows go to
+    `late`. By arrival, a unit has the rows that arrived while the watermark was in its span, and no
+    row is late. A unit is written when the watermark has passed its span, or span and lateness.
     """
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
@@ -67,7 +68,7 @@ class FileOperator(Operator):
         times = micros(batch.column(EVENT_TIME))
         if self.by_arrival:
             watermarks = micros(batch.column(WATERMARK))
-            # The first row of a partition meets no watermark: it has that which it brings.
+            # The first row of a partition has no watermark before it: its own time makes one.
             times = np.where(
                 watermarks > BEGINNING, watermarks, times - self.traits.out_of_orderness
             )
@@ -98,7 +99,7 @@ class FileOperator(Operator):
         end: int | None,
         memory: Memory | None = None,
     ) -> Advanced:
-        """Give the units that are complete at `time`."""
+        """Emit the units that are complete at `time`."""
         kept = [from_ipc(state[0])] if state else []
         done = json.loads((kept[0].schema.metadata or {}).get(_DONE, b"{}")) if kept else {}
         parts = [part for part in (*kept, *log) if part.num_rows]
@@ -117,7 +118,8 @@ class FileOperator(Operator):
                 continue
             unit = f"{moment_end - self.span}.r{revision}"
             here = rows.filter(pa.array((ends == moment_end) & (revisions == revision)))
-            # Written before: by the rules of lateness this cannot happen; were it to, no row may overwrite another.
+            # By the rules of lateness a unit is complete once. If it is not, a number in its name
+            # keeps its rows from overwriting others.
             times = done[unit] = done.get(unit, -1) + 1
             name = unit if times == 0 else f"{unit}.{times}"
             outputs.append((UNIT + name, with_offsets(self._sorted(here), offsets)))

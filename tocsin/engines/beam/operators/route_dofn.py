@@ -30,24 +30,27 @@ FAR = 60_000_000
 
 
 class Route(beam.DoFn):  # type: ignore[misc]
-    """Gathers a bundle's batches and sends them to shards."""
+    """Gathers the batches of a bundle and sends them to shards."""
 
     def __init__(self, operator: Operator, step: str) -> None:
         self.operator = operator
         self.step = step
 
     def setup(self) -> None:
+        """Start counting. Beam calls it once a worker."""
         self.counter = StepCounter(self.step)
         self.coder = BatchCoder(self.operator.shard_schema)
         self.sent: dict[str, int] = {}
 
     def start_bundle(self) -> None:
+        """Forget the bundle before."""
         self.gathered: list[pa.RecordBatch] = []
         self.earliest: Any = None
 
     def process(
         self, batch: pa.RecordBatch, timestamp: Any = beam.DoFn.TimestampParam
     ) -> Iterator[Any]:
+        """Keep a batch; send the end of an input to every shard at once."""
         end = end_of_input(batch)
         if end is not None:
             yield from self._send()
@@ -63,6 +66,7 @@ class Route(beam.DoFn):  # type: ignore[misc]
             yield from self._send()
 
     def finish_bundle(self) -> Iterator[Any]:
+        """Send the rest, at the earliest time of the bundle."""
         earliest = self.earliest
         for value in self._send():
             if isinstance(value, beam.pvalue.TaggedOutput):
@@ -88,7 +92,7 @@ class Route(beam.DoFn):  # type: ignore[misc]
         for shard, part in routed.by_shard:
             yield shard, self.coder.encode(with_progress(part, known))
         if any(time >= self.sent.get(partition, time) + FAR for partition, time in known.items()):
-            # Shards without rows here would else take a jump in time window by window.
+            # Without it, shards without rows would process a jump in time window by window.
             nothing = self.coder.encode(with_progress(no_rows(self.operator.shard_schema), known))
             for shard in set(range(self.operator.shards)) - {shard for shard, _ in routed.by_shard}:
                 yield shard, nothing

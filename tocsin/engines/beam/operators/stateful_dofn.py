@@ -1,4 +1,4 @@
-"""A KeyedStep on Beam: rows are routed to shards, state is one block a shard, one event-time timer a shard."""
+"""The shards of an operator on Beam: state cells and one event-time timer each."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tocsin.parts.operator import Advanced, Operator
 from tocsin.parts.sink import Sink
 from tocsin.steps.write_files.file_operator import UNIT
 
-# By step and shard, for all instances of a step in this process: a runner makes several and uses them in turn.
+# By step and shard, for all instances of a step in this process: a runner uses several in turn.
 _CACHES: dict[tuple[str, int], ShardCache] = {}
 
 
 class _Shards(beam.DoFn):  # type: ignore[misc]
-    """What a shard does when rows come and when its timer fires; the state cells come from a subclass."""
+    """Advances shards when rows arrive and when timers fire. A subclass has the state cells."""
 
     def __init__(self, operator: Operator, step: str, sink: Sink | None, upstream: Traits) -> None:
         self.operator = operator
@@ -42,18 +42,19 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         self.sink = sink
         self.identity = uuid.uuid4().hex
         self.coder = BatchCoder(operator.shard_schema)
-        # Each stateful step upstream holds its output back by up to a millisecond more. That is said of the step's input: what
-        # shards get need not say it.
+        # Each stateful step upstream holds its output back by up to a millisecond more. The step's
+        # input counts them; the rows that shards get need not.
         self.hold = upstream.stage * MILLISECOND
         self.inputs = upstream.inputs
-        # A step that waits for what comes after a row holds back those that follow it for so long.
+        # A step with a lookahead holds back the watermark of the steps behind it by as much.
         self.lookahead = operator.lookahead
 
     def setup(self) -> None:
+        """Start counting. Beam calls it once a worker."""
         self.counter = StepCounter(self.step)
 
     def take(self, shard: int, encoded: bytes, cells: _Cells, timestamp: Any) -> Iterator[Any]:
-        """Rows have come, or the marker of an end."""
+        """Take rows, or the marker of an end of input."""
         batch = self.coder.decode(encoded)
         end = end_of_input(batch)
         if end is not None:
@@ -70,7 +71,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             known = list(cells.state.read())
             with self.counter.at_work():
                 advanced = self.operator.advance(known, [batch], -FOREVER, None, cache.memory)
-            yield from self._give(shard, advanced, cells.state, known)
+            yield from self._emit(shard, advanced, cells.state, known)
             wanted = advanced.due
         else:
             cells.rows.add(encoded)
@@ -79,7 +80,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         self._wait(wanted, cells, cache)
 
     def _wait(self, wanted: int | None, cells: _Cells, cache: ShardCache) -> None:
-        """Rows have come, of which the first may be released at a time."""
+        """Set the timer for rows of which the first may be released at a time."""
         known = cells.due.read()
         if wanted is None:
             return
@@ -100,7 +101,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         )
 
     def advance(self, shard: int, cells: _Cells, timestamp: Any) -> Iterator[Any]:
-        """The watermark has passed what the shard waits for."""
+        """Advance a shard: the watermark has passed the time that it waits for."""
         ended = self._ended(cells.ends)
         time = FOREVER if ended else timestamp.micros - self.hold
         cache = _CACHES.setdefault((self.identity, shard), ShardCache())
@@ -116,7 +117,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
                 cells.rows.add(encoded)
         if ended:
             _CACHES.pop((self.identity, shard), None)
-        yield from self._give(shard, advanced, cells.state, state)
+        yield from self._emit(shard, advanced, cells.state, state)
         if advanced.due is not None and not ended:
             cells.due.write(advanced.due)
             self._set(cells, cache, cache.soon(advanced.due, self.hold), advanced.due)
@@ -126,7 +127,7 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             for tag, schema in self.operator.outputs.items():
                 yield _tagged(tag, end_marker(schema, marker))
 
-    def _give(
+    def _emit(
         self, shard: int, advanced: Advanced, state: Any, known: list[bytes]
     ) -> Iterator[Any]:
         pieces = advanced.state
@@ -137,11 +138,11 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             state.clear()
         for piece in pieces[len(known) :] if kept else pieces:
             state.add(piece)
-        given = {
+        emitted = {
             name: sum(batch.num_rows for tag, batch in advanced.outputs if tag == name)
             for name in ("output", "alarms")
         }
-        self.counter.add(**advanced.counts, given=given["output"], alarms=given["alarms"])
+        self.counter.add(**advanced.counts, given=emitted["output"], alarms=emitted["alarms"])
         for tag, batch in advanced.outputs:
             if tag.startswith(UNIT):
                 assert self.sink is not None
@@ -170,13 +171,13 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
 
     @staticmethod
     def _end(ends: Any) -> int | None:
-        reached = [
+        watermarks = [
             w
             for group in json.loads(ends.read()).values()
             for w in group["parts"].values()
             if w is not None
         ]
-        return min(reached) if reached else None
+        return min(watermarks, default=None)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class _Cells:
 def shards_named(step: str) -> type[_Shards]:
     """A DoFn class whose timer is named after the step.
 
-    Beam's local runner fuses stateful steps into one stage and keeps their timers in one place by the timer's name: two
+    Beam's local runner fuses stateful steps into one stage, and keeps their timers by name: two
     steps with one name would lose each other's timers.
     """
     rows_spec = BagStateSpec("rows", BytesCoder())
@@ -201,7 +202,7 @@ def shards_named(step: str) -> type[_Shards]:
     release_spec = TimerSpec(f"release-{step}", TimeDomain.WATERMARK)
 
     class Advance(_Shards):
-        """One shard of a keyed step."""
+        """The shards of one step."""
 
         def process(
             self,
@@ -213,6 +214,7 @@ def shards_named(step: str) -> type[_Shards]:
             release: Any = beam.DoFn.TimerParam(release_spec),
             timestamp: Any = beam.DoFn.TimestampParam,
         ) -> Iterator[Any]:
+            """Take rows of a shard."""
             yield from self.take(*element, _Cells(rows, state, due, ends, release), timestamp)
 
         @on_timer(release_spec)  # type: ignore[untyped-decorator]
@@ -226,6 +228,7 @@ def shards_named(step: str) -> type[_Shards]:
             ends: Any = beam.DoFn.StateParam(ends_spec),
             release: Any = beam.DoFn.TimerParam(release_spec),
         ) -> Iterator[Any]:
+            """Advance a shard."""
             yield from self.advance(shard, _Cells(rows, state, due, ends, release), timestamp)
 
     return Advance

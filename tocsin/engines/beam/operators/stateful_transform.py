@@ -1,4 +1,4 @@
-"""A step with state as a Beam transform over a collection of batches."""
+"""A stateful step as a Beam transform over a collection of batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tocsin.parts.sink import Sink
 
 
 class Stateful(beam.PTransform):  # type: ignore[misc]
-    """A step with state over a collection of batches; with a sink, its units are written."""
+    """An operator over a collection of batches; with a sink, it writes units of output."""
 
     def __init__(self, operator: Operator, step: str, sink: Sink | None = None) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Stateful(beam.PTransform):  # type: ignore[misc]
         advanced = routed.shards | "Advance" >> beam.ParDo(advance).with_outputs(
             *tags, main="output"
         )
-        # Beam does not type tagged outputs by itself. Late rows are told from the others on the way to the shards.
+        # Beam does not type tagged outputs by itself. `late` leaves on the way to the shards.
         advanced.output.element_type = BatchType(
             self.operator.outputs.get("output", self.operator.shard_schema)
         )
