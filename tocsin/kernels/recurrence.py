@@ -52,10 +52,15 @@ class Recurrence:
     def run(
         self, x: Floats, t: Floats, starts: Int64s, states: Floats, parameters: Any, layout: Layout
     ) -> tuple[Floats, Floats]:
-        """Scores and expected values of all rows, compiled.
+        """Scores and expected values of all rows, compiled (plain with NUMBA_DISABLE_JIT=1).
 
         starts: as in Segments. states: one row a segment, changed in place.
         """
+        from numba import config
+
+        if config.DISABLE_JIT:
+            views = [layout.view(row) for row in states]
+            return self._loop(x, t, starts, views, parameters)
         scores, expected = np.empty(len(x)), np.empty(len(x))
         compiled = self._compiled if x.ndim == 1 else self._compiled_rows
         compiled(x, t, starts, states, parameters, layout.bounds, scores, expected)
@@ -65,10 +70,16 @@ class Recurrence:
         self, x: Floats, t: Floats, state: SensorState, parameters: Any
     ) -> tuple[Floats, Floats]:
         """The same for one sensor in plain Python: the oracle of `run`."""
+        return self._loop(x, t, np.array([0, len(x)]), [state], parameters)
+
+    def _loop(
+        self, x: Floats, t: Floats, starts: Int64s, states: list[Any], parameters: Any
+    ) -> tuple[Floats, Floats]:
+        """The loop in plain Python. states: a view of each segment's row."""
         scores, expected = np.empty(len(x)), np.empty(len(x))
         tests = (np.isnan, np.isinf) if x.ndim == 1 else (_any_missing, _any_infinite)
-        driver = _driver(self.step, lambda states, _: states, *tests)
-        driver(x, t, np.array([0, len(x)]), [state], parameters, None, scores, expected)
+        driver = _driver(self.step, lambda state, _: state, *tests)
+        driver(x, t, starts, states, parameters, None, scores, expected)
         return scores, expected
 
 
