@@ -36,19 +36,19 @@ def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.stem)
-def test_every_job_is_good_and_has_tests(job: Path) -> None:
+def test_every_job_passes_and_has_tests(job: Path) -> None:
     checked, warnings = check_file(str(job))
     assert checked.tests
     assert not warnings
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.stem)
-def test_every_job_meets_the_json_schema(job: Path) -> None:
+def test_every_job_fits_the_json_schema(job: Path) -> None:
     data = read_document(str(job), job.read_text()).data
     jsonschema.validate(data, job_schema())
 
 
-def test_the_json_schema_takes_a_detector_by_its_name_alone() -> None:
+def test_the_json_schema_accepts_a_detector_by_its_name_alone() -> None:
     for choice in ("auto", {"auto": None}, {"robust_z": {"window": 5}}):
         step = {"type": "Detect", "config": {"of": "x", "by": ["id"], "with": choice}}
         jsonschema.validate({"pipeline": {"transforms": [step]}}, job_schema())
@@ -60,14 +60,14 @@ def test_the_json_schema_refuses_an_unknown_key() -> None:
         jsonschema.validate(data, job_schema())
 
 
-def test_variables_are_put_in_after_parsing_and_keep_their_type() -> None:
+def test_variables_are_replaced_after_parsing_and_keep_their_type() -> None:
     document = read_document("x", "a: ${N:-5}\nb: '${N:-5}'\nc: ${M}\n", {"M": "x: {y: 1}"})
     assert document.data == {"a": 5, "b": "5", "c": "x: {y: 1}"}
     job, _ = check_text("x.yaml", JOB, variables={"LIMIT": "7"})
     assert job.step("Filter").config == {"keep": "value > 7"}
 
 
-def test_words_of_yaml_1_1_are_names() -> None:
+def test_booleans_of_yaml_1_1_are_names() -> None:
     assert read_document("x", "on: no\ny: off\nt: true\n").data == {
         "on": "no",
         "y": "off",
@@ -76,7 +76,15 @@ def test_words_of_yaml_1_1_are_names() -> None:
 
 
 def test_check_imports_neither_beam_nor_numba() -> None:
-    code = "import sys\nfrom tocsin.cli.main import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\nprint([m for m in ('apache_beam', 'numba', 'duckdb') if m in sys.modules])"
+    code = """
+import sys
+from tocsin.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print([m for m in ('apache_beam', 'numba', 'duckdb') if m in sys.modules])
+"""
     for arguments in (
         ["check", "jobs/air_quality.yaml"],
         ["--help"],
@@ -96,7 +104,8 @@ def test_check_imports_neither_beam_nor_numba() -> None:
 def test_a_trusted_job_may_bring_code() -> None:
     text = JOB.replace(
         "- type: Filter\n      config: {keep: 'value > ${LIMIT:-1}'}",
-        "- type: ToRows\n    - type: MapToFields\n      config: {language: python, fields: {x: value}}",
+        "- type: ToRows\n    - type: MapToFields\n"
+        "      config: {language: python, fields: {x: value}}",
     )
     job, warnings = check_text("x.yaml", text, trusted=True)
     assert [step.type for step in job.steps] == ["ReadFiles", "ToRows", "MapToFields"]
@@ -125,7 +134,8 @@ def test_no_secret_is_in_a_plan_or_a_lowered_job(
         .read_text()
         .replace(
             "event_time: observed_at",
-            "event_time: observed_at\n        kafka: {settings: {sasl.password: env:KAFKA_PASSWORD}}",
+            "event_time: observed_at\n"
+            "        kafka: {settings: {sasl.password: env:KAFKA_PASSWORD}}",
         )
     )
     job, _ = check_text("jobs/climate.yaml", text)

@@ -1,6 +1,7 @@
-"""Each wrong job in tests/errors gives exactly these sentences, with their places, in one pass and without a traceback.
+"""Each wrong job in tests/errors is reported in exactly these sentences, with their places.
 
-A new case is a new .yaml file; `pytest tests/compiler/test_errors.py --force-regen` writes what it says, for review.
+A new case is a new .yaml file. `pytest tests/compiler/test_errors.py --force-regen` writes the
+sentences for review.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def test_a_job_with_six_mistakes_names_all_of_them() -> None:
     assert len((FOLDER / "six_mistakes.txt").read_text().splitlines()) == 6
 
 
-def test_no_message_speaks_of_the_library_behind_it() -> None:
+def test_no_message_names_a_library() -> None:
     for case in CASES:
         text = (FOLDER / f"{case}.txt").read_text().lower()
         assert "pydantic" not in text

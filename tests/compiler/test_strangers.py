@@ -1,4 +1,4 @@
-"""What a job of a stranger tries, trick by trick: it is refused before anything runs, with a sentence and its place."""
+"""Attacks in the job of a stranger: each is refused before anything runs, with its place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KAFKA = "topic: t, schema: air.avsc, event_time: observed_at"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stranger's folder, in which `check` runs; outside of it is a file that the job must not read."""
+    """A stranger's folder, where `check` runs; outside is a file that the job must not read."""
     folder = tmp_path / "stranger"
     folder.mkdir()
     shutil.copy(ROOT / "tests/errors/readings.parquet", folder)
@@ -53,7 +53,10 @@ CODE = {
     "an include": ("", "providers: [{include: 'http://evil.example/p.yaml'}]"),
     "PyTransform": ("{type: PyTransform, config: {constructor: os.system, args: [id]}}", ""),
     "inline Python": (
-        "{type: MapToFields, config: {language: python, fields: {x: 'open(\"/etc/passwd\").read()'}}}",
+        (
+            "{type: MapToFields, config: {language: python, "
+            "fields: {x: 'open(\"/etc/passwd\").read()'}}}"
+        ),
         "",
     ),
     "inline JavaScript": (
@@ -75,14 +78,14 @@ CODE = {
 
 
 @pytest.mark.parametrize("trick", CODE)
-def test_no_code(trick: str, home: Path) -> None:
+def test_code_is_refused(trick: str, home: Path) -> None:
     step, top = CODE[trick]
     steps = [READ, "{type: ToRows}", step] if step else [READ]
-    said = refusal(home, *steps, top=top)
-    assert "brings code into a job" in said or "no step type" in said
+    refused = refusal(home, *steps, top=top)
+    assert "brings code into a job" in refused or "no step type" in refused
 
 
-def test_options_of_beam_are_not_the_jobs(home: Path) -> None:
+def test_options_of_beam_are_refused(home: Path) -> None:
     for option in (
         "setup_file: evil.py",
         "extra_packages: [evil]",
@@ -93,27 +96,30 @@ def test_options_of_beam_are_not_the_jobs(home: Path) -> None:
 
 
 def test_jinja_is_text(home: Path) -> None:
-    said = refusal(
+    refused = refusal(
         home, "{type: ReadFiles, config: {files: '{{ 7 * 7 }}.parquet', event_time: at}}"
     )
-    assert "{{ 7 * 7 }}.parquet" in said
+    assert "{{ 7 * 7 }}.parquet" in refused
 
 
-def test_a_tag_of_yaml_makes_no_object(home: Path) -> None:
-    said = refusal(home, "{type: !!python/object/apply:os.system [id]}")
-    assert "job.yaml:" in said
+def test_tags_of_yaml_make_no_objects(home: Path) -> None:
+    refused = refusal(home, "{type: !!python/object/apply:os.system [id]}")
+    assert "job.yaml:" in refused
 
 
 FILES = {
     "an absolute path": "{type: ReadFiles, config: {files: PRIVATE.parquet, event_time: at}}",
     "a path upwards": "{type: ReadFiles, config: {files: ../private.parquet, event_time: at}}",
     "a link": "{type: ReadFiles, config: {files: link.parquet, event_time: at}}",
-    "a schema": "{type: ReadTelemetry, config: {topic: t, schema: ../private.avsc, event_time: observed_at}}",
+    "a schema": (
+        "{type: ReadTelemetry, config: "
+        "{topic: t, schema: ../private.avsc, event_time: observed_at}}"
+    ),
 }
 
 
 @pytest.mark.parametrize("trick", FILES)
-def test_no_file_outside_its_folders(
+def test_files_outside_of_the_job_folders_are_refused(
     trick: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = FILES[trick].replace("PRIVATE", str(home.parent / "private"))
@@ -127,30 +133,40 @@ def test_a_job_in_the_root_of_a_disk_has_no_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
-    text = f"pipeline:\n  transforms:\n    - {{type: ReadFiles, config: {{files: {home}/readings.parquet, event_time: at}}}}\n"
+    step = f"{{type: ReadFiles, config: {{files: {home}/readings.parquet, event_time: at}}}}"
+    text = f"pipeline:\n  transforms:\n    - {step}\n"
     with pytest.raises(JobError, match="not in the job's folders"):
         check_text("/job.yaml", text)
 
 
+def read(setting: str) -> str:
+    """A source with one more setting."""
+    return f"{{type: ReadTelemetry, config: {{{KAFKA}, {setting}}}}}"
+
+
 HOSTS = {
-    "a broker": f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'evil.example:9092'}}}}}}",
-    "a second broker": f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'localhost:9092,evil.example:9092'}}}}}}",
-    "a registry": "{type: ReadTelemetry, config: {topic: t, registry: {url: 'http://evil.example'}, event_time: at}}",
+    "a broker": read("kafka: {brokers: 'evil.example:9092'}"),
+    "a second broker": read("kafka: {brokers: 'localhost:9092,evil.example:9092'}"),
+    "a registry": (
+        "{type: ReadTelemetry, config: "
+        "{topic: t, registry: {url: 'http://evil.example'}, event_time: at}}"
+    ),
     "a registry behind a user name": (
-        "{type: ReadTelemetry, config: {topic: t, registry: {url: 'http://localhost@evil.example'}, event_time: at}}"
+        "{type: ReadTelemetry, config: "
+        "{topic: t, registry: {url: 'http://localhost@evil.example'}, event_time: at}}"
     ),
 }
 
 
 @pytest.mark.parametrize("trick", HOSTS)
-def test_no_host_that_the_operator_did_not_allow(trick: str, home: Path) -> None:
-    said = refusal(home, HOSTS[trick])
-    assert "the host 'evil.example' is not allowed here" in said
+def test_hosts_are_refused_unless_the_operator_allows_them(trick: str, home: Path) -> None:
+    refused = refusal(home, HOSTS[trick])
+    assert "the host 'evil.example' is not allowed here" in refused
 
 
 def test_the_operator_allows_hosts_by_pattern(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOSTS_VARIABLE, "*.city.example")
-    step = f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'kafka.city.example:9092'}}}}}}"
+    step = read("kafka: {brokers: 'kafka.city.example:9092'}")
     assert check_text(str(home / "job.yaml"), f"pipeline:\n  transforms:\n    - {step}\n")[0].steps
 
 
@@ -173,28 +189,29 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("trick", SETTINGS)
-def test_settings_of_kafka_by_allow_list(trick: str, home: Path) -> None:
+def test_unknown_settings_of_kafka_are_refused(trick: str, home: Path) -> None:
     setting, sentence = SETTINGS[trick]
-    said = refusal(
+    refused = refusal(
         home,
-        f"{{type: ReadTelemetry, config: {{{KAFKA}, kafka: {{brokers: 'localhost:1', settings: {{{setting}}}}}}}}}",
+        read(f"kafka: {{brokers: 'localhost:1', settings: {{{setting}}}}}"),
     )
-    assert sentence in said
-    assert "hunter2" not in said
+    assert sentence in refused
+    assert "hunter2" not in refused
 
 
-def test_a_secret_of_the_environment_cannot_be_put_into_a_job(
+def test_a_secret_of_the_environment_is_refused_in_a_job(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_PASSWORD", "hunter2")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     for name in ("KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
-        said = refusal(
+        refused = refusal(
             home,
-            f"{{type: ReadTelemetry, config: {{topic: 'x-${{{name}}}', schema: air.avsc, event_time: observed_at}}}}",
+            f"{{type: ReadTelemetry, config: {{topic: 'x-${{{name}}}', "
+            "schema: air.avsc, event_time: observed_at}}",
         )
-        assert "looks like a secret" in said
-        assert "hunter2" not in said
+        assert "looks like a secret" in refused
+        assert "hunter2" not in refused
 
 
 def test_a_lake_stays_in_the_folders_of_the_operator(
@@ -202,8 +219,10 @@ def test_a_lake_stays_in_the_folders_of_the_operator(
 ) -> None:
     monkeypatch.setenv(FOLDERS_VARIABLE, str(home / "lakes"))
     for lake in (f"{home.parent}/elsewhere", "../elsewhere", f"file://{home.parent}/elsewhere"):
-        said = refusal(home, READ, f"{{type: WriteToLake, config: {{lake: '{lake}', dataset: a}}}}")
-        assert "none of the folders that the operator allowed" in said
+        refused = refusal(
+            home, READ, f"{{type: WriteToLake, config: {{lake: '{lake}', dataset: a}}}}"
+        )
+        assert "none of the folders that the operator allowed" in refused
 
 
 def test_a_dataset_is_a_name(home: Path) -> None:

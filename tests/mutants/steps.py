@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tests.support.first_rows import FirstRows, FirstRowsOperator
-from tocsin.api.step import FOREVER, Advanced, KeyedBlock, Memory, Operator
+from tocsin.api.step import FOREVER, Advanced, KeyedBlock, Memory, Operator, Routed
 
 
 def mutant(law: str, operator: type[Any]) -> Any:
@@ -126,6 +126,13 @@ class AddsAColumnOperator(FirstRowsOperator):
         return Advanced(more, done.state, None)
 
 
+class RoutesOutputOperator(FirstRowsOperator):
+    """Emits rows on the way to the shards, where an engine takes only late ones."""
+
+    def route(self, batch: pa.RecordBatch) -> Routed:
+        return Routed([], {"output": batch}, {"kept": batch.num_rows})
+
+
 class IsNotJson(FirstRows):
     """A step that describes what its state depends on as a set."""
 
@@ -144,5 +151,6 @@ MUTANTS = [
     mutant("the_number_of_shards_changes_nothing", CountsTheShardOperator),
     mutant("a_shard_wakes_up_later", NeverRestsOperator),
     mutant("the_columns_are_as_promised", AddsAColumnOperator),
+    mutant("the_columns_are_as_promised", RoutesOutputOperator),
     IsNotJson,
 ]

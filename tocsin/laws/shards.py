@@ -18,7 +18,7 @@ class Shards:
     """Keeps state, rows and memory of each shard.
 
     forgets: how often a shard starts again, with an empty memory and a copy of its state: equal
-    bytes, but other objects. remade: makes the operator anew for each call, as a restart does.
+    bytes, but other objects. remade: makes a new operator for each call, as a restart does.
     """
 
     def __init__(

@@ -81,6 +81,7 @@ class _Run:
     ) -> None:
         self.shards, self.shape, self.end, self.cuts = shards, shape, end, cuts
         self.emitted: Emitted = []
+        self.routed: Emitted = []
 
     def result(self, rows: list[Row], partitions: int) -> Result:
         watermarks = watermarks_after(rows, partitions)
@@ -93,12 +94,16 @@ class _Run:
         for shard in range(self.shards.operator.shards):
             self.emitted += self.shards.advance(shard, FOREVER, self.end)
         return sorted(
-            (name, repr(row)) for name, batch in self.emitted for row in batch.to_pylist()
+            (name, repr(row)) for name, batch in self.outputs() for row in batch.to_pylist()
         )
+
+    def outputs(self) -> Emitted:
+        """All rows that came out, on the way to the shards or from them."""
+        return [*self.routed, *self.emitted]
 
     def take(self, batch: pa.RecordBatch) -> None:
         routed = self.shards.operator.route(batch)
-        self.emitted += list(routed.outputs.items())
+        self.routed += list(routed.outputs.items())
         if self.shards.operator.eager:
             self.emitted += self.shards.take_eagerly(routed)
         else:
@@ -149,7 +154,7 @@ def examples_hold(part: Any) -> None:
         for name, wanted in (
             expected if isinstance(expected, dict) else {"output": expected}
         ).items():
-            came = [row for tag, batch in run.emitted if tag == name for row in batch.to_pylist()]
+            came = [row for tag, batch in run.outputs() if tag == name for row in batch.to_pylist()]
             names = list(wanted[0]) if wanted else []
             shown = [{key: _plain(row.get(key)) for key in names or row} for row in came]
             demand(
@@ -243,7 +248,7 @@ def a_shard_wakes_up_later(part: Any) -> None:
 
 
 def the_columns_are_as_promised(part: Any) -> None:
-    """Every output has the schema that `outputs` declares for it."""
+    """Every output has its declared schema. Only `late` leaves on the way to the shards."""
     for case in _cases(part):
         promised = case.step.outputs(case.shape.schema)
         demand(
@@ -253,7 +258,11 @@ def the_columns_are_as_promised(part: Any) -> None:
         shards = Shards(case.operator(), np.random.default_rng(3))
         run = _Run(shards, case.shape, end_of(case.stream), case.random)
         run.result(case.rows, len(case.stream))
-        for name, batch in run.emitted:
+        for name, _ in run.routed:
+            demand(name == "late", f"{case.name}: `route` emits {name}; only `late` leaves there")
+        for name, _ in run.emitted:
+            demand(name != "late", f"{case.name}: `advance` emits `late`, which leaves in `route`")
+        for name, batch in run.outputs():
             demand(name in promised, f"{case.name}: emits an output '{name}' that it lacks")
             schema = promised[name]
             demand(

@@ -21,7 +21,7 @@ from tocsin.kernels.aggregation.grouping import shards
 class Routed:
     """A batch split by shard.
 
-    outputs: rows that leave before the shuffle, by output name. counts: number of rows by fate.
+    outputs: rows that leave before the shuffle: only `late` may. counts: number of rows by fate.
     """
 
     by_shard: list[tuple[int, pa.RecordBatch]]
@@ -53,9 +53,9 @@ class Advanced:
 class Operator:
     """The state machine of a step. All times are microseconds of event time.
 
-    shard_schema: the rows that `route` sends to shards. outputs: schemas by output name. by: the
-    columns that `split` finds a row's shard by. lookahead: how long the output is held back behind
-    the watermark.
+    `route` emits only rows of `late`, and `advance` rows of all other outputs. shard_schema: of
+    rows that `route` sends to shards. outputs: schemas by output name. by: the columns by which
+    `split` finds the shard of a row. lookahead: how long the watermark of the output is held back.
     """
 
     eager: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Windows of local days, weeks and months: what a loop with the calendar's own arithmetic gives, where clocks change too."""
+"""Windows of local days, weeks and months, compared with a loop of calendar arithmetic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tocsin.kernels.time.calendar import Calendar, boundaries
 from tocsin.kernels.time.lateness import running_watermarks
 from tocsin.steps.aggregate.step import Aggregate
 
-# Days around which readings are made: a clock that goes forward, one that goes back, and a midnight that is skipped.
+# Days with readings: a clock goes forward, one goes back, and a midnight is skipped.
 PLACES = {
     ("Europe/Paris", "day"): date(2026, 3, 28),
     ("Europe/Paris", "week"): date(2026, 10, 19),
@@ -29,7 +29,7 @@ PLACES = {
 
 
 def bounds_of(time: int, zone: str, unit: str) -> tuple[int, int]:
-    """The window of a time by the calendar."""
+    """The calendar window that contains a time."""
     local = datetime.fromtimestamp(time / SECOND, ZoneInfo(zone)).date()
     if unit == "day":
         first, last = local, local + timedelta(days=1)
@@ -108,7 +108,7 @@ readings = st.lists(
 @pytest.mark.parametrize("place", PLACES, ids="-".join)
 @settings(max_examples=40)
 @given(drawn=st.lists(readings, min_size=1, max_size=3), seed=st.integers(0, 1000))
-def test_calendar_windows_are_those_of_a_loop(
+def test_calendar_windows_equal_those_of_a_loop(
     place: tuple[str, str], drawn: Any, seed: int
 ) -> None:
     zone, unit = place
@@ -159,6 +159,6 @@ def test_windows_meet_without_gaps_for_130_years(unit: str) -> None:
         ({"calendar": "year"}, "'day', 'week' or 'month'"),
     ],
 )
-def test_what_makes_no_sense_is_refused(written: dict[str, Any], why: str) -> None:
+def test_contradictory_settings_are_refused(written: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Aggregate.model_validate({**written, "measures": {"n": "count()"}})

@@ -1,4 +1,4 @@
-"""Windows without readings: those that a loop finds between and after a key's own, whatever the cuts and firing times."""
+"""Windows without readings equal those of a loop, whatever the batches and firing times."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def filled(stream: list[list[Row]], seed: int) -> tuple[list[Any], list[Any]]:
 
 @settings(max_examples=80)
 @given(partitions, st.integers(0, 99))
-def test_gaps_are_those_of_a_loop(
+def test_gap_rows_equal_those_of_a_loop(
     drawn: list[list[tuple[str, int, float | None]]], seed: int
 ) -> None:
     stream = rows_of(drawn)
@@ -84,7 +84,7 @@ def test_gaps_are_those_of_a_loop(
     assert every == sorted([*real, *gaps], key=str)
 
 
-def test_a_key_is_forgotten_in_the_end() -> None:
+def test_the_state_forgets_a_key_after_fill_gaps() -> None:
     step = STEP.operator(SCHEMA, "")
     assert isinstance(step, GapFillingOperator)
     shards = Shards(step, np.random.default_rng(1))

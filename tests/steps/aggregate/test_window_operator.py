@@ -1,4 +1,4 @@
-"""The Aggregate step against a per-record oracle: any batch cuts, any interleaving of partitions, any firing times."""
+"""Aggregate equals an oracle of single rows, for any batches, interleaving and firing times."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SESSION = Aggregate(session="8 s", by=["sensor"], measures=MEASURES, shards=3)
 
 
 def expected_windows(step: Aggregate, rows: list[Row]) -> tuple[set[tuple[Any, ...]], list[Row]]:
-    """Each record put into each of its windows by a loop: results with their revision, and the late rows."""
+    """Results with their revision, and late rows, by a loop over rows and their windows."""
     size, every = step.window or step.every or 0, step.every or 1
     on_time: dict[tuple[int, str], list[Row]] = {}
     accepted: dict[tuple[int, str], list[Row]] = {}
@@ -106,9 +106,9 @@ def summary(start: int, end: int, sensor: str, revision: int, rows: list[Row]) -
 def run(
     step: Aggregate, stream: list[tuple[list[Row], int]], random: np.random.Generator
 ) -> tuple[list[Any], list[Row], int]:
-    """What comes out of the shards when they are advanced at watermarks of a runner's choosing."""
-    windower = step.operator(SCHEMA, "")
-    shards = Shards(windower, random)
+    """The output of the shards when they are advanced at random watermarks."""
+    operator = step.operator(SCHEMA, "")
+    shards = Shards(operator, random)
     came: list[Any] = []
     late = 0
 
@@ -127,7 +127,7 @@ def run(
                 )
 
     for rows, watermark in stream:
-        routed = windower.route(batch_of(rows))
+        routed = operator.route(batch_of(rows))
         late += routed.counts["late"]
         assert routed.counts["kept"] + routed.counts["late"] == len(rows)
         shards.take(routed)
@@ -146,7 +146,7 @@ def run(
 )
 @pytest.mark.parametrize("rows_a_window", [0, 20_000])
 @given(streams=partitions, seed=st.integers(0, 1000))
-def test_results_are_those_of_the_oracle_whatever_the_runner_does(
+def test_results_equal_those_of_the_oracle_whatever_the_runner_does(
     step: Aggregate, rows_a_window: int, streams: Any, seed: int
 ) -> None:
     # Hypothesis runs the test many times: no fixture of pytest's is undone in between.
@@ -166,16 +166,16 @@ def check(step: Aggregate, streams: Any, seed: int) -> None:
     assert late == len(late_rows)
 
 
-def test_rows_are_aggregated_once_however_much_windows_overlap() -> None:
+def test_rows_of_overlapping_windows_are_folded_once() -> None:
     day = Aggregate(every="1 s", window="1000 s", by=["sensor"], measures={"n": "count()"})
-    windower = day.operator(SCHEMA, "")
+    operator = day.operator(SCHEMA, "")
     rows = rows_of([[("a", second, 1.0) for second in range(60)]])[0]
-    partial, _ = windower.fold(batch_of(rows))
+    partial, _ = operator.fold(batch_of(rows))
     assert partial.num_rows == 60
 
 
-def test_the_first_time_to_fire_is_the_end_of_the_first_window() -> None:
-    windower = TUMBLING.operator(SCHEMA, "")
+def test_a_shard_is_due_at_the_end_of_its_first_window() -> None:
+    operator = TUMBLING.operator(SCHEMA, "")
     row = rows_of([[("a", 3, 1.0)]])[0]
-    ((_, part),) = windower.route(batch_of(row)).by_shard
-    assert windower.due(part) == row[0].time - 3 * SECOND + 10 * SECOND
+    ((_, part),) = operator.route(batch_of(row)).by_shard
+    assert operator.due(part) == row[0].time - 3 * SECOND + 10 * SECOND

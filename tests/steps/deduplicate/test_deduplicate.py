@@ -54,7 +54,7 @@ def test_each_key_and_time_is_kept_once_and_every_row_is_counted(streams: Any, s
     assert len(kept) + late + filtered == len(everything)
 
 
-def test_memory_is_bounded_by_time() -> None:
+def test_state_is_bounded_by_time() -> None:
     made = STEP.operator(SCHEMA, "")
     state: list[bytes] = []
     for second in range(0, 600, 10):
@@ -66,7 +66,7 @@ def test_memory_is_bounded_by_time() -> None:
     assert sum(from_ipc(piece).num_rows for piece in state) <= 4
 
 
-def test_of_copies_in_one_batch_the_lowest_offset_is_kept() -> None:
+def test_the_copy_with_the_lowest_offset_of_a_batch_is_kept() -> None:
     made = STEP.operator(SCHEMA, "")
     rows = rows_of([[("a", 1, 1.0), ("a", 1, 2.0)]])[0]
     ((_, part),) = made.route(batch_of(rows[::-1])).by_shard
@@ -93,7 +93,7 @@ def test_a_reading_is_remembered_exactly_as_long_as_a_copy_of_it_is_not_late() -
     assert [made.route(batch_of([copy])).counts["late"] for copy in copies] == [0, 1]
 
 
-def test_a_reading_is_due_to_be_forgotten_after_its_span() -> None:
+def test_a_reading_is_forgotten_after_its_span() -> None:
     made = Deduplicate(by=["sensor"], within="7 s", shards=1).operator(SCHEMA, "")
     rows = rows_of([[("a", 103, 1.0), ("b", 100, 1.0)]])[0]
     assert made.due(batch_of(rows)) == rows[1].time + 7 * SECOND + 1

@@ -1,4 +1,4 @@
-"""Late rows correct alarms: in the end they are those of a job to which nothing came late, whatever the cuts."""
+"""Late rows correct alarms: in the end they equal those of a job without late rows."""
 
 from __future__ import annotations
 
@@ -73,32 +73,34 @@ def come(row: tuple[str, int, float, int]) -> int:
 
 
 def events(step: Detect, windows: list[Window], seed: int, cuts: int) -> list[dict[str, Any]]:
-    """What is told, in the order in which it is told."""
+    """Alarm events in the order of their emission."""
     random = np.random.default_rng(seed)
-    reviser = step.operator(SCHEMA, "rule")
+    operator = step.operator(SCHEMA, "rule")
     rows = [(s, w, v, 0) for s, w, v, _ in windows if v is not None] + [
         (s, w, v, 1) for s, w, _, v in windows if v is not None
     ]
     rows.sort(key=lambda row: (come(row), row))
-    shards = Shards(reviser, random)
+    shards = Shards(operator, random)
     found, passed = [], 0
     for mark in sorted(random.integers(0, 200, cuts)):
         time = START + int(mark) * SECOND
         here = [row for row in rows[passed:] if come(row) < time]
         passed += len(here)
         if here:
-            shards.take(reviser.route(batch_of([here[at] for at in random.permutation(len(here))])))
+            shards.take(
+                operator.route(batch_of([here[at] for at in random.permutation(len(here))]))
+            )
         found += shards.advance(0, time)
     if rows[passed:]:
-        shards.take(reviser.route(batch_of(rows[passed:])))
+        shards.take(operator.route(batch_of(rows[passed:])))
     found += shards.advance(0, FOREVER, START + 1000 * SECOND)
     return [row for tag, batch in found if tag == "alarms" for row in batch.to_pylist()]
 
 
-def net(told: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a reader who follows the topic ends with: alarms that were, and when each was over."""
+def net(emitted: list[dict[str, Any]]) -> dict[str, Any]:
+    """Alarms that remain for a reader of all events: the end of each by its start."""
     alarms: dict[str, Any] = {}
-    for row in told:
+    for row in emitted:
         one = row["alarm_id"]
         if row["event"] == "withdraw":
             assert one in alarms
@@ -125,27 +127,27 @@ windows = st.lists(
 
 @settings(max_examples=150)
 @given(windows, st.integers(0, 99), st.integers(0, 99), st.integers(1, 2), st.integers(1, 2))
-def test_in_the_end_alarms_are_those_of_a_job_to_which_nothing_came_late(
+def test_in_the_end_alarms_equal_those_of_a_job_without_late_rows(
     given_windows: list[Window], one: int, other: int, up: int, down: int
 ) -> None:
     for config in (LIMIT, DRIFT):
         step = Detect.model_validate({**config, "alarm": {"raise_after": up, "clear_after": down}})
-        told = events(step, given_windows, one, 6)
+        emitted = events(step, given_windows, one, 6)
         again = events(step, given_windows, other, 0)
         key = lambda row: (row["alarm_id"], row["event"], row["time"], str(row["reason"]))  # noqa: E731
-        assert sorted(map(key, told)) == sorted(map(key, again))
-        watcher = step.operator(SCHEMA, "rule")
+        assert sorted(map(key, emitted)) == sorted(map(key, again))
+        plain = step.operator(SCHEMA, "rule")
         final = [
             (s, w, late if late is not None else on_time, 0)
             for s, w, on_time, late in given_windows
         ]
         truth = [row for row in final if row[2] is not None]
-        outputs = watcher.advance([], [batch_of(truth)] if truth else [], FOREVER, None).outputs  # type: ignore[arg-type]
+        outputs = plain.advance([], [batch_of(truth)] if truth else [], FOREVER, None).outputs  # type: ignore[arg-type]
         expected = [row for tag, batch in outputs if tag == "alarms" for row in batch.to_pylist()]
-        assert net(told) == net(expected)
+        assert net(emitted) == net(expected)
 
 
-def test_an_alarm_is_withdrawn_raised_late_or_resumed_and_says_that_it_was_revised() -> None:
+def test_an_alarm_is_withdrawn_raised_or_resumed_with_the_reason_revised() -> None:
     step = Detect.model_validate(LIMIT)
     spoken = [
         ("a", 0, 20.0, 5.0),
@@ -154,11 +156,11 @@ def test_an_alarm_is_withdrawn_raised_late_or_resumed_and_says_that_it_was_revis
         ("a", 3, 5.0, None),
         ("a", 10, 5.0, None),
     ]
-    told = [
+    emitted = [
         (row["event"], row["reason"], row["time"].second, row["observed"])
         for row in events(step, spoken, 0, 5)
     ]
-    assert told == [
+    assert emitted == [
         ("raise", None, 5, 20.0),
         ("clear", None, 10, 5.0),
         ("withdraw", "revised", 24, 20.0),
@@ -171,10 +173,10 @@ def test_an_alarm_is_withdrawn_raised_late_or_resumed_and_says_that_it_was_revis
         ("a", 2, None, 20.0),
         ("a", 9, 5.0, None),
     ]
-    told = [
+    emitted = [
         (row["event"], row["reason"], row["time"].second) for row in events(step, going_on, 0, 0)
     ]
-    assert told == [
+    assert emitted == [
         ("raise", None, 5),
         ("clear", None, 10),
         ("resume", "revised", 29),
@@ -182,7 +184,7 @@ def test_an_alarm_is_withdrawn_raised_late_or_resumed_and_says_that_it_was_revis
     ]
 
 
-def test_what_cannot_be_revised_is_refused() -> None:
+def test_revise_is_refused_for_readings_and_for_silence() -> None:
     readings = readings_schema(
         [pa.field("sensor", pa.string()), pa.field("mean", pa.float64())],
         topic="t",
@@ -191,5 +193,5 @@ def test_what_cannot_be_revised_is_refused() -> None:
     with pytest.raises(Faults, match="only aggregates are revised"):
         Detect.model_validate(LIMIT).output_schema(readings)
     silent = {**LIMIT, "with": {"missing_data": {"after": "1 min"}}}
-    with pytest.raises(Faults, match="judged by what has come on time"):
+    with pytest.raises(Faults, match="judged by readings on time"):
         Detect.model_validate(silent).output_schema(SCHEMA)

@@ -1,4 +1,4 @@
-"""Detection: the same scores and alarms whatever the batch cuts, interleaving and firing times; silence by event time."""
+"""Scores and alarms are the same for any batches, interleaving and firing times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,15 @@ from tocsin.alarms.event import AlarmRule
 from tocsin.kernels.batch import FOREVER, micros
 from tocsin.steps.detect.step import Detect
 
-SPIKE = Detect.model_validate({"of": "value", "by": ["sensor"], "with": {"z_score": {"window": 5, "warm_up": 3, "threshold": 1.5}}, "shards": 2, "alarm": {"raise_after": 1, "clear_after": 2}})  # fmt: skip
+SPIKE = Detect.model_validate(
+    {
+        "of": "value",
+        "by": ["sensor"],
+        "with": {"z_score": {"window": 5, "warm_up": 3, "threshold": 1.5}},
+        "shards": 2,
+        "alarm": {"raise_after": 1, "clear_after": 2},
+    }
+)
 SILENT = Detect.model_validate(
     {"of": "value", "by": ["sensor"], "with": {"missing_data": {"after": "12 s"}}, "shards": 2}
 )
@@ -37,9 +45,9 @@ SILENT = Detect.model_validate(
 def run(
     step: Detect, stream: list[tuple[list[Row], int]], random: np.random.Generator, end: int | None
 ) -> tuple[list[Any], list[Any], int]:
-    """Scores, alarms and late rows, shards advanced at watermarks of a runner's choosing."""
-    watcher = step.operator(SCHEMA, "rule")
-    shards = Shards(watcher, random)
+    """Scores, alarms and late rows of shards that are advanced at random watermarks."""
+    operator = step.operator(SCHEMA, "rule")
+    shards = Shards(operator, random)
     scores, alarms, late = [], [], 0
 
     def advance(shard: int, time: int) -> None:
@@ -62,7 +70,7 @@ def run(
                     )
 
     for rows, watermark in stream:
-        routed = watcher.route(batch_of(rows))
+        routed = operator.route(batch_of(rows))
         late += routed.counts["late"]
         shards.take(routed)
         if random.random() < 0.5:
@@ -129,25 +137,25 @@ def test_the_end_of_a_bounded_input_is_not_silence() -> None:
     assert alarms == []
 
 
-def test_a_silent_sensor_raises_without_a_new_row_of_it_while_the_input_goes_on() -> None:
-    watcher = SILENT.operator(SCHEMA, "rule")
-    ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 1.0)]])[0])).by_shard
-    first = watcher.advance([], [part], START + SECOND, None)
+def test_a_silent_sensor_raises_without_a_new_row_while_other_rows_arrive() -> None:
+    operator = SILENT.operator(SCHEMA, "rule")
+    ((_, part),) = operator.route(batch_of(rows_of([[("a", 0, 1.0)]])[0])).by_shard
+    first = operator.advance([], [part], START + SECOND, None)
     assert first.due is not None
     assert first.due > START + 12 * SECOND
-    later = watcher.advance(first.state, [], first.due, None)
+    later = operator.advance(first.state, [], first.due, None)
     ((tag, batch),) = later.outputs
     assert (tag, batch.column("event").to_pylist()) == ("alarms", ["raise"])
-    assert watcher.advance(later.state, [], first.due + 100 * SECOND, None).outputs == []
+    assert operator.advance(later.state, [], first.due + 100 * SECOND, None).outputs == []
 
 
-def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
+def test_an_alarm_states_the_observed_and_the_expected_value() -> None:
     step = Detect.model_validate(
         {"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}}
     )
-    watcher = step.operator(SCHEMA, "air/Limit")
-    ((_, part),) = watcher.route(batch_of(rows_of([[("a", 0, 75.0)]])[0])).by_shard
-    alarm = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
+    operator = step.operator(SCHEMA, "air/Limit")
+    ((_, part),) = operator.route(batch_of(rows_of([[("a", 0, 75.0)]])[0])).by_shard
+    alarm = dict(operator.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()[0]
     assert (
         alarm["message"] == "value of sensor=a was 75, expected below 50 (score 1.5, alarm from 1)"
     )
@@ -159,7 +167,7 @@ def test_an_alarm_says_what_was_seen_what_was_expected_and_why() -> None:
     )
 
 
-def test_auto_by_its_name_alone_raises_once_for_an_anomaly_that_goes_on_whatever_the_cuts() -> None:
+def test_auto_raises_once_for_a_lasting_anomaly_whatever_the_batches() -> None:
     step = Detect.model_validate({"of": "value", "by": ["sensor"], "with": "auto", "shards": 2})
     assert step.detection("rule").detector.clear_below == 0.5
     values = np.sin(np.arange(600) / 8) + 0.1 * np.random.default_rng(0).normal(size=600)
@@ -181,19 +189,24 @@ def test_auto_by_its_name_alone_raises_once_for_an_anomaly_that_goes_on_whatever
     assert 500 <= raised[0] < 505
 
 
-def test_an_alarm_becomes_more_severe_as_its_score_rises_and_says_so() -> None:
+def test_an_alarm_escalates_with_its_score() -> None:
     rule = {"severity": "low", "escalate": {"high": 1.4, "critical": 1.9}}
     step = Detect.model_validate(
         {"of": "value", "by": ["sensor"], "with": {"threshold": {"above": 50}}, "alarm": rule}
     )
     values = (60.0, 70.0, 65.0, 75.0, 120.0, 110.0, 10.0)
     rows = rows_of([[("a", at, value) for at, value in enumerate(values)]])
-    watcher = step.operator(SCHEMA, "air/Limit")
-    ((_, part),) = watcher.route(batch_of(rows[0])).by_shard
-    alarms = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
+    operator = step.operator(SCHEMA, "air/Limit")
+    ((_, part),) = operator.route(batch_of(rows[0])).by_shard
+    alarms = dict(operator.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
     assert [(alarm["event"], alarm["severity"], alarm["observed"]) for alarm in alarms] == [
-        ("raise", "low", 60), ("escalate", "high", 70), ("step_down", "low", 65), ("escalate", "high", 75), ("escalate", "critical", 120), ("clear", "critical", 10)
-    ]  # fmt: skip
+        ("raise", "low", 60),
+        ("escalate", "high", 70),
+        ("step_down", "low", 65),
+        ("escalate", "high", 75),
+        ("escalate", "critical", 120),
+        ("clear", "critical", 10),
+    ]
     assert len({alarm["alarm_id"] for alarm in alarms}) == 1
 
 
@@ -226,20 +239,20 @@ def _silence_of(tmp_path: Path, **config: Any) -> Detect:
     return Detect.model_validate(given, context={"folders": ["/"]})
 
 
-def _told(
+def _events(
     step: Detect, rows: list[list[Row]], seed: int, end: int
 ) -> list[tuple[str, str, str, int]]:
     """Event, key, detector and second of each alarm event."""
     random = np.random.default_rng(seed)
-    watcher = step.operator(SCHEMA, "rule")
-    shards = Shards(watcher, random)
+    operator = step.operator(SCHEMA, "rule")
+    shards = Shards(operator, random)
     found = []
     for part, watermark in deliveries(rows, random):
-        shards.take(watcher.route(batch_of(part)))
+        shards.take(operator.route(batch_of(part)))
         if random.random() < 0.5:
             found += shards.advance(0, watermark // SECOND * SECOND, end)
     found += shards.advance(0, FOREVER, end)
-    told = [row for tag, batch in found if tag == "alarms" for row in batch.to_pylist()]
+    events = [row for tag, batch in found if tag == "alarms" for row in batch.to_pylist()]
     return sorted(
         (
             row["event"],
@@ -247,23 +260,23 @@ def _told(
             row["detector"],
             (round(row["time"].timestamp() * SECOND) - START) // SECOND,
         )
-        for row in told
+        for row in events
     )
 
 
-def test_a_sensor_that_ought_to_speak_and_never_has_is_an_alarm_of_its_own(tmp_path: Path) -> None:
+def test_a_registered_sensor_that_never_reported_has_its_own_alarm(tmp_path: Path) -> None:
     speaking = [("a", at, 1.0) for at in range(0, 40, 2)] + [
         ("b", at, 1.0) for at in range(0, 40, 2)
     ]
     rows = rows_of([sorted([*speaking, ("ghost", 35, 1.0)], key=lambda row: row[1])])
     for seed in range(5):
-        assert _told(_silence_of(tmp_path), rows, seed, START + 40 * SECOND) == [
+        assert _events(_silence_of(tmp_path), rows, seed, START + 40 * SECOND) == [
             ("clear", "sensor=ghost", "never_seen", 35),
             ("raise", "sensor=ghost", "never_seen", 12),
         ]
 
 
-def test_silence_of_the_whole_feed_is_one_alarm_and_none_of_its_sensors(tmp_path: Path) -> None:
+def test_silence_of_the_whole_feed_is_one_alarm_and_no_alarm_of_its_sensors(tmp_path: Path) -> None:
     spoken = [
         (sensor, at, 1.0)
         for at in (*range(0, 20, 2), *range(60, 90, 2))
@@ -278,12 +291,12 @@ def test_silence_of_the_whole_feed_is_one_alarm_and_none_of_its_sensors(tmp_path
     ]
     for seed in range(10):
         assert (
-            _told(_silence_of(tmp_path, feed_after="5 s"), rows, seed, START + 89 * SECOND)
+            _events(_silence_of(tmp_path, feed_after="5 s"), rows, seed, START + 89 * SECOND)
             == expected
         )
 
 
-def test_a_sensor_that_was_silent_before_the_whole_feed_was_is_told_of_however_late_it_is_looked_at(
+def test_a_sensor_that_was_silent_before_the_feed_has_an_alarm_at_any_firing_time(
     tmp_path: Path,
 ) -> None:
     spoken = [
@@ -300,10 +313,10 @@ def test_a_sensor_that_was_silent_before_the_whole_feed_was_is_told_of_however_l
     ]
     step = _silence_of(tmp_path, feed_after="5 s")
     for seed in range(10):
-        assert _told(step, rows, seed, START + 89 * SECOND) == expected
-    watcher = step.operator(SCHEMA, "rule")
-    shards = Shards(watcher, np.random.default_rng(0))
-    shards.take(watcher.route(batch_of(rows[0])))
+        assert _events(step, rows, seed, START + 89 * SECOND) == expected
+    operator = step.operator(SCHEMA, "rule")
+    shards = Shards(operator, np.random.default_rng(0))
+    shards.take(operator.route(batch_of(rows[0])))
     at_once = [
         row
         for tag, batch in shards.advance(0, FOREVER, START + 89 * SECOND)
@@ -323,19 +336,19 @@ def test_the_three_silences_do_not_depend_on_the_runner(
     step = _silence_of(
         tmp_path_factory.mktemp("registry"), **({"feed_after": "4 s"} if has_feed else {})
     )
-    told = _told(step, rows, one, _end(rows))
-    assert told == _told(step, rows, other, _end(rows))
-    for key in {key for _, key, _, _ in told}:
+    events = _events(step, rows, one, _end(rows))
+    assert events == _events(step, rows, other, _end(rows))
+    for key in {key for _, key, _, _ in events}:
         turns = [
             event
             for event, _ in sorted(
-                ((e, t) for e, k, _, t in told if k == key), key=lambda x: (x[1], x[0])
+                ((e, t) for e, k, _, t in events if k == key), key=lambda x: (x[1], x[0])
             )
         ]
         assert abs(turns.count("raise") - turns.count("clear") - 0.5) == 0.5
 
 
-def test_an_alarm_has_its_evidence() -> None:
+def test_an_alarm_has_its_value_place_and_query() -> None:
     step = Detect.model_validate(
         {
             "of": "value",
@@ -345,11 +358,11 @@ def test_an_alarm_has_its_evidence() -> None:
             "lake": "air",
         }
     )
-    watcher = step.operator(SCHEMA, "air/Limit")
-    ((_, part),) = watcher.route(
+    operator = step.operator(SCHEMA, "air/Limit")
+    ((_, part),) = operator.route(
         batch_of(rows_of([[("o'x", 0, 75.0), ("o'x", 60, 80.0)]])[0])
     ).by_shard
-    (alarm,) = dict(watcher.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
+    (alarm,) = dict(operator.advance([], [part], FOREVER, None).outputs)["alarms"].to_pylist()
     assert (
         alarm["message"]
         == "value of sensor=o'x was 80, expected below 50 for 1 min (score 1.6, alarm from 1)"

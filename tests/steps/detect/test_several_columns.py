@@ -40,7 +40,7 @@ def correlated(size: int, seed: int = 0) -> Any:
     ]
 
 
-def test_t_squared_and_q_are_those_of_a_principal_component_analysis() -> None:
+def test_t_squared_and_q_equal_those_of_a_principal_component_analysis() -> None:
     x = correlated(500)
     covariance = np.cov(x.T, bias=True)
     eigenvalues, vectors = np.zeros(3), np.zeros((3, 3))
@@ -59,7 +59,7 @@ def test_t_squared_and_q_are_those_of_a_principal_component_analysis() -> None:
 
 
 @pytest.mark.parametrize("chance", [0.01, 0.001])
-def test_control_limits_are_exceeded_by_chance_as_often_as_they_say(chance: float) -> None:
+def test_control_limits_are_exceeded_by_chance_as_often_as_configured(chance: float) -> None:
     made = find("detectors", "principal_components")(
         false_alarms=chance, memory=10**6, warm_up=2000
     ).of_columns(3)
@@ -143,15 +143,18 @@ SCHEMA = readings_schema(
 )
 
 
-def test_a_step_of_several_columns_tells_which_one_stands_out() -> None:
+def test_an_alarm_of_several_columns_names_the_one_that_stands_out() -> None:
     random = np.random.default_rng(4)
     a = random.normal(size=300)
     b = a + 0.1 * random.normal(size=300)
     b[250] = b[250] - 3
     columns = [
-        pa.array(["x"] * 300), pa.array(a), pa.array(b), timestamps(START + np.arange(300) * 1_000_000),
+        pa.array(["x"] * 300),
+        pa.array(a),
+        pa.array(b),
+        timestamps(START + np.arange(300) * 1_000_000),
         *(pa.nulls(300, field.type) for field in SYSTEM_FIELDS[1:]),
-    ]  # fmt: skip
+    ]
     batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
     step = Detect.model_validate(
         {"of": ["a", "b"], "by": ["s"], "with": {"principal_components": {}}, "shards": 1}
@@ -173,6 +176,6 @@ def test_a_step_of_several_columns_tells_which_one_stands_out() -> None:
     ],
 )
 def test_columns_that_do_not_fit_are_refused(of: Any, detector: str, why: str) -> None:
-    with pytest.raises(Exception, match=why) as told:
+    with pytest.raises(Exception, match=why) as raised:
         Detect.model_validate({"of": of, "by": ["s"], "with": detector}).output_schema(SCHEMA)
-    assert isinstance(told.value, Faults)
+    assert isinstance(raised.value, Faults)

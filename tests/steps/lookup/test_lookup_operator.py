@@ -1,4 +1,4 @@
-"""Readings and a registry that comes as a topic: the row that held, whichever topic was faster and however they are cut."""
+"""Lookup finds the registry row valid at event time, whichever topic is faster."""
 
 from __future__ import annotations
 
@@ -40,11 +40,14 @@ STEP = Lookup(by=["sensor"], add=["slope"], shards=2)
 
 def batch_of(side: str, rows: list[Row]) -> pa.RecordBatch:
     columns = [
-        pa.array([row.sensor for row in rows]), pa.array([row.value for row in rows], pa.float64()),
-        timestamps(np.array([row.time for row in rows])), timestamps(np.array([row.watermark for row in rows])),
-        pa.array([row.partition for row in rows], pa.int32()), pa.array([row.offset for row in rows], pa.int64()),
+        pa.array([row.sensor for row in rows]),
+        pa.array([row.value for row in rows], pa.float64()),
+        timestamps(np.array([row.time for row in rows])),
+        timestamps(np.array([row.watermark for row in rows])),
+        pa.array([row.partition for row in rows], pa.int32()),
+        pa.array([row.offset for row in rows], pa.int64()),
         pa.array([0] * len(rows), pa.int32()),
-    ]  # fmt: skip
+    ]
     schema = READINGS if side == "readings" else REGISTRY
     return united(pa.RecordBatch.from_arrays(columns, schema=schema), side, SCHEMA)
 
@@ -108,7 +111,7 @@ readings = st.lists(
 @pytest.mark.parametrize("spent", [0, 4_000])
 @settings(max_examples=60)
 @given(one=readings, other=readings, seed=st.integers(0, 99))
-def test_it_is_what_a_loop_finds(spent: int, one: Any, other: Any, seed: int) -> None:
+def test_added_columns_equal_those_of_a_loop(spent: int, one: Any, other: Any, seed: int) -> None:
     sides = {"readings": rows_of([one])[0], "registry": rows_of([other])[0]}
     with mock.patch("tocsin.steps.state.row_log._SPENT", spent):
         assert enriched(sides, seed) == expected(sides)
@@ -122,12 +125,12 @@ def test_it_is_what_a_loop_finds(spent: int, one: Any, other: Any, seed: int) ->
         ({"by": ["sensor"], "add": ["sensor"]}, "already have a column 'sensor'"),
     ],
 )
-def test_mistakes_are_told(step: dict[str, Any], why: str) -> None:
+def test_mistakes_are_reported(step: dict[str, Any], why: str) -> None:
     with pytest.raises(Faults, match=why):
         Lookup.model_validate(step).output_schema(SCHEMA)
 
 
-def test_units_are_those_that_the_inputs_had() -> None:
+def test_units_are_kept() -> None:
     inputs = (
         with_traits(READINGS, units={"value": "hPa"}),
         with_traits(REGISTRY, units={"slope": "1", "sensor": "m"}),

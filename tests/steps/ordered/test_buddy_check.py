@@ -1,4 +1,4 @@
-"""Sensors beside their neighbours in the stream: window by window, whatever the cuts."""
+"""Sensors compared with their neighbours in a stream, window by window, for any batches."""
 
 from __future__ import annotations
 
@@ -21,10 +21,15 @@ from tocsin.kernels.batch import (
 from tocsin.steps.ordered.buddy_check import BuddyCheck
 
 FIELDS = [
-    pa.field("window_start", TIMESTAMP), pa.field("window_end", TIMESTAMP), pa.field("sensor", pa.string()),
-    pa.field("metric", pa.string()), pa.field("latitude", pa.float64()), pa.field("longitude", pa.float64()),
-    pa.field("mean", pa.float64()), pa.field("revision", pa.int32()),
-]  # fmt: skip
+    pa.field("window_start", TIMESTAMP),
+    pa.field("window_end", TIMESTAMP),
+    pa.field("sensor", pa.string()),
+    pa.field("metric", pa.string()),
+    pa.field("latitude", pa.float64()),
+    pa.field("longitude", pa.float64()),
+    pa.field("mean", pa.float64()),
+    pa.field("revision", pa.int32()),
+]
 SCHEMA = with_traits(
     readings_schema(FIELDS, topic="t", allowed_lateness=0),
     aggregated=True,
@@ -46,11 +51,17 @@ Window = tuple[str, int, str, float, float | None]
 def batch_of(rows: list[Window]) -> pa.RecordBatch:
     starts = np.array([START + row[1] * 60 * SECOND for row in rows], np.int64)
     columns = [
-        timestamps(starts), timestamps(starts + 60 * SECOND), pa.array([row[0] for row in rows]), pa.array([row[2] for row in rows]),
-        pa.array([row[3] for row in rows]), pa.array([2.0] * len(rows)), pa.array([row[4] for row in rows], pa.float64()),
-        pa.array([0] * len(rows), pa.int32()), timestamps(starts + 60 * SECOND - 1),
+        timestamps(starts),
+        timestamps(starts + 60 * SECOND),
+        pa.array([row[0] for row in rows]),
+        pa.array([row[2] for row in rows]),
+        pa.array([row[3] for row in rows]),
+        pa.array([2.0] * len(rows)),
+        pa.array([row[4] for row in rows], pa.float64()),
+        pa.array([0] * len(rows), pa.int32()),
+        timestamps(starts + 60 * SECOND - 1),
         *(pa.nulls(len(rows), field.type) for field in SYSTEM_FIELDS[1:]),
-    ]  # fmt: skip
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
@@ -80,7 +91,7 @@ def checked(rows: list[Window], seed: int) -> dict[tuple[str, int, str], tuple[i
     return found
 
 
-def test_the_order_of_arrival_changes_no_digit() -> None:
+def test_the_order_of_arrival_changes_nothing() -> None:
     random = np.random.default_rng(5)
     rows: list[Window] = [
         (f"s-{at}", 0, "pm25", 48.0 + at * 0.0007, float(random.normal())) for at in range(20)
@@ -100,7 +111,7 @@ def test_the_order_of_arrival_changes_no_digit() -> None:
     assert len(found) == 1
 
 
-def test_who_is_far_from_its_neighbours_is_suspect_and_who_has_none_is_not_judged() -> None:
+def test_a_sensor_far_from_its_neighbours_is_suspect_and_an_isolated_one_is_not_tested() -> None:
     rows: list[Window] = []
     for minute in range(3):
         for metric, level in (("temperature", 20.0), ("pm25", 8.0)):
@@ -122,7 +133,7 @@ def test_who_is_far_from_its_neighbours_is_suspect_and_who_has_none_is_not_judge
     assert [key for key, (flag, _) in one.items() if flag == 3] == [("s-2", 1, "temperature")]
 
 
-def test_the_flag_of_a_window_has_this_test_too() -> None:
+def test_the_flag_of_a_window_includes_this_test() -> None:
     at = SCHEMA.get_field_index("revision")
     schema = SCHEMA.insert(at, pa.field("flag_reasons", pa.int64())).insert(
         at, pa.field("flag", pa.int8())
@@ -163,10 +174,21 @@ def test_the_flag_of_a_window_has_this_test_too() -> None:
         for _, out in shards.advance(shard, FOREVER)
         for row in out.to_pylist()
     ]
-    assert {row["sensor"]: (row["flag"], row["flag_reasons"]) for row in given if row["sensor"][:2] != "d-"} == {
-        "s-0": (1, 0), "s-1": (1, 0), "s-2": (3, 32), "s-3": (4, 1), "s-4": (1, 0),
-        "far": (3, 128), "also far": (4, 129), "alone": (2, 0), "silent": (9, 0),
-    }  # fmt: skip
+    assert {
+        row["sensor"]: (row["flag"], row["flag_reasons"])
+        for row in given
+        if row["sensor"][:2] != "d-"
+    } == {
+        "s-0": (1, 0),
+        "s-1": (1, 0),
+        "s-2": (3, 32),
+        "s-3": (4, 1),
+        "s-4": (1, 0),
+        "far": (3, 128),
+        "also far": (4, 129),
+        "alone": (2, 0),
+        "silent": (9, 0),
+    }
 
 
 @pytest.mark.parametrize(
@@ -176,7 +198,7 @@ def test_the_flag_of_a_window_has_this_test_too() -> None:
         ({"latitude": "sensor"}, "'sensor' is string, not a number"),
     ],
 )
-def test_mistakes_are_told(change: dict[str, Any], why: str) -> None:
+def test_mistakes_are_reported(change: dict[str, Any], why: str) -> None:
     with pytest.raises(Faults, match=why):
         BuddyCheck.model_validate({**STEP, **change}).output_schema(SCHEMA)
 

@@ -1,4 +1,4 @@
-"""Flags beside readings: those of all readings in order, whatever the cuts; late ones have what can be told of them alone."""
+"""Quality flags equal those of all readings in order; late ones have only tests of one row."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def expected(stream: list[list[Row]]) -> dict[tuple[int, int], tuple[int, int]]:
     found = {}
     for row in every:
         if row.time < row.watermark:
-            found[row.partition, row.offset] = told(row, {})
+            found[row.partition, row.offset] = flag_of(row, {})
     for sensor in "abc":
         mine = sorted(
             (r for r in every if r.sensor == sensor and r.time >= r.watermark),
@@ -95,7 +95,7 @@ def expected(stream: list[list[Row]]) -> dict[tuple[int, int], tuple[int, int]]:
             "time_gap": quality_tests.time_gap(t, starts, 15 * SECOND),
         }
         for at, row in enumerate(known):
-            found[row.partition, row.offset] = told(
+            found[row.partition, row.offset] = flag_of(
                 row, {name: int(flags[at]) for name, flags in tests.items()}
             )
         for row in mine:
@@ -104,7 +104,7 @@ def expected(stream: list[list[Row]]) -> dict[tuple[int, int], tuple[int, int]]:
     return found
 
 
-def told(row: Row, tests: dict[str, int]) -> tuple[int, int]:
+def flag_of(row: Row, tests: dict[str, int]) -> tuple[int, int]:
     if row.value is None:
         return quality_tests.MISSING, 0
     one = np.array([row.value])
@@ -121,7 +121,7 @@ def told(row: Row, tests: dict[str, int]) -> tuple[int, int]:
 @pytest.mark.parametrize("spent", [0, 4_000])
 @settings(max_examples=80)
 @given(drawn=partitions, seed=st.integers(0, 99))
-def test_flags_are_those_of_all_readings_in_order(spent: int, drawn: Any, seed: int) -> None:
+def test_flags_equal_those_of_all_readings_in_order(spent: int, drawn: Any, seed: int) -> None:
     stream = rows_of(drawn)
     # However soon what is no longer needed is left out.
     with mock.patch("tocsin.steps.state.row_log._SPENT", spent):
@@ -144,7 +144,7 @@ def test_flags_are_those_of_all_readings_in_order(spent: int, drawn: Any, seed: 
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(change: dict[str, Any], why: str) -> None:
+def test_contradictory_settings_are_refused(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         QualityControl.model_validate({**STEP, **change})
 

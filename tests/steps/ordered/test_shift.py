@@ -1,4 +1,4 @@
-"""What came before and after each row: what a loop over rows in order finds, whatever the cuts and the interleaving."""
+"""Shift finds the earlier and later rows that a loop finds, for any batches and interleaving."""
 
 from __future__ import annotations
 
@@ -102,17 +102,26 @@ def expected(stream: list[list[Row]]) -> tuple[list[tuple[Any, ...]], int]:
             when = batch_of([row]).column("_event_time")[0].as_py()
             found.append(
                 (
-                    sensor, when, row.offset, row.partition, row.value, back and back.value, third and third.value, latest,
-                    after and after.value, None if back is None else (row.time - back.time) / SECOND, followed,
+                    sensor,
+                    when,
+                    row.offset,
+                    row.partition,
+                    row.value,
+                    back and back.value,
+                    third and third.value,
+                    latest,
+                    after and after.value,
+                    None if back is None else (row.time - back.time) / SECOND,
+                    followed,
                 )
-            )  # fmt: skip
+            )
     return sorted(found, key=str), len(every) - len(known)
 
 
 @pytest.mark.parametrize("spent", [0, 4_000])
 @settings(max_examples=80)
 @given(drawn=partitions, seed=st.integers(0, 99))
-def test_it_is_what_a_loop_finds(spent: int, drawn: Any, seed: int) -> None:
+def test_shifted_columns_equal_those_of_a_loop(spent: int, drawn: Any, seed: int) -> None:
     stream = rows_of(drawn)
     # However soon what is no longer needed is left out.
     with mock.patch("tocsin.steps.state.row_log._SPENT", spent):
@@ -128,7 +137,7 @@ def test_it_is_what_a_loop_finds(spent: int, drawn: Any, seed: int) -> None:
         ({"followed": "_followed"}, "underscore"),
     ],
 )
-def test_mistakes_are_told(change: dict[str, Any], why: str) -> None:
+def test_mistakes_are_reported(change: dict[str, Any], why: str) -> None:
     with pytest.raises(Faults, match=why):
         Shift.model_validate({**STEP, **change}).output_schema(SCHEMA)
 
@@ -142,6 +151,6 @@ def test_mistakes_are_told(change: dict[str, Any], why: str) -> None:
         ({"by": ["sensor"], "followed": "f", "within": "100 ms"}, "whole number of seconds"),
     ],
 )
-def test_a_step_that_makes_no_sense_is_refused(written: dict[str, Any], why: str) -> None:
+def test_contradictory_settings_are_refused(written: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Shift.model_validate(written)

@@ -1,4 +1,4 @@
-"""A block kept as pieces is the block, however it was cut into them; and small changes are small pieces."""
+"""A block in pieces is the same block, and small changes are small pieces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _write(kept: IncrementalBlock, names: list[str], value: float) -> list[bytes
     st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1), min_size=1, max_size=12),
     st.integers(0, 99),
 )
-def test_pieces_say_what_the_block_says(writes: list[list[str]], seed: int) -> None:
+def test_pieces_have_the_content_of_the_block(writes: list[list[str]], seed: int) -> None:
     random = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(incremental_block, "_SMALL", 2)
@@ -54,7 +54,7 @@ def test_pieces_say_what_the_block_says(writes: list[list[str]], seed: int) -> N
             assert np.array_equal(kept.block.values, whole.block.values)
 
 
-def test_a_change_of_few_of_many_is_small_until_half_has_changed() -> None:
+def test_changes_of_few_rows_are_small_until_half_of_the_rows_changed() -> None:
     kept = IncrementalBlock(KeyedBlock.empty(KEYS, 2), {})
     names = [f"sensor-{number:06}" for number in range(20_000)]
     (whole,) = _write(kept, names, 1.0)

@@ -1,4 +1,4 @@
-"""How far partitions have come travels with rows, and tells when a shard that is behind is advanced."""
+"""Progress of partitions travels with rows, and decides when a shard that is behind advances."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_greatest_watermark_of_each_partition_travels_with_rows() -> None:
     assert noted_progress(batch) == {}
 
 
-def test_results_of_windows_have_reached_their_own_time() -> None:
+def test_the_progress_of_window_results_is_their_own_time() -> None:
     batch = batch_of(rows_of([[("a", 10, 1.0), ("a", 30, 1.0)]])[0])
     at = batch.schema.get_field_index(PARTITION)
     results = batch.set_column(at, batch.schema.field(at), pa.nulls(2, batch.schema.field(at).type))
@@ -31,9 +31,7 @@ def test_results_of_windows_have_reached_their_own_time() -> None:
     assert progress_of(results.slice(0, 0)) == {}
 
 
-def test_a_shard_that_is_behind_waits_for_what_the_slowest_has_reached_and_one_that_keeps_up_does_not() -> (
-    None
-):
+def test_a_shard_that_is_behind_waits_for_the_slowest_partition() -> None:
     cache = ShardCache()
     due = START + 60 * SECOND
     assert cache.soon(due, 0) == due
@@ -41,7 +39,7 @@ def test_a_shard_that_is_behind_waits_for_what_the_slowest_has_reached_and_one_t
         with_progress(batch_of([]), {"0": START + 900 * SECOND, "1": START + 300 * SECOND + 2_000})
     )
     assert cache.soon(due, 0) == START + 300 * SECOND
-    # A timer fires when the watermark is behind it, and not at its very time; and each step holds a millisecond more.
+    # A timer fires when the watermark has passed it, and each step holds a millisecond more.
     assert cache.soon(due, 1_000) == START + 300 * SECOND
     assert cache.soon(due, 2_000) == START + 299 * SECOND
     # What is noted never goes back.

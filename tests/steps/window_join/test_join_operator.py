@@ -1,4 +1,4 @@
-"""Aggregates of two inputs side by side: what pandas gives of all rows, whatever the cuts and whichever side comes first."""
+"""Joined aggregates equal those of pandas, whatever the batches and whichever side is first."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ LATENESS = 20 * SECOND
 
 def schema_of(keys: list[str], measure: str) -> pa.Schema:
     fields = [
-        pa.field("window_start", TIMESTAMP), pa.field("window_end", TIMESTAMP), *(pa.field(key, pa.string()) for key in keys),
-        pa.field(measure, pa.float64()), pa.field("revision", pa.int32()),
-    ]  # fmt: skip
+        pa.field("window_start", TIMESTAMP),
+        pa.field("window_end", TIMESTAMP),
+        *(pa.field(key, pa.string()) for key in keys),
+        pa.field(measure, pa.float64()),
+        pa.field("revision", pa.int32()),
+    ]
     return with_traits(
         readings_schema(fields, topic="t", allowed_lateness=LATENESS),
         aggregated=True,
@@ -55,10 +58,14 @@ def batch_of(rows: list[Row]) -> list[pa.RecordBatch]:
         starts = np.array([START + window * 5 * SECOND for _, window, *_ in mine], np.int64)
         keys = [pa.array([row[2][at] for row in mine]) for at in range(len(mine[0][2]))]
         columns = [
-            timestamps(starts), timestamps(starts + 5 * SECOND), *keys, pa.array([row[3] for row in mine], pa.float64()),
-            pa.array([row[4] for row in mine], pa.int32()), timestamps(starts + 5 * SECOND - 1),
+            timestamps(starts),
+            timestamps(starts + 5 * SECOND),
+            *keys,
+            pa.array([row[3] for row in mine], pa.float64()),
+            pa.array([row[4] for row in mine], pa.int32()),
+            timestamps(starts + 5 * SECOND - 1),
             *(pa.nulls(len(mine), field.type) for field in SYSTEM_FIELDS[1:]),
-        ]  # fmt: skip
+        ]
         found.append(united(pa.RecordBatch.from_arrays(columns, schema=schema), side, SCHEMA))
     return found
 
@@ -70,8 +77,8 @@ def come(row: Row) -> int:
 def joined(how: str, rows: list[Row], seed: int, cuts: int) -> list[tuple[Any, ...]]:
     random = np.random.default_rng(seed)
     step = WindowJoin.model_validate({"by": ["district"], "how": how, "shards": 2})
-    joiner = step.operator(SCHEMA, "")
-    shards = Shards(joiner, random)
+    operator = step.operator(SCHEMA, "")
+    shards = Shards(operator, random)
     rows = sorted(rows, key=lambda row: (come(row), row))
     outputs, passed = [], 0
     for mark in sorted(random.integers(0, 120, cuts)):
@@ -80,10 +87,10 @@ def joined(how: str, rows: list[Row], seed: int, cuts: int) -> list[tuple[Any, .
         passed += len(here)
         parts = batch_of([here[at] for at in random.permutation(len(here))])
         for at in random.permutation(len(parts)):
-            shards.take(joiner.route(parts[at]))
+            shards.take(operator.route(parts[at]))
         outputs += [batch for shard in range(2) for _, batch in shards.advance(shard, time)]
     for part in batch_of(rows[passed:]):
-        shards.take(joiner.route(part))
+        shards.take(operator.route(part))
     outputs += [batch for shard in range(2) for _, batch in shards.advance(shard, FOREVER, None)]
     names = ["window_start", "district", "lane", "speed", "rain", "revision"]
     return sorted(
@@ -152,7 +159,7 @@ rows = st.lists(
 
 @settings(max_examples=100)
 @given(rows, st.integers(0, 99), st.sampled_from(["inner", "left", "outer"]))
-def test_a_join_is_that_of_all_rows_whatever_the_cuts(
+def test_a_join_equals_that_of_all_rows_whatever_the_batches(
     drawn: list[Row], seed: int, how: str
 ) -> None:
     found = joined(how, drawn, seed, 6)
@@ -193,7 +200,7 @@ def test_inputs_that_cannot_be_joined_are_refused(
         WindowJoin(by=by).output_schema(united_schema([("left", left), ("right", right)]))
 
 
-def test_units_and_periods_are_those_that_the_inputs_had() -> None:
+def test_units_and_periods_are_kept() -> None:
     left = with_traits(LEFT, units={"speed": "km/h"}, periods={"speed": 60 * SECOND})
     right = with_traits(RIGHT, units={"rain": "mm", "district": "1"})
     found = traits(
@@ -212,7 +219,7 @@ def test_a_list_of_inputs_has_the_units_that_all_agree_on() -> None:
         united_schema([("", some), ("", with_traits(LEFT, units={"speed": "m/s"}))])
 
 
-def test_a_revision_says_again_only_the_key_that_it_is_about() -> None:
+def test_a_revision_is_emitted_only_for_its_key() -> None:
     rows: list[Row] = [
         *(("left", 0, (district, "1"), 10.0, 0) for district in "abc"),
         *(("right", 0, (district,), 1.0, 0) for district in "abc"),
@@ -221,8 +228,10 @@ def test_a_revision_says_again_only_the_key_that_it_is_about() -> None:
     ]
     for seed in range(5):
         found = joined("outer", rows, seed, 6)
-        assert [(district, speed, rain) for _, district, _, speed, rain, again in found if again] == [
+        assert [
+            (district, speed, rain) for _, district, _, speed, rain, again in found if again
+        ] == [
             ("b", 10.0, 2.0),
             ("c", 20.0, 1.0),
-        ]  # fmt: skip
+        ]
         assert len(found) == 5

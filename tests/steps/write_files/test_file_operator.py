@@ -1,4 +1,4 @@
-"""Units of output: the same rows in the same unit whenever the runner fires; nothing lost, nothing twice."""
+"""Units of output have the same rows whenever a runner fires: none lost, none repeated."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
     assert sum(map(len, units.values())) + late == len(everything)
 
 
-def test_a_unit_knows_the_offsets_that_it_was_made_from() -> None:
+def test_a_unit_has_the_offsets_of_its_rows() -> None:
     made = FileOperator(Files(), SCHEMA)
     ((_shard, part),) = made.route(batch_of(rows_of([[("a", 1, 1.0), ("a", 2, 2.0)]])[0])).by_shard
     ((_, batch),) = made.advance([], [part], FOREVER, None).outputs
     assert offsets_of(batch) == {"0": (0, 1)}
 
 
-def test_a_unit_that_comes_again_gets_a_name_of_its_own() -> None:
-    """By the rules of lateness it cannot; if it does, its rows overwrite no others."""
+def test_a_repeated_unit_has_its_own_name() -> None:
+    """By the rules of lateness a unit is not repeated. If it is, its rows overwrite no others."""
     made = FileOperator(Files(), SCHEMA)
     parts = [
         made.route(batch_of(rows_of([[("a", 1, value)]])[0])).by_shard[0][1] for value in (1.0, 2.0)

@@ -160,7 +160,7 @@ class Detect(StatefulStep):
                 "revise",
             )
         if judges_silence:
-            raise Fault("silence is judged by what has come on time", "revise")
+            raise Fault("silence is judged by readings on time", "revise")
 
     def _check_sensors(self, judges_silence: bool) -> None:
         if self.sensors is None:
