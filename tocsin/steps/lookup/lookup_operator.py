@@ -133,15 +133,8 @@ class LookupOperator(Operator):
     def _newest(self, rows: pa.RecordBatch, which: Int64s, moments: Int64s) -> Int64s:
         """Registry rows in order of time: for each key and time the greatest row, in any order."""
         part = rows.take(pa.array(which))
-        texts = [part.column(side_column(REGISTRY, name)) for name in self.add]
-        ranks = (
-            [
-                pc.rank(text, null_placement="at_start", tiebreaker="dense").to_numpy()
-                for text in texts
-            ]
-            if len(which)
-            else []
-        )
+        added = [part.column(side_column(REGISTRY, name)) for name in self.add]
+        ranks = [_ranks(column) for column in added] if len(which) else []
         order = np.lexsort((*reversed(ranks), moments[which]))[::-1]
         _, first = group_ids(
             [*(key.take(pa.array(order)) for key in self._keys(part)), moments[which][order]]
@@ -160,3 +153,11 @@ class LookupOperator(Operator):
             following = np.r_[np.where(ids[1:] == ids[:-1], at[1:], FOREVER), FOREVER][: len(at)]
             needed[which[order]] = following > time - self.lateness
         return needed
+
+
+def _ranks(column: pa.Array) -> Int64s:
+    """The rank of each value, equal for equal values; null is the smallest."""
+    ranks = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    found: Int64s = np.where(valid, ranks, 0)
+    return found
