@@ -88,5 +88,5 @@ def add_dependants(
         if parent >= 0 and alarms.states[slot].active == 1.0:
             pending.append(slot)
             if assets.active[asset] == 0 and delay > 0.0:
-                # A dependant returns to normal a little later than its parent.
+                # A dependent asset returns to normal a little later than its parent.
                 alarms.states[slot].delayed_until = time + delay

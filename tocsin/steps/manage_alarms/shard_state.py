@@ -93,7 +93,7 @@ class ShardState:
         self.rows = self.rows.take(pa.array(rows))
 
     def values(self) -> dict[str, Any]:
-        """What `pieces` hold beside the block and the rows, as JSON values."""
+        """The rest of `pieces`, next to the block and the rows, as JSON values."""
         is_sampled = not np.isnan(self.next_sample)
         return {
             "next_sample": self.next_sample if is_sampled else None,
