@@ -10,7 +10,7 @@ from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.cli.deployment import Deployment
 from tocsin.cli.option_values import duration_option, moment_option
 from tocsin.cli.run_verb import report
-from tocsin.compiler.backfill_job import into_subfolder, from_archive, without_messages
+from tocsin.compiler.backfill_job import from_archive, into_subfolder, without_messages
 from tocsin.compiler.job import Job
 from tocsin.foundation.ledger import Ledger
 from tocsin.lake.atomic_replace import remove_folder, staging_name
