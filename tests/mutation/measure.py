@@ -1,16 +1,15 @@
-"""A pytest plugin: how long each test took and whether it passed, and a limit on each test's time.
+"""A pytest plugin: the time of each test, its failures, and the compiled functions that it calls.
 
-TOCSIN_MEASURE: the JSON file to write. TOCSIN_TEST_SECONDS: the limit, none by default. All seconds
-are of the processor, so that other load does not matter.
+TOCSIN_MEASURE: the JSON file to write. Seconds are of the processor, so that other load does not
+matter. Coverage does not see the lines of compiled code; a call counts for the whole function.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +17,53 @@ import pytest
 
 _SECONDS: dict[str, float] = {}
 _FAILED: set[str] = set()
+# By function (file, first and last line): the tests that call it.
+_CALLS: dict[tuple[str, int, int], set[str]] = {}
+_CURRENT: list[str] = []
 
 
-class OutOfTime(BaseException):
-    """A test ran longer than its limit. No `except Exception` in the code swallows it."""
+def pytest_sessionstart() -> None:
+    """Note calls of compiled functions and recurrences."""
+    from tocsin.kernels.compiled import Compiled
+    from tocsin.kernels.recurrence import Recurrence
+
+    _watch(Compiled, "__call__", "plain")
+    _watch(Recurrence, "run", "step")
+
+
+def _watch(kind: Any, method: str, function: str) -> None:
+    """Let a method note the function that its object compiles."""
+    called: Callable[..., Any] = getattr(kind, method)
+
+    def noting(self: Any, *arguments: Any, **named: Any) -> Any:
+        for name in _CURRENT:
+            for place in _places(getattr(self, function)):
+                _CALLS.setdefault(place, set()).add(name)
+        return called(self, *arguments, **named)
+
+    setattr(kind, method, noting)
+
+
+def _places(function: Any) -> Iterator[tuple[str, int, int]]:
+    """A function and the kernels that it calls."""
+    from tocsin.kernels.compiled import _all_called
+
+    for one in (function, *(kernel.plain for kernel in _all_called(function))):
+        code = one.__code__
+        last = max(line for *_, line in code.co_lines() if line is not None)
+        yield code.co_filename, code.co_firstlineno, last
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Note the time of a test with its fixtures."""
+    _CURRENT.append(item.nodeid)
     began = time.process_time()
     try:
         return (yield)
     finally:
         _SECONDS[item.nodeid] = time.process_time() - began
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Stop a test at its limit."""
-    limit = float(os.environ.get("TOCSIN_TEST_SECONDS", "0"))
-
-    def stop(*_: Any) -> None:
-        raise OutOfTime(item.nodeid)
-
-    signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, limit)
-    try:
-        return (yield)
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        _CURRENT.clear()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -58,6 +74,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish() -> None:
     """Write the file."""
-    found = {name: seconds for name, seconds in _SECONDS.items() if name not in _FAILED}
-    text = json.dumps({"seconds": found, "failed": sorted(_FAILED)}, indent=1)
-    Path(os.environ["TOCSIN_MEASURE"]).write_text(text)
+    found = {
+        "seconds": {name: one for name, one in _SECONDS.items() if name not in _FAILED},
+        "failed": sorted(_FAILED),
+        "calls": [[*place, sorted(tests)] for place, tests in sorted(_CALLS.items())],
+    }
+    Path(os.environ["TOCSIN_MEASURE"]).write_text(json.dumps(found, indent=1))

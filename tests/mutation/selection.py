@@ -16,12 +16,10 @@ from tests.mutation.mutants import AREAS, Mutant
 from tests.mutation.worker import ROOT, STORE, Worker
 
 # The fast tests of the areas. Clusters, readers and jobs in worker processes are left out.
-TESTS = ["alarms", "compiler", "kafka", "kernels", "lake", "parts", "steps", "transforms"]
-# Those of them that call a C library from compiled code.
-_NATIVE = ["kafka"]
-# In the run for lines, compiled loops run in Python; a test is stopped after these seconds.
-MAP_SECONDS = 4
-_MEASURED = ["-p", "tests.mutation.measure"]
+FOLDERS = [
+    f"tests/{name}"
+    for name in ("kernels", "steps", "kafka", "transforms", "compiler", "lake", "alarms", "parts")
+]
 # Seconds for a run of all tests.
 _PATIENCE = 2400.0
 # Tests of one mutant stop being added at these seconds of measured time.
@@ -42,8 +40,8 @@ class Selection:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests of a mutant: those of its own folder first, the quickest of them first.
 
-        The lines of a module that no function holds run at import, and Numba's own functions run
-        unseen: all tests that run a function of the module count for them.
+        The lines of a module that no function holds run at import, and the functions of
+        librdkafka.py run unseen: all tests that run a function of the module count for them.
         """
         tree = ast.parse((ROOT / mutant.path).read_text("utf-8"))
         lines = self.lines.get(mutant.path, {})
@@ -100,7 +98,7 @@ def statement_lines(tree: ast.Module, line: int) -> range | None:
 
 
 def is_native(tree: ast.Module, line: int) -> bool:
-    """Whether a line is in a function that Numba compiles even where its loops run in Python."""
+    """Whether a line is in a function that `njit` compiles without our `compiled`."""
     return any(
         isinstance(node, ast.FunctionDef)
         and node.lineno <= line <= (node.end_lineno or 0)
@@ -123,12 +121,17 @@ def measured(workers: list[Worker]) -> Selection:
     """The selection for the tree as it is: read if it was measured before."""
     file = STORE / f"selection-{digest()}.json"
     if not file.exists():
-        with ThreadPoolExecutor(2) as pool:
-            seconds = pool.submit(_seconds, workers[0])
-            lines = pool.submit(_lines, workers[-1])
+        shares = [FOLDERS[at :: len(workers)] for at in range(len(workers))]
+        with ThreadPoolExecutor(len(workers)) as pool:
+            parts = list(pool.map(_measure, workers, shares))
         for old in STORE.glob("selection-*.json"):
             old.unlink()
-        file.write_text(json.dumps({"lines": lines.result(), "seconds": seconds.result()}))
+        seconds = {test: one for part in parts for test, one in part.seconds.items()}
+        lines: Lines = {}
+        for part in parts:
+            for path, tests in part.lines.items():
+                _add(lines.setdefault(path, {}), tests)
+        file.write_text(json.dumps({"lines": lines, "seconds": seconds}))
     found = json.loads(file.read_text())
     by_line = {
         path: {int(line): tests for line, tests in lines.items()}
@@ -137,51 +140,35 @@ def measured(workers: list[Worker]) -> Selection:
     return Selection(by_line, found["seconds"])
 
 
-def _seconds(worker: Worker) -> dict[str, float]:
-    """The tests as they are: a test that fails without a mutant kills nothing."""
-    result = worker.root / ".seconds.json"
-    folders = [f"tests/{name}" for name in TESTS]
-    environment = {"TOCSIN_MEASURE": str(result)}
-    run = worker.test([*_MEASURED, *folders], _PATIENCE, environment)
-    (STORE / "seconds.log").write_text(run.output)
-    found: dict[str, float] = json.loads(result.read_text())["seconds"]
-    return found
-
-
-def _lines(worker: Worker) -> Lines:
-    """The tests in Python alone, so that the lines of compiled loops count.
-
-    Those that read Kafka call a C library from compiled code, so they run as they are.
-    """
-    plain = [f"tests/{name}" for name in TESTS if name not in _NATIVE]
-    native = [f"tests/{name}" for name in _NATIVE]
-    found: Lines = {}
-    for name, folders, environment in (
-        ("plain", plain, {"NUMBA_DISABLE_JIT": "1", "TOCSIN_TEST_SECONDS": str(MAP_SECONDS)}),
-        ("native", native, {}),
-    ):
-        data = worker.root / f".coverage-{name}"
-        covered = [f"--cov={folder}" for folder in AREAS.values()]
-        run = worker.test(
-            [*_MEASURED, "--cov-context=test", "--cov-report=", *covered, *folders],
-            _PATIENCE,
-            {
-                **environment,
-                "TOCSIN_MEASURE": str(worker.root / ".lines.json"),
-                "COVERAGE_FILE": str(data),
-            },
-        )
-        (STORE / f"lines-{name}.log").write_text(run.output)
-        _add(found, data, worker.root)
-    return found
-
-
-def _add(found: Lines, data: Path, root: Path) -> None:
-    """What one run of coverage saw."""
+def _measure(worker: Worker, folders: list[str]) -> Selection:
+    """Run some tests. One that fails without a mutant kills nothing, so it is left out."""
+    result, data = worker.root / ".measure.json", worker.root / ".coverage"
+    covered = [f"--cov={folder}" for folder in AREAS.values()]
+    options = ["-p", "tests.mutation.measure", "--cov-context=test", "--cov-report=", *covered]
+    run = worker.test(
+        [*options, *folders],
+        _PATIENCE,
+        {"TOCSIN_MEASURE": str(result), "COVERAGE_FILE": str(data)},
+    )
+    (STORE / f"{worker.root.name}.log").write_text(run.output)
+    found = json.loads(result.read_text())
+    lines: Lines = {}
     coverage = CoverageData(str(data))
     coverage.read()
     for path in coverage.measured_files():
-        lines = found.setdefault(str(Path(path).relative_to(root)), {})
-        for line, contexts in coverage.contexts_by_lineno(path).items():
-            tests = {context.partition("|")[0] for context in contexts if context}
-            lines[line] = sorted({*lines.get(line, ()), *tests})
+        contexts = coverage.contexts_by_lineno(path)
+        by_line = {
+            line: [context.partition("|")[0] for context in contexts[line] if context]
+            for line in contexts
+        }
+        _add(lines.setdefault(str(Path(path).relative_to(worker.root)), {}), by_line)
+    for path, first, last, tests in found["calls"]:
+        name = str(Path(path).relative_to(worker.root))
+        if name in lines:
+            _add(lines[name], dict.fromkeys(range(first, last + 1), tests))
+    return Selection(lines, found["seconds"])
+
+
+def _add(lines: dict[int, list[str]], more: dict[int, list[str]]) -> None:
+    for line, tests in more.items():
+        lines[line] = sorted({*lines.get(line, ()), *tests})
