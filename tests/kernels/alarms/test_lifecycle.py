@@ -157,3 +157,12 @@ def test_an_alarm_is_raised_when_enough_of_the_last_scores_are_over_the_line(
 def test_more_levels_than_there_are_severities_are_refused() -> None:
     with pytest.raises(ValueError, match="5 levels; an alarm may have 4"):
         events([1.0], levels=(1.1, 1.2, 1.3, 1.4, 1.5))
+
+
+def test_a_cleared_alarm_needs_all_its_scores_to_be_raised_again() -> None:
+    scores = [1.5, 1.5, 0.5, 1.5, 0.5, 1.5, 1.5]
+    found = ["", "raise@0", "clear@0", "", "", "", "raise@5"]
+    assert events(scores, raise_after=2) == found
+    assert events(scores, raise_after=2, plain=True) == found
+    # The scores before the clearing do not count among the last ones either.
+    assert events([1.5, 1.5, 0.5, 1.5], raise_after=2, within=4) == ["", "raise@0", "clear@0", ""]

@@ -315,6 +315,18 @@ def test_texts_that_are_not_utf_8_are_faults(texts: list[bytes]) -> None:
     assert decoded.rows.tolist() == [at for at, text in enumerate(texts) if is_text(text)]
 
 
+@pytest.mark.parametrize("place", range(6))
+def test_one_byte_that_is_not_utf_8_is_found_wherever_it_is(place: int) -> None:
+    text = bytearray(b"abcdef")
+    text[place] = 0xFF
+    schema = record({"name": "id", "type": "string"})
+    decoded = Decoder(schema, schema).decode(
+        ByteStrings.of([bytes([12]) + one for one in (b"abcdef", bytes(text), b"ghijkl")])
+    )
+    assert decoded.rows.tolist() == [0, 2]
+    assert decoded.batch.column("id").to_pylist() == ["abcdef", "ghijkl"]
+
+
 def test_unreadable_times_become_null_and_do_not_overflow() -> None:
     schema = record({"name": "t", "type": {"type": "long", "logicalType": "timestamp-millis"}})
     plain = record({"name": "t", "type": "long"})

@@ -101,3 +101,14 @@ def test_the_buddy_check_shifts_values_by_elevation() -> None:
     shift = (heights[here] - heights[there]) * -0.0065
     assert buddy_check(x, (here, there), 3, 3.0, 0.5, 3)[0].tolist() == [False, False, True, False]
     assert not buddy_check(x, (here, there), 3, 3.0, 0.5, 3, shift)[0].any()
+
+
+def test_a_place_exactly_at_the_radius_is_a_neighbour() -> None:
+    """The candidates are a little more than the radius, because degrees are rounded."""
+    north = np.array([48.0, 48.01])
+    east = np.zeros(2)
+    for latitude, longitude in ((north, east), (east, north), (north + 30, north)):
+        radius = float(distance(latitude[:1], longitude[:1], latitude[1:], longitude[1:])[0])
+        here, there = neighbours(latitude, longitude, radius)
+        assert (here.tolist(), there.tolist()) == ([0, 1], [1, 0])
+        assert not len(neighbours(latitude, longitude, radius * 0.999)[0])
