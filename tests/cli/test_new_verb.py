@@ -173,3 +173,19 @@ def test_a_job_raises_alarms_with_new_detectors_and_alerts(ran: Path) -> None:
             (row["observed"], row["event"]) for row in alarms.to_pylist() if row["event"] == "raise"
         ]
     assert found == {"alerts": [(60.0, "raise")], "jumps": [(60.0, "raise")]}
+
+
+def test_a_name_that_a_part_has_is_refused(tmp_path: Path, tocsin: Any) -> None:
+    code, _, err = tocsin("new", "aggregation", "mean", "--to", tmp_path)
+    assert code == 2
+    assert "'mean' is the name of the part in" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_cannot_be_loaded_is_reported(tmp_path: Path, tocsin: Any) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text("raise ValueError('the kind must be one of count, sum')\n")
+    code, _, err = tocsin("laws", file)
+    assert code == 2
+    assert "broken.py cannot be loaded: ValueError: the kind must be one of count, sum" in err
+    assert "Traceback" not in err

@@ -25,7 +25,13 @@ def laws(*files: Path) -> int:
 
     parts: list[Any] = []
     for file in files:
-        found = parts_in(file)
+        try:
+            found = parts_in(file)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the code of a part may raise anything
+            complain(f"{file} cannot be loaded: {type(error).__name__}: {error}")
+            return WRONG
         if not found:
             complain(
                 f"no part in {file}: define a class that extends Aggregation, Detector, "

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tocsin.cli.console import DONE, WRONG, complain, note, say
 from tocsin.foundation.project import parts_folder, start_project
+from tocsin.parts.registry import locations
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _FOLDERS = {"aggregation": "aggregations", "detector": "detectors", "step": "steps"}
@@ -37,9 +38,14 @@ def new(
         complain(f"'{name}' is not a name in snake case, such as stuck_pump")
         return WRONG
     folder = to or parts_folder()
-    file = folder / _FOLDERS.get(kind, kind) / f"{name}.py"
+    room = _FOLDERS.get(kind, kind)
+    file = folder / room / f"{name}.py"
     if file.exists():
         complain(f"{file} is already there")
+        return WRONG
+    taken = locations().get(f"{room}/{name}")
+    if taken is not None:
+        complain(f"'{name}' is the name of the part in {taken.file}; choose another")
         return WRONG
     file.parent.mkdir(parents=True, exist_ok=True)
     type_name = "".join(word.capitalize() for word in name.split("_"))
