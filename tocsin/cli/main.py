@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 the run failed (a broker, a disk, a test); 2 the job or th
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
@@ -15,13 +14,9 @@ from cyclopts import CycloptsError
 from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
 from tocsin.cli.verbs import command_line
 from tocsin.compiler.diagnostics import JobError
+from tocsin.foundation.beam_records import drop_beam_records
 from tocsin.foundation.failure import Failure, sentence_in
 from tocsin.parts.registry import UnknownPart
-
-
-def _is_not_beams(record: logging.LogRecord) -> bool:
-    """Whether Beam did not write a record to the root logger: it warns of packages that we lack."""
-    return f"{os.sep}apache_beam{os.sep}" not in record.pathname
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,8 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     A user's mistake or a failure outside of Tocsin is one sentence, never a traceback.
     """
-    # The root logger belongs to the program that embeds us: its level and handlers stay.
-    logging.getLogger().addFilter(_is_not_beams)
+    drop_beam_records()
     try:
         given = sys.argv[1:] if arguments is None else arguments
         app = command_line(with_summaries=given[:1] in ([], ["-h"], ["--help"]))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
-from tocsin.engines.beam import running
 from tocsin.engines.beam.running import one_sentence_failures, quiet_beam
+from tocsin.foundation.beam_records import is_not_beams
 from tocsin.foundation.failure import Failure
 
 
@@ -22,7 +22,7 @@ def quiet() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
-    logging.getLogger().removeFilter(running._is_not_beams)
+    logging.getLogger().removeFilter(is_not_beams)
 
 
 def test_beams_records_are_dropped_and_a_programs_own_pass(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -22,6 +21,7 @@ from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower, sinks
 from tocsin.engines.beam.operators.metrics import ledger_of
 from tocsin.engines.beam.yaml_adapter import expand
+from tocsin.foundation.beam_records import drop_beam_records
 from tocsin.foundation.failure import Failure, sentence_in
 from tocsin.foundation.ledger import Ledger
 
@@ -131,12 +131,4 @@ def quiet_beam() -> None:
     """
     for name in ("apache_beam", "tocsin"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    # Some of Beam's modules log on the root logger. This filter drops their records only.
-    logging.getLogger().addFilter(_is_not_beams)
-
-
-_BEAM = str(Path(beam.__file__).parent)
-
-
-def _is_not_beams(record: logging.LogRecord) -> bool:
-    return not record.pathname.startswith(_BEAM)
+    drop_beam_records()

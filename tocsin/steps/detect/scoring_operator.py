@@ -17,7 +17,7 @@ from tocsin.steps.detect.silence import Feed, Outage
 from tocsin.steps.detect.silence_alarms import SilenceAlarms
 from tocsin.steps.state.incremental_block import IncrementalBlock
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.release_times import release_after
+from tocsin.steps.state.release_times import first_release, release_after
 from tocsin.steps.state.row_log import is_spent, same_pieces
 
 
@@ -49,9 +49,7 @@ class ScoringOperator(Operator):
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be released."""
-        if not batch.num_rows:
-            return None
-        return release_after(int(micros(batch.column(EVENT_TIME)).min()))
+        return first_release(batch)
 
     def advance(
         self,

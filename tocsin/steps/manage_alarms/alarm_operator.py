@@ -33,7 +33,7 @@ from tocsin.steps.manage_alarms.timeline import (
     targets_of,
 )
 from tocsin.steps.state.late_rows import set_apart
-from tocsin.steps.state.release_times import release_after
+from tocsin.steps.state.release_times import first_release, release_after
 from tocsin.steps.state.row_log import rows_of, same_pieces
 from tocsin.steps.state.union import rows_of_side
 
@@ -63,9 +63,7 @@ class AlarmOperator(Operator):
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first of the rows may be released."""
-        if not batch.num_rows:
-            return None
-        return release_after(int(micros(batch.column(EVENT_TIME)).min()))
+        return first_release(batch)
 
     def advance(
         self,

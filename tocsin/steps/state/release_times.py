@@ -18,6 +18,13 @@ def release_after(time: int) -> int:
     return (time // RELEASE + 1) * RELEASE
 
 
+def first_release(batch: pa.RecordBatch) -> int | None:
+    """When the first row of a batch may be released by its event time; None without rows."""
+    if not batch.num_rows:
+        return None
+    return release_after(int(micros(batch.column(EVENT_TIME)).min()))
+
+
 def available_at(rows: pa.RecordBatch) -> Int64s:
     """When each row is available: at its event time, or at the watermark that it arrived behind."""
     return np.maximum(micros(rows.column(EVENT_TIME)), micros(rows.column(WATERMARK)))
