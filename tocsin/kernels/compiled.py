@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -19,8 +18,8 @@ class Compiled:
     """A function of NumPy arrays that Numba compiles when it is first called.
 
     Numba is imported only then, because that import takes about a second. `plain` is the same
-    function, not compiled. The machine code is cached on disk until a file changes in the folder
-    of the function, or of a kernel that it calls.
+    function, not compiled. The machine code is kept on disk until a file changes that the
+    function, or a kernel that it calls, is made from (`machine_cache`).
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -29,7 +28,7 @@ class Compiled:
 
     @cached_property
     def _machine(self) -> Callable[..., Any]:
-        return _cached(machine_of(self.plain, cache=True), self.plain)
+        return _kept(machine_of(self.plain), self.plain)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run what Numba made of it."""
@@ -78,23 +77,19 @@ def _all_called(function: Any) -> list[Kernel[..., Any]]:
     return [*called, *(inner for one in called for inner in _all_called(one.plain))]
 
 
-def _cached(machine: Callable[..., Any], function: Any) -> Callable[..., Any]:
-    """Let the cache of a compiled function depend on its folder; Numba looks at one file only."""
+def _kept(machine: Callable[..., Any], function: Any) -> Callable[..., Any]:
+    """Let the machine code outlive the process."""
     if machine.__class__ is FunctionType:
         # NUMBA_DISABLE_JIT=1: a debugger or a coverage run sees every line.
         return machine
-    called = [function, *(kernel.plain for kernel in _all_called(function))]
-    folders = {Path(one.__code__.co_filename).parent for one in called}
-    files = sorted(path for folder in folders for path in folder.glob("*.py"))
-    stamps = tuple((path.name, path.stat().st_mtime, path.stat().st_size) for path in files)
-    # Numba has no public way to say what a cache entry depends on.
-    cache: Any = machine
-    cache._cache._cache_file._source_stamp = stamps  # noqa: SLF001
+    from tocsin.kernels.machine_cache import keep
+
+    keep(machine, [function, *(kernel.plain for kernel in _all_called(function))])
     return machine
 
 
-def machine_of(function: Any, cache: bool = False) -> Callable[..., Any]:
-    """A function compiled with Numba, with the kernels that it calls. cache: keep it on disk."""
+def machine_of(function: Any) -> Callable[..., Any]:
+    """A function compiled with Numba, with the kernels that it calls."""
     from numba import njit
 
     machines = {name: kernel.machine for name, kernel in _called(function).items()}
@@ -105,5 +100,5 @@ def machine_of(function: Any, cache: bool = False) -> Callable[..., Any]:
         function.__defaults__,
         function.__closure__,
     )
-    machine: Callable[..., Any] = njit(nogil=True, cache=cache)(named)
+    machine: Callable[..., Any] = njit(nogil=True)(named)
     return machine
