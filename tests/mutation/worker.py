@@ -60,9 +60,10 @@ class Worker:
     ) -> Run:
         """Run pytest in the copy for some seconds of the processor.
 
-        Numba compiles again, because its caches would mix mutants.
+        The copies share machine code, which is kept by what the sources of a mutant say.
         """
-        with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as output:
+        cache = STORE / "machine-code"
+        with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
                 cwd=self.root,
@@ -70,7 +71,7 @@ class Worker:
                     **os.environ,
                     "PYTHONPATH": str(self.root),
                     "PYTHONDONTWRITEBYTECODE": "1",
-                    "NUMBA_CACHE_DIR": cache,
+                    "NUMBA_CACHE_DIR": str(cache),
                     **(environment or {}),
                 },
                 stdout=output,
