@@ -1,5 +1,21 @@
-"""`python -m tocsin`."""
+"""The command `tocsin`, also as `python -m tocsin`."""
 
-from tocsin.cli.main import main
+from __future__ import annotations
 
-main()
+import os
+import sys
+
+
+def main() -> None:
+    """Run a verb. Ctrl-C is an answer from the first moment: the imports take a second."""
+    try:
+        from tocsin.cli.main import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("tocsin: interrupted\n")
+        sys.stderr.flush()
+        os._exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -118,7 +118,7 @@ def test_a_name_that_is_taken_is_an_error_with_both_files(tmp_path: Path) -> Non
     (tmp_path / "tocsin.toml").touch()
     write_parts(tmp_path / "parts", {"enrich/filter.py": DROP.replace("Drop(", "Filter(")})
     done = run_command("list", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.strip() == (
         f"tocsin: two files define the part 'filter': {ROOT}/transforms/clean/filter.py and "
         f"{tmp_path}/parts/enrich/filter.py; rename one"
@@ -140,7 +140,7 @@ def test_a_name_that_is_taken_is_an_error_with_both_files(tmp_path: Path) -> Non
 def test_a_wrong_project_file_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "tocsin.toml").write_text(text)
     done = run_command("list", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(f"tocsin: {tmp_path}/tocsin.toml: ")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

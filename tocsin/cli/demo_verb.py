@@ -43,12 +43,10 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
     to
         Folder for the lake and the tables; the files of an earlier demo are removed.
     """
-    if to.exists() and any(to.iterdir()) and not (to / _MARK).exists():
+    if not _is_free(to):
         complain(f"'{to}' is not empty and not a demo's; name another folder with --to")
         return WRONG
-    shutil.rmtree(to, ignore_errors=True)
-    to.mkdir(parents=True)
-    (to / _MARK).touch()
+    _clear(to)
     from tocsin.engines.beam.running import quiet_beam, run_bounded
 
     quiet_beam()
@@ -62,10 +60,8 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
         note(f"1. an embedded Kafka runs at {kafka.brokers}")
         parquet.write_table(city.labels(), to / "labels.parquet")
         csv.write_csv(city.places().registry(), to / "air_sensors.csv")
-        publisher = Publisher(Kafka(), "city.air", schema_text("air"), 0)
-        sent = sum(publisher.publish(batch) for batch in readings(city))
+        sent = _publish(city)
         _spoil(kafka.brokers)
-        publisher.flush()
         kafka.ensure_whole("city.air")
         note(
             f"2. an hour of {sensors} sensors: {sent:,} readings and 3 broken messages "
@@ -89,6 +85,30 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
     command = f'tocsin lake {to}/lake "select * from air_quality limit 5"'  # noqa: S608 - shown
     say(f"Query the lake: {command}")
     return DONE if ledger.balances else FAILED
+
+
+def _is_free(to: Path) -> bool:
+    """Whether a folder is missing, empty or a demo's."""
+    return not to.exists() or not any(to.iterdir()) or (to / _MARK).exists()
+
+
+def _clear(to: Path) -> None:
+    """Remove an earlier demo. The mark stays, so an interrupted demo can be cleared, too."""
+    to.mkdir(parents=True, exist_ok=True)
+    (to / _MARK).touch()
+    for path in to.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _MARK:
+            path.unlink()
+
+
+def _publish(city: City) -> int:
+    """Send the readings of a city. The client ends here: the broker ends before the process."""
+    publisher = Publisher(Kafka(), "city.air", schema_text("air"), 0)
+    sent = sum(publisher.publish(batch) for batch in readings(city))
+    publisher.flush()
+    return sent
 
 
 def _spoil(brokers: str) -> None:

@@ -48,7 +48,8 @@ def laws(*files: Path) -> int:
             if fault is not None:
                 broken += 1
                 say(f"BROKEN  {part.__name__}: {law.name.replace('_', ' ')}: {fault}")
-    say(f"{len(parts)} parts, {count} laws: {count - broken} passed, {broken} failed")
+    tested = "1 part" if len(parts) == 1 else f"{len(parts)} parts"
+    say(f"{tested}, {count} laws: {count - broken} passed, {broken} failed")
     return FAILED if broken else DONE
 
 

@@ -15,7 +15,7 @@ from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
 from tocsin.cli.verbs import command_line
 from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.beam_records import drop_beam_records
-from tocsin.foundation.failure import Failure, sentence_in
+from tocsin.foundation.failure import Failure, Mistake, sentence_in
 from tocsin.parts.registry import UnknownPart
 
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         code = WRONG
     except Failure as failure:
         complain(failure.sentence)
-        code = FAILED
+        code = WRONG if isinstance(failure, Mistake) else FAILED
     except UnknownPart as error:
         complain(str(error))
         code = WRONG

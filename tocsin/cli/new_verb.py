@@ -47,7 +47,7 @@ def new(
     if taken is not None:
         complain(f"'{name}' is the name of the part in {taken.file}; choose another")
         return WRONG
-    file.parent.mkdir(parents=True, exist_ok=True)
+    _make_room(file.parent)
     type_name = "".join(word.capitalize() for word in name.split("_"))
     template = Template((_TEMPLATES / f"{kind}.py.txt").read_text("utf-8"))
     file.write_text(template.substitute(type=type_name, name=name), "utf-8")
@@ -56,3 +56,11 @@ def new(
         note(f"{project} is new: commands in its folder and below find the part")
     say(f"{file}\nfill in what says TODO, then: tocsin laws {file}")
     return DONE
+
+
+def _make_room(folder: Path) -> None:
+    """Make a folder of parts; a package like its neighbours, if they are packages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    are_packages = any(folder.parent.glob("*/__init__.py"))
+    if are_packages and not (folder / "__init__.py").exists():
+        (folder / "__init__.py").write_text(f'"""Parts of the folder {folder.name}."""\n', "utf-8")

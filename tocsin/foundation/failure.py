@@ -17,6 +17,10 @@ class Failure(RuntimeError):
         self.sentence = sentence
 
 
+class Mistake(Failure):
+    """A mistake in the user's project, such as two files that define one part."""
+
+
 def sentence_in(text: str) -> str | None:
     """The last Failure's sentence in a text such as a worker's traceback, or None."""
     found: list[str] = re.findall(r"\[\[(.+?)\]\]", text, re.DOTALL)

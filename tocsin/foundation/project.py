@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tocsin.foundation.failure import Failure
+from tocsin.foundation.failure import Mistake
 
 PROJECT_FILE = "tocsin.toml"
 CODE_MANIFEST = "tocsin-code.json"
@@ -32,7 +32,7 @@ class Project:
 
 
 def find_project() -> Project | None:
-    """The project of the working folder. Raises Failure for a file that is wrong or another user's.
+    """The project of the working folder. Raises Mistake for a file that is wrong or another user's.
 
     None without a `tocsin.toml`, and on a worker that runs packed code.
     """
@@ -81,33 +81,33 @@ def _quoted(name: str) -> str:
 def _parts_of(file: Path) -> Path:
     name = _settings(file).get("parts", _DEFAULT)
     if not isinstance(name, str) or not name:
-        raise Failure(f"{file}: project.parts must be a folder, such as {_quoted(_DEFAULT)}")
+        raise Mistake(f"{file}: project.parts must be a folder, such as {_quoted(_DEFAULT)}")
     folder = (file.parent / name).resolve()
     if file.parent.resolve().is_relative_to(folder):
         # A job's code archive holds the whole folder.
-        raise Failure(f"{file}: project.parts must be a folder of its own inside the project")
+        raise Mistake(f"{file}: project.parts must be a folder of its own inside the project")
     return folder
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    """The table [project]. Raises Failure for what it does not know."""
+    """The table [project]. Raises Mistake for what it does not know."""
     try:
         found = tomllib.loads(file.read_text("utf-8"))
     except ValueError as error:
-        raise Failure(f"{file}: not TOML: {error}") from None
+        raise Mistake(f"{file}: not TOML: {error}") from None
     project = found.get("project", {})
     if not isinstance(project, dict):
-        raise Failure(f"{file}: `project` must be a table: [project]")
+        raise Mistake(f"{file}: `project` must be a table: [project]")
     unknown = [*(set(found) - {"project"}), *(f"project.{key}" for key in set(project) - {"parts"})]
     if unknown:
-        raise Failure(f"{file}: unknown setting '{min(unknown)}' (known: project.parts)")
+        raise Mistake(f"{file}: unknown setting '{min(unknown)}' (known: project.parts)")
     return project
 
 
 def _refuse_strangers(file: Path) -> None:
-    """Raises Failure for a file that another user could have put above the working folder."""
+    """Raises Mistake for a file that another user could have put above the working folder."""
     if file.stat().st_uid not in (os.getuid(), 0):
-        raise Failure(
+        raise Mistake(
             f"{file} belongs to another user, so its parts are not imported; "
             "change its owner, or work in a folder that is not below it"
         )

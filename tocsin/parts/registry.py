@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from tocsin.foundation.failure import Failure
+from tocsin.foundation.failure import Mistake
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.detector import Detector
 from tocsin.parts.part import Part
@@ -71,7 +71,7 @@ class Location:
 def locations() -> dict[str, Location]:
     """All parts by `folder/name`: built-in, of the project and of packages. Imports none of them.
 
-    Raises Failure where two files define one name, or where the project's `tocsin.toml` is wrong.
+    Raises Mistake where two files define one name, or where the project's `tocsin.toml` is wrong.
     """
     found: dict[str, Location] = {}
     for prefix, package in _packages():
@@ -79,7 +79,7 @@ def locations() -> dict[str, Location]:
             key = f"{location.folder}/{location.name}"
             other = next((one for one in found.values() if _clash(one, location)), None)
             if other is not None:
-                raise Failure(
+                raise Mistake(
                     f"two files define the part '{location.name}': {other.file} and "
                     f"{location.file}; rename one"
                 )
