@@ -57,7 +57,8 @@ def parcel(folder: Path, factor: float) -> Path:
 def run(folder: Path, home: Path) -> str:
     """What the program prints: the total, and how often machine code was found."""
     path = [str(folder), os.environ.get("PYTHONPATH", ""), str(Path(tocsin.__file__).parents[1])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "XDG_CACHE_HOME": str(home)}
+    given = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    environment = {**given, "PYTHONPATH": os.pathsep.join(path), "XDG_CACHE_HOME": str(home)}
     command = [sys.executable, "-c", PROGRAM]
     return subprocess.run(
         command, env=environment, check=True, capture_output=True, text=True
