@@ -120,3 +120,15 @@ def test_not_a_number_is_in_one_shard_whatever_its_bits_and_its_batch() -> None:
     assert len(hashes) == 1
     assert hashes == {int(hash_rows([pa.array([float("nan")])])[0])}
     assert int(hash_rows([pa.array([0.0])])[0]) not in hashes
+
+
+@pytest.mark.parametrize("rows", [[7, 7, 8], [7, 8, 7]])
+def test_a_collision_in_any_row_is_found(rows: list[int]) -> None:
+    """Three rows whose hashes agree are one group only if their values agree."""
+    ids, first = np.zeros(3, np.int64), np.zeros(1, np.int64)
+    no_nulls, no_ends = np.zeros(0, np.bool_), np.zeros(0, np.int64)
+    agree = grouping._agree
+    assert agree(ids, first, np.full(3, 7, np.uint64), no_ends, no_nulls)
+    assert not agree(ids, first, np.array(rows, np.uint64), no_ends, no_nulls)
+    nulls = np.array([False, False, True])
+    assert not agree(ids, first, np.full(3, 7, np.uint64), no_ends, nulls)

@@ -77,3 +77,22 @@ def test_an_alarm_names_the_message_that_raised_it() -> None:
     assert (row["topic"], row["partition"], row["offset"]) == ("city.air", 3, 101)
     assert (row["window_start"], row["window_end"]) == (None, None)
     assert (row["observed"], row["of"], row["rule"]) == (20.0, "value", "high")
+
+
+def test_a_doubt_about_the_first_row_of_a_batch_is_in_its_message() -> None:
+    schema = readings_schema(
+        [*list(SCHEMA)[:4], pa.field("flag", pa.int8())],
+        topic="city.air",
+        allowed_lateness=0,
+    )
+    operator = STEP.operator(schema, "high")
+    plain = batch_of([("a", 1, 20.0, 48.1, -1.6), ("b", 2, 30.0, 48.1, -1.6)])
+    columns = [*plain.columns[:4], pa.array([3, 1], pa.int8()), *plain.columns[4:]]
+    rows = pa.RecordBatch.from_arrays(columns, schema=schema)
+    ((_, part),) = operator.route(rows).by_shard
+    advanced = operator.advance([], [part], START + 3 * SECOND, None)
+    (found,) = (batch for tag, batch in advanced.outputs if tag == "alarms")
+    doubted = {
+        row["key"]: row["message"].endswith("; flagged suspect") for row in found.to_pylist()
+    }
+    assert doubted == {"sensor=a": True, "sensor=b": False}

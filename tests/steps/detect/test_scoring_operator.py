@@ -372,3 +372,10 @@ def test_an_alarm_has_its_value_place_and_query() -> None:
     assert alarm["lake_query"].startswith(
         "select * from air where sensor = 'o''x' and _event_time = timestamptz '"
     )
+
+
+def test_nothing_is_kept_after_the_end_of_the_input() -> None:
+    operator = SPIKE.operator(SCHEMA, "rule")
+    (first,) = operator.route(batch_of(rows_of([[("a", 10, 1.0), ("a", 30, 1.0)]])[0])).by_shard
+    advanced = operator.advance([], [first[1]], FOREVER, START + 60 * SECOND)
+    assert (advanced.state, advanced.due) == ([], None)

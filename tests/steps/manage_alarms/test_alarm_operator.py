@@ -338,6 +338,14 @@ def test_hours_are_local_and_right_when_the_clock_changes() -> None:
         assert hours_long in here
 
 
+def test_opening_times_are_exact_to_the_microsecond() -> None:
+    schedule = Schedule.model_validate({"time_zone": "UTC", "active": ["10:05-11:00"]})
+    opens, closes = schedule.spans(float(START), float(START))
+    midnight = START // (86_400 * SECOND) * 86_400 * SECOND
+    assert midnight + 36_300 * SECOND in opens
+    assert midnight + 39_600 * SECOND in closes
+
+
 def test_outside_of_the_schedule_an_alarm_waits_unless_it_is_severe() -> None:
     schedule = {"time_zone": "UTC", "active": ["10:05-11:00"], "unless": "critical"}
     rows = [
@@ -452,3 +460,19 @@ def test_the_state_of_another_version_is_refused() -> None:
     older = to_ipc(batch.replace_schema_metadata({"tocsin.annunciator": '{"version": 1}'}))
     with pytest.raises(ValueError, match="alarm state of version 1, this program reads version 2"):
         operator.advance([block, older], [], START, None)
+
+
+def test_an_alarm_that_was_shelved_and_resumed_reports_its_changes_again() -> None:
+    start = START + 10 * SECOND
+    rows = [
+        (start, "x", "raise", "low", start),
+        (start + 4 * MINUTE, "x", "escalate", "critical", start),
+    ]
+    said = [command_batch(start + MINUTE, "shelve", "x", start + 2 * MINUTE)]
+    found = outputs_of(step_of(), [*each(alarm_batch(rows)), *said], 1, START + 600 * SECOND)
+    assert sorted((float(row[0]) - 10.0, row[1]) for row in found["output"]) == [
+        (0.0, "raise"),
+        (60.0, "suppress"),
+        (120.0, "resume"),
+        (240.0, "escalate"),
+    ]

@@ -7,7 +7,12 @@ import pyarrow as pa
 from tests.support.streams import SECOND, START, batch_of, rows_of
 from tocsin.engines.beam.operators.shard_cache import ShardCache
 from tocsin.kernels.batch import PARTITION
-from tocsin.steps.state.progress import noted_progress, progress_of, with_progress
+from tocsin.steps.state.progress import (
+    noted_progress,
+    progress_of,
+    progress_of_all,
+    with_progress,
+)
 
 
 def test_the_greatest_watermark_of_each_partition_travels_with_rows() -> None:
@@ -50,3 +55,10 @@ def test_a_shard_that_is_behind_waits_for_the_slowest_partition() -> None:
     cache = ShardCache()
     cache.note(with_progress(batch_of([]), {"-": START + 120 * SECOND}))
     assert cache.soon(due, 3_000) == START + 120 * SECOND
+
+
+def test_batches_count_by_their_note_or_else_by_their_rows() -> None:
+    quick, slow = rows_of([[("a", 10, 1.0), ("a", 30, 1.0)], [("b", 12, 1.0), ("b", 13, 1.0)]])
+    noted = with_progress(batch_of(quick), {"0": START + 90 * SECOND})
+    found = progress_of_all([noted, batch_of(slow), batch_of(quick)])
+    assert found == {"0": START + 90 * SECOND, "1": progress_of(batch_of(slow))["1"]}

@@ -235,3 +235,10 @@ def test_a_revision_is_emitted_only_for_its_key() -> None:
             ("c", 20.0, 1.0),
         ]
         assert len(found) == 5
+
+
+def test_a_join_comes_after_its_inputs() -> None:
+    """Timers of a later stage fire after those of an earlier one."""
+    stage = max(traits(LEFT).stage, traits(RIGHT).stage)
+    joined_schema = WindowJoin.model_validate({"by": ["district"]}).outputs(SCHEMA)["output"]
+    assert traits(joined_schema).stage == stage + 1

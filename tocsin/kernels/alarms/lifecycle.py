@@ -168,7 +168,6 @@ def follow_active(score: float, time: float, state: Any, rule: Rule) -> int:
     state.peak = max(state.peak, score)
     if clears(score, time, state, rule):
         state.active, state.recent = 0.0, 0.0
-        state.below_clear, state.below_level = 0.0, 0.0
         return CLEAR
     event = change_level(score, time, state, rule)
     has_doubled = state.peak >= 2.0 * state.reported_peak and state.peak > state.reported_peak
