@@ -13,10 +13,10 @@ from tocsin.api.detector import Detector, Floats, Int64s, Layout, Param, find_pa
 class Ensemble(Detector):
     """The mean, median or greatest of several detectors' scores.
 
-    A vote is s / (1 + s), so a member at its alarm line votes 0.5. The result is converted back:
-    1 is the alarm line again. With `mean`, calm members can outvote one, and one sure member can
-    carry members that are nearly sure. A member that scores NaN has no vote; with no vote the
-    result is NaN. State: that of all members.
+    A vote is s / (1 + s), so a member at its alarm line votes 0.5; a negative score votes 0. The
+    result is converted back: 1 is the alarm line again. With `mean`, calm members can outvote one,
+    and one sure member can carry members that are nearly sure. A member that scores NaN has no
+    vote; with no vote the result is NaN. State: that of all members.
 
     Raises ValueError for a member that judges silence or several columns.
     """
@@ -52,6 +52,8 @@ class Ensemble(Detector):
         for vote, (name, member) in zip(votes, self._members.items(), strict=True):
             own = np.ascontiguousarray(kept.read(name))
             scores, _ = member.score_many(x, t, starts, own)
+            # Below 0 a score says no more than 0 does, and s / (1 + s) has a pole at -1.
+            scores = np.maximum(scores, 0.0)
             kept.write(name, own)
             with np.errstate(divide="ignore", invalid="ignore"):
                 vote[:] = np.where(np.isinf(scores), 1.0, scores / (1.0 + scores))
