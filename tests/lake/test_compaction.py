@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+from pyarrow import parquet
 
 from tests.support.lakes import DAY, ROWS, rows_of
 from tocsin.lake.audit import audit_lake
@@ -53,3 +55,13 @@ def test_readers_see_all_rows_or_repeat_their_query(lake: Path) -> None:
         stop.set()
         reader.join()
     assert set(counts) == {72 * ROWS}
+
+
+def test_a_file_that_says_no_window_is_left_alone(tmp_path: Path) -> None:
+    """Files that others put into a lake have no footer of its own."""
+    folder = tmp_path / "doors" / "date=2026-03-02"
+    folder.mkdir(parents=True)
+    for name in ("a.parquet", "b.parquet"):
+        parquet.write_table(pa.table({"value": [1.0]}), folder / name)
+    assert [one.rows for one in compact(tmp_path, 0)] == [0]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.parquet", "b.parquet"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from tests.support.lakes import DAY, HOUR, ROWS, START, rows_of
 from tocsin.foundation.failure import Failure
@@ -43,3 +45,15 @@ def test_only_the_named_dataset_is_erased(lake: Path) -> None:
 def test_a_column_that_no_dataset_has_is_an_error(lake: Path) -> None:
     with pytest.raises(Failure, match=r"no dataset of .* has a column 'plate'"):
         erase(lake, "plate", "x")
+
+
+def test_rows_of_folders_and_of_files_are_counted_together(tmp_path: Path) -> None:
+    """A dataset whose partitions changed has the column in some files and in other folders."""
+    in_folder = tmp_path / "doors" / "lock_id=l-1"
+    in_folder.mkdir(parents=True)
+    parquet.write_table(pa.table({"value": [1.0, 2.0]}), in_folder / "a.parquet")
+    names = pa.table({"lock_id": ["l-1", "l-2", "l-1"], "value": [1.0, 2.0, 3.0]})
+    parquet.write_table(names, tmp_path / "doors" / "b.parquet")
+    parquet.write_table(names, tmp_path / "doors" / "c.parquet")
+    (gone,) = erase(tmp_path, "lock_id", "l-1")
+    assert (gone.rows, gone.files) == (6, 3)

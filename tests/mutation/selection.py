@@ -20,6 +20,8 @@ FOLDERS = [
     f"tests/{name}"
     for name in ("kernels", "steps", "kafka", "transforms", "compiler", "lake", "alarms", "parts")
 ]
+# These tests read the declarations of all parts, and run no function of their modules.
+_OF_DECLARATIONS = "tests/parts/test_defaults.py"
 # Seconds for a run of all tests.
 _PATIENCE = 2400.0
 # Tests of one mutant stop being added at these seconds of measured time.
@@ -50,6 +52,8 @@ class Selection:
         if not found and (span is None or is_native(tree, mutant.line)):
             found = {test for tests in lines.values() for test in tests}
             found = found or self._of_importers(mutant.path)
+        if span is None and mutant.path.startswith("transforms/"):
+            found |= {test for test in self.seconds if test.startswith(_OF_DECLARATIONS)}
         return self._cheapest(found & self.seconds.keys(), mutant.path)
 
     def _cheapest(self, tests: set[str], path: str) -> list[str]:

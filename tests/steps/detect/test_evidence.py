@@ -8,7 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from tests.support.streams import SECOND, START
-from tocsin.kernels.batch import BEGINNING, readings_schema, timestamps
+from tocsin.kernels.batch import (
+    BEGINNING,
+    EVENT_TIME,
+    SYSTEM_FIELDS,
+    TIMESTAMP,
+    micros,
+    readings_schema,
+    timestamps,
+    with_traits,
+)
 from tocsin.steps.detect.step import Detect
 
 STEP = Detect.model_validate(
@@ -96,3 +105,34 @@ def test_a_doubt_about_the_first_row_of_a_batch_is_in_its_message() -> None:
         row["key"]: row["message"].endswith("; flagged suspect") for row in found.to_pylist()
     }
     assert doubted == {"sensor=a": True, "sensor=b": False}
+
+
+def test_an_alarm_of_a_window_is_before_the_end_of_its_window_for_later_steps() -> None:
+    """A step behind it must see it before the watermark passes the window's end."""
+    fields = [
+        pa.field("window_start", TIMESTAMP),
+        pa.field("window_end", TIMESTAMP),
+        pa.field("sensor", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("revision", pa.int32()),
+    ]
+    schema = with_traits(
+        readings_schema(fields, topic="", allowed_lateness=0), aggregated=True, keys=("sensor",)
+    )
+    end = START + 60 * SECOND
+    columns = [
+        timestamps(np.array([START])),
+        timestamps(np.array([end])),
+        pa.array(["a"]),
+        pa.array([20.0]),
+        pa.array([0], pa.int32()),
+        timestamps(np.array([end - 1])),
+        *(pa.nulls(1, field.type) for field in SYSTEM_FIELDS[1:]),
+    ]
+    operator = STEP.operator(schema, "high")
+    rows = pa.RecordBatch.from_arrays(columns, schema=schema)
+    ((_, part),) = operator.route(rows).by_shard
+    advanced = operator.advance([], [part], end + SECOND, None)
+    (found,) = (batch for tag, batch in advanced.outputs if tag == "alarms")
+    assert micros(found.column("time")).tolist() == [end]
+    assert micros(found.column(EVENT_TIME)).tolist() == [end - 1]

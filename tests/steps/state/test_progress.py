@@ -26,6 +26,9 @@ def test_the_greatest_watermark_of_each_partition_travels_with_rows() -> None:
     # Rows that went to a shard need not be of all partitions.
     assert noted_progress(with_progress(batch.slice(0, 1), known)) == known
     assert noted_progress(batch) == {}
+    # Other notes stay.
+    noted = batch.replace_schema_metadata({b"offsets": b"1"})
+    assert with_progress(noted, known).schema.metadata[b"offsets"] == b"1"
 
 
 def test_the_progress_of_window_results_is_their_own_time() -> None:
