@@ -16,8 +16,9 @@ from tocsin.foundation.sandbox import check_file, check_lake
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.consumer import PartitionConsumer, partition_consumer
 from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
-from tocsin.kernels.avro.decode import raw_avro_file
+from tocsin.kernels.avro.avro_file import raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
+from tocsin.kernels.avro.total import Decoded, total
 from tocsin.kernels.avro.types import arrow_fields, leaves, parse_schema
 from tocsin.kernels.batch import BEGINNING, Int64s, micros
 from tocsin.kernels.time.file_timestamps import format_timestamp
@@ -29,6 +30,7 @@ from tocsin.parts.source import Fetched, Source, Split
 __all__ = [
     "BEGINNING",
     "Archive",
+    "Decoded",
     "Duration",
     "Failure",
     "Fault",
@@ -53,4 +55,5 @@ __all__ = [
     "parse_schema",
     "partition_consumer",
     "raw_avro_file",
+    "total",
 ]

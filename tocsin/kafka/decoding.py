@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,8 +14,9 @@ from tocsin.foundation.failure import Failure
 from tocsin.foundation.sandbox import REGISTRY_SETTINGS, SECRETS, check_hosts, check_settings
 from tocsin.kafka.connection import resolve
 from tocsin.kernels.avro.byte_strings import ByteStrings, Octets
-from tocsin.kernels.avro.decode import Decoded, Decoder, unnest
+from tocsin.kernels.avro.decode import Decoder, unnest
 from tocsin.kernels.avro.json_decoder import JsonDecoder
+from tocsin.kernels.avro.total import Decoded
 from tocsin.kernels.avro.types import leaves, parse_schema
 from tocsin.kernels.avro.wire import (
     GUID_HEADER,
@@ -184,7 +186,8 @@ class MessageDecoder:
         self.fields = fields
         self._json = JsonDecoder(leaves(parse_schema(reader))) if form == "json" else None
         self._schemas = {f"id:{key}": text for key, text in writers.items()}
-        self._schemas |= {fingerprint_key(parse_schema(text)): text for text in writers.values()}
+        # A parsed schema repeats its named types, and a fingerprint needs each once.
+        self._schemas |= {fingerprint_key(json.loads(text)): text for text in writers.values()}
         self._decoders: dict[str, Decoder | str] = {}
 
     def decode(self, messages: Messages, split: Split, position: int) -> Fetched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic import ValidationInfo, model_validator
 
 from tocsin.api.source import (
     BEGINNING,
+    Decoded,
     Failure,
     Fault,
     Fetched,
@@ -30,6 +31,7 @@ from tocsin.api.source import (
     micros,
     parse_schema,
     raw_avro_file,
+    total,
 )
 
 
@@ -112,7 +114,10 @@ class ReadFiles(Source):
 
     def _rows(self, path: str) -> int:
         if path.endswith(".parquet"):
-            return int(parquet.ParquetFile(path).metadata.num_rows)
+            try:
+                return int(parquet.ParquetFile(path).metadata.num_rows)
+            except (OSError, pa.ArrowException) as error:
+                raise Failure(f"cannot read {path}: {error}") from None
         return max((piece.end for piece in self._pieces(path)), default=0)
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
@@ -137,29 +142,31 @@ class ReadFiles(Source):
     def _pieces(self, path: str) -> Iterator[_Piece]:
         """The file in its order."""
         try:
-            if not path.endswith((".parquet", ".avro")):
+            if path.endswith(".parquet"):
+                yield from self._parquet(path)
+            elif path.endswith(".avro"):
+                yield from self._avro(path)
+            else:
                 yield from self._json_lines(path)
-                return
-            end = 0
-            for batch, received in self._batches(path):
-                first, end = end, end + batch.num_rows
-                yield _Piece(batch, np.arange(first, end, dtype=np.int64), [], end, received)
-        except (OSError, pa.ArrowInvalid, KeyError) as error:
+        except (OSError, pa.ArrowException, KeyError) as error:
             raise Failure(f"cannot read {path}: {error}") from None
 
-    def _batches(self, path: str) -> Iterator[tuple[pa.RecordBatch, Int64s | None]]:
+    def _avro(self, path: str) -> Iterator[_Piece]:
+        assert self.schema_ is not None
+        end = 0
+        for piece in raw_avro_file(path, self.schema_.text, self.batch_rows):
+            yield _piece(piece.decoded, piece.values, end)
+            end += piece.count
+
+    def _parquet(self, path: str) -> Iterator[_Piece]:
         fields = pa.schema(self.fields())
-        if path.endswith(".avro"):
-            assert self.schema_ is not None
-            for batch in raw_avro_file(path, self.schema_.text, self.batch_rows):
-                yield batch, None
-            return
         names = dict.fromkeys([*fields.names, *([self.received] if self.received else [])])
+        end = 0
         for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=list(names)):
-            yield (
-                batch.select(fields.names).cast(fields),
-                micros(batch.column(self.received)) if self.received else None,
-            )
+            decoded = total(batch.num_rows, fields, _cast(batch.select(fields.names), fields))
+            received = micros(batch.column(self.received)) if self.received else None
+            yield _piece(decoded, None, end, batch.num_rows, received)
+            end += batch.num_rows
 
     def _json_lines(self, path: str) -> Iterator[_Piece]:
         assert self.schema_ is not None
@@ -169,25 +176,48 @@ class ReadFiles(Source):
             while chunk := [
                 line.rstrip(b"\r\n") for line in itertools.islice(lines, self.batch_rows)
             ]:
-                first, end = end, end + len(chunk)
-                yield _decoded(decoder, chunk, first)
+                yield _piece(decoder.decode(chunk), chunk, end)
+                end += len(chunk)
 
 
-def _decoded(decoder: Any, lines: list[bytes], first: int) -> _Piece:
-    decoded = decoder.decode(lines)
+def _cast(batch: pa.RecordBatch, fields: pa.Schema) -> Callable[[Int64s], Decoded]:
+    """Gives some rows in the types of `fields`."""
+
+    def cast(rows: Int64s) -> Decoded:
+        whole = len(rows) == batch.num_rows
+        some = batch if whole else batch.take(pa.array(rows))
+        some = some.cast(fields)
+        for column in some.columns:
+            # A file may hold bytes that are no text. Readers of the lake would fail on them.
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                column.validate(full=True)
+        return Decoded(some, np.arange(len(rows)), [])
+
+    return cast
+
+
+def _piece(
+    decoded: Decoded,
+    values: list[bytes] | None,
+    first: int,
+    count: int | None = None,
+    received: Int64s | None = None,
+) -> _Piece:
+    """Decoded rows of a file whose first one has the number `first`."""
     rejected = [
         {
             "offset": first + at,
-            "value": lines[at],
+            "value": None if values is None else values[at],
             "step": "ReadFiles",
             "reason": "unreadable",
             "message": reason,
         }
         for at, reason in decoded.faults
     ]
-    return _Piece(
-        decoded.batch, first + np.asarray(decoded.rows, np.int64), rejected, first + len(lines)
-    )
+    rows = np.asarray(decoded.rows, np.int64)
+    read = len(values) if values is not None else count or 0
+    arrived = None if received is None else received[rows]
+    return _Piece(decoded.batch, first + rows, rejected, first + read, arrived)
 
 
 @dataclass(frozen=True)

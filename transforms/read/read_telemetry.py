@@ -126,6 +126,11 @@ class ReadTelemetry(Source):
             fields = arrow_fields(parse_schema(self.schema_.text))
         except ValueError as error:
             raise Fault(f"{self.schema_.path}: {error}", "schema") from None
+        for writer in self.writers.values():
+            try:
+                parse_schema(writer.text)
+            except ValueError as error:
+                raise Fault(f"{writer.path}: {error}", "writers") from None
         if self.readings is None:
             return fields
         return self._unnested(fields, self.readings)

@@ -3,51 +3,69 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json
 
-from tocsin.kernels.avro.decode import Decoded
-from tocsin.kernels.avro.types import NO_DEFAULT, Leaf
-from tocsin.kernels.batch import TIMESTAMP
+from tocsin.kernels.avro.columns import bounds, outside, times
+from tocsin.kernels.avro.json_values import named, reader_of, scalar
+from tocsin.kernels.avro.total import Decoded, total
+from tocsin.kernels.avro.types import NO_DEFAULT, Leaf, logical_of
+from tocsin.kernels.batch import Int64s
+
+_UNFIT = (pa.ArrowException, ValueError, OverflowError)
 
 
 class JsonDecoder:
     """A decoder of JSON objects whose members are the fields of a record schema.
 
-    Timestamps are ISO 8601 texts with a zone, or milliseconds since 1970.
+    A time is an ISO 8601 text with a zone, or a number in the unit of the schema.
     """
 
     def __init__(self, leaves: list[Leaf]) -> None:
         self.leaves = leaves
         self.schema = pa.schema([pa.field(leaf.name, leaf.type, leaf.nullable) for leaf in leaves])
-        self._is_flat = all(
-            len(leaf.path) == 1 and not pa.types.is_nested(leaf.type) for leaf in leaves
-        )
+        self._is_fast = all(len(leaf.path) == 1 and _is_plain(leaf) for leaf in leaves)
         self._needs_all = [
             leaf.name for leaf in leaves if leaf.default is not NO_DEFAULT or not leaf.nullable
         ]
+        self._readers = [reader_of(["null", leaf.kind]) for leaf in leaves]
+        self._defaults = [_default(leaf) for leaf in leaves]
+        # A float would round a decimal's digits.
+        exact = any("decimal" in str(leaf.type) for leaf in leaves)
+        self._load = json.JSONDecoder(
+            parse_constant=_no_number, parse_float=Decimal if exact else None
+        ).decode
 
     def decode(self, values: list[bytes]) -> Decoded:
         """Decode all messages. An unreadable message becomes a fault and affects no other."""
-        batch = self._fast(values) if self._is_flat and values else None
-        if batch is not None:
-            return Decoded(batch, np.arange(len(values)), [])
+
+        def some(rows: Int64s) -> Decoded:
+            chosen = values if len(rows) == len(values) else [values[at] for at in rows.tolist()]
+            batch = self._fast(chosen) if self._is_fast and chosen else None
+            if batch is not None:
+                return Decoded(batch, np.arange(len(chosen)), [])
+            return self._slow(chosen)
+
+        return total(len(values), self.schema, some)
+
+    def _slow(self, values: list[bytes]) -> Decoded:
         rows: list[int] = []
         faults: list[tuple[int, str]] = []
         columns: list[list[Any]] = [[] for _ in self.leaves]
         for position, value in enumerate(values):
             try:
-                loaded = json.loads(value)
+                loaded = self._load(value.decode("utf-8-sig"))
                 readings = [
                     self._row(item) for item in (loaded if isinstance(loaded, list) else [loaded])
                 ]
-            except (ValueError, TypeError, RecursionError) as error:
-                faults.append((position, f"not a JSON reading: {str(error)[:160]}"))
+            except (ValueError, RecursionError) as error:
+                faults.append((position, f"not a JSON reading: {str(error)[:240]}"))
                 continue
             for reading in readings:
                 rows.append(position)
@@ -61,58 +79,105 @@ class JsonDecoder:
     def _fast(self, values: list[bytes]) -> pa.RecordBatch | None:
         """All messages in one pass of Arrow's parser.
 
-        None if they are not all plain objects of this schema.
+        None if they are not all plain objects of this schema. Whatever Arrow reads in another way
+        than `_slow` must give None here.
         """
-        if any(b"\n" in value or value[:1] != b"{" for value in values):
+        # An object that begins in one message and ends in another has "}\\n{" inside, an error.
+        if any(b"\n" in v or v[:1] != b"{" or v[-1:] != b"}" for v in values):
             return None
-        for times in (pa.string(), pa.int64()):
-            fields = [
-                pa.field(f.name, times if f.type == TIMESTAMP else f.type) for f in self.schema
-            ]
-            options = pa.json.ParseOptions(
-                explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
-            )
+        text = b"\n".join(values)
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return None
+        for kind in (pa.string(), pa.int64()):
             try:
-                table = pa.json.read_json(BytesIO(b"\n".join(values)), parse_options=options)
-                if len(table) != len(values) or any(
-                    table.column(name).null_count for name in self._needs_all
-                ):
-                    return None
-                return pa.RecordBatch.from_arrays(
-                    [_instants(table.column(f.name).combine_chunks(), f.type) for f in self.schema],
-                    schema=self.schema,
-                )
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                return self._parsed(text, len(values), kind)
+            except _UNFIT:
                 continue
         return None
 
+    def _parsed(self, text: bytes, count: int, of_times: Any) -> pa.RecordBatch | None:
+        fields = [pa.field(leaf.name, _parsed_as(leaf.type, of_times)) for leaf in self.leaves]
+        options = pa.json.ParseOptions(
+            explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
+        )
+        # One block: an object larger than a block is an error of Arrow's reader.
+        reading = pa.json.ReadOptions(block_size=max(len(text) + 1, 1 << 20), use_threads=False)
+        table = pa.json.read_json(BytesIO(text), reading, options)
+        if len(table) != count or any(table.column(n).null_count for n in self._needs_all):
+            return None
+        columns = [_column(table.column(leaf.name).combine_chunks(), leaf) for leaf in self.leaves]
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
     def _row(self, item: Any) -> list[Any]:
         if not isinstance(item, dict):
-            raise TypeError("expected an object")
-        return [_member(item, leaf) for leaf in self.leaves]
+            raise ValueError("expected an object")
+        return [
+            self._member(item, leaf, at) for at, leaf in enumerate(self.leaves)
+        ]
+
+    def _member(self, item: dict[str, Any], leaf: Leaf, at: int) -> Any:
+        value: Any = item
+        for step in leaf.path:
+            if value is not NO_DEFAULT and value is not None:
+                if not isinstance(value, dict):
+                    raise ValueError(f"'{'.'.join(leaf.path)}': what holds it is not an object")
+                value = value.get(step, NO_DEFAULT)
+        if value is NO_DEFAULT:
+            if leaf.default is NO_DEFAULT and not leaf.nullable:
+                raise ValueError(f"no member '{'.'.join(leaf.path)}'")
+            return self._defaults[at]
+        if value is None and not leaf.nullable:
+            raise ValueError(
+                f"'{'.'.join(leaf.path)}': it is null, and the schema needs a value"
+            )
+        return named(self._readers[at], value, ".".join(leaf.path))
 
 
-def _instants(column: Any, kind: Any) -> Any:
-    if kind == TIMESTAMP and pa.types.is_integer(column.type):
-        return column.cast(pa.timestamp("ms", tz="UTC")).cast(kind)
-    return column.cast(kind)
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
-def _member(item: dict[str, Any], leaf: Leaf) -> Any:
-    value: Any = item
-    for step in leaf.path:
-        value = value.get(step, NO_DEFAULT) if isinstance(value, dict) else NO_DEFAULT
-    if value is NO_DEFAULT:
-        if leaf.default is NO_DEFAULT and not leaf.nullable:
-            raise ValueError(f"no member '{'.'.join(leaf.path)}'")
-        value = None if leaf.default is NO_DEFAULT else leaf.default
-    if value is None:
+def _default(leaf: Leaf) -> Any:
+    if leaf.default is NO_DEFAULT:
         return None
-    if leaf.type == TIMESTAMP:
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value)
-            if parsed.tzinfo is None:
-                raise ValueError(f"'{value}' has no time zone")
-            return parsed
-        return pa.scalar(int(value), pa.timestamp("ms", tz="UTC")).cast(TIMESTAMP).as_py()
-    return pa.scalar(value, leaf.type).as_py()
+    value = scalar(leaf.kind, leaf.default)
+    return value.value if pa.types.is_temporal(leaf.type) else value.as_py()
+
+
+def _is_plain(leaf: Leaf) -> bool:
+    """Whether Arrow reads the type as `_slow` does."""
+    kind = leaf.type
+    if pa.types.is_timestamp(kind):
+        return kind.tz is not None
+    if pa.types.is_string(kind):
+        return leaf.kind == "string"
+    return pa.types.is_primitive(kind) and logical_of(leaf.kind) is None
+
+
+def _parsed_as(kind: Any, of_times: Any) -> Any:
+    if pa.types.is_timestamp(kind):
+        return of_times
+    # Arrow would round text to 32 bits at once, and a 64-bit float in between rounds otherwise.
+    return pa.float64() if kind == pa.float32() else kind
+
+
+def _column(column: Any, leaf: Leaf) -> Any:
+    """A parsed column in its type. Raises an error for values that `_slow` may reject."""
+    if pa.types.is_floating(column.type):
+        column = column.cast(leaf.type, safe=False)
+        if pc.any(pc.invert(pc.is_finite(column))).as_py():
+            raise ValueError("not finite")
+        return column
+    if not pa.types.is_timestamp(leaf.type):
+        return column
+    if pa.types.is_string(column.type):
+        return column.cast(leaf.type)
+    logical = str(logical_of(leaf.kind))
+    low, high, _ = bounds(logical)
+    values = column.fill_null(0).to_numpy(zero_copy_only=False)
+    if outside(values, low, high) is not None:
+        raise ValueError("outside")
+    mask = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
+    return times(values, mask, logical, leaf.type)

@@ -2,7 +2,7 @@
 
 A nested record `position` with a field `lat` becomes the column `position_lat`. A union with null
 becomes a nullable column. Timestamps of any unit become timestamp[us, UTC], local timestamps
-timestamp[us] without a zone, and enums strings. Decimals, maps and arrays keep their structure.
+timestamp[us] without a zone, and enums strings. A union of number types becomes the widest. Decimals, maps and arrays keep their structure.
 """
 
 from __future__ import annotations
@@ -36,8 +36,15 @@ _LOGICAL = {
     "time-millis": pa.time64("us"),
     "time-micros": pa.time64("us"),
 }
-_FAST = {"boolean", "int", "long", "float", "double", "string"}
-_FAST_LOGICAL = {"timestamp-millis", "timestamp-micros", "date"}
+_BASES = {
+    **dict.fromkeys(_LOGICAL, {"long"}),
+    "date": {"int"},
+    "time-millis": {"int"},
+    "decimal": {"bytes", "fixed"},
+}
+_MOST_DIGITS = 76
+# A union of number types is read as the widest of them.
+_WIDTHS = ("int", "long", "float", "double")
 
 NO_DEFAULT = object()
 
@@ -52,6 +59,7 @@ class Leaf:
         nullable: whether the field or a record around it may be null.
         default: the reader's default, or NO_DEFAULT.
         aliases: other paths under which a writer may have written the field.
+        kind: Avro type, without its union with null.
     """
 
     path: tuple[str, ...]
@@ -59,6 +67,7 @@ class Leaf:
     nullable: bool
     default: Any
     aliases: tuple[tuple[str, ...], ...]
+    kind: Any
 
     @property
     def name(self) -> str:
@@ -70,28 +79,87 @@ def parse_schema(text: str | dict[str, Any]) -> Any:
     """A parsed Avro schema of a record, with named types expanded in place.
 
     Raises:
-        ValueError: for anything else than a record schema.
+        ValueError: for anything else than a record schema, and for a type that contains itself.
     """
     import json
 
     try:
         raw = json.loads(text) if isinstance(text, str) else text
-        expanded = fastavro.schema.expand_schema(raw)
+        expanded = _plain(fastavro.schema.expand_schema(raw))
     except Exception as error:  # noqa: BLE001 - fastavro raises many kinds, json its own
         raise ValueError(f"not an Avro schema: {error}") from None
     if not isinstance(expanded, dict) or expanded.get("type") != "record":
         raise ValueError("not an Avro schema of a record: readings need named fields")
+    _check(expanded, "")
     return expanded
+
+
+def _plain(schema: Any) -> Any:
+    """A schema without the keys that fastavro adds."""
+    if isinstance(schema, dict):
+        return {key: _plain(value) for key, value in schema.items() if not key.startswith("__")}
+    return [_plain(member) for member in schema] if isinstance(schema, list) else schema
+
+
+def _check(kind: Any, name: str) -> None:
+    """Refuse types that fastavro accepts and no column can hold."""
+    if isinstance(kind, list):
+        if not kind:
+            raise ValueError(f"the union in '{name}' has no types")
+        for branch in kind:
+            if isinstance(branch, list):
+                raise ValueError(f"the union in '{name}' holds a union; write one union")
+            _check(branch, name)
+        if len(kind) != len({_name_of(branch) for branch in kind}):
+            raise ValueError(f"the union in '{name}' holds one type twice; write each once")
+    elif isinstance(kind, str):
+        if kind not in _PRIMITIVES:
+            raise ValueError(
+                f"the type '{kind}' in '{name}' contains itself, and columns have no recursive "
+                "type; write its levels as fields, or leave the field out"
+            )
+    elif kind["type"] == "record":
+        for field in kind["fields"]:
+            _check(field["type"], field["name"])
+    elif kind["type"] in ("array", "map"):
+        _check(kind["items"] if kind["type"] == "array" else kind["values"], name)
+    elif kind["type"] == "fixed":
+        if not isinstance(kind["size"], int) or not 0 <= kind["size"] < 2**31:
+            raise ValueError(f"the size {kind['size']} of '{name}' is no number of bytes")
+    elif kind["type"] != "enum":
+        _check(kind["type"], name)
+
+
+def _name_of(kind: Any) -> str:
+    """What tells a union's branches apart: the name of a named type, else the type."""
+    return kind.get("name", kind["type"]) if isinstance(kind, dict) else kind
+
+
+def logical_of(kind: Any) -> str | None:
+    """The logical type of a type. One that Tocsin does not know, or that is not valid, is None.
+
+    Source: Apache Avro specification: implementations use the underlying type instead.
+    """
+    logical = kind.get("logicalType") if isinstance(kind, dict) else None
+    if not isinstance(logical, str) or kind["type"] not in _BASES.get(logical, ()):
+        return None
+    if logical != "decimal":
+        return logical
+    precision, scale = kind.get("precision"), kind.get("scale", 0)
+    whole = isinstance(precision, int) and isinstance(scale, int)
+    return logical if whole and 0 <= scale <= precision and precision > 0 else None
 
 
 def leaves(record: Any) -> list[Leaf]:
     """The columns of a record schema.
 
     Raises:
-        ValueError: for a union of several types, two fields with one column name, or a name that
-            starts with an underscore.
+        ValueError: for a union of several types that are not all numbers, two fields with one
+            column name, a name that starts with an underscore, or a record without columns.
     """
     found = _leaves(record, (), False, NO_DEFAULT, ((),))
+    if not found:
+        raise ValueError(f"the record '{record['name']}' has no fields, so it has no columns")
     names = [leaf.name for leaf in found]
     for leaf in found:
         if names.count(leaf.name) > 1:
@@ -127,7 +195,8 @@ def _leaves(
                 inner, here, nullable or optional, value, ((*path, field["name"]), *formers)
             )
         else:
-            found.append(Leaf(here, arrow_type(inner), nullable or optional, value, formers))
+            column = arrow_type(inner)
+            found.append(Leaf(here, column, nullable or optional, value, formers, inner))
     return found
 
 
@@ -141,12 +210,14 @@ def without_null(kind: Any) -> tuple[Any, bool]:
     """A type without its union with null, and whether it had one.
 
     Raises:
-        ValueError: for a union of several types.
+        ValueError: for a union of several types that are not all numbers.
     """
     if not isinstance(kind, list):
         return kind, kind == "null"
     others = [member for member in kind if member != "null"]
     if len(others) > 1:
+        if all(isinstance(member, str) and member in _WIDTHS for member in others):
+            return max(others, key=_WIDTHS.index), "null" in kind
         names = " and ".join(str(m.get("type") if isinstance(m, dict) else m) for m in others)
         raise ValueError(
             f"a union of {names} has no column type; use one type, with or without null"
@@ -154,25 +225,19 @@ def without_null(kind: Any) -> tuple[Any, bool]:
     return (others[0] if others else "null"), "null" in kind
 
 
-def kind_at(record: Any, path: tuple[str, ...]) -> Any:
-    """The Avro type of the field at a path, without its union with null."""
-    for step in path:
-        field = next(field for field in record["fields"] if field["name"] == step)
-        record, _ = without_null(field["type"])
-    return record
-
-
 def arrow_type(kind: Any) -> Any:
     """The Arrow type of an Avro type inside a column."""
     kind, _ = without_null(kind)
     if isinstance(kind, str):
         return _PRIMITIVES[kind]
-    logical, plain = kind.get("logicalType"), kind["type"]
+    logical, plain = logical_of(kind), kind["type"]
     if logical in _LOGICAL:
         return _LOGICAL[logical]
     if logical == "decimal":
-        return pa.decimal128(kind["precision"], kind.get("scale", 0))
+        return _decimal(kind["precision"], kind.get("scale", 0))
     if plain == "record":
+        if not kind["fields"]:
+            raise ValueError(f"the record '{kind['name']}' has no fields, so it has no column type")
         return pa.struct([pa.field(f["name"], arrow_type(f["type"])) for f in kind["fields"]])
     if plain == "array":
         return pa.list_(arrow_type(kind["items"]))
@@ -190,19 +255,10 @@ def arrow_fields(record: Any) -> list[pa.Field]:
     return [pa.field(leaf.name, leaf.type, leaf.nullable) for leaf in leaves(record)]
 
 
-def is_fast(kind: Any) -> bool:
-    """Whether pyruhvro 0.4 decodes the type without a panic, as tests of each type show."""
-    try:
-        kind, _ = without_null(kind)
-    except ValueError:
-        return False
-    if isinstance(kind, str):
-        return kind in _FAST
-    logical, plain = kind.get("logicalType"), kind["type"]
-    if logical is not None:
-        return logical in _FAST_LOGICAL
-    if plain == "record":
-        return all(is_fast(field["type"]) for field in kind["fields"])
-    if plain in ("array", "map"):
-        return is_fast(kind["items"] if plain == "array" else kind["values"])
-    return plain == "enum" or (isinstance(plain, str) and plain in _FAST)
+def _decimal(precision: int, scale: int) -> Any:
+    if precision > _MOST_DIGITS:
+        raise ValueError(
+            f"a decimal of {precision} digits has no column type; at most {_MOST_DIGITS} fit"
+        )
+    kind = pa.decimal128 if precision <= 38 else pa.decimal256  # noqa: PLR2004 - Arrow's limit
+    return kind(precision, scale)
