@@ -39,7 +39,9 @@ class JsonDecoder:
         # A float would round a decimal's digits.
         exact = any("decimal" in str(leaf.type) for leaf in leaves)
         self._load = json.JSONDecoder(
-            parse_constant=_no_number, parse_float=Decimal if exact else None
+            parse_constant=_no_number,
+            parse_int=_integer,
+            parse_float=Decimal if exact else None,
         ).decode
 
     def decode(self, values: list[bytes]) -> Decoded:
@@ -139,6 +141,10 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
 
 
+def _integer(text: str) -> int | float:
+    return -0.0 if text == "-0" else int(text)
+
+
 def _default(leaf: Leaf) -> Any:
     if leaf.default is NO_DEFAULT:
         return None
@@ -172,9 +178,9 @@ def _column(column: Any, leaf: Leaf) -> Any:
         return column
     if not pa.types.is_timestamp(leaf.type):
         return column
-    if pa.types.is_string(column.type):
-        return column.cast(leaf.type)
     logical = str(logical_of(leaf.kind))
+    if pa.types.is_string(column.type):
+        logical, column = "timestamp-micros", column.cast(leaf.type).view(pa.int64())
     low, high, _ = bounds(logical)
     values = column.fill_null(0).to_numpy(zero_copy_only=False)
     if outside(values, low, high) is not None:
