@@ -8,7 +8,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short mutants soak
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short fuzz mutants soak
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ faults: $(READY) ## run at least 50 rounds of random faults on a real cluster, e
 
 faults-short: $(READY) ## run the faults that every change is tested with
 	$(BIN)/python -m tests.faults --short
+
+fuzz: $(READY) ## decode 120,000 valid, damaged and random messages of every type (under 5 minutes)
+	TOCSIN_FUZZ=120000 $(BIN)/python -m pytest -q tests/kernels/avro/test_total.py tests/kernels/avro/test_total_json.py
 
 mutants: $(READY) ## change the code in 120 places and see whether tests notice (under an hour; SEED=n for another sample)
 	$(BIN)/python -m tests.mutation --seed $(or $(SEED),1) --page docs/reports/mutants.md

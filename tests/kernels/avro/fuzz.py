@@ -77,7 +77,9 @@ TYPES: dict[str, Kind] = {
     "array_of_arrays": array(array("int")),
     "map_of_longs": map_of("long"),
     "map_of_records": map_of(POINT),
-    "array_of_records": array(record("I", ("s", "string"), ("t", ["null", MILLIS]), ("b", "bytes"))),
+    "array_of_records": array(
+        record("I", ("s", "string"), ("t", ["null", MILLIS]), ("b", "bytes"))
+    ),
     "array_of_nullable_records": array(["null", POINT]),
     "record": POINT,
     "nullable_record": ["null", record("Q", ("p", POINT), ("note", ["null", "string"]))],
@@ -187,7 +189,9 @@ class Datums:
         if base == "array":
             return [self.value(kind["items"]) for _ in range(self.random.choice([0, 1, 1, 2, 5]))]
         if base == "map":
-            return {self._text(): self.value(kind["values"]) for _ in range(self.random.randrange(3))}
+            return {
+                self._text(): self.value(kind["values"]) for _ in range(self.random.randrange(3))
+            }
         if base == "enum":
             return self.random.choice(kind["symbols"])
         if base == "fixed":
@@ -213,7 +217,9 @@ class Datums:
         return None if kind == "null" else self._text()
 
     def _text(self) -> str:
-        return "".join(self.random.choice("abc é漢\U0001f600\0") for _ in range(self.random.randrange(8)))
+        return "".join(
+            self.random.choice("abc é漢\U0001f600\0") for _ in range(self.random.randrange(8))
+        )
 
     def _decimal(self, kind: Kind) -> bytes:
         units = self.random.randrange(10 ** kind["precision"]) * self.random.choice([1, -1])
@@ -224,6 +230,8 @@ class Datums:
         if logical_type == "date":
             return self.random.choice([-719162, 2932896, 0, 20514])
         if logical_type.startswith("time-"):
-            return self.random.randrange(86_400_000 if logical_type.endswith("millis") else 86_400_000_000)
+            return self.random.randrange(
+                86_400_000 if logical_type.endswith("millis") else 86_400_000_000
+            )
         factor = {"millis": 1, "micros": 1000, "nanos": 1_000_000}[logical_type.rpartition("-")[2]]
         return self.random.choice([0, -1, 1772445600123, 4102444800000]) * factor

@@ -272,9 +272,7 @@ ROWS = st.fixed_dictionaries(
     st.lists(ROWS, max_size=8),
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 40), st.integers(0, 255)), max_size=6),
 )
-def test_both_loops_equal_fastavro(
-    rows: list[Any], damages: list[tuple[int, int, int]]
-) -> None:
+def test_both_loops_equal_fastavro(rows: list[Any], damages: list[tuple[int, int, int]]) -> None:
     values = [bytearray(encode(EVERY, row)) for row in rows]
     for which, at, byte in damages:
         if which < len(values) and at < len(values[which]):

@@ -23,7 +23,12 @@ def written(path: Path, codec: str = "null", rows: list[dict[str, Any]] = ROWS) 
     plain = record("R", ("id", "string"), ("v", ["null", "double"]), ("ts", array("long")))
     with path.open("wb") as stream:
         fastavro.writer(
-            stream, fastavro.parse_schema(plain), rows, codec, sync_interval=200, sync_marker=b"s" * 16
+            stream,
+            fastavro.parse_schema(plain),
+            rows,
+            codec,
+            sync_interval=200,
+            sync_marker=b"s" * 16,
         )
     return path.read_bytes()
 

@@ -52,7 +52,12 @@ def decode(written: Any, wanted: Any, values: list[Any]) -> Decoded:
         (MILLIS, logical("long", "timestamp-micros"), [1735689600000], [JANUARY]),
         (["double"], "double", [1.5], [1.5]),
         ("double", ["null", "double"], [1.5], [1.5]),
-        (array(["null", PRICE]), array(["null", PRICE]), [[b"\x64", None]], [[Decimal("1.00"), None]]),
+        (
+            array(["null", PRICE]),
+            array(["null", PRICE]),
+            [[b"\x64", None]],
+            [[Decimal("1.00"), None]],
+        ),
     ],
 )
 def test_a_value_is_read_as_the_specification_has_it(

@@ -81,7 +81,9 @@ def flat(path: str, schema: Any, value: Any) -> dict[str, Any]:
     for field in schema["fields"]:
         name = f"{path}_{field['name']}" if path else field["name"]
         kind, inner = field["type"], None if value is None else value[field["name"]]
-        record = next((k for k in (kind if isinstance(kind, list) else [kind]) if is_record(k)), None)
+        record = next(
+            (k for k in (kind if isinstance(kind, list) else [kind]) if is_record(k)), None
+        )
         found |= flat(name, record, inner) if record else {name: meaning(kind, inner)}
     return found
 

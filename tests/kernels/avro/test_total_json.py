@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.kernels.avro.fuzz import ENUM, FIXED, MILLIS, POINT, PRICE, array, logical, map_of, record
+from tests.kernels.avro.fuzz import (
+    ENUM,
+    FIXED,
+    MILLIS,
+    POINT,
+    PRICE,
+    array,
+    logical,
+    map_of,
+    record,
+)
 from tests.kernels.avro.test_total import fates
 from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.types import leaves, parse_schema
@@ -32,7 +42,7 @@ SCHEMAS = {
     "lists": record("R", ("readings", array(POINT)), ("m", map_of("int")), ("d", ["null", PRICE])),
 }
 MESSAGES = max(int(os.environ.get("TOCSIN_FUZZ", "5000")) // 4, 50) // len(SCHEMAS)
-# A list beside a message keeps Arrow's parser out of the way.
+# A list next to a message keeps Arrow's parser out of the way.
 COMPANY = b"[]"
 TIMES = [
     0, 1772445600000, 1772445600000000, 1.5, True, None, "2026-03-02T10:00:00Z", "2026-03-02",
@@ -58,7 +68,9 @@ def made(schema: dict[str, Any], rand: random.Random) -> bytes:
             continue
         pool = TIMES if "timestamp" in json.dumps(field) and rand.random() < 0.9 else OTHERS
         fitting = GOOD.get(field["name"])
-        value = json.dumps(fitting if fitting is not None and rand.random() < 0.85 else rand.choice(pool))
+        value = json.dumps(
+            fitting if fitting is not None and rand.random() < 0.85 else rand.choice(pool)
+        )
         raw = rand.choice(RAW) if rand.random() < 0.03 else value.encode()
         members.append(json.dumps(field["name"]).encode() + b": " + raw)
     if rand.random() < 0.1:
@@ -67,7 +79,9 @@ def made(schema: dict[str, Any], rand: random.Random) -> bytes:
     if rand.random() < 0.2:
         data[rand.randrange(len(data))] = rand.randrange(256)
     if rand.random() < 0.05:
-        return rand.choice([bytes(data) * 2, b"[" + bytes(data) + b"]", bytes(data[:-1]), b"", b"{"])
+        return rand.choice(
+            [bytes(data) * 2, b"[" + bytes(data) + b"]", bytes(data[:-1]), b"", b"{"]
+        )
     return bytes(data)
 
 
@@ -158,7 +172,9 @@ def test_a_number_in_the_place_of_a_time_has_the_unit_of_the_schema() -> None:
 
 def test_times_in_a_list_have_the_unit_of_the_schema_and_may_be_text() -> None:
     schema = record("M", ("readings", array(POINT)))
-    values = [b'{"readings": [{"x": 1, "at": 1772445600000}, {"x": 2, "at": "2026-03-02T10:00:20Z"}]}']
+    values = [
+        b'{"readings": [{"x": 1, "at": 1772445600000}, {"x": 2, "at": "2026-03-02T10:00:20Z"}]}'
+    ]
     (row,) = JsonDecoder(leaves(parse_schema(schema))).decode(values).batch.to_pylist()
     assert [one["at"].isoformat() for one in row["readings"]] == [
         "2026-03-02T10:00:00+00:00",
@@ -170,7 +186,10 @@ def test_a_decimal_keeps_its_digits() -> None:
     schema = record("R", ("d", logical("bytes", "decimal", precision=20, scale=2)))
     decoder = JsonDecoder(leaves(parse_schema(schema)))
     decoded = decoder.decode([b'{"d": 123456789012345678.25}', b'{"d": 1.005}', b'{"d": "7.5"}'])
-    assert [str(d) for d in decoded.batch.column("d").to_pylist()] == ["123456789012345678.25", "7.50"]
+    assert [str(d) for d in decoded.batch.column("d").to_pylist()] == [
+        "123456789012345678.25",
+        "7.50",
+    ]
     assert decoded.faults == [
         (1, "not a JSON reading: 'd': Decimal('1.005') does not fit 20 digits, 2 of them decimals")
     ]

@@ -107,7 +107,9 @@ class _Pending:
 
 
 def _failed(reader: str, reason: str) -> FilePiece:
-    return FilePiece(Decoded(no_rows(_schema(reader)), np.zeros(0, np.int64), [(0, reason)]), [b""], 1)
+    return FilePiece(
+        Decoded(no_rows(_schema(reader)), np.zeros(0, np.int64), [(0, reason)]), [b""], 1
+    )
 
 
 def _schema(reader: str) -> Any:

@@ -115,9 +115,7 @@ class JsonDecoder:
     def _row(self, item: Any) -> list[Any]:
         if not isinstance(item, dict):
             raise ValueError("expected an object")
-        return [
-            self._member(item, leaf, at) for at, leaf in enumerate(self.leaves)
-        ]
+        return [self._member(item, leaf, at) for at, leaf in enumerate(self.leaves)]
 
     def _member(self, item: dict[str, Any], leaf: Leaf, at: int) -> Any:
         value: Any = item
@@ -131,9 +129,7 @@ class JsonDecoder:
                 raise ValueError(f"no member '{'.'.join(leaf.path)}'")
             return self._defaults[at]
         if value is None and not leaf.nullable:
-            raise ValueError(
-                f"'{'.'.join(leaf.path)}': it is null, and the schema needs a value"
-            )
+            raise ValueError(f"'{'.'.join(leaf.path)}': it is null, and the schema needs a value")
         return named(self._readers[at], value, ".".join(leaf.path))
 
 

@@ -211,9 +211,7 @@ def _fields(record: Node) -> list[tuple[Any, Node]]:
 
 def no_field(name: str) -> ValueError:
     """The error of a field that has no value."""
-    return ValueError(
-        f"the writer's schema has no field '{name}', and the reader's has no default"
-    )
+    return ValueError(f"the writer's schema has no field '{name}', and the reader's has no default")
 
 
 def constant(node: Node, kind: Any, default: Any, name: str) -> Reader:
@@ -236,13 +234,13 @@ def _list(node: Node, items: Any, name: str) -> Reader:
     is_map = node.code == codes.MAP
     key = node.parts[0]
     read_item = item_reader(node.parts[-1], items, name)
-    wanted = (
-        pa.map_(pa.string(), arrow_type(items)) if is_map else pa.list_(arrow_type(items))
-    )
+    wanted = pa.map_(pa.string(), arrow_type(items)) if is_map else pa.list_(arrow_type(items))
 
     def read(rows: Rejecting, present: Any) -> Any:
         counts, mask = numbers(rows.entries, node.op)
-        offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+        ends = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=ends[1:])
+        offsets = pa.array(ends.astype(np.int32))
         values = read_item(rows, None)
         absent = None if mask is None else pa.array(mask)
         if not is_map:
@@ -284,9 +282,7 @@ def _decimal(node: Node, kind: Any, name: str) -> Reader:
 
     def read(rows: Rejecting, present: Any) -> Any:
         column, bad = decimals(rows.entries, node, wanted)
-        rows.reject(
-            node.domain, bad, lambda _: f"'{name}' has more than {wanted.precision} digits"
-        )
+        rows.reject(node.domain, bad, lambda _: f"'{name}' has more than {wanted.precision} digits")
         return column
 
     return read
@@ -336,9 +332,7 @@ def _text(node: Node, kind: Any, name: str) -> Reader:
             sizes = np.where(bad, 0, sizes)
         if node.code == codes.BYTES and size is not None:
             bad = sizes != size if mask is None else (sizes != size) & ~mask
-            rows.reject(
-                node.domain, bad, lambda at: f"'{name}' has {sizes[at]} bytes, not {size}"
-            )
+            rows.reject(node.domain, bad, lambda at: f"'{name}' has {sizes[at]} bytes, not {size}")
         return texts(entries.data, starts, sizes, mask, wanted)
 
     return read

@@ -111,10 +111,11 @@ class Program:
         return node
 
     def table(self) -> Int64s:
-        """int64 of shape (operations, 5): code, limit, end, domain, first branch in `starts`.
+        """int64 of shape (operations, 6): code, limit, end, domain, first branch, null's branch.
 
         The limit is the number of symbols, branches or bytes; of an array or map it is the number
-        of its items' domain.
+        of its items' domain. The first branch is a place in `starts`. Null's branch is that of a
+        union of null and one type; -1 for all other types.
         """
         rows, first = [], 0
         inside = {op: domain for domain, op in enumerate(self.owners)}
@@ -126,7 +127,10 @@ class Program:
                 limit = node.kind["size"]
             elif node.code in (ARRAY, MAP):
                 limit = inside[node.op]
-            rows.append((node.code, limit, node.end, node.domain, first))
+            nulls = [at for at, part in enumerate(node.parts) if part.code == NULL]
+            nullable = node.code == UNION and len(node.parts) == 2 and len(nulls) == 1  # noqa: PLR2004
+            null = nulls[0] if nullable else -1
+            rows.append((node.code, limit, node.end, node.domain, first, null))
             first += len(node.parts) if node.code == UNION else 0
         return np.array(rows, np.int64)
 

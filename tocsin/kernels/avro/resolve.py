@@ -70,9 +70,7 @@ class Resolution:
         faults, kept = entries.faults, entries.rows
         if rows.reasons:
             bad = np.array(sorted(rows.reasons), np.int64)
-            faults = sorted(
-                [*faults, *((int(kept[at]), rows.reasons[at]) for at in bad.tolist())]
-            )
+            faults = sorted([*faults, *((int(kept[at]), rows.reasons[at]) for at in bad.tolist())])
             good = np.delete(np.arange(len(kept)), bad)
             kept = kept[good]
             columns = [column.take(pa.array(good)) for column in columns]

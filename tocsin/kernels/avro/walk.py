@@ -186,27 +186,31 @@ class Walker:
         )
 
 
+# Positions in the bytes are unsigned: Numba checks a signed one for counting from the end.
 @kernel
-def _varint(data: Octets, at: int, end: int) -> tuple[int, int, int]:
+def _varint(data: Octets, at: Any, end: Any) -> tuple[int, Any, int]:
     """A zigzag number of up to 64 bits, the position after it, and a fault number."""
-    number, shift, byte, fault = np.uint64(0), 0, 128, 0
+    if at < end and data[at] < 128:
+        byte = np.int64(data[at])
+        return (byte >> 1) ^ -(byte & 1), at + np.uint64(1), 0
+    number, shift, byte, fault = np.uint64(0), 0, np.int64(128), 0
     while byte >= 128 and fault == 0:
         if at >= end:
             fault = 1
         elif shift > 63:
             fault = 3
         else:
-            byte = int(data[at])
+            byte = np.int64(data[at])
             if shift == 63 and byte > 1:
                 fault = 3
             number |= np.uint64(byte & 127) << np.uint64(shift)
             shift += 7
-            at += 1
+            at += np.uint64(1)
     return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at, fault
 
 
 @kernel
-def _block(data: Octets, at: int, end: int) -> tuple[int, int, int]:
+def _block(data: Octets, at: Any, end: Any) -> tuple[int, Any, int]:
     """The item count of an array's next block, the position after it, and a fault number."""
     items, at, fault = _varint(data, at, end)
     if fault == 0 and items < 0:
@@ -232,10 +236,11 @@ def _skip(
     op = begin
     while op < end:
         code = table[op, 0]
-        if code not in (NULL, RECORD):
+        if code != NULL and code != RECORD:
             to = base[op] + fill[op]
             slots[to] = -1 if code == UNION else 0
-            sizes[to] = 0
+            if STRING <= code <= FIXED:
+                sizes[to] = 0
             missing[to] = True
             fill[op] += 1
         op = table[op, 2] if code in (ARRAY, MAP) else op + 1
@@ -269,7 +274,7 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
     ops = len(table)
     for row in range(len(starts)):
         saved[:] = fill
-        at, end = starts[row], ends[row]
+        at, end = np.uint64(starts[row]), np.uint64(ends[row])
         op, depth, fault, bad_text, empty = 0, 0, 0, -1, 0
         place = 0
         while fault == 0:
@@ -284,7 +289,7 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                     continue
                 place = opened
                 if stack[top, 4] >= 0:
-                    if at == stack[top, 4]:
+                    if np.int64(at) == stack[top, 4]:
                         empty += 1
                         if empty > MOST_EMPTY_ITEMS:
                             fault = 9
@@ -298,7 +303,6 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                     if items == 0:
                         to = base[opened] + fill[opened]
                         slots[to] = stack[top, 3]
-                        sizes[to] = 0
                         missing[to] = False
                         fill[opened] += 1
                         depth -= 1
@@ -308,7 +312,7 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                 if fill[ops + inside] > capacity[inside]:
                     return inside
                 stack[top, 3] += 1
-                stack[top, 4] = at
+                stack[top, 4] = np.int64(at)
                 op = opened + 1
             if fault or op == ops:
                 break
@@ -333,15 +337,19 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                     fault = 2
                 else:
                     value = np.int64(data[at] >> 1)
-                    at += 1
+                    at += np.uint64(1)
             elif code in (FLOAT, DOUBLE):
-                width = 4 if code == FLOAT else 8
+                width = np.uint64(4 if code == FLOAT else 8)
                 if at + width > end:
                     fault = 1
                 else:
                     bits = np.uint64(0)
-                    for i in range(width):
-                        bits |= np.uint64(data[at + i]) << np.uint64(8 * i)
+                    if code == DOUBLE:
+                        for i in range(8):
+                            bits |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
+                    else:
+                        for i in range(4):
+                            bits |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
                     value = np.int64(bits)
                     at += width
             elif code == BOOLEAN:
@@ -351,25 +359,29 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                     fault = 8
                 else:
                     value = np.int64(data[at])
-                    at += 1
+                    at += np.uint64(1)
             elif code == FIXED:
-                if limit > end - at:
+                if np.uint64(limit) > end - at:
                     fault = 1
                 else:
-                    value, size = at, limit
-                    at += limit
+                    value, size = np.int64(at), limit
+                    at += np.uint64(limit)
             else:
                 value, at, fault = _varint(data, at, end)
                 if fault == 0 and code in (STRING, BYTES):
                     size = value
-                    value = at
+                    value = np.int64(at)
                     if size < 0:
                         fault = 6
-                    elif size > end - at:
+                    elif np.uint64(size) > end - at:
                         fault = 1
                     else:
-                        at += size
-                        if code == STRING and bad_text < 0 and not is_utf_8(data, value, at):
+                        at += np.uint64(size)
+                        if (
+                            code == STRING
+                            and bad_text < 0
+                            and not is_utf_8(data, value, value + size)
+                        ):
                             bad_text = op
                 elif fault == 0 and code in (INT, ENUM):
                     if value > 2147483647 or value < -2147483648:
@@ -378,9 +390,18 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                         fault = 5
             if fault:
                 break
-            slots[to], sizes[to], missing[to] = value, size, False
+            slots[to], missing[to] = value, False
+            if STRING <= code <= FIXED:
+                sizes[to] = size
             fill[op] += 1
-            if code == UNION:
+            if code == UNION and table[op, 5] >= 0:
+                # Null and one type: the type's operations follow, and the null's does nothing.
+                if value == table[op, 5]:
+                    _skip(op + 1, table[op, 2], table, base, fill, slots, sizes, missing)
+                    op = table[op, 2]
+                else:
+                    op += 1
+            elif code == UNION:
                 begin = branches[table[op, 4] + value]
                 stop = table[begin, 2]
                 _skip(op + 1, begin, table, base, fill, slots, sizes, missing)
@@ -399,5 +420,5 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
             if fault:
                 faults[row + 1 :], places[row + 1 :] = _AFTER_FAULT, place
                 break
-            starts[row + 1] = at
+            starts[row + 1] = np.int64(at)
     return -1
