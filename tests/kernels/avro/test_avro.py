@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.kernels.avro.byte_strings import ByteStrings
 from tocsin.kernels.avro.avro_file import raw_avro_file
+from tocsin.kernels.avro.byte_strings import ByteStrings
 from tocsin.kernels.avro.decode import Decoder, unnest
 from tocsin.kernels.avro.program import Program
 from tocsin.kernels.avro.records import Records

@@ -91,8 +91,10 @@ def test_a_value_is_read_as_the_specification_has_it(
             MILLIS,
             MILLIS,
             [0, 1772445600000000000],
-            "'v' is 1772445600000000000 milliseconds since 1970, beyond the years 1 to 9999: "
-            "is it in another unit?",
+            (
+                "'v' is 1772445600000000000 milliseconds since 1970, beyond the years 1 to 9999: "
+                "is it in another unit?"
+            ),
         ),
         (
             ["double", "string"],

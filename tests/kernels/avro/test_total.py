@@ -6,7 +6,6 @@ TOCSIN_FUZZ sets the number of messages; `make fuzz` sets it to 120,000.
 from __future__ import annotations
 
 import io
-import json
 import os
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from tocsin.kernels.avro.byte_strings import ByteStrings
 from tocsin.kernels.avro.decode import Decoder
+from tocsin.kernels.avro.entries import MOST_EMPTY_ITEMS
 from tocsin.kernels.avro.total import Decoded
 from tocsin.kernels.avro.types import leaves, parse_schema
-from tocsin.kernels.avro.walk import MOST_EMPTY_ITEMS
 from tocsin.kernels.batch import no_rows
 
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from tocsin.kernels.avro import program as codes
 from tocsin.kernels.avro.byte_strings import Octets
+from tocsin.kernels.avro.entries import Entries
 from tocsin.kernels.avro.program import Node
 from tocsin.kernels.avro.utf8 import is_utf_8
-from tocsin.kernels.avro.walk import Entries
 from tocsin.kernels.batch import Int64s
 from tocsin.kernels.compiled import compiled
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from tocsin.kernels.avro.columns import bounds, outside, times
-from tocsin.kernels.avro.json_values import named, reader_of, scalar
+from tocsin.kernels.avro.json_values import NoValueError, named, reader_of, scalar
 from tocsin.kernels.avro.total import Decoded, total
 from tocsin.kernels.avro.types import NO_DEFAULT, Leaf, logical_of
 from tocsin.kernels.batch import Int64s
@@ -114,7 +114,7 @@ class JsonDecoder:
 
     def _row(self, item: Any) -> list[Any]:
         if not isinstance(item, dict):
-            raise ValueError("expected an object")
+            raise NoValueError("expected an object")
         return [self._member(item, leaf, at) for at, leaf in enumerate(self.leaves)]
 
     def _member(self, item: dict[str, Any], leaf: Leaf, at: int) -> Any:
@@ -122,7 +122,9 @@ class JsonDecoder:
         for step in leaf.path:
             if value is not NO_DEFAULT and value is not None:
                 if not isinstance(value, dict):
-                    raise ValueError(f"'{'.'.join(leaf.path)}': what holds it is not an object")
+                    raise NoValueError(
+                        f"'{'.'.join(leaf.path)}': the member around it is not an object"
+                    )
                 value = value.get(step, NO_DEFAULT)
         if value is NO_DEFAULT:
             if leaf.default is NO_DEFAULT and not leaf.nullable:
@@ -152,10 +154,10 @@ def _is_plain(leaf: Leaf) -> bool:
     """Whether Arrow reads the type as `_slow` does."""
     kind = leaf.type
     if pa.types.is_timestamp(kind):
-        return kind.tz is not None
+        return bool(kind.tz)
     if pa.types.is_string(kind):
-        return leaf.kind == "string"
-    return pa.types.is_primitive(kind) and logical_of(leaf.kind) is None
+        return bool(leaf.kind == "string")
+    return bool(pa.types.is_primitive(kind)) and logical_of(leaf.kind) is None
 
 
 def _parsed_as(kind: Any, of_times: Any) -> Any:

@@ -31,6 +31,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGERS = {"int": 2**31, "long": 2**63}
 
 
+class NoValueError(ValueError):
+    """A value of JSON that the schema's type does not have."""
+
+
 def shown(value: Any) -> str:
     """A value in a sentence, cut if it is long."""
     text = str(value) if isinstance(value, int | float) else repr(value)
@@ -52,7 +56,7 @@ def reader_of(kind: Any, is_default: bool = False) -> Convert:
         if value is None:
             if optional:
                 return None
-            raise ValueError("it is null, and the schema needs a value")
+            raise NoValueError("it is null, and the schema needs a value")
         return convert(value)
 
     return read
@@ -71,7 +75,7 @@ def scalar(kind: Any, default: Any) -> pa.Scalar:
 
 def _nothing(value: Any) -> None:
     if value is not None:
-        raise ValueError(f"{shown(value)} is not null")
+        raise NoValueError(f"{shown(value)} is not null")
 
 
 def _reader(kind: Any, is_default: bool) -> Convert:
@@ -97,29 +101,29 @@ def _reader(kind: Any, is_default: bool) -> Convert:
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{shown(value)} is neither true nor false")
+        raise NoValueError(f"{shown(value)} is neither true nor false")
     return value
 
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is not a text")
+        raise NoValueError(f"{shown(value)} is not a text")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("half of a UTF-16 pair is no text") from None
+        raise NoValueError("half of a UTF-16 pair is no text") from None
     return value
 
 
 def _float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"{shown(value)} is not a number")
+        raise NoValueError(f"{shown(value)} is not a number")
     try:
         found = float(value)
     except OverflowError:
         found = math.inf
     if not math.isfinite(found):
-        raise ValueError(f"{shown(value)} is too large for a number of 64 bits")
+        raise NoValueError(f"{shown(value)} is too large for a number of 64 bits")
     return found
 
 
@@ -127,17 +131,17 @@ def _single(value: Any) -> float:
     found = _float(value)
     # From here on, rounding to 32 bits gives infinity.
     if abs(found) >= (2 - 2**-24) * 2.0**127:
-        raise ValueError(f"{shown(value)} is too large for a number of 32 bits")
+        raise NoValueError(f"{shown(value)} is too large for a number of 32 bits")
     return found
 
 
 def whole(value: Any, name: str = "an integer") -> int:
     """A number of JSON as an integer. 3.0 is one; 3.7 and true are not."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"{shown(value)} is not {name}")
+        raise NoValueError(f"{shown(value)} is not {name}")
     if not isinstance(value, int):
-        if not math.isfinite(value) or value != math.floor(value) or abs(value) > 2**63:
-            raise ValueError(f"{shown(value)} is not {name}")
+        if not math.isfinite(value) or value != int(value) or abs(value) > 2**63:
+            raise NoValueError(f"{shown(value)} is not {name}")
         return int(value)
     return value
 
@@ -148,7 +152,7 @@ def _integer(limit: int) -> Convert:
     def read(value: Any) -> int:
         found = whole(value)
         if not -limit <= found < limit:
-            raise ValueError(f"{shown(value)} does not fit an integer of {bits} bits")
+            raise NoValueError(f"{shown(value)} does not fit an integer of {bits} bits")
         return found
 
     return read
@@ -160,9 +164,9 @@ def _bytes(size: int | None, is_default: bool) -> Convert:
         try:
             found = text.encode("latin-1" if is_default else "utf-8")
         except UnicodeEncodeError:
-            raise ValueError(f"{shown(value)} has characters beyond \\u00ff") from None
+            raise NoValueError(f"{shown(value)} has characters beyond \\u00ff") from None
         if size is not None and len(found) != size:
-            raise ValueError(f"{shown(value)} has {len(found)} bytes, and the type has {size}")
+            raise NoValueError(f"{shown(value)} has {len(found)} bytes, and the type has {size}")
         return found
 
     return read
@@ -177,13 +181,13 @@ def _decimal(kind: Any, is_default: bool) -> Convert:
             found = Decimal(units).scaleb(-scale)
         else:
             if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-                raise ValueError(f"{shown(value)} is not a decimal")
+                raise NoValueError(f"{shown(value)} is not a decimal")
             try:
                 found = Decimal(str(value))
             except InvalidOperation:
-                raise ValueError(f"{shown(value)} is not a decimal") from None
+                raise NoValueError(f"{shown(value)} is not a decimal") from None
         if not _fits(found, precision, scale):
-            raise ValueError(
+            raise NoValueError(
                 f"{shown(value)} does not fit {precision} digits, {scale} of them decimals"
             )
         # Arrow takes a decimal only with the digits of its type.
@@ -212,7 +216,7 @@ def _enum(kind: Any) -> Convert:
         if _string(value) in symbols:
             return str(value)
         if default is None:
-            raise ValueError(f"{shown(value)} is not a symbol of the enum")
+            raise NoValueError(f"{shown(value)} is not a symbol of the enum")
         return str(default)
 
     return read
@@ -221,7 +225,7 @@ def _enum(kind: Any) -> Convert:
 def _array(item: Convert) -> Convert:
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise ValueError(f"{shown(value)} is not a list")
+            raise NoValueError(f"{shown(value)} is not a list")
         return [item(one) for one in value]
 
     return read
@@ -230,7 +234,7 @@ def _array(item: Convert) -> Convert:
 def _map(item: Convert) -> Convert:
     def read(value: Any) -> list[tuple[str, Any]]:
         if not isinstance(value, dict):
-            raise ValueError(f"{shown(value)} is not an object")
+            raise NoValueError(f"{shown(value)} is not an object")
         return [(_string(key), item(one)) for key, one in value.items()]
 
     return read
@@ -247,7 +251,7 @@ def _record(kind: Any, is_default: bool) -> Convert:
 
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise ValueError(f"{shown(value)} is not an object")
+            raise NoValueError(f"{shown(value)} is not an object")
         found = {}
         for name, convert, default in members:
             if name in value or default is NO_DEFAULT:
@@ -268,8 +272,8 @@ def named(convert: Convert, value: Any, name: str) -> Any:
         inner = str(error)
         path = re.match(r"'([^']*)': ", inner)
         if path is not None:
-            raise ValueError(f"'{name}.{path[1]}': {inner[path.end() :]}") from None
-        raise ValueError(f"'{name}': {inner}") from None
+            raise NoValueError(f"'{name}.{path[1]}': {inner[path.end() :]}") from None
+        raise NoValueError(f"'{name}': {inner}") from None
 
 
 def _time(logical: str) -> Convert:
@@ -282,7 +286,7 @@ def _time(logical: str) -> Convert:
             return parse(value)
         number = whole(value, "a whole number of the schema's unit, nor an ISO 8601 text")
         if not low <= number <= high:
-            raise ValueError(f"{shown(value)} {sentence}")
+            raise NoValueError(f"{shown(value)} {sentence}")
         return number * factor[0] // factor[1]
 
     return read
@@ -296,7 +300,7 @@ def _micros(logical: str) -> Callable[[str], int]:
     def of_day(value: str) -> int:
         found = time.fromisoformat(value)
         if found.tzinfo is not None:
-            raise ValueError(f"'{value}' has a time zone, and a time of day has none")
+            raise NoValueError(f"'{value}' has a time zone, and a time of day has none")
         seconds = (found.hour * 60 + found.minute) * 60 + found.second
         return seconds * 1_000_000 + found.microsecond
 
@@ -304,12 +308,12 @@ def _micros(logical: str) -> Callable[[str], int]:
         found = datetime.fromisoformat(value)
         is_local = logical.startswith("local")
         if is_local != (found.tzinfo is None):
-            raise ValueError(f"'{value}' has {'a' if is_local else 'no'} time zone")
+            raise NoValueError(f"'{value}' has {'a' if is_local else 'no'} time zone")
         past = (found.replace(tzinfo=UTC) if is_local else found) - _EPOCH
         micros = (past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds
         # 23:59:59 on the last day, two hours west, is a day without a date in UTC.
         if not bounds("timestamp-micros")[0] <= micros <= bounds("timestamp-micros")[1]:
-            raise ValueError(f"'{value}' is beyond the years 1 to 9999 in UTC")
+            raise NoValueError(f"'{value}' is beyond the years 1 to 9999 in UTC")
         return micros
 
     return of_day if logical.startswith("time-") else instant

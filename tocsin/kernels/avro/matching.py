@@ -21,10 +21,10 @@ from tocsin.kernels.avro.columns import (
     texts,
     times,
 )
+from tocsin.kernels.avro.entries import Entries
 from tocsin.kernels.avro.json_values import scalar
 from tocsin.kernels.avro.program import Node, base_of
 from tocsin.kernels.avro.types import NO_DEFAULT, arrow_type, logical_of, without_null
-from tocsin.kernels.avro.walk import Entries
 
 _PROMOTED = {
     codes.INT: {"int", "long", "float", "double"},
@@ -81,7 +81,7 @@ def value_reader(node: Node, kind: Any, name: str) -> Reader:
         return _union(node, kind, name)
     if node.code == codes.NULL:
         wanted = arrow_type(kind)
-        return lambda rows, present: pa.nulls(rows.entries.count(node.domain), wanted)
+        return lambda rows, _: pa.nulls(rows.entries.count(node.domain), wanted)
     base = base_of(kind)
     if node.code == codes.RECORD and base == "record":
         return _record(node, kind, name)
@@ -102,7 +102,7 @@ def value_reader(node: Node, kind: Any, name: str) -> Reader:
         return _text(node, kind, name)
     wanted = arrow_type(kind)
 
-    def number(rows: Rejecting, present: Any) -> Any:
+    def number(rows: Rejecting, _present: Any) -> Any:
         column = plain(rows.entries, node)
         # Avro rounds a long to the nearest float, which Arrow calls unsafe.
         return column if column.type == wanted else column.cast(wanted, safe=False)
@@ -163,7 +163,7 @@ def _union(node: Node, kind: Any, name: str) -> Reader:
         raise errors[0]
     wanted = arrow_type(kind)
     if not fitting:
-        return lambda rows, present: pa.nulls(rows.entries.count(node.domain), wanted)
+        return lambda rows, _: pa.nulls(rows.entries.count(node.domain), wanted)
 
     def read(rows: Rejecting, present: Any) -> Any:
         if node.op not in rows.entries.slots:
@@ -226,7 +226,7 @@ def constant(node: Node, kind: Any, default: Any, name: str) -> Reader:
         value = scalar(kind, default)
     except (ValueError, TypeError) as error:
         raise ValueError(f"the default of '{name}' is not of its type: {error}") from None
-    return lambda rows, present: pa.repeat(value, rows.entries.count(node.domain))
+    return lambda rows, _: pa.repeat(value, rows.entries.count(node.domain))
 
 
 def _list(node: Node, items: Any, name: str) -> Reader:
@@ -236,7 +236,7 @@ def _list(node: Node, items: Any, name: str) -> Reader:
     read_item = item_reader(node.parts[-1], items, name)
     wanted = pa.map_(pa.string(), arrow_type(items)) if is_map else pa.list_(arrow_type(items))
 
-    def read(rows: Rejecting, present: Any) -> Any:
+    def read(rows: Rejecting, _present: Any) -> Any:
         counts, mask = numbers(rows.entries, node.op)
         ends = np.zeros(len(counts) + 1, np.int64)
         np.cumsum(counts, out=ends[1:])
@@ -261,7 +261,7 @@ def _time(node: Node, kind: Any, name: str) -> Reader:
     ):
         raise _misfit(node, kind, name)
 
-    def read(rows: Rejecting, present: Any) -> Any:
+    def read(rows: Rejecting, _present: Any) -> Any:
         values, mask = numbers(rows.entries, node.op)
         bad = outside(values, low, high)
         if bad is not None:
@@ -280,7 +280,7 @@ def _decimal(node: Node, kind: Any, name: str) -> Reader:
     ):
         raise _misfit(node, kind, name)
 
-    def read(rows: Rejecting, present: Any) -> Any:
+    def read(rows: Rejecting, _present: Any) -> Any:
         column, bad = decimals(rows.entries, node, wanted)
         rows.reject(node.domain, bad, lambda _: f"'{name}' has more than {wanted.precision} digits")
         return column
@@ -295,7 +295,7 @@ def _enum(node: Node, kind: Any, name: str) -> Reader:
     if default is not None and default not in kind["symbols"]:
         raise ValueError(f"the default '{default}' of the enum in '{name}' is no symbol of it")
 
-    def read(rows: Rejecting, present: Any) -> Any:
+    def read(rows: Rejecting, _present: Any) -> Any:
         column = plain(rows.entries, node)
         if is_same:
             return column
@@ -320,7 +320,7 @@ def _text(node: Node, kind: Any, name: str) -> Reader:
             f"field '{name}' was written as {node.kind['size']} bytes, and the reader has {size}"
         )
 
-    def read(rows: Rejecting, present: Any) -> Any:
+    def read(rows: Rejecting, _present: Any) -> Any:
         entries = rows.entries
         if node.code == codes.ENUM:
             return plain(entries, node)

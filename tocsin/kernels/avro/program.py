@@ -128,7 +128,7 @@ class Program:
             elif node.code in (ARRAY, MAP):
                 limit = inside[node.op]
             nulls = [at for at, part in enumerate(node.parts) if part.code == NULL]
-            nullable = node.code == UNION and len(node.parts) == 2 and len(nulls) == 1  # noqa: PLR2004
+            nullable = node.code == UNION and len(node.parts) == 2 and len(nulls) == 1
             null = nulls[0] if nullable else -1
             rows.append((node.code, limit, node.end, node.domain, first, null))
             first += len(node.parts) if node.code == UNION else 0

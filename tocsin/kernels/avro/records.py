@@ -12,9 +12,9 @@ import numpy as np
 
 from tocsin.kernels.avro import program as codes
 from tocsin.kernels.avro.byte_strings import ByteStrings, Octets
+from tocsin.kernels.avro.entries import REASONS, Entries
 from tocsin.kernels.avro.program import Node, Program
 from tocsin.kernels.avro.utf8 import is_utf_8
-from tocsin.kernels.avro.walk import REASONS, Entries
 from tocsin.kernels.batch import Int64s
 from tocsin.kernels.compiled import compiled
 

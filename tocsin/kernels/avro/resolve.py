@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.kernels.avro import program as codes
+from tocsin.kernels.avro.entries import Entries
 from tocsin.kernels.avro.matching import (
     Reader,
     Rejecting,
@@ -34,7 +35,6 @@ from tocsin.kernels.avro.matching import (
 from tocsin.kernels.avro.program import Node, Program, base_of
 from tocsin.kernels.avro.total import Decoded, unreadable
 from tocsin.kernels.avro.types import Leaf
-from tocsin.kernels.avro.walk import Entries
 
 
 class Resolution:

@@ -2,7 +2,8 @@
 
 A nested record `position` with a field `lat` becomes the column `position_lat`. A union with null
 becomes a nullable column. Timestamps of any unit become timestamp[us, UTC], local timestamps
-timestamp[us] without a zone, and enums strings. A union of number types becomes the widest. Decimals, maps and arrays keep their structure.
+timestamp[us] without a zone, and enums strings. A union of number types becomes the widest of them.
+Decimals, maps and arrays keep their structure.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _LOGICAL = {
     "time-micros": pa.time64("us"),
 }
 _BASES = {
-    **dict.fromkeys(_LOGICAL, {"long"}),
+    **{logical: {"long"} for logical in _LOGICAL},
     "date": {"int"},
     "time-millis": {"int"},
     "decimal": {"bytes", "fixed"},
@@ -107,9 +108,9 @@ def _check(kind: Any, name: str) -> None:
         if not kind:
             raise ValueError(f"the union in '{name}' has no types")
         for branch in kind:
-            if isinstance(branch, list):
-                raise ValueError(f"the union in '{name}' holds a union; write one union")
             _check(branch, name)
+        if any(isinstance(branch, list) for branch in kind):
+            raise ValueError(f"the union in '{name}' holds a union; write one union")
         if len(kind) != len({_name_of(branch) for branch in kind}):
             raise ValueError(f"the union in '{name}' holds one type twice; write each once")
     elif isinstance(kind, str):
@@ -132,7 +133,7 @@ def _check(kind: Any, name: str) -> None:
 
 def _name_of(kind: Any) -> str:
     """What tells a union's branches apart: the name of a named type, else the type."""
-    return kind.get("name", kind["type"]) if isinstance(kind, dict) else kind
+    return str(kind.get("name", kind["type"]) if isinstance(kind, dict) else kind)
 
 
 def logical_of(kind: Any) -> str | None:
@@ -260,5 +261,5 @@ def _decimal(precision: int, scale: int) -> Any:
         raise ValueError(
             f"a decimal of {precision} digits has no column type; at most {_MOST_DIGITS} fit"
         )
-    kind = pa.decimal128 if precision <= 38 else pa.decimal256  # noqa: PLR2004 - Arrow's limit
+    kind = pa.decimal128 if precision <= 38 else pa.decimal256
     return kind(precision, scale)

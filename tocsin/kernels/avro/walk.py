@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tocsin.kernels.avro.byte_strings import ByteStrings, Octets
+from tocsin.kernels.avro.entries import MOST_EMPTY_ITEMS, REASONS, Entries
 from tocsin.kernels.avro.program import (
     ARRAY,
     BOOLEAN,
@@ -29,63 +28,7 @@ from tocsin.kernels.avro.utf8 import is_utf_8
 from tocsin.kernels.batch import Int64s
 from tocsin.kernels.compiled import compiled, kernel
 
-# Items without bytes, such as nulls, cost nothing to send: 5 bytes can claim 2 billion of them.
-MOST_EMPTY_ITEMS = 1000
-
-# The sentence of each fault number of the loops, with the field's name.
-REASONS = (
-    "",
-    "it ends within '{}'",
-    "no such branch of the union in '{}'",
-    "the number in '{}' is too long",
-    "'{}' is no 32-bit number",
-    "'{}' has no symbol of that number",
-    "'{}' has a negative length",
-    "'{}' is not UTF-8",
-    "'{}' is neither true nor false",
-    f"'{{}}' has more than {MOST_EMPTY_ITEMS} items without bytes",
-    "it follows a record in its block of which '{}' is unreadable",
-)
 _AFTER_FAULT = 10
-
-
-@dataclass
-class Entries:
-    """What the readable messages hold, by operation of a program.
-
-    Attributes:
-        data: the bytes of the messages.
-        program: the operations.
-        rows: the position of each readable message in the input.
-        slots: by operation: number, bits of a float, position of a text, branch or item count.
-        sizes: by operation: bytes of a text.
-        missing: by operation: whether the entry was not written.
-        faults: (position, reason) of the unreadable messages.
-    """
-
-    data: Octets
-    program: Program
-    rows: Int64s
-    slots: dict[int, Int64s]
-    sizes: dict[int, Int64s]
-    missing: dict[int, Any]
-    faults: list[tuple[int, str]]
-
-    @cached_property
-    def _owners(self) -> dict[int, Int64s]:
-        return {0: np.arange(len(self.rows))}
-
-    def owners(self, domain: int) -> Int64s:
-        """The index into `rows` of the message of each item of a domain."""
-        if domain not in self._owners:
-            op = self.program.owners[domain]
-            outer = self.owners(self.program.nodes[op].domain)
-            self._owners[domain] = np.repeat(outer, self.slots[op])
-        return self._owners[domain]
-
-    def count(self, domain: int) -> int:
-        """The number of items of a domain."""
-        return len(self.rows) if domain == 0 else len(self.owners(domain))
 
 
 class Walker:
@@ -128,23 +71,25 @@ class Walker:
             faults, places = np.zeros(count, np.int64), np.zeros(count, np.int64)
             fill = np.zeros(len(self.program.nodes) + domains, np.int64)
             stack = np.zeros((self.program.depth + 1, 5), np.int64)
-            full = _walk(
-                values.data,
-                starts,
-                values.ends,
-                is_chain,
-                self._table,
-                self._starts,
-                capacity,
-                base,
-                fill,
-                fill.copy(),
-                slots,
-                sizes,
-                missing,
-                faults,
-                places,
-                stack,
+            full = int(
+                _walk(
+                    values.data,
+                    starts,
+                    values.ends,
+                    is_chain,
+                    self._table,
+                    self._starts,
+                    capacity,
+                    base,
+                    fill,
+                    fill.copy(),
+                    slots,
+                    sizes,
+                    missing,
+                    faults,
+                    places,
+                    stack,
+                )
             )
             if full < 0:
                 break
@@ -188,7 +133,7 @@ class Walker:
 
 # Positions in the bytes are unsigned: Numba checks a signed one for counting from the end.
 @kernel
-def _varint(data: Octets, at: Any, end: Any) -> tuple[int, Any, int]:
+def _varint(data: Octets, at: Any, end: Any) -> tuple[Any, Any, int]:
     """A zigzag number of up to 64 bits, the position after it, and a fault number."""
     if at < end and data[at] < 128:
         byte = np.int64(data[at])
@@ -210,7 +155,7 @@ def _varint(data: Octets, at: Any, end: Any) -> tuple[int, Any, int]:
 
 
 @kernel
-def _block(data: Octets, at: Any, end: Any) -> tuple[int, Any, int]:
+def _block(data: Octets, at: Any, end: Any) -> tuple[Any, Any, int]:
     """The item count of an array's next block, the position after it, and a fault number."""
     items, at, fault = _varint(data, at, end)
     if fault == 0 and items < 0:
@@ -236,7 +181,7 @@ def _skip(
     op = begin
     while op < end:
         code = table[op, 0]
-        if code != NULL and code != RECORD:
+        if code not in (NULL, RECORD):
             to = base[op] + fill[op]
             slots[to] = -1 if code == UNION else 0
             if STRING <= code <= FIXED:
@@ -247,7 +192,7 @@ def _skip(
 
 
 @compiled
-def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate its time
+def _walk(  # noqa: PLR0915 - one loop: calls per operation would dominate its time
     data: Octets,
     starts: Int64s,
     ends: Int64s,
@@ -310,7 +255,7 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                 inside = table[opened, 1]
                 fill[ops + inside] += 1
                 if fill[ops + inside] > capacity[inside]:
-                    return inside
+                    return int(inside)
                 stack[top, 3] += 1
                 stack[top, 4] = np.int64(at)
                 op = opened + 1
@@ -329,7 +274,8 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                 op = table[op, 2]
                 continue
             to = base[op] + fill[op]
-            value, size = np.int64(0), np.int64(0)
+            value: Any = np.int64(0)
+            size: Any = np.int64(0)
             if code == UNION:
                 if at >= end:
                     fault = 1
@@ -344,12 +290,8 @@ def _walk(  # noqa: PLR0915, C901 - one loop: calls per operation would dominate
                     fault = 1
                 else:
                     bits = np.uint64(0)
-                    if code == DOUBLE:
-                        for i in range(8):
-                            bits |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
-                    else:
-                        for i in range(4):
-                            bits |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
+                    for i in range(width):
+                        bits |= np.uint64(data[at + np.uint64(i)]) << np.uint64(8 * i)
                     value = np.int64(bits)
                     at += width
             elif code == BOOLEAN:
