@@ -25,7 +25,7 @@ class FilePiece:
 
     Attributes:
         decoded: the rows and the faults, by position in this piece.
-        values: the bytes of the records, as far as they could be told apart.
+        values: the bytes of each record; empty where an earlier fault hides its beginning.
         count: the number of records, or of faults in the place of records.
     """
 

@@ -139,11 +139,12 @@ def whole(value: Any, name: str = "an integer") -> int:
     """A number of JSON as an integer. 3.0 is one; 3.7 and true are not."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise NoValueError(f"{shown(value)} is not {name}")
-    if not isinstance(value, int):
-        if not math.isfinite(value) or value != int(value) or abs(value) > 2**63:
-            raise NoValueError(f"{shown(value)} is not {name}")
-        return int(value)
-    return value
+    if isinstance(value, int):
+        return value
+    number: Any = value
+    if not math.isfinite(number) or abs(number) > 2**63 or number != int(number):
+        raise NoValueError(f"{shown(value)} is not {name}")
+    return int(number)
 
 
 def _integer(limit: int) -> Convert:
