@@ -119,7 +119,10 @@ NESTED = record(
 
 
 def test_nested_records_flatten_and_a_null_record_gives_nulls() -> None:
-    rows = [{"id": "a", "position": {"lat": 1.0, "lon": None}}, {"id": "b", "position": None}]
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "position": {"lat": 1.0, "lon": None}},
+        {"id": "b", "position": None},
+    ]
     for by in WAYS:
         batch = (
             Decoder(NESTED, NESTED, by=by)

@@ -178,10 +178,10 @@ def test_two_billion_items_without_bytes_are_a_fault_at_once() -> None:
         wanted = record("R", ("id", "string", "x"))
         begin = time.process_time()
         decoded = Decoder(written, wanted).decode(
-            ByteStrings.of([b"\xfe\xff\xff\xff\x0f\x00"] * 1000 + [b"\x06\x00"])
+            ByteStrings.of([b"\xfe\xff\xff\xff\x0f\x00"] * 20 + [b"\x06\x00"])
         )
         assert time.process_time() - begin < 20
-        assert decoded.rows.tolist() == [1000]
+        assert decoded.rows.tolist() == [20]
         assert decoded.faults[0][1].endswith("'v' has more than 1000 items without bytes")
 
 
