@@ -2,8 +2,8 @@
 
 For every aggregation: `Aggregation`, `accumulator`, `Param`, and `Column` for types.
 For parameters: `Duration`.
-For results over several columns or windows: `expected_readings`, `variance`, `quantile`,
-`estimate_distinct`.
+For results over several columns or windows: `expected_readings`, `mean`, `variance`,
+`standard_deviation`, `quantile`, `estimate_distinct`.
 For points (value and event time): `hourly`, `slope`, `time_weighted_mean`, `counter_rate`,
 `nowcast`.
 For probes of a network: `consecutive_variation`, `interarrival_jitter`, `lost_share`.
@@ -11,13 +11,14 @@ For quality flags and rules of validity: `flag_of`, `weight_of`, `least_share`.
 For types of NumPy arrays: `Floats`.
 """
 
-from tocsin.kernels.aggregation.exact_sums import variance
+from tocsin.kernels.aggregation.distinct_counts import estimate_distinct
+from tocsin.kernels.aggregation.exact_sums import mean, standard_deviation, variance
+from tocsin.kernels.aggregation.histograms import quantile
 from tocsin.kernels.aggregation.network_probes import (
     consecutive_variation,
     interarrival_jitter,
     lost_share,
 )
-from tocsin.kernels.aggregation.sketches import estimate_distinct, quantile
 from tocsin.kernels.aggregation.time_series import counter_rate, hourly, slope, time_weighted_mean
 from tocsin.kernels.batch import Floats
 from tocsin.kernels.domains.air_quality import nowcast
@@ -43,9 +44,11 @@ __all__ = [
     "interarrival_jitter",
     "least_share",
     "lost_share",
+    "mean",
     "nowcast",
     "quantile",
     "slope",
+    "standard_deviation",
     "time_weighted_mean",
     "variance",
     "weight_of",

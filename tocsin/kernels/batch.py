@@ -23,6 +23,7 @@ import pyarrow as pa
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
 
 EVENT_TIME = "_event_time"
 WATERMARK = "_watermark"

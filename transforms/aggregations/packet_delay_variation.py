@@ -8,8 +8,8 @@ from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, quan
 class PacketDelayVariation(Aggregation):
     """A quantile of the delays minus the smallest of them, in the column's unit.
 
-    The quantile is within 0.5 % (DDSketch); null without a value. Source: PDV of RFC 5481, as ITU-T
-    Y.1541 bounds it.
+    The quantile is exact for up to 64 distinct delays, otherwise within 0.5 % (DDSketch); null
+    without a value. Source: PDV of RFC 5481, as ITU-T Y.1541 bounds it.
     """
 
     q: float = Param(0.999, help="rank of the quantile", gt=0, lt=1)

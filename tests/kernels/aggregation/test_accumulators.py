@@ -10,12 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.kernels.aggregation.accumulators import ACCUMULATORS
-from tocsin.kernels.aggregation.sketches import (
-    KEPT_MINIMA,
-    RELATIVE_ERROR,
-    estimate_distinct,
-    quantile,
-)
+from tocsin.kernels.aggregation.distinct_counts import KEPT_MINIMA, estimate_distinct
+from tocsin.kernels.aggregation.histograms import RELATIVE_ERROR, quantile
 
 value = (
     st.none()
@@ -99,7 +95,7 @@ def test_points(parts: list[Any]) -> None:
 
 @given(pieces, st.floats(0, 1))
 def test_a_quantile_is_close_to_the_value_of_its_rank(parts: list[Any], q: float) -> None:
-    found = quantile(accumulated("buckets", parts)[0], q).to_pylist()
+    found = quantile(ACCUMULATORS["buckets"].result(accumulated("buckets", parts)), q).to_pylist()
     for came, rows in zip(found, plain(parts), strict=True):
         values = sorted(v for _, v in rows)
         if not values:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import override
 
-from tocsin.kernels.aggregation import exact_sums, sketches
+from tocsin.kernels.aggregation import distinct_counts, exact_sums, histograms
 from tocsin.kernels.aggregation.list_arrays import explode, implode
 from tocsin.kernels.batch import Floats, Int64s
 
@@ -221,24 +221,46 @@ class Points(Accumulator):
 
 @dataclass(frozen=True)
 class Buckets(Accumulator):
-    """A histogram for quantiles (DDSketch). Partial result: one list of (bucket, count)."""
+    """A histogram for quantiles, see `histograms`.
+
+    Partial result: the least and the greatest value, whether the histogram counts buckets, and one
+    list of (value, count).
+    """
 
     @override
     def fields(self, kind: Any) -> list[pa.DataType]:
-        return [sketches.BUCKETS]
+        return [pa.float64(), pa.float64(), pa.bool_(), histograms.COUNTS]
 
     @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
-        floats = numbers(values)
-        rows = np.flatnonzero(~np.isnan(floats))
-        index = sketches.buckets(floats[rows])
-        return [sketches.count_buckets(ids[rows], index, np.ones(len(rows), np.int64), groups)]
+        floats = numbers(values) + 0.0  # no negative zero
+        edges = [side.fold(pa.array(floats), times, ids, groups)[0] for side in _EXTREMES]
+        here = ~np.isnan(floats)
+        if not here.all():
+            floats, ids = floats[here], ids[here]
+        in_buckets = np.zeros(groups, bool)
+        in_buckets, counts = histograms.count_values(ids, floats, None, in_buckets)
+        return [*edges, pa.array(in_buckets), counts]
 
     @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
-        owners, items = explode(parts[0], ids)
-        index = items.field("bucket").to_numpy().astype(np.int64)
-        return [sketches.count_buckets(owners, index, items.field("count").to_numpy(), groups)]
+        edges = [
+            side.merge([edge], ids, groups)[0] for side, edge in zip(_EXTREMES, parts, strict=False)
+        ]
+        in_buckets = np.zeros(groups, bool)
+        in_buckets[ids[parts[2].to_numpy(zero_copy_only=False)]] = True
+        owners, items = explode(parts[3], ids)
+        values, counts = (items.field(name).to_numpy() for name in ("value", "count"))
+        in_buckets, counted = histograms.count_values(owners, values, counts, in_buckets)
+        return [*edges, pa.array(in_buckets), counted]
+
+    @override
+    def result(self, parts: list[Any]) -> Any:
+        names = ["least", "greatest", "in_buckets", "counts"]
+        return pa.StructArray.from_arrays(parts, names=names)
+
+
+_EXTREMES = (Extreme(greatest=False), Extreme(greatest=True))
 
 
 @dataclass(frozen=True)
@@ -247,21 +269,21 @@ class Distinct(Accumulator):
 
     @override
     def fields(self, kind: Any) -> list[pa.DataType]:
-        return [sketches.MINIMA]
+        return [distinct_counts.MINIMA]
 
     @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         rows = np.flatnonzero(present(values))
         return [
-            sketches.smallest_hashes(
-                ids[rows], sketches.distinct_hashes(values.take(pa.array(rows))), groups
+            distinct_counts.smallest_hashes(
+                ids[rows], distinct_counts.distinct_hashes(values.take(pa.array(rows))), groups
             )
         ]
 
     @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         owners, items = explode(parts[0], ids)
-        return [sketches.smallest_hashes(owners, items.to_numpy(), groups)]
+        return [distinct_counts.smallest_hashes(owners, items.to_numpy(), groups)]
 
 
 @dataclass(frozen=True)

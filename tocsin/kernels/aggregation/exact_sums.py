@@ -70,6 +70,55 @@ def greatest(ids: Int64s, values: Floats, found: Floats) -> None:
         found[ids[row]] = max(found[ids[row]], values[row])
 
 
+def mean(totals: tuple[Floats, Floats], counts: Floats) -> Floats:
+    """The mean of each group: total / n, NaN where n is 0.
+
+    The quotient of the rounded total may lie outside the values: 0.1 + 0.1 + 0.1 is greater than
+    3 * 0.1. The remainder of the division corrects it, so the mean lies within [least, greatest],
+    and the mean of equal values is their value.
+
+    Args:
+        totals: the pair (high, low) of the sum.
+        counts: the number of values n.
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        quotient = totals[0] / counts
+        product, error = _product(quotient, counts)
+        corrected = quotient + (((totals[0] - product) - error) + totals[1]) / counts
+    # Infinite values, and values whose product overflows, have no remainder.
+    return np.where(np.isfinite(corrected), corrected, quotient)
+
+
+def standard_deviation(
+    totals: tuple[Floats, Floats],
+    squares: tuple[Floats, Floats],
+    counts: Floats,
+    spans: Floats,
+    ddof: int,
+) -> Floats:
+    """The standard deviation of each group, NaN where n <= ddof.
+
+    The root of the variance, within the bounds that the span of the values sets: 0 for equal
+    values, and close to the truth where the values agree in nearly all their digits.
+
+    Args:
+        totals: the pair (high, low) of the sum.
+        squares: the pair (high, low) of the sum of squares.
+        counts: the number of values n.
+        spans: the greatest value minus the least.
+        ddof: delta degrees of freedom: 0 for the population, 1 for a sample.
+
+    Source: the inequalities of Szokefalvi Nagy (below) and Popoviciu (above).
+    """
+    found = np.sqrt(variance(totals, squares, counts, ddof))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        free = np.sqrt(np.where(counts > ddof, counts - ddof, np.nan))
+        least = spans / (np.sqrt(2.0) * free)
+        most = spans * np.sqrt(counts) / (2.0 * free)
+    # For two values both bounds are the deviation itself: rounding must not choose between them.
+    return np.clip(found, least * (1 - 1e-15), most * (1 + 1e-15))
+
+
 def variance(
     totals: tuple[Floats, Floats], squares: tuple[Floats, Floats], counts: Floats, ddof: int
 ) -> Floats:

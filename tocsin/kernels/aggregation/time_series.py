@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tocsin.kernels.aggregation import exact_sums
 from tocsin.kernels.batch import Floats, Int64s, micros
 
 
@@ -33,9 +34,24 @@ def time_weighted_mean(points: Any, ends: Any) -> pa.Array:
     until = np.where(is_last, micros(ends)[owners], following)
     weights = (until - times).astype(np.float64)
     total = np.bincount(owners, weights, len(lengths))
-    moment = np.bincount(owners, weights * values, len(lengths))
+    means = _means(owners, values, weights, len(lengths))
+    return pa.array(means, pa.float64(), mask=total == 0)
+
+
+def _means(groups: Int64s, values: Floats, weights: Floats | None, size: int) -> Floats:
+    """The weighted mean of each group, NaN without weight.
+
+    Rounding cannot move it out of the range of the group's weighted values.
+    """
+    total = np.bincount(groups, weights, size)
+    moment = np.bincount(groups, values if weights is None else weights * values, size)
+    least, greatest = np.full(size, np.inf), np.full(size, -np.inf)
+    here = slice(None) if weights is None else weights > 0
+    exact_sums.smallest(groups[here], values[here], least)
+    exact_sums.greatest(groups[here], values[here], greatest)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return pa.array(moment / total, pa.float64(), mask=total == 0)
+        found: Floats = np.clip(moment / total, least, greatest)
+    return np.where(total > 0, found, np.nan)
 
 
 def counter_rate(points: Any) -> pa.Array:
@@ -63,7 +79,6 @@ def slope(points: Any) -> pa.Array:
     Null for a group with fewer than two different times.
     """
     times, values, owners, lengths = flat(points)
-    count = np.maximum(lengths, 1)
     # Centring on the mean avoids the difference of large squares.
     first = (
         times[np.minimum(np.r_[0, np.cumsum(lengths)[:-1]], max(len(times) - 1, 0))]
@@ -71,8 +86,8 @@ def slope(points: Any) -> pa.Array:
         else np.zeros(len(lengths))
     )
     t = (times - first[owners]) / 1e6
-    t = t - (np.bincount(owners, t, len(lengths)) / count)[owners]
-    x = values - (np.bincount(owners, values, len(lengths)) / count)[owners]
+    t = t - _means(owners, t, None, len(lengths))[owners]
+    x = values - _means(owners, values, None, len(lengths))[owners]
     across, along = (
         np.bincount(owners, t * x, len(lengths)),
         np.bincount(owners, t * t, len(lengths)),
@@ -96,8 +111,4 @@ def hourly(points: Any, ends: Any, hours: int) -> Floats:
     back = (micros(ends)[owners] - 1 - times) // 3_600_000_000
     here = (back >= 0) & (back < hours)
     cells = owners[here] * hours + back[here]
-    count = np.bincount(cells, minlength=len(lengths) * hours)
-    total = np.bincount(cells, values[here], len(lengths) * hours)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means: Floats = (total / count).reshape(len(lengths), hours)
-    return means
+    return _means(cells, values[here], None, len(lengths) * hours).reshape(len(lengths), hours)
