@@ -24,9 +24,10 @@ def accumulator(kind: str, transform: Callable[[Any, Any], Any] | None = None) -
 
     Args:
         kind: `sum`, `count`, `min`, `max`, `first`, `last`, `points` (all values with their
-            times), `buckets` (histogram for quantiles), `distinct` (hashes for a distinct count),
-            `bits` (bitwise or), or `sum_pair` and `sum_of_squares_pair`, which give both doubles
-            of an exact sum.
+            times, as doubles), `exact_points` (the same, but 64-bit integers stay integers),
+            `buckets` (histogram for quantiles), `distinct` (hashes for a distinct count), `bits`
+            (bitwise or), or `sum_pair` and `sum_of_squares_pair`, which give both doubles of an
+            exact sum.
         transform: `lambda self, x: …` gives the column to accumulate from the column that the job
             names.
 

@@ -10,7 +10,7 @@ class Loss(Aggregation):
     is not lost; a repeated one counts once. A loss at the very edge of a window is not seen.
     """
 
-    points = accumulator("points")
+    points = accumulator("exact_points")
 
     def finish(self, points: Column) -> Column:
         return lost_share(points)

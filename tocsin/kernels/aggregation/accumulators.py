@@ -183,7 +183,9 @@ class Edge(Accumulator):
         return self.fold(parts[1], parts[0].fill_null(0).to_numpy(), ids, groups)
 
 
-POINTS = pa.list_(pa.struct([pa.field("time", pa.int64()), pa.field("value", pa.float64())]))
+def points(value: pa.DataType) -> pa.DataType:
+    """The type of a list of (time, value)."""
+    return pa.list_(pa.struct([pa.field("time", pa.int64()), pa.field("value", value)]))
 
 
 @dataclass(frozen=True)
@@ -191,31 +193,42 @@ class Points(Accumulator):
     """All values with their times, sorted by (time, value). Partial result: one list.
 
     The list grows with the number of values in the group.
+
+    Attributes:
+        exact: whether 64-bit integers stay integers. All other values become doubles.
     """
+
+    exact: bool = False
 
     @override
     def fields(self, kind: Any) -> list[pa.DataType]:
-        return [POINTS]
+        return [points(self._value_type(kind))]
 
     @override
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
-        floats = numbers(values)
-        rows = np.flatnonzero(~np.isnan(floats))
-        return [self._list(ids[rows], times[rows], floats[rows], groups)]
+        if self._value_type(values.type) == pa.float64():
+            column = numbers(values)
+            rows = np.flatnonzero(~np.isnan(column))
+            column = column[rows]
+        else:
+            rows = np.flatnonzero(present(values))
+            column = values.drop_null().to_numpy()
+        return [self._list(ids[rows], times[rows], column, groups)]
 
     @override
     def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
         owners, items = explode(parts[0], ids)
-        return [
-            self._list(
-                owners, items.field("time").to_numpy(), items.field("value").to_numpy(), groups
-            )
-        ]
+        times, values = (items.field(name).to_numpy() for name in ("time", "value"))
+        return [self._list(owners, times, values, groups)]
 
-    def _list(self, ids: Int64s, times: Int64s, values: Floats, groups: int) -> Any:
+    def _value_type(self, kind: pa.DataType) -> pa.DataType:
+        return kind if self.exact and kind in (pa.int64(), pa.uint64()) else pa.float64()
+
+    def _list(self, ids: Int64s, times: Int64s, values: Any, groups: int) -> Any:
         order = np.lexsort((values, times, ids))
         columns = [pa.array(times[order]), pa.array(values[order])]
-        items = pa.StructArray.from_arrays(columns, fields=list(POINTS.value_type))
+        fields = list(points(columns[1].type).value_type)
+        items = pa.StructArray.from_arrays(columns, fields=fields)
         return implode(ids[order], items, groups)
 
 
@@ -298,7 +311,11 @@ class Bits(Accumulator):
     def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
         found = np.zeros(groups, np.int64)
         here = present(values)
-        np.bitwise_or.at(found, ids[here], np.nan_to_num(numbers(values)[here]).astype(np.int64))
+        if pa.types.is_integer(values.type):
+            bits = values.drop_null().to_numpy().astype(np.int64)
+        else:
+            bits = np.nan_to_num(numbers(values)[here]).astype(np.int64)
+        np.bitwise_or.at(found, ids[here], bits)
         return [pa.array(found)]
 
     @override
@@ -316,6 +333,7 @@ ACCUMULATORS: dict[str, Accumulator] = {
     "first": Edge(last=False),
     "last": Edge(last=True),
     "points": Points(),
+    "exact_points": Points(exact=True),
     "buckets": Buckets(),
     "distinct": Distinct(),
     "bits": Bits(),

@@ -1,7 +1,7 @@
 """Quality of a link from a window's probes: loss by sequence number, and kinds of jitter.
 
-Each function takes a list array as the accumulator `points` gives it: one list of (time, value) for
-each group, sorted by time.
+Each function takes a list array as the accumulator `points` or `exact_points` gives it: one list of
+(time, value) for each group, sorted by time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pyarrow as pa
 from tocsin.kernels.aggregation.time_series import flat
 from tocsin.kernels.batch import Floats, Int64s
 from tocsin.kernels.compiled import compiled
+from tocsin.kernels.counters import difference
 
 
 def lost_share(points: Any) -> pa.Array:
@@ -31,11 +32,12 @@ def lost_share(points: Any) -> pa.Array:
         else np.zeros(0, bool)
     )
     seen = np.bincount(owners[new], minlength=len(lengths))
-    least, most = np.full(len(lengths), np.inf), np.full(len(lengths), -np.inf)
-    np.minimum.at(least, owners, values)
-    np.maximum.at(most, owners, values)
-    with np.errstate(invalid="ignore"):
-        return pa.array(1 - seen / (most - least + 1), pa.float64(), mask=lengths == 0)
+    if not len(values):
+        return pa.nulls(len(lengths), pa.float64())
+    ends = np.cumsum(lengths)
+    first, last = np.minimum(ends - lengths, len(values) - 1), np.maximum(ends - 1, 0)
+    _, span = difference(values[first], values[last])
+    return pa.array(1 - seen / (span.astype(np.float64) + 1), pa.float64(), mask=lengths == 0)
 
 
 def interarrival_jitter(points: Any) -> pa.Array:

@@ -1,6 +1,7 @@
 """Results over time series: one list of (time, value) in time order for each group.
 
-Each function takes a list array as the accumulator `points` gives it. Times are microseconds.
+Each function takes a list array as the accumulator `points` or `exact_points` gives it. Times are
+microseconds.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import pyarrow as pa
 
 from tocsin.kernels.aggregation import exact_sums
 from tocsin.kernels.batch import Floats, Int64s, micros
+from tocsin.kernels.counters import beyond_wrap, difference
 
 
-def flat(points: Any) -> tuple[Int64s, Floats, Int64s, Int64s]:
+def flat(points: Any) -> tuple[Int64s, Any, Int64s, Int64s]:
     """The time, value and group number of each point, and the number of points of each group."""
     lengths = np.diff(points.offsets.to_numpy()).astype(np.int64)
     items = points.flatten()
@@ -54,14 +56,23 @@ def _means(groups: Int64s, values: Floats, weights: Floats | None, size: int) ->
     return np.where(total > 0, found, np.nan)
 
 
-def counter_rate(points: Any) -> pa.Array:
-    """The increase per second of a counter that may be reset to 0.
+def counter_rate(points: Any, bits: int | None = None) -> pa.Array:
+    """The increase per second of a counter.
 
-    Null for a group with fewer than two different times.
+    A counter that falls was reset to 0: it grew by its new value. With `bits`, a fall by more than
+    half of 2^bits is a wrap. Null for a group with fewer than two different times.
+
+    Args:
+        points: time series; values of int64 and uint64 are subtracted as integers.
+        bits: width of a counter that wraps.
     """
     times, values, owners, lengths = flat(points)
     same = owners[1:] == owners[:-1]
-    steps = np.where(values[1:] >= values[:-1], values[1:] - values[:-1], values[1:])
+    fell, size = difference(values[:-1], values[1:])
+    steps = np.where(fell, values[1:].astype(np.float64), size.astype(np.float64))
+    if bits is not None:
+        wrapped = fell & (size > 2.0 ** (bits - 1)) & ((size < 2.0**bits) | (bits == 64))
+        steps = np.where(wrapped, beyond_wrap(size, float(bits)), steps)
     grown = np.bincount(owners[1:][same], steps[same], len(lengths))
     elapsed = (
         np.bincount(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tocsin.kernels.batch import Floats
+from tocsin.kernels.counters import Counts, beyond_wrap, difference
 
 
 def counter_increase(
-    now: Floats, before: Floats, bits: Floats, uptime: Floats, uptime_before: Floats
+    now: Counts, before: Counts, bits: Floats, uptime: Floats, uptime_before: Floats
 ) -> Floats:
     """The increase of a counter between two polls, in the counter's unit.
 
@@ -17,8 +18,8 @@ def counter_increase(
     twice: NaN, not 0.
 
     Args:
-        now: the counter at this poll.
-        before: the counter at the previous poll.
+        now: the counter at this poll, as float64, int64 or uint64.
+        before: the counter at the previous poll, of the same type.
         bits: width of the counter, such as 32 or 64.
         uptime: seconds since the agent started, at this poll.
         uptime_before: seconds since the agent started, at the previous poll.
@@ -26,5 +27,6 @@ def counter_increase(
     Source: RFC 2863 (ifTable) and RFC 3418 (sysUpTime).
     """
     restarted, stale = uptime < uptime_before, uptime == uptime_before
-    grown = np.where(now >= before, now - before, now - before + np.exp2(bits))
+    fell, size = difference(before, now)
+    grown = np.where(fell, beyond_wrap(size, bits), size.astype(np.float64))
     return np.where(stale, np.nan, np.where(restarted, now, grown))

@@ -131,6 +131,20 @@ def _numbers(value: Any) -> Any:
     return _double(value).fill_null(np.nan).to_numpy(zero_copy_only=False)
 
 
+def _counter_increase(now: Any, before: Any, *others: Any) -> Any:
+    """`counter_increase` of two integer columns without doubles in between."""
+    if not (_is_count(now) and _is_count(before) and now.type == before.type):
+        return _formula(network.counter_increase)(now, before, *others)
+    counts = [one.fill_null(0).to_numpy(zero_copy_only=False) for one in (now, before)]
+    found = network.counter_increase(*counts, *map(_numbers, others))
+    known = pc.and_(now.is_valid(), before.is_valid()).to_numpy(zero_copy_only=False)
+    return pa.array(found, mask=np.isnan(found) | ~known)
+
+
+def _is_count(value: Any) -> bool:
+    return not isinstance(value, pa.Scalar) and value.type in (pa.int64(), pa.uint64())
+
+
 def _cell(latitude: Any, longitude: Any, resolution: Any) -> Any:
     north, east = np.broadcast_arrays(
         np.atleast_1d(_numbers(latitude)), np.atleast_1d(_numbers(longitude))
@@ -218,7 +232,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cell_latitude": _centre(0),
     "cell_longitude": _centre(1),
     "distance": _formula(space.distance),
-    "counter_increase": _formula(network.counter_increase),
+    "counter_increase": _counter_increase,
     "level_of_service": lambda density: traffic.level_of_service(_double(density)),
     "text": lambda value: value.cast(pa.string()),
 }
