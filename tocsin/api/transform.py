@@ -1,7 +1,8 @@
 """The names that a transform (clean, enrich, alert) may import.
 
 For every transform: `Transform`, `Outcome`, `Param`.
-For parameters: `Duration`, `DataFile`, `read_table`, `need_columns`, `unknown_column`, `kind_of`.
+For parameters: `Duration`, `DataFile`, `read_table`, `read_areas`, `need_columns`,
+`unknown_column`, `kind_of`.
 For mistakes in a configuration: `Fault`, and `Collector` for several at once.
 For columns of a batch: `EVENT_TIME`, `PARTITION`, `OFFSET`, `SYSTEM_FIELDS`, `user_columns`,
 `micros`. For schemas: `like`, `traits`, `with_traits`.
@@ -30,6 +31,7 @@ from tocsin.kernels.expressions import ExpressionError, evaluate, parse, type_of
 from tocsin.kernels.expressions.measured import quantity_of, with_measured
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
 from tocsin.kernels.time.as_of import VersionedRows, versioned_rows
+from tocsin.parts.area_files import read_areas
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.fields import DataFile, Duration
 from tocsin.parts.part import Param, need_columns
@@ -65,6 +67,7 @@ __all__ = [
     "parse",
     "quality_of",
     "quantity_of",
+    "read_areas",
     "read_table",
     "rows_where",
     "traits",

@@ -26,14 +26,15 @@ def difference(before: Counts, now: Counts) -> tuple[Booleans, Counts]:
     fell = now < before
     if now.dtype.kind == "f":
         return fell, np.abs(now - before)
-    high, low = np.where(fell, before, now), np.where(fell, now, before)
+    high: Counts = np.where(fell, before, now)
+    low: Counts = np.where(fell, now, before)
     return fell, high.view(np.uint64) - low.view(np.uint64)
 
 
 def beyond_wrap(fall: Counts, bits: Floats | float) -> Floats:
     """How much a counter grew that wrapped at 2^bits and so fell by `fall`."""
-    size = np.exp2(bits) - fall.astype(np.float64)
+    size: Floats = np.asarray(np.exp2(bits) - fall.astype(np.float64))
     if fall.dtype.kind == "f":
-        return np.asarray(size)
+        return size
     # Unsigned integers wrap as the counter does.
     return np.where(np.equal(bits, 64), (np.uint64(0) - fall).astype(np.float64), size)

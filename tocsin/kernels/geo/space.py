@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tocsin.kernels.batch import Floats, Int64s
+from tocsin.kernels.batch import Booleans, Floats, Int64s
 
 _EARTH = 6_371_008.8
 """Mean radius in metres (IUGG)."""
+
+
+def is_position(latitude: Floats, longitude: Floats) -> Booleans:
+    """Whether each place is a position: latitudes to 90 degrees, longitudes to 180, no NaN."""
+    found: Booleans = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
+    return found
 
 
 def cells(latitude: Floats, longitude: Floats, resolution: int) -> Any:
@@ -25,7 +31,7 @@ def cells(latitude: Floats, longitude: Floats, resolution: int) -> Any:
     """
     import h3
 
-    known = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
+    known = is_position(latitude, longitude)
     places = np.column_stack([latitude[known], longitude[known]])
     distinct, at = np.unique(places, axis=0, return_inverse=True)
     names = [h3.latlng_to_cell(lat, lng, resolution) for lat, lng in distinct.tolist()]
@@ -72,41 +78,52 @@ def distance(
 ) -> Floats:
     """The great-circle distance in metres, by the haversine formula on a sphere of the mean radius.
 
-    Missing coordinates are NaN and give NaN.
+    NaN where a coordinate is missing or out of range.
     """
+    known = is_position(latitude, longitude) & is_position(to_latitude, to_longitude)
     first, second = np.radians(latitude), np.radians(to_latitude)
-    across = np.sin((second - first) / 2) ** 2
-    across = (
-        across
-        + np.cos(first)
-        * np.cos(second)
-        * np.sin(np.radians(to_longitude - np.asarray(longitude)) / 2) ** 2
-    )
-    return np.asarray(2 * _EARTH * np.arcsin(np.sqrt(np.clip(across, 0, 1))))
+    with np.errstate(invalid="ignore"):  # infinite coordinates
+        east = np.sin(np.radians(to_longitude - np.asarray(longitude)) / 2) ** 2
+        across = np.sin((second - first) / 2) ** 2 + np.cos(first) * np.cos(second) * east
+    return np.where(known, 2 * _EARTH * np.arcsin(np.sqrt(np.clip(across, 0, 1))), np.nan)
 
 
 def neighbours(latitude: Floats, longitude: Floats, radius: float) -> tuple[Int64s, Int64s]:
     """All pairs of places within `radius` metres, in both directions, sorted.
 
-    A tree over boxes finds candidates, and the great-circle distance decides. A place without
-    coordinates has no neighbours.
+    A tree over boxes finds candidates, and the great-circle distance decides. A box that reaches
+    beyond 180 degrees continues on the other side. A place that is no position has no neighbours.
 
     Returns:
         The row numbers of each pair's first and second place.
     """
+    known = np.flatnonzero(is_position(latitude, longitude))
+    lat, lng = latitude[known], longitude[known]
+    here, there = _candidates(lat, lng, radius)
+    near = (here != there) & (distance(lat[here], lng[here], lat[there], lng[there]) <= radius)
+    # A box around a pole finds a place on either side of 180 degrees.
+    pairs = np.unique(here[near] * len(known) + there[near])
+    return known[pairs // max(len(known), 1)], known[pairs % max(len(known), 1)]
+
+
+def _candidates(lat: Floats, lng: Floats, radius: float) -> tuple[Int64s, Int64s]:
+    """Pairs of places that may be within the radius, some of them twice."""
     import shapely
 
-    known = np.flatnonzero(np.isfinite(latitude) & np.isfinite(longitude))
-    lat, lng = latitude[known], longitude[known]
     # The most degrees that the radius spans at each place, with a margin for rounding.
     north = np.degrees(radius / _EARTH) * 1.000001
     east = north / np.maximum(np.cos(np.radians(np.minimum(np.abs(lat) + north, 89.999))), 1e-6)
+    east = np.minimum(east, 360.0)
     tree = shapely.STRtree(shapely.points(lng, lat))
-    boxes = shapely.box(lng - east, lat - north, lng + east, lat + north)
-    here, there = tree.query(boxes)
-    near = (here != there) & (distance(lat[here], lng[here], lat[there], lng[there]) <= radius)
-    order = np.lexsort((there[near], here[near]))
-    return known[here[near][order]], known[there[near][order]]
+    here, there = [], []
+    for turn in (0.0, 360.0, -360.0):
+        west, up_to = lng - east + turn, lng + east + turn
+        rows = np.flatnonzero((up_to >= -180) & (west <= 180))
+        boxes = shapely.box(west[rows], lat[rows] - north, up_to[rows], lat[rows] + north)
+        box, place = tree.query(boxes)
+        here.append(rows[box])
+        there.append(place)
+    return np.concatenate(here), np.concatenate(there)
 
 
 def buddy_check(
