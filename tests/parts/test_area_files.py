@@ -68,7 +68,7 @@ def test_features_without_geometry_are_skipped_and_counted(
     write: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hollow = SQUARE.difference(shapely.box(4, 4, 6, 6))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="tocsin.areas"):
         path = write(tmp_path, [None, hollow, shapely.Polygon()])
         assert found(path, np.array([1.0, 5.0]), np.array([1.0, 5.0])) == [1, -1]
     assert caplog.messages == [f"{path}: features without a geometry: 2 of 3"]

@@ -285,7 +285,9 @@ def test_both_loops_equal_fastavro(rows: list[Any], damages: list[tuple[int, int
         Decoder(EVERY, EVERY, by="walk").decode(given_),
         Decoder(EVERY, EVERY).decode(given_),
     )
-    assert loop.batch.equals(plain.batch)
+    # Damage can make a NaN, which equals nothing but is written alike.
+    assert loop.batch.schema == plain.batch.schema
+    assert repr(loop.batch.to_pylist()) == repr(plain.batch.to_pylist())
     assert loop.faults == plain.faults
     assert loop.rows.tolist() == plain.rows.tolist()
     for at, row in zip(loop.rows.tolist(), loop.batch.to_pylist(), strict=True):
