@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.packages import run_command
+from tests.support.packages import ROOT, command_environment, run_command
 from tocsin.cli import demo_verb
 
 
@@ -41,3 +45,25 @@ def test_a_folder_that_no_demo_made_is_refused(tmp_path: Path) -> None:
     assert not demo_verb._is_free(tmp_path)
     assert demo_verb.demo(to=tmp_path) == 2
     assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_a_signal_is_a_sentence_and_leaves_no_half_file(
+    number: signal.Signals, code: int, word: str, tmp_path: Path
+) -> None:
+    arguments = ["simulate", "--to", tmp_path / "deep" / "air.parquet", "--duration", "400 d"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tocsin", *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=command_environment(ROOT),
+    )
+    while not any(tmp_path.glob("deep/.*")) and running.poll() is None:
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.partition(";")[0]) == (code, f"tocsin: {word}")
+    assert list((tmp_path / "deep").iterdir()) == []

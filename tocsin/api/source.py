@@ -6,7 +6,8 @@ For parameters: `Duration`, `TextFile`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
 For files: `check_file`, `check_lake`, `format_timestamp`, `raw_avro_file`, `Archive`.
 For schemas and messages: `parse_schema`, `arrow_fields`, `leaves`, `JsonDecoder`, `Registry`.
-For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `partition_consumer`.
+For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `ConsumerPool`,
+`TopicIdentity`.
 For times and types of NumPy arrays: `micros`, `Int64s`.
 """
 
@@ -14,8 +15,10 @@ from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
 from tocsin.foundation.sandbox import check_file, check_lake
 from tocsin.kafka.connection import Kafka
-from tocsin.kafka.consumer import PartitionConsumer, partition_consumer
+from tocsin.kafka.consumer import PartitionConsumer
+from tocsin.kafka.consumer_pool import ConsumerPool
 from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
+from tocsin.kafka.topic_identity import TopicIdentity
 from tocsin.kernels.avro.avro_file import raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.total import Decoded, total
@@ -30,6 +33,7 @@ from tocsin.parts.source import Fetched, Source, Split
 __all__ = [
     "BEGINNING",
     "Archive",
+    "ConsumerPool",
     "Decoded",
     "Duration",
     "Failure",
@@ -46,6 +50,7 @@ __all__ = [
     "Source",
     "Split",
     "TextFile",
+    "TopicIdentity",
     "arrow_fields",
     "check_file",
     "check_lake",
@@ -53,7 +58,6 @@ __all__ = [
     "leaves",
     "micros",
     "parse_schema",
-    "partition_consumer",
     "raw_avro_file",
     "total",
 ]

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
 def complain(sentence: str, *, plain: bool = False) -> None:

@@ -1,22 +1,33 @@
 """The command: it runs a verb and exits with its code.
 
 Exit codes: 0 done; 1 the run failed (a broker, a disk, a test); 2 the job or the command is wrong;
-130 interrupted.
+130 interrupted (Ctrl-C); 143 terminated (SIGTERM).
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
+from typing import Any
 
 from cyclopts import CycloptsError
 
-from tocsin.cli.console import DONE, FAILED, INTERRUPTED, WRONG, complain
+from tocsin.cli.console import DONE, FAILED, INTERRUPTED, TERMINATED, WRONG, complain
 from tocsin.cli.verbs import command_line
 from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.beam_records import drop_beam_records
 from tocsin.foundation.failure import Failure, Mistake, sentence_in
 from tocsin.parts.registry import UnknownPart
+
+
+class _Terminated(BaseException):
+    """SIGTERM: an orchestrator ends the command."""
+
+
+def _terminate(*_: Any) -> None:
+    raise _Terminated
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,6 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     drop_beam_records()
     try:
+        with suppress(ValueError):  # a thread that is not the main one
+            signal.signal(signal.SIGTERM, _terminate)
         given = sys.argv[1:] if arguments is None else arguments
         app = command_line(with_summaries=given[:1] in ([], ["-h"], ["--help"]))
         code = app(given, result_action="return_value", exit_on_error=False)
@@ -51,11 +64,14 @@ def main(arguments: list[str] | None = None) -> None:
     except UnicodeDecodeError:
         complain("the file is not text in UTF-8")
         code = WRONG
-    except KeyboardInterrupt:
-        complain("interrupted; all written files are complete, and a new run writes the same files")
+    except (KeyboardInterrupt, _Terminated) as end:
+        is_terminated = isinstance(end, _Terminated)
+        how = "terminated" if is_terminated else "interrupted"
+        complain(f"{how}; all written files are complete, and a new run writes the same files")
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(INTERRUPTED)  # the runner's threads would wait for the end of the input
+        # The runner's threads would wait for the end of the input.
+        os._exit(TERMINATED if is_terminated else INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         os._exit(DONE)

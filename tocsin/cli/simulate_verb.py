@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.cli.console import DONE, note, say
 from tocsin.cli.publishing import Publisher
+from tocsin.foundation.whole_file import whole_file
 from tocsin.kafka.connection import Kafka
 from tocsin.kernels.time.durations import parse_duration
 from tocsin.parts.fields import find_file
@@ -79,13 +82,7 @@ def simulate(
     write_tables(city, labels, registry)
     started, count = time.monotonic(), 0
     if to is not None:
-        writer: parquet.ParquetWriter | None = None
-        for batch in simulated.readings():
-            writer = writer or parquet.ParquetWriter(to, batch.schema, compression="zstd")
-            writer.write_batch(batch)
-            count += batch.num_rows
-        if writer is not None:
-            writer.close()
+        count = write_readings(simulated.readings(), to)
     if topic is not None:
         publisher = Publisher(
             Kafka(brokers=brokers), topic, schema_text(system), speed, key=simulated.key
@@ -95,6 +92,22 @@ def simulate(
     elapsed = time.monotonic() - started
     note(f"{count:,} readings in {elapsed:.1f} s, {count / max(elapsed, 1e-9):,.0f} a second")
     return DONE
+
+
+def write_readings(batches: Iterator[pa.RecordBatch], to: Path) -> int:
+    """Write readings to a Parquet file, and return their number."""
+    writer: parquet.ParquetWriter | None = None
+    count = 0
+    with whole_file(to) as file:
+        try:
+            for batch in batches:
+                writer = writer or parquet.ParquetWriter(file, batch.schema, compression="zstd")
+                writer.write_batch(batch)
+                count += batch.num_rows
+        finally:
+            if writer is not None:
+                writer.close()
+    return count
 
 
 def schema_text(system: str) -> str:
@@ -108,9 +121,10 @@ def schema_text(system: str) -> str:
 def write_tables(city: City, labels: Path | None, registry: Path | None) -> None:
     """Write the labels and the registry to the files that were named."""
     if labels is not None:
-        parquet.write_table(system_of(city).labels(), labels)
+        with whole_file(labels) as file:
+            parquet.write_table(system_of(city).labels(), file)
     if registry is not None:
         from pyarrow import csv
 
-        registry.parent.mkdir(parents=True, exist_ok=True)
-        csv.write_csv(system_of(city).registry(), registry)
+        with whole_file(registry) as file:
+            csv.write_csv(system_of(city).registry(), file)

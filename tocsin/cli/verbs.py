@@ -39,7 +39,8 @@ tocsin run jobs/air_quality.yaml
 tocsin lake lake "select * from air_quality limit 5"
 """
 _EXIT_CODES = (
-    "Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, 130 interrupted."
+    "Exit codes: 0 done, 1 the run failed, 2 the job or the command is wrong, "
+    "130 interrupted, 143 terminated."
 )
 
 

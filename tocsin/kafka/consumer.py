@@ -7,8 +7,6 @@ has none (a client built from source), confluent-kafka's consumer gives the same
 from __future__ import annotations
 
 import ctypes
-from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,10 +15,8 @@ from typing_extensions import override
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.decoding import Messages
+from tocsin.kafka.native_client import Client, library
 from tocsin.kernels.avro.wire import GUID_HEADER
-
-_CONSUMER = 1
-_NO_CLOSE = 8
 
 
 class PartitionConsumer(Protocol):
@@ -53,64 +49,19 @@ def partition_consumer(settings: dict[str, Any]) -> PartitionConsumer:
     Raises:
         Failure: for invalid settings.
     """
+    if library() is None:
+        return PlainConsumer(settings)
+    return ColumnarConsumer(Client(plain_settings(settings)))
+
+
+def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the C interface takes: no callbacks, no loggers."""
     plain = {
         name: value
         for name, value in settings.items()
         if not callable(value) and name not in ("logger", "log_level")
     }
-    return (
-        ColumnarConsumer({**plain, "log_level": 0})
-        if library() is not None
-        else PlainConsumer(settings)
-    )
-
-
-@cache
-def library() -> ctypes.CDLL | None:
-    """The librdkafka in confluent-kafka's wheel, with typed functions, or None."""
-    import confluent_kafka
-
-    folder = Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs"
-    found = sorted(folder.glob("librdkafka-*.so*"))
-    if len(found) != 1:
-        return None
-    loaded = ctypes.CDLL(str(found[0]))
-    text, pointer, word = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
-    for name, result, arguments in (
-        ("rd_kafka_conf_new", pointer, []),
-        ("rd_kafka_conf_set", ctypes.c_int, [pointer, text, text, text, ctypes.c_size_t]),
-        ("rd_kafka_new", pointer, [ctypes.c_int, pointer, text, ctypes.c_size_t]),
-        ("rd_kafka_poll_set_consumer", ctypes.c_int, [pointer]),
-        ("rd_kafka_queue_get_consumer", pointer, [pointer]),
-        ("rd_kafka_queue_destroy", None, [pointer]),
-        ("rd_kafka_topic_partition_list_new", pointer, [ctypes.c_int]),
-        ("rd_kafka_topic_partition_list_add", pointer, [pointer, text, ctypes.c_int32]),
-        (
-            "rd_kafka_topic_partition_list_set_offset",
-            ctypes.c_int,
-            [pointer, text, ctypes.c_int32, word],
-        ),
-        ("rd_kafka_topic_partition_list_destroy", None, [pointer]),
-        ("rd_kafka_assign", ctypes.c_int, [pointer, pointer]),
-        ("rd_kafka_position", ctypes.c_int, [pointer, pointer]),
-        (
-            "rd_kafka_consume_batch_queue",
-            ctypes.c_ssize_t,
-            [pointer, ctypes.c_int, pointer, ctypes.c_size_t],
-        ),
-        (
-            "rd_kafka_get_watermark_offsets",
-            ctypes.c_int,
-            [pointer, text, ctypes.c_int32, pointer, pointer],
-        ),
-        ("rd_kafka_message_errstr", text, [pointer]),
-        ("rd_kafka_message_destroy", None, [pointer]),
-        ("rd_kafka_err2str", text, [ctypes.c_int]),
-        ("rd_kafka_destroy_flags", None, [pointer, ctypes.c_int]),
-    ):
-        function = getattr(loaded, name)
-        function.restype, function.argtypes = result, arguments
-    return loaded
+    return {**plain, "log_level": 0}
 
 
 class _Partition(ctypes.Structure):
@@ -126,12 +77,12 @@ class _Partition(ctypes.Structure):
 class ColumnarConsumer(PartitionConsumer):
     """The consumer that calls librdkafka directly and creates no object for each message."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, client: Client) -> None:
         from tocsin.kafka import librdkafka
 
-        loaded = library()
-        assert loaded is not None
-        self._library, self._kernels = loaded, librdkafka
+        loaded = client.library
+        self._client, self._library, self._kernels = client, loaded, librdkafka
+        self._handle, self._queue = client.handle, client.queue
         self._name = ctypes.create_string_buffer(GUID_HEADER.encode())
         names = (
             "rd_kafka_message_timestamp",
@@ -141,27 +92,8 @@ class ColumnarConsumer(PartitionConsumer):
         )
         addresses = [ctypes.cast(getattr(loaded, name), ctypes.c_void_p).value for name in names]
         self._functions = np.array(addresses, np.int64)
-        why = ctypes.create_string_buffer(512)
-        configuration = loaded.rd_kafka_conf_new()
-        for name, value in settings.items():
-            written = str(value).lower() if isinstance(value, bool) else str(value)
-            if loaded.rd_kafka_conf_set(
-                configuration, name.encode(), written.encode(), why, len(why)
-            ):
-                raise Failure(f"Kafka settings refused: {why.value.decode()}")
-        self._handle = loaded.rd_kafka_new(_CONSUMER, configuration, why, len(why))
-        if not self._handle:
-            raise Failure(f"Kafka settings refused: {why.value.decode()}")
-        # Errors of the client arrive in the same queue.
-        loaded.rd_kafka_poll_set_consumer(self._handle)
-        self._queue = loaded.rd_kafka_queue_get_consumer(self._handle)
         self._messages = np.zeros(0, np.int64)
         self._place = ("", 0)
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self._library.rd_kafka_queue_destroy(self._queue)
-            self._library.rd_kafka_destroy_flags(self._handle, _NO_CLOSE)
 
     @override
     def assign(self, topic: str, partition: int, offset: int) -> None:
@@ -170,10 +102,15 @@ class ColumnarConsumer(PartitionConsumer):
         self._library.rd_kafka_topic_partition_list_set_offset(
             places, topic.encode(), partition, offset
         )
-        code = self._library.rd_kafka_assign(self._handle, places)
+        why = self._assign(places)
         self._library.rd_kafka_topic_partition_list_destroy(places)
-        if code:
-            raise Failure(f"{topic}:{partition}: {self._library.rd_kafka_err2str(code).decode()}")
+        if why:
+            raise Failure(f"{topic}:{partition}: {why}")
+
+    def _assign(self, places: Any) -> str:
+        """Read these places and no others. Returns why not, or ''."""
+        code = self._library.rd_kafka_assign(self._handle, places)
+        return self._library.rd_kafka_err2str(code).decode() if code else ""
 
     def _places(self) -> Any:
         places = self._library.rd_kafka_topic_partition_list_new(1)

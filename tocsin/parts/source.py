@@ -53,12 +53,14 @@ class Split:
         partition: number of the split.
         start: first position.
         stop: position after the last one, or None for an unbounded split.
+        topic_id: what tells a topic from another of its name, or None if unknown.
     """
 
     topic: str
     partition: int
     start: int
     stop: int | None
+    topic_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pydantic import PrivateAttr, model_validator
 
 from tocsin.api.source import (
     Archive,
+    ConsumerPool,
     Failure,
     Fault,
     Fetched,
@@ -26,9 +27,9 @@ from tocsin.api.source import (
     Source,
     Split,
     TextFile,
+    TopicIdentity,
     arrow_fields,
     parse_schema,
-    partition_consumer,
 )
 
 _PATIENCE = 10.0
@@ -38,6 +39,12 @@ _PASSING = {
     KafkaError._TRANSPORT,  # noqa: SLF001 - the client's public name
     KafkaError._RESOLVE,  # noqa: SLF001 - the client's public name
     KafkaError._TIMED_OUT,  # noqa: SLF001 - the client's public name
+}
+# A topic that was just created: its partitions get their leaders within seconds.
+_SOON = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REPLICA_NOT_AVAILABLE,
 }
 # The offset is no longer in the topic.
 _GONE = {
@@ -94,6 +101,8 @@ class ReadTelemetry(Source):
 
     _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)
     _reading: MessageDecoder | None = PrivateAttr(None)
+    _pool: ConsumerPool | None = PrivateAttr(None)
+    _identity: TopicIdentity | None = PrivateAttr(None)
     _watching: Consumer | None = PrivateAttr(None)
     # Messages in one block: they hold about `batch_rows` readings.
     _most: int = PrivateAttr(0)
@@ -116,6 +125,7 @@ class ReadTelemetry(Source):
         state = super().__getstate__()
         fresh: dict[str, Any] = {"_wait": self._wait, "_piece": self._piece, "_consumers": {}}
         fresh |= {"_reading": None, "_watching": None, "_most": 0}
+        fresh |= {"_pool": None, "_identity": None}
         return {**state, "__pydantic_private__": fresh}
 
     def topic_name(self) -> str:
@@ -173,7 +183,11 @@ class ReadTelemetry(Source):
                     f"'{self.topic}' has no partition {unknown[0]}; "
                     f"it has {len(partitions)}, from 0"
                 )
-            return [self._split(consumer, partition, live) for partition in partitions]
+            topic_id = self._topic_identity().first(_PATIENCE)
+            return [
+                replace(self._split(consumer, partition, live), topic_id=topic_id)
+                for partition in partitions
+            ]
         except KafkaException as error:
             raise self._unreachable(error, consumer) from None
         finally:
@@ -191,16 +205,15 @@ class ReadTelemetry(Source):
             )
         except KafkaException:
             return []
+        topic_id = self._topic_identity().latest()
         return [
-            Split(self.topic, partition, 0, None)
+            Split(self.topic, partition, 0, None, topic_id)
             for partition in sorted(partitions)
             if partition >= known
         ]
 
     def _split(self, consumer: Consumer, partition: int, live: bool) -> Split:
-        low, high = consumer.get_watermark_offsets(
-            TopicPartition(self.topic, partition), timeout=_PATIENCE
-        )
+        low, high = self._ends(consumer, partition)
         if partition in self.offsets:
             start = self.offsets[partition]
             if not low <= start <= high:
@@ -217,6 +230,28 @@ class ReadTelemetry(Source):
             )
             start = found[0].offset if found[0].offset >= 0 else high
         return Split(self.topic, partition, start, None if live else high)
+
+    def _ends(self, consumer: Consumer, partition: int) -> tuple[int, int]:
+        """First offset and end of a partition. A partition without a leader is asked again."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                ends: tuple[int, int] = consumer.get_watermark_offsets(
+                    TopicPartition(self.topic, partition), timeout=_PATIENCE
+                )
+            except KafkaException as error:
+                if error.args[0].code() not in _SOON or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+            else:
+                return ends
+
+    def _topic_identity(self) -> TopicIdentity:
+        if self._identity is None:
+            self._identity = TopicIdentity(
+                self.topic, self.kafka.client_settings(log_level=0), _PATIENCE
+            )
+        return self._identity
 
     def _unreachable(self, error: KafkaException, consumer: Consumer) -> Failure:
         cause = error.args[0]
@@ -262,6 +297,10 @@ class ReadTelemetry(Source):
         waited = time.monotonic()
         while split.stop is None or position < split.stop:
             messages = self._consume(consumer, split, position)
+            if split.topic_id is not None:
+                self._topic_identity().check(
+                    split.topic_id, f"{split.topic}:{split.partition}, offset {position}"
+                )
             if not len(messages):
                 if split.stop is not None and time.monotonic() - waited > 30:
                     raise Failure(
@@ -314,7 +353,15 @@ class ReadTelemetry(Source):
         known = self._consumers.get(split.partition)
         if known is not None and known[1] == start:
             return known[0]
-        found = known[0] if known is not None else partition_consumer(self._settings())
+        if split.topic_id is not None and self._identity is None:
+            # Before the first message: the topic may have changed while the job was stopped.
+            self._topic_identity().first(_PATIENCE)
+            self._topic_identity().check(
+                split.topic_id, f"{split.topic}:{split.partition}, offset {start}"
+            )
+        if self._pool is None:
+            self._pool = ConsumerPool(self._settings())
+        found = known[0] if known is not None else self._pool.consumer()
         found.assign(split.topic, split.partition, start)
         self._consumers[split.partition] = (found, start)
         return found

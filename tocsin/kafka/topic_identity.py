@@ -1,0 +1,83 @@
+"""Which topic a name means: a topic that is deleted and created again gets another id.
+
+Offsets of the old topic mean other messages in the new one. A consumer does not notice: it skips
+the first messages of the new topic, or reads none.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from tocsin.foundation.failure import Failure
+
+_NO_CONTROLLER = -1
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+
+class TopicIdentity:
+    """Asks a cluster for a topic's id, first with patience, later without waiting."""
+
+    def __init__(self, topic: str, settings: dict[str, Any], interval: float = 10.0) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self._topic = topic
+        self._interval = interval
+        self._client = AdminClient(settings)
+        self._asked = -interval
+        self._answer: Future[Any] | None = None
+        self._known: str | None = None
+
+    def first(self, patience: float) -> str | None:
+        """The id; None where the cluster has no ids (before Kafka 2.8) or does not answer."""
+        from confluent_kafka import KafkaException
+
+        try:
+            # An embedded broker has no controller, which the question would wait for.
+            if self._client.list_topics(self._topic, patience).controller_id == _NO_CONTROLLER:
+                return None
+            self._ask(patience)
+            assert self._answer is not None
+            self._take(self._answer.result(patience))
+        except (KafkaException, TimeoutError):
+            return None
+        return self._known
+
+    def latest(self) -> str | None:
+        """The latest known id. A new question is under way where the last one is old."""
+        if self._answer is not None and self._answer.done():
+            if self._answer.exception() is None:
+                self._take(self._answer.result())
+            self._answer = None
+        if self._answer is None and time.monotonic() > self._asked + self._interval:
+            self._ask(self._interval)
+        return self._known
+
+    def check(self, expected: str | None, place: str) -> None:
+        """Compare the latest known id with that of a position.
+
+        Raises:
+            Failure: if the topic is another one.
+        """
+        if expected is None:
+            return
+        found = self.latest()
+        if found is not None and found != expected:
+            raise Failure(
+                f"{place}: the topic was deleted and created again, so the job's offsets mean "
+                f"other messages (id {expected}, now {found}); "
+                "start the job without its state: `tocsin stop --discard`, then `tocsin submit`"
+            )
+
+    def _ask(self, patience: float) -> None:
+        from confluent_kafka import TopicCollection
+
+        asked = self._client.describe_topics(
+            TopicCollection([self._topic]), request_timeout=patience
+        )
+        self._answer, self._asked = asked[self._topic], time.monotonic()
+
+    def _take(self, description: Any) -> None:
+        found = str(description.topic_id)
+        self._known = None if found == _NO_ID else found
