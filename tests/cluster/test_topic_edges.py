@@ -133,6 +133,35 @@ def test_two_hundred_partitions_take_few_threads(
     assert threads() - before < 100
 
 
+def test_aborted_and_open_transactions_give_no_row_and_no_wait(
+    cluster: Cluster, topics: Callable[..., None], source: Callable[[str], ReadTelemetry]
+) -> None:
+    """A bounded run ends before the first open transaction."""
+    topics(transactional=1)
+
+    def begun(name: str) -> Producer:
+        settings = {"bootstrap.servers": cluster.at("kafka"), "transactional.id": name}
+        producer = Producer({**settings, "log_level": 0})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        for number in range(5):
+            value = f'{{"sensor": "{name}{number}", "at": {1_772_409_600_000 + number}}}'
+            producer.produce("transactional", value, partition=0)
+        producer.flush(30)
+        return producer
+
+    begun("kept").commit_transaction(30)
+    begun("aborted").abort_transaction(30)
+    begun("also_kept").commit_transaction(30)
+    still_open = begun("open")
+    read = source("transactional")
+    (split,) = read.splits(live=False)
+    assert rows(read.read(split, split.start)) == 10
+    still_open.commit_transaction(30)
+    (split,) = read.splits(live=False)
+    assert rows(source("transactional").read(split, split.start)) == 15
+
+
 def threads() -> int:
     """Threads of this process, those of libraries included."""
     status = Path("/proc/self/status").read_text("utf-8")
