@@ -6,8 +6,9 @@ import json as json_text
 import time
 from typing import Any
 
-from tocsin.cli.console import DONE, say
+from tocsin.cli.console import DONE, note, say
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.printable import one_line
 from tocsin.kafka.connection import Kafka
 
 
@@ -30,19 +31,24 @@ def alarms(
         Print each event as JSON on one line.
     """
     for event in read_alarms(Kafka(brokers=brokers), topic, follow):
-        if json:
-            say(json_text.dumps(event, ensure_ascii=False))
-        else:
-            data = event["data"]
-            say(
-                f"{event['dateIssued']}  {data['event']:6}  {event['severity']:8}  "
-                f"{data['rule']}: {event['description']}"
-            )
+        say(json_text.dumps(event, ensure_ascii=False) if json else _line(event))
     return DONE
 
 
+def _line(event: dict[str, Any]) -> str:
+    """An event as one line, whatever its texts hold."""
+    data = event["data"] if isinstance(event.get("data"), dict) else {}
+    columns = [
+        str(event.get("dateIssued", "")),
+        f"{data.get('event', '')!s:6}",
+        f"{event.get('severity', '')!s:8}",
+        f"{data.get('rule', '')}: {event.get('description', '')}",
+    ]
+    return one_line("  ".join(columns))
+
+
 def read_alarms(kafka: Kafka, topic: str, follow: bool) -> Any:
-    """The alarm events of a topic, each CloudEvents id once.
+    """The alarm events of a topic, each CloudEvents id once. A note names what is no event.
 
     Raises Failure if the topic does not exist or Kafka does not answer.
     """
@@ -75,10 +81,24 @@ def read_alarms(kafka: Kafka, topic: str, follow: bool) -> Any:
                 continue
             left -= 1
             identity = dict(message.headers() or []).get("ce_id", b"")
-            if identity not in seen:
+            if not identity or identity not in seen:
                 seen.add(identity)
-                yield json_text.loads(message.value())
+                event = _event_in(message.value())
+                if event is None:
+                    place = f"{topic}:{message.partition()}, offset {message.offset()}"
+                    note(f"{place} is no alarm event: not a JSON object")
+                else:
+                    yield event
     except KafkaException as error:
         raise Failure(f"no answer from Kafka at {kafka.address()}: {error.args[0].str()}") from None
     finally:
         consumer.close()
+
+
+def _event_in(value: bytes | None) -> dict[str, Any] | None:
+    """The event of a message; None for what is no JSON object."""
+    try:
+        event = json_text.loads(value or b"")
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None

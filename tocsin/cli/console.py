@@ -1,4 +1,7 @@
-"""The command's output: results to standard output, everything else to standard error."""
+"""The command's output: results to standard output, everything else to standard error.
+
+Names and values come from sensors, topics and jobs, so control characters are shown escaped.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,25 @@ import json
 import sys
 from typing import Any
 
+from tocsin.foundation.printable import one_line, printable
+
 DONE, FAILED, WRONG, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
 def complain(sentence: str, *, plain: bool = False) -> None:
     """Print one sentence about a mistake or a failure."""
-    sys.stderr.write(f"{sentence}\n" if plain else f"tocsin: {sentence}\n")
+    shown = printable(sentence)
+    sys.stderr.write(f"{shown}\n" if plain else f"tocsin: {shown}\n")
 
 
 def say(text: str = "") -> None:
     """Print a line of the result."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")
 
 
 def note(text: str) -> None:
     """Print progress, for a person."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 def show_json(value: Any) -> None:
@@ -53,4 +59,4 @@ def _text(cell: Any) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.4g}" if isinstance(cell, float) else one_line(str(cell))

@@ -22,7 +22,8 @@ def lake(
 ) -> int:
     """List the datasets of a lake, query it with SQL (DuckDB), or maintain it.
 
-    In SQL, DATASET is the newest revision of each row, and DATASET_all holds all revisions.
+    In SQL, DATASET is the newest revision of each row, and DATASET_all holds all revisions. SQL can
+    read the lake, and nothing else: no other file, no network, no setting.
 
     In place of SQL, one of these words maintains the lake: `check` compares the offsets in the
     files with one another and, with --brokers, with the topic. `contents` lists columns, rows,
@@ -50,6 +51,7 @@ def lake(
     import duckdb
 
     from tocsin.lake.query import open_lake
+    from tocsin.lake.sealed import WritingQuery, read_only, seal
 
     root = Path(folder)
     if not root.is_dir():
@@ -67,9 +69,10 @@ def lake(
             table(headers, rows, right=(1, 2))
         )
         return DONE
+    seal(connection, root)
     try:
-        result = connection.execute(query)
-    except duckdb.Error as error:
+        result = read_only(connection, query)
+    except (duckdb.Error, WritingQuery) as error:
         complain(str(error).replace("\n", " ").strip())
         return WRONG
     headers = [column[0] for column in result.description]
