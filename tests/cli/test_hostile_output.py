@@ -134,3 +134,13 @@ def test_queries_that_read_are_answered(lake: Path, tocsin: Any) -> None:
         "with one as (select 1 a) from one",
     ):
         assert tocsin("lake", lake, query)[0] == 0, query
+
+
+def test_other_files_are_read_where_the_command_names_them(lake: Path, tocsin: Any) -> None:
+    secret = lake.parent / "secret.csv"
+    query = f"select password from read_csv('{secret}')"
+    for also in (secret, lake.parent):
+        code, out, _ = tocsin("lake", lake, query, "--also", also)
+        assert (code, "hunter2" in out) == (0, True)
+    copied = f"copy (select 1) to '{lake.parent}/out.csv'"
+    assert tocsin("lake", lake, copied, "--also", lake.parent)[0] == 2

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json, table
 from tocsin.cli.option_values import duration_option
@@ -18,12 +21,14 @@ def lake(
     dataset: str | None = None,
     older_than: str = "1 d",
     where: str | None = None,
+    also: Annotated[list[Path] | None, Parameter(negative=())] = None,
     json: bool = False,
 ) -> int:
     """List the datasets of a lake, query it with SQL (DuckDB), or maintain it.
 
-    In SQL, DATASET is the newest revision of each row, and DATASET_all holds all revisions. SQL can
-    read the lake, and nothing else: no other file, no network, no setting.
+    In SQL, DATASET is the newest revision of each row, and DATASET_all holds all revisions. SQL
+    reads the lake and the files of --also. It opens nothing else, writes nothing and changes no
+    setting.
 
     In place of SQL, one of these words maintains the lake: `check` compares the offsets in the
     files with one another and, with --brokers, with the topic. `contents` lists columns, rows,
@@ -45,6 +50,9 @@ def lake(
         because jobs still write there.
     where
         For erase: the rows to delete as column=value, such as lock_id=lock-00017.
+    also
+        For SQL: another file or folder that it may read, such as labels.parquet. Repeat it for
+        more.
     json
         Print the result as JSON.
     """
@@ -69,7 +77,7 @@ def lake(
             table(headers, rows, right=(1, 2))
         )
         return DONE
-    seal(connection, root)
+    seal(connection, root, also or [])
     try:
         result = read_only(connection, query)
     except (duckdb.Error, WritingQuery) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,22 @@ class WritingQuery(ValueError):
     """A statement that does more than read."""
 
 
-def seal(connection: Any, root: Path) -> None:
-    """Let a connection open files of the lake alone, load no extension and change no setting."""
-    folder = str(root.resolve()).replace("'", "''")
-    connection.execute(f"set allowed_directories = ['{folder}/']")
+def seal(connection: Any, root: Path, also: Iterable[Path] = ()) -> None:
+    """Let a connection open files of the lake, load no extension and change no setting.
+
+    also: other files, and folders with files, that it may open.
+    """
+    paths = [root.resolve(), *(path.resolve() for path in also)]
+    folders = [f"{path}/" for path in paths if path.is_dir()]
+    connection.execute(f"set allowed_directories = {_texts(folders)}")
+    connection.execute(f"set allowed_paths = {_texts(map(str, paths))}")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
+
+
+def _texts(values: Iterable[str]) -> str:
+    """A list of texts in SQL."""
+    return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
 
 
 def read_only(connection: Any, query: str) -> Any:
