@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from tocsin.compiler.diagnostics import Problem
+from tocsin.compiler.yaml_limits import MOST_NODES, excess, too_many
 
 YamlPath = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^}]*))?\}")
-_MOST_NODES = 200_000
 # The value of such a variable would end in a plan, a lake or a topic. Jobs refer to secrets as
 # env:NAME.
 _SECRET = re.compile(r"(?i)passw|secret|token|credential|private|api_?key|access_?key|jaas")
@@ -57,6 +57,10 @@ def read_document(file: str, text: str, variables: Mapping[str, str] | None = No
     """
     document = Document(file)
     variables = os.environ if variables is None else variables
+    too_large = excess(file, text)
+    if too_large is not None:
+        document.problems.append(too_large)
+        return document
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -70,8 +74,19 @@ def read_document(file: str, text: str, variables: Mapping[str, str] | None = No
         document.problems.append(Problem(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
         return document
     if node is not None:
-        document.data = _Builder(document, variables).build(node, ())
+        try:
+            document.data = _Builder(document, variables).build(node, ())
+        except _Endless as error:
+            document.problems = [error.problem]
     return document
+
+
+class _Endless(Exception):
+    """An alias that refers to what contains it, or to too much."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class _Builder:
@@ -80,19 +95,27 @@ class _Builder:
         self.variables = variables
         self.loader = yaml.SafeLoader("")
         self.nodes = 0
+        # The collections around the current node.
+        self.open: set[int] = set()
 
     def build(self, node: yaml.Node, path: YamlPath) -> Any:
         self.nodes += 1
         position = (node.start_mark.line + 1, node.start_mark.column + 1)
         self.document.values.setdefault(path, position)
-        if self.nodes > _MOST_NODES:
-            return None
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if self.nodes > MOST_NODES:
+            raise _Endless(Problem(self.document.file, *position, too_many()))
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self.open:
+            said = "an alias may not refer to what contains it"
+            raise _Endless(Problem(self.document.file, *position, said))
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
             return [self.build(item, (*path, at)) for at, item in enumerate(node.value)]
-        assert isinstance(node, yaml.ScalarNode)
-        return self._scalar(node, path)
+        finally:
+            self.open.discard(id(node))
 
     def _mapping(self, node: yaml.MappingNode, path: YamlPath) -> dict[Any, Any]:
         found: dict[Any, Any] = {}

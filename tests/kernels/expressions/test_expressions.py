@@ -60,6 +60,13 @@ def test_an_expression_has_the_expected_values(text: str, expected: list[Any]) -
         ("q in v", "expected a list such as [0, 1] after 'in'", 5),
         ("__import__('os')", "no function '__import__'", 0),
         ("(" * 60 + "v" + ")" * 60, "nested deeper than 50", 50),
+        ("v" + " + v" * 201, "more than 200 operations", 802),
+        ("not " * 201 + "b", "more than 200 operations", 800),
+        ("-" * 5000 + "v", "more than 200 operations", 200),
+        ("v > 9223372036854775808", "beyond 64 bits; write a decimal point for a double", 4),
+        ("v > " + "9" * 5000, "beyond 64 bits; write a decimal point for a double", 4),
+        ("v > 1e999", "beyond the range of a double", 4),
+        ("v" + " " * 100_000, "longer than 100,000 characters", 0),
     ],
 )
 def test_an_error_has_a_sentence_and_a_position(text: str, message: str, at: int) -> None:

@@ -21,6 +21,13 @@ from tocsin.kernels.expressions.syntax import Column, Expression, Literal
 from tocsin.kernels.expressions.typing import FUNCTIONS, kind_of, type_of
 from tocsin.kernels.geo import space
 
+# Bytes of text that one call may make: a chain of concat(c, c) doubles it at each step.
+_MOST_TEXT = 256 << 20
+
+
+class TooMuchText(ValueError):
+    """A call that would make more text than the memory holds."""
+
 
 def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
     """The expression's column: one value for each row, of the type that `type_of` gives.
@@ -85,6 +92,16 @@ def _modulo(left: Any, right: Any) -> Any:
 
 
 def _concat(*parts: Any) -> Any:
+    columns = [part for part in parts if isinstance(part, pa.Array | pa.ChunkedArray)]
+    rows = max((len(column) for column in columns), default=1)
+    constants = sum(len(part.as_py() or "") for part in parts if isinstance(part, pa.Scalar))
+    size = sum(column.nbytes for column in columns) + rows * constants
+    if size > _MOST_TEXT:
+        # In brackets, the command finds the sentence in a worker's traceback (foundation.failure).
+        raise TooMuchText(
+            f"[[concat makes {size >> 20:,} MiB of text from a batch of {rows:,} rows; "
+            f"at most {_MOST_TEXT >> 20} MiB]]"
+        )
     return pc.binary_join_element_wise(*parts, "")
 
 

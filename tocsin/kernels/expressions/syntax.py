@@ -6,6 +6,7 @@ sensor_id == 'a-17'       if(relative_humidity > 1, relative_humidity / 100, rel
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -65,6 +66,10 @@ _TOKEN = re.compile(
 _COMPARISONS = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WORDS = {"and", "or", "not", "in", "is", "null", "true", "false"}
 _MOST_NESTED = 50
+# A chain such as 1 + 1 + 1 is a tree as deep as it is long.
+_MOST_OPERATIONS = 200
+_MOST_CHARACTERS = 100_000
+_GREATEST = 2**63 - 1
 
 
 class _Parser:
@@ -74,7 +79,10 @@ class _Parser:
         self.tokens: list[tuple[str, str, int]] = []
         self.at = 0
         self.depth = 0
+        self.operations = 0
         position = 0
+        if len(text) > _MOST_CHARACTERS:
+            raise ExpressionError(f"longer than {_MOST_CHARACTERS:,} characters", 0)
         while True:
             match = _TOKEN.match(text, position)
             if match is None:
@@ -83,8 +91,16 @@ class _Parser:
             kind = str(match.lastgroup)
             self.tokens.append((kind, match[kind], match.start(kind)))
             position = match.end()
+            self._count(kind, match[kind])
             if kind == "end":
                 break
+
+    def _count(self, kind: str, text: str) -> None:
+        """Bound the depth of the tree by the number of its operations."""
+        is_sign = kind == "operator" and text not in ("(", ")", "[", "]", ",", "=")
+        self.operations += is_sign or (kind == "name" and text in ("and", "or", "not"))
+        if self.operations > _MOST_OPERATIONS:
+            raise ExpressionError(f"more than {_MOST_OPERATIONS} operations", self.tokens[-1][2])
 
     def peek(self) -> str:
         kind, text, _ = self.tokens[self.at]
@@ -205,7 +221,7 @@ class _Parser:
     def atom(self) -> Expression:
         kind, text, at = self.take()
         if kind == "number":
-            return Literal(float(text) if any(c in text for c in ".eE") else int(text), at)
+            return Literal(_number(text, at), at)
         if kind == "text":
             return Literal(text[1:-1].replace(text[0] * 2, text[0]), at)
         if text == "(":
@@ -235,6 +251,20 @@ class _Parser:
                 self.expect(",")
         self.expect(")")
         return Call(name, tuple(arguments), tuple(named), at)
+
+
+def _number(text: str, at: int) -> float | int:
+    """A finite double, or an integer of 64 bits."""
+    if any(character in text for character in ".eE"):
+        number = float(text)
+        if math.isinf(number):
+            raise ExpressionError("beyond the range of a double", at)
+        return number
+    # Python refuses to read some thousand digits.
+    digits = text.lstrip("0") or "0"
+    if len(digits) > 19 or int(digits) > _GREATEST:
+        raise ExpressionError("beyond 64 bits; write a decimal point for a double", at)
+    return int(digits)
 
 
 def parse(text: str) -> Expression:

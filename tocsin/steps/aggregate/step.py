@@ -23,6 +23,8 @@ from tocsin.steps.aggregate.measures import Measure, Measures, measure
 from tocsin.steps.aggregate.window_operator import WindowOperator
 
 _DAY, _SECOND = 86_400_000_000, 1_000_000
+# Windows that a reading may be in at once: each is a row of the state.
+_MOST_WINDOWS = 10_080
 
 
 class Completeness(Part):
@@ -127,10 +129,8 @@ class Aggregate(StatefulStep):
         ):
             if value is not None and (value < 1000 or value % 1000):
                 raise ValueError(f"`{name}` must be a whole number of milliseconds, at least 1")
-        if self.every is not None and self.window is not None and self.window < self.every:
-            raise ValueError(
-                "`window` is shorter than `every`: readings between windows would be dropped"
-            )
+        if self.every is not None and self.window is not None:
+            _check_overlap(self.window, self.every)
         return self
 
     def windows(self) -> Windows:
@@ -304,3 +304,15 @@ def _as_text(value: Any) -> str:
     """A length of time in seconds."""
     is_length = isinstance(value, int) and not isinstance(value, bool)
     return f"{value / _SECOND:g} s" if is_length else str(value)
+
+
+def _check_overlap(window: int, every: int) -> None:
+    if window < every:
+        raise ValueError(
+            "`window` is shorter than `every`: readings between windows would be dropped"
+        )
+    if window // every > _MOST_WINDOWS:
+        raise ValueError(
+            f"each reading would be in {window // every:,} windows; at most {_MOST_WINDOWS:,}, "
+            "such as a week every minute"
+        )
