@@ -67,6 +67,8 @@ def test_counters_of_several_vertices_add_up_and_the_lowest_watermark_counts() -
             "steps": [
                 ("0.y.tocsin_Windows|read", "sum", 4),
                 ("1.y.tocsin_Windows|read", "sum", 5),
+                ("0.y.tocsin_Windows|late_for_some", "sum", 2),
+                ("1.y.tocsin_Windows|missed_windows", "sum", 6),
                 ("0.y.currentOutputWatermark", "min", 2_000),
                 ("1.y.currentOutputWatermark", "min", 1_000),
             ],
@@ -75,7 +77,7 @@ def test_counters_of_several_vertices_add_up_and_the_lowest_watermark_counts() -
     found = status_of(flink, JOB)
     assert found.ledger.steps == {
         "Read": StepCount(read=10, kept=9, rejected=1),
-        "Windows": StepCount(read=9),
+        "Windows": StepCount(read=9, late_for_some=2, missed_windows=6),
     }
     assert found.splits == [SplitStatus("Read", 1, position=12, lag=3)]
     assert found.watermark == 1_000

@@ -11,8 +11,8 @@ from pyarrow import csv, parquet
 
 from tocsin.cli.alarms_verb import read_alarms
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, table
+from tocsin.cli.ledger_table import ledger_table
 from tocsin.cli.publishing import Publisher
-from tocsin.cli.run_verb import ledger_table
 from tocsin.cli.simulate_verb import schema_text
 from tocsin.compiler.checker import check_file
 from tocsin.foundation.sandbox import BROKERS_VARIABLE, FOLDERS_VARIABLE

@@ -10,9 +10,10 @@ from json import dumps
 from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
+from tocsin.cli.ledger_table import ledger_table
 from tocsin.compiler.checker import check_file
 from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
-from tocsin.foundation.ledger import FATES, Ledger
+from tocsin.foundation.ledger import Ledger
 from tocsin.foundation.sandbox import BROKERS_VARIABLE
 
 
@@ -115,12 +116,3 @@ def _profiled(folder: Path | None, name: str) -> Iterator[None]:
         )
     )
     note(f"{folder / 'flame.svg'}: the flame graph")
-
-
-def ledger_table(ledger: Ledger) -> str:
-    """The ledger as a table."""
-    rows = [
-        [name, *(getattr(count, fate) for fate in FATES), count.balances]
-        for name, count in ledger.steps.items()
-    ]
-    return table(["step", *FATES, "balances"], rows, right=(1, 2, 3, 4, 5))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from tocsin.cli.console import DONE, say, show_json, table
 from tocsin.cli.deployment import flink_job_name, flink_rest
+from tocsin.cli.ledger_table import ledger_table
 from tocsin.flink.job_status import JobStatus, is_known, status_of
-from tocsin.foundation.ledger import FATES, StepCount
+from tocsin.foundation.ledger import StepCount
 
 
 def status(job: str | None = None, *, flink: str | None = None, json: bool = False) -> int:
@@ -69,14 +70,7 @@ def _show(found: JobStatus) -> None:
         say(table(["source", "partition", "position", "lag", "watermark"], rows, right=(1, 2, 3)))
     if found.ledger.steps:
         say()
-        counted = found.ledger.steps.items()
-        say(
-            table(
-                ["step", *FATES, "balances"],
-                [[n, *(getattr(c, f) for f in FATES), _balance(c)] for n, c in counted],
-                right=(1, 2, 3, 4, 5),
-            )
-        )
+        say(ledger_table(found.ledger, _balance))
         say("counted since the last start or restart")
     for moment, text in found.failures[:5]:
         say(f"{_time(moment)} failed: {text}")

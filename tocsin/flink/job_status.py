@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tocsin.flink.rest import FlinkJob, FlinkRest
-from tocsin.foundation.ledger import FATES, Ledger, StepCount
+from tocsin.foundation.ledger import COUNTS, Ledger, StepCount
 
 MARK = "tocsin_"
 OUTPUT_WATERMARK = ".currentOutputWatermark"
@@ -111,7 +111,7 @@ def status_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
 
 
 def _is_wanted(name: str) -> bool:
-    wanted = (*FATES, *SPLIT_GAUGES)
+    wanted = (*COUNTS, *SPLIT_GAUGES)
     return name.endswith(OUTPUT_WATERMARK) or (MARK in name and name.rpartition("|")[2] in wanted)
 
 
@@ -144,7 +144,7 @@ def _note(
             watermarks.append(low)
         return
     step, _, rest = name.rpartition(MARK)[2].partition("|")
-    if rest in FATES:
+    if rest in COUNTS:
         fates = counts.setdefault(step, {})
         fates[rest] = fates.get(rest, 0) + int(metric["sum"])
         return

@@ -5,17 +5,29 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 FATES = ("read", "kept", "late", "rejected", "filtered")
+DETAILS = ("late_for_some", "missed_windows")
+"""Counts that say more about rows that have a fate. They are no part of the balance."""
+COUNTS = (*FATES, *DETAILS)
 
 
 @dataclass(frozen=True)
 class StepCount:
-    """Rows of one step by fate. An unreadable message counts as one row."""
+    """Rows of one step by fate. An unreadable message counts as one row.
+
+    Attributes:
+        late_for_some: kept rows that missed some of their overlapping windows. They are in the
+            output `late`, too.
+        missed_windows: pairs of a row and an overlapping window that it missed, of rows late for
+            some or for all of their windows.
+    """
 
     read: int = 0
     kept: int = 0
     late: int = 0
     rejected: int = 0
     filtered: int = 0
+    late_for_some: int = 0
+    missed_windows: int = 0
 
     @property
     def balances(self) -> bool:
@@ -43,6 +55,12 @@ class Ledger:
         """The named steps in that order. A step without counts has zeros."""
         return Ledger({name: self.steps.get(name, StepCount()) for name in names})
 
+    def details(self) -> tuple[str, ...]:
+        """Those of DETAILS that any step counted."""
+        return tuple(
+            name for name in DETAILS if any(getattr(count, name) for count in self.steps.values())
+        )
+
     def as_dict(self) -> dict[str, dict[str, int]]:
-        """Counts by step name and fate, for JSON."""
+        """Counts by step name and name of the count, for JSON."""
         return {name: asdict(count) for name, count in self.steps.items()}

@@ -20,6 +20,7 @@ from tocsin.parts.part import Param, Part, need_columns
 from tocsin.parts.stateful_step import ShardCount, StatefulStep, column_types
 from tocsin.steps.aggregate.gap_filling import GapFillingOperator
 from tocsin.steps.aggregate.measures import Measure, Measures, measure
+from tocsin.steps.aggregate.missed_windows import late_schema
 from tocsin.steps.aggregate.window_operator import WindowOperator
 
 _DAY, _SECOND = 86_400_000_000, 1_000_000
@@ -60,6 +61,10 @@ class Aggregate(StatefulStep):
     (`session`) windows. Emits `window_start`, `window_end`, the `by` columns, the measures, and
     `revision`: 0 for the readings on time; 1, after the allowed lateness, for the keys that have
     late readings too. For each window and key, use the highest revision.
+
+    Readings that come too late for their windows go to `late`. Where windows overlap, a reading can
+    miss some and count in others. It then goes to `late`, too, with the columns `missed_windows`,
+    `kept_windows`, `first_missed` and `last_missed`.
     """
 
     in_a_job = {
@@ -220,8 +225,9 @@ class Aggregate(StatefulStep):
         return _DAY if self.calendar == "day" else None
 
     def outputs(self, schema: pa.Schema) -> dict[str, pa.Schema]:
-        """The results, and the late rows. Raises Fault."""
-        return {"output": self.output_schema(schema), "late": schema}
+        """The results, and the rows that missed windows. Raises Fault."""
+        results = self.output_schema(schema)
+        return {"output": results, "late": late_schema(schema, self.windows())}
 
     def operator(self, schema: pa.Schema, rule: str) -> Operator:
         """Keeps partial results of windows; with `fill_gaps`, also of windows without readings."""

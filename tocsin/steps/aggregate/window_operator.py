@@ -22,6 +22,7 @@ from tocsin.kernels.time.sessions import session_ids
 from tocsin.kernels.time.windows import Session, Windows
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.aggregate.measures import Measures
+from tocsin.steps.aggregate.missed_windows import KEPT, MISSED, overlap, rows_that_missed
 from tocsin.steps.aggregate.pane_log import PaneLog, panes_of
 from tocsin.steps.aggregate.partials import ACCEPTED, END, ON_TIME, START, Partials, bounds_of
 from tocsin.steps.aggregate.window_results import WindowResults
@@ -54,10 +55,14 @@ class WindowOperator(Operator):
         self.partials = Partials(rows, self.schema, by, measures)
         super().__init__(self.partials.schema, outputs, by=by, shards=shards)
         self.windows = windows
+        self.overlapping = windows if overlap(windows) else None
         self.lateness = traits(rows).allowed_lateness
 
     def fold(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """Partial results of the rows that are not late, and the late rows."""
+        """Partial results of the rows that are not late, and the rows of the output `late`.
+
+        Where windows overlap, a row that misses only some of them is in both.
+        """
         times, watermarks = micros(batch.column(EVENT_TIME)), micros(batch.column(WATERMARK))
         if isinstance(self.windows, Session):
             starts, ends = times, times + self.windows.gap
@@ -69,10 +74,15 @@ class WindowOperator(Operator):
             starts, accepted, on_time, last = self.windows.place(times, watermarks, self.lateness)
             ends = starts + self.windows.pane
             late = accepted > last
-        late_rows = batch.slice(0, 0)
+        late_rows = batch.filter(pa.array(late)) if late.any() else batch.slice(0, 0)
+        if self.overlapping is not None:
+            # A window that holds a row ends after it, so only these rows can have missed one.
+            rows = np.flatnonzero(times + self.lateness < watermarks)
+            placed = [rows, starts[rows], accepted[rows], last[rows]]
+            late_rows = rows_that_missed(batch, self.outputs["late"], self.overlapping, placed)
         bounds = [starts, ends, accepted, on_time]
         if late.any():
-            late_rows, kept = batch.filter(pa.array(late)), ~late
+            kept = ~late
             batch, times = batch.filter(pa.array(kept)), times[kept]
             bounds = [one[kept] for one in bounds]
         ids, first = self._groups(bounds, [batch.column(name) for name in self.by])
@@ -85,13 +95,27 @@ class WindowOperator(Operator):
         return with_offsets(partial, offsets_of(batch)), late_rows
 
     def route(self, batch: pa.RecordBatch) -> Routed:
-        """Partial results by shard; late rows to `late`."""
+        """Partial results by shard; rows that missed windows to `late`."""
         partial, late = self.fold(batch)
         outputs = {"late": re_timed(late)} if late.num_rows else {}
-        counts = {"kept": batch.num_rows - late.num_rows, "late": late.num_rows}
+        counts = self._fates(batch, late)
         offsets = offsets_of(partial)
         by_shard = [(shard, with_offsets(part, offsets)) for shard, part in self.split(partial)]
         return Routed(by_shard, outputs, counts)
+
+    def _fates(self, batch: pa.RecordBatch, late: pa.RecordBatch) -> dict[str, int]:
+        """Rows by fate. late: the rows of the output `late`."""
+        if self.overlapping is None:
+            return {"kept": batch.num_rows - late.num_rows, "late": late.num_rows}
+        some = int(np.count_nonzero(late.column(KEPT).to_numpy()))
+        missed = int(late.column(MISSED).to_numpy().sum())
+        all_missed = late.num_rows - some
+        return {
+            "kept": batch.num_rows - all_missed,
+            "late": all_missed,
+            "late_for_some": some,
+            "missed_windows": missed,
+        }
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """The first time at which a batch of partial results completes a window."""

@@ -9,7 +9,7 @@ import pytest
 
 from tocsin.engines.beam.operators.metrics import WORK, SplitGauges, StepCounter, ledger_of
 from tocsin.engines.beam.running import local_pipeline
-from tocsin.foundation.ledger import FATES, Ledger, StepCount
+from tocsin.foundation.ledger import COUNTS, Ledger, StepCount
 
 
 class Count(beam.DoFn):  # type: ignore[misc]
@@ -22,7 +22,7 @@ class Count(beam.DoFn):  # type: ignore[misc]
     def process(self, rows: int) -> None:
         with self.counter.at_work():
             fate = "late" if rows % 2 else "kept"
-            self.counter.add(read=rows, given=2, **{fate: rows})
+            self.counter.add(read=rows, given=2, late_for_some=1, **{fate: rows})
         self.gauges.set(position=rows, lag=None)
 
 
@@ -36,14 +36,14 @@ def result() -> Any:
 
 
 def test_the_ledger_sums_rows_by_fate(result: Any) -> None:
-    assert ledger_of(result) == Ledger({"Numbers": StepCount(read=20, kept=12, late=8)})
+    assert ledger_of(result) == Ledger({"Numbers": StepCount(20, 12, 8, late_for_some=4)})
     assert ledger_of(result).balances
 
 
 def test_every_counter_is_reported_even_at_zero(result: Any) -> None:
     counters = result.metrics().query()["counters"]
     names = {counter.key.metric.name for counter in counters}
-    assert names >= {f"Numbers|{name}" for name in (*FATES, *WORK)}
+    assert names >= {f"Numbers|{name}" for name in (*COUNTS, *WORK)}
 
 
 def test_batches_and_emitted_rows_are_counted_outside_the_ledger(result: Any) -> None:

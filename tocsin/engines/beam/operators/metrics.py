@@ -10,27 +10,27 @@ from typing import Any
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
 
-from tocsin.foundation.ledger import FATES, Ledger, StepCount
+from tocsin.foundation.ledger import COUNTS, Ledger, StepCount
 
 NAMESPACE = "tocsin"
 
-# In addition to the fates: batches, microseconds of work on them, rows that a stateful step
-# emitted (`given`), and alarm events.
+# In addition to the ledger's counts: batches, microseconds of work on them, rows that a stateful
+# step emitted (`given`), and alarm events.
 WORK = ("batches", "busy", "given", "alarms")
 
 
 class StepCounter:
-    """Counts the rows of one step by fate (read, kept, late, rejected, filtered), and its work."""
+    """Counts the rows of one step for the ledger (COUNTS), and its work."""
 
     def __init__(self, step: str) -> None:
         self.step = step
         self._counters = {
-            name: Metrics.counter(NAMESPACE, f"{step}|{name}") for name in (*FATES, *WORK)
+            name: Metrics.counter(NAMESPACE, f"{step}|{name}") for name in (*COUNTS, *WORK)
         }
         self._is_new = True
 
     def add(self, **counts: int) -> None:
-        """Add rows by fate, `given` or `alarms`."""
+        """Add to counts of the ledger, `given` or `alarms`."""
         if self._is_new:
             # Flink keeps showing the previous attempt's counter until this attempt reports one.
             for counter in self._counters.values():
@@ -74,7 +74,7 @@ def ledger_of(result: Any) -> Ledger:
     steps: dict[str, dict[str, int]] = {}
     for metric in found["counters"]:
         step, _, fate = metric.key.metric.name.rpartition("|")
-        if fate not in FATES:
+        if fate not in COUNTS:
             continue
         value = metric.committed if metric.committed is not None else metric.attempted
         steps.setdefault(step, {})[fate] = steps.get(step, {}).get(fate, 0) + int(value or 0)
