@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from tests.faults.traffic import SCHEMAS, WINDOW
 
 OUT_OF_ORDERNESS, LATENESS = 1_000_000, 2_000_000
 NEVER = -(2**62)
+# Messages of a partition before it has a watermark.
+FIRST = 8
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Oracle:
         default_factory=lambda: defaultdict(list)
     )
     watermarks: dict[int, int] = field(default_factory=dict)
+    heard: Counter[int] = field(default_factory=Counter)
     positions: dict[int, int] = field(default_factory=dict)
     _seen: set[tuple[str, int]] = field(default_factory=set)
     _consumer: Any = None
@@ -70,7 +73,9 @@ class Oracle:
             return
         sensor, at, value = reading
         # A reading advances the watermark before its lateness is decided.
-        mark = self.watermarks[where[0]] = max(mark, at - OUT_OF_ORDERNESS)
+        known = self.watermarks[where[0]] = max(mark, at - OUT_OF_ORDERNESS)
+        self.heard[where[0]] += 1
+        mark = known if self.heard[where[0]] > FIRST else NEVER
         if abs(value) > 1000:
             self.rejected[where] = mark
         elif at + LATENESS <= mark:

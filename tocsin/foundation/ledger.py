@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 FATES = ("read", "kept", "late", "rejected", "filtered")
-DETAILS = ("late_for_some", "missed_windows")
+DETAILS = ("late_for_some", "missed_windows", "ahead")
 """Counts that say more about rows that have a fate. They are no part of the balance."""
 COUNTS = (*FATES, *DETAILS)
 
@@ -19,6 +19,7 @@ class StepCount:
             output `late`, too.
         missed_windows: pairs of a row and an overlapping window that it missed, of rows late for
             some or for all of their windows.
+        ahead: kept rows of a source that are more than `max_ahead` ahead of their partition.
     """
 
     read: int = 0
@@ -28,6 +29,7 @@ class StepCount:
     filtered: int = 0
     late_for_some: int = 0
     missed_windows: int = 0
+    ahead: int = 0
 
     @property
     def balances(self) -> bool:

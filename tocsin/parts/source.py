@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, field_validator
 
 from tocsin.foundation.faults import Fault
 from tocsin.kernels.batch import (
@@ -109,6 +109,12 @@ class Source(Part):
         validate_default=True,
     )
 
+    max_ahead: Duration | None = Param(
+        None,
+        help="readings further ahead of their partition's other messages do not advance its "
+        "watermark until most messages are as far; by default all readings advance it",
+        validate_default=True,
+    )
     units: dict[str, str] = Param(
         {}, help="UCUM codes of columns, such as {value: ug/m3}; they override the schema's"
     )
@@ -123,6 +129,13 @@ class Source(Part):
     # The most readings that `read` may yield at once, or None for no limit. The framework sets it,
     # so that the steps after the source finish a batch in time.
     _piece: int | None = PrivateAttr(None)
+
+    @field_validator("max_ahead")
+    @classmethod
+    def _is_a_time(cls, value: int | None) -> int | None:
+        if value is not None and value <= 0:
+            raise ValueError("`max_ahead` is a time over 0, or null: all readings then count")
+        return value
 
     def fields(self) -> list[pa.Field]:
         """The user's columns.

@@ -15,6 +15,7 @@ from pydantic import PrivateAttr, model_validator
 from tocsin.api.source import (
     Archive,
     ConsumerPool,
+    Duration,
     Failure,
     Fault,
     Fetched,
@@ -93,6 +94,12 @@ class ReadTelemetry(Source):
     )
     archive: Archive | None = Param(
         None, help="keep the unchanged readings in a lake, for `tocsin backfill`"
+    )
+    max_ahead: Duration | None = Param(
+        "6 h",
+        help="readings further ahead of their partition's other messages do not advance its "
+        "watermark until most messages are as far; null: all readings advance it",
+        validate_default=True,
     )
     idle_after: str = Param(
         "1 min",

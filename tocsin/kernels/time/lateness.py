@@ -19,9 +19,13 @@ def running_watermarks(times: Int64s, greatest: int, out_of_orderness: int) -> t
         out_of_orderness: microseconds.
     """
     greatest_so_far = np.maximum.accumulate(np.r_[np.int64(greatest), times])
-    before = greatest_so_far[:-1]
-    watermarks = np.where(before <= BEGINNING, BEGINNING, before - out_of_orderness)
-    return watermarks, int(greatest_so_far[-1])
+    return behind(greatest_so_far[:-1], out_of_orderness), int(greatest_so_far[-1])
+
+
+def behind(greatest: Int64s, out_of_orderness: int) -> Int64s:
+    """The watermark for each greatest event time; BEGINNING gives BEGINNING."""
+    watermarks: Int64s = np.where(greatest <= BEGINNING, BEGINNING, greatest - out_of_orderness)
+    return watermarks
 
 
 def from_the_future(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 import pyarrow as pa
 
@@ -26,7 +28,7 @@ _FIELDS = (
 )
 
 
-def overlap(windows: Windows) -> bool:
+def overlap(windows: Windows) -> TypeGuard[Sliding]:
     """Whether a row can be in several windows, and so miss some of them only."""
     return isinstance(windows, Sliding) and windows.size > windows.every
 

@@ -14,21 +14,33 @@ from tocsin.engines.beam.io.restrictions import (
     clipped,
 )
 from tocsin.kernels.batch import BEGINNING
+from tocsin.kernels.time.partition_clock import PartitionClock
+
+CLOCK = PartitionClock.at(1234)
 
 
 def test_a_checkpoint_divides_a_restriction_into_the_read_part_and_the_rest() -> None:
     tracker = OffsetRestrictionTracker(OffsetRestriction(5, None, BEGINNING))
-    assert tracker.try_claim((9, 1234))
+    assert tracker.try_claim((9, 1234, CLOCK))
     assert tracker.try_split(0.5) is None
     done, rest = tracker.try_split(0) or (None, None)
-    assert (done, rest) == (OffsetRestriction(5, 9, BEGINNING), OffsetRestriction(9, None, 1234))
-    assert not tracker.try_claim((10, 1234))
+    assert (done, rest) == (
+        OffsetRestriction(5, 9, BEGINNING),
+        OffsetRestriction(9, None, 1234, CLOCK),
+    )
+    assert not tracker.try_claim((10, 1234, CLOCK))
     assert tracker.check_done()
+
+
+def test_a_checkpoint_from_before_there_were_clocks_is_read() -> None:
+    old = OffsetRestriction.__new__(OffsetRestriction)
+    old.__dict__.update(start=5, stop=None, greatest=1234)
+    assert old == OffsetRestriction(5, None, 1234)
 
 
 def test_unread_positions_are_an_error() -> None:
     tracker = OffsetRestrictionTracker(OffsetRestriction(0, 10, BEGINNING))
-    assert tracker.try_claim((4, 1))
+    assert tracker.try_claim((4, 1, None))
     with pytest.raises(ValueError, match="read up to 4"):
         tracker.check_done()
 
@@ -42,7 +54,7 @@ def test_any_sequence_of_checkpoints_covers_each_position_once(cuts: list[int], 
             break
         tracker = OffsetRestrictionTracker(rest)
         position = min(rest.start + step, size)
-        assert tracker.try_claim((position, position))
+        assert tracker.try_claim((position, position, None))
         divided = tracker.try_split(0)
         parts.append(tracker.current_restriction())
         rest = divided[1] if divided else None
@@ -56,7 +68,7 @@ def test_any_sequence_of_checkpoints_covers_each_position_once(cuts: list[int], 
 @pytest.mark.parametrize(("stop", "fraction"), [(10, 0.4), (4, 1.0), (None, 4 / 5)])
 def test_progress_is_the_read_fraction(stop: int | None, fraction: float) -> None:
     tracker = OffsetRestrictionTracker(OffsetRestriction(0, stop, BEGINNING))
-    assert tracker.try_claim((4, 1))
+    assert tracker.try_claim((4, 1, None))
     assert tracker.current_progress().fraction_completed == pytest.approx(fraction)
     assert tracker.is_bounded() is (stop is not None)
 

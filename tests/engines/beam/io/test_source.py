@@ -24,6 +24,7 @@ from tocsin.engines.beam.io.restrictions import (
 from tocsin.engines.beam.io.source_dofn import LEAST_PIECE, ReadSplit
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import BEGINNING
+from tocsin.kernels.time.partition_clock import PartitionClock
 
 NOW = 1_772_445_600_000
 
@@ -216,8 +217,10 @@ def test_a_restored_split_gives_the_remaining_rows_with_the_same_watermarks(
     (split, *_) = made.splits(live=False)
     whole = _read(made, split, OffsetRestriction(0, 200, BEGINNING))
     for cut in (1, 50, 123, 199):
-        greatest = int(max(times[:cut])) * 1000
-        assert _read(made, split, OffsetRestriction(cut, 200, greatest)) == whole[cut:]
+        _, _, clock = PartitionClock().follow(times[:cut] * 1000, np.arange(cut), made.max_ahead)
+        rest = OffsetRestriction(cut, 200, clock.time, clock)
+        assert _read(made, split, rest) == whole[cut:]
+    assert [at for at, (_, _, watermark) in enumerate(whole) if watermark is None] == [*range(8)]
 
 
 def _read(made: ReadTelemetry, split: Any, restriction: OffsetRestriction) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
+from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.parts.source import Split
 
 
@@ -29,15 +30,17 @@ class OffsetRestriction:
     start: first position to read. stop: position after the last, None for a split without end.
     greatest: greatest event time of the rows before `start`, microseconds; it is part of the
     restriction so that a restored split continues with the right watermark.
+    clock: what else that time depends on, for a source with `max_ahead`.
     """
 
     start: int
     stop: int | None
     greatest: int
+    clock: PartitionClock | None = None
 
 
 class OffsetRestrictionTracker(RestrictionTracker):  # type: ignore[misc]
-    """Claims pairs (position, greatest event time).
+    """Claims triples (position, greatest event time, clock), as in `OffsetRestriction`.
 
     A split is read in order, so the tracker divides it only into the read part and the rest.
     """
@@ -45,18 +48,18 @@ class OffsetRestrictionTracker(RestrictionTracker):  # type: ignore[misc]
     def __init__(self, restriction: OffsetRestriction) -> None:
         self.restriction = restriction
         self._position = restriction.start
-        self._greatest = restriction.greatest
+        self._greatest, self._clock = restriction.greatest, restriction.clock
         self._ended = False
 
     def current_restriction(self) -> OffsetRestriction:
         """The restriction that this tracker may claim."""
         return self.restriction
 
-    def try_claim(self, position: tuple[int, int]) -> bool:
+    def try_claim(self, position: tuple[int, int, PartitionClock | None]) -> bool:
         """Claim all rows before a position. False after a checkpoint."""
         if self._ended:
             return False
-        self._position, self._greatest = position
+        self._position, self._greatest, self._clock = position
         return True
 
     def try_split(
@@ -66,7 +69,7 @@ class OffsetRestrictionTracker(RestrictionTracker):  # type: ignore[misc]
         if fraction_of_remainder != 0 or self._ended or self._is_done():
             return None
         self._ended = True
-        rest = OffsetRestriction(self._position, self.restriction.stop, self._greatest)
+        rest = OffsetRestriction(self._position, self.restriction.stop, self._greatest, self._clock)
         self.restriction = replace(self.restriction, stop=self._position)
         return self.restriction, rest
 

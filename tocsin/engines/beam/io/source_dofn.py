@@ -23,6 +23,7 @@ from tocsin.engines.beam.io.restrictions import (
     SplitOf,
     clipped,
 )
+from tocsin.engines.beam.io.split_clock import SplitClock
 from tocsin.engines.beam.operators.metrics import SplitGauges, StepCounter
 from tocsin.kernels.batch import (
     BEGINNING,
@@ -36,7 +37,7 @@ from tocsin.kernels.batch import (
     user_columns,
 )
 from tocsin.kernels.time.durations import parse_duration
-from tocsin.kernels.time.lateness import from_the_future, running_watermarks
+from tocsin.kernels.time.lateness import from_the_future
 from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
 from tocsin.steps.state.progress import with_progress
 
@@ -96,6 +97,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
         # Monotonic time of the last reading.
         self._last_read: dict[int, float] = {}
+        # The watermark after the last reading, microseconds.
+        self._reported: dict[int, int] = {}
         self._keeps_up: set[int] = set()
         self._gauges: dict[int, SplitGauges] = {}
         self._piece = FIRST_PIECE
@@ -114,22 +117,22 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         timestamp: the watermark at the split's discovery.
         """
         restriction: OffsetRestriction = tracker.current_restriction()
-        split, greatest = part.split, restriction.greatest
+        split, clock = part.split, SplitClock.of(self.source, restriction)
         until = time.monotonic() + self._begin_slice(split.partition)
         for fetched in self._reader(split, restriction.start):
             if fetched is None:
                 if self.live:
                     self._keeps_up.add(split.partition)
-                    quiet = self._advance_idle(split.partition, greatest, watermark)
+                    quiet = self._advance_idle(
+                        split.partition, self._idle_from(split.partition, clock), watermark
+                    )
                     tracker.defer_remainder(Duration.of(REST if quiet > QUIET else 0))
                     return
                 continue
             before = watermark.current_watermark() or timestamp
             with self.counter.at_work():
-                rows, rejects, greatest = self._checked_rows(
-                    fetched, split, greatest, before.micros
-                )
-            if not tracker.try_claim((fetched.position, greatest)):
+                rows, rejects, clock = self._checked_rows(fetched, split, clock, before.micros)
+            if not tracker.try_claim(clock.claim(fetched.position)):
                 self._iterators.pop(split.partition, None)
                 return
             self._note_progress(split.partition, fetched)
@@ -141,12 +144,12 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 yield beam.pvalue.TaggedOutput(
                     "rejects", beam.transforms.window.TimestampedValue(rejects, before)
                 )
-            self._report(split.partition, fetched, greatest, watermark)
+            self._report(split.partition, fetched, clock.greatest, watermark)
             if self.live and time.monotonic() > until:
                 tracker.defer_remainder(Duration.of(0))
                 return
-        if restriction.stop is not None and tracker.try_claim((restriction.stop, greatest)):
-            end = self._end_of(part, greatest)
+        if restriction.stop is not None and tracker.try_claim(clock.claim(restriction.stop)):
+            end = self._end_of(part, clock.best())
             yield beam.transforms.window.TimestampedValue(
                 end, watermark.current_watermark() or timestamp
             )
@@ -200,6 +203,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         """Advance Beam's watermark, and set the split's gauges."""
         if greatest > BEGINNING:
             self._advance(watermark, greatest - self.source.out_of_orderness)
+        if self.live and watermark.current_watermark() is not None:
+            self._reported[partition] = watermark.current_watermark().micros
         gauges = self._gauges.get(partition)
         if gauges is None:
             gauges = self._gauges[partition] = SplitGauges(self.step, partition)
@@ -215,6 +220,17 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         moment = clipped(micros // 1000 * 1000)
         if watermark.current_watermark() is None or moment > watermark.current_watermark():
             watermark.set_watermark(moment)
+
+    def _idle_from(self, partition: int, clock: SplitClock) -> int:
+        """The event time from which an idle partition's watermark follows the clock on the wall.
+
+        Where messages are far apart, each may be ahead of the partition's clock. The watermark then
+        continues from where it was at the last message.
+        """
+        reported = self._reported.get(partition)
+        if reported is None or not clock.is_contested:
+            return clock.best()
+        return max(clock.best(), reported + self.source.out_of_orderness)
 
     def _advance_idle(self, partition: int, greatest: int, watermark: Any) -> float:
         """Advance an idle partition's watermark with the clock after `idle_after`.
@@ -235,9 +251,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         return now - since
 
     def _checked_rows(
-        self, fetched: Fetched, split: Split, greatest: int, reported: int
-    ) -> tuple[pa.RecordBatch, pa.RecordBatch | None, int]:
-        """Rows with system columns, rejects or None, and the new greatest event time.
+        self, fetched: Fetched, split: Split, clock: SplitClock, reported: int
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch | None, SplitClock]:
+        """Rows with system columns, rejects or None, and the clock after them.
 
         Rows without event time or from the future are rejects. reported: the watermark that Beam
         knows. While a partition was idle, it ran ahead of the readings. Readings behind it are
@@ -256,10 +272,8 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         ]
         good = ~bad
         batch = fetched.batch if good.all() else fetched.batch.filter(pa.array(good))
-        at = greatest - self.source.out_of_orderness if greatest > BEGINNING else 0
-        watermarks, greatest = running_watermarks(
-            times[good], greatest, self.source.out_of_orderness
-        )
+        at = max(clock.greatest - self.source.out_of_orderness, 0)
+        watermarks, ahead, clock = clock.follow(times[good], fetched.offsets[good])
         if reported > MIN_TIMESTAMP.micros:
             watermarks = np.maximum(watermarks, reported)
         columns = [
@@ -271,12 +285,12 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             pa.array(fetched.index[good].astype(np.int32)),
         ]
         rows = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-        if rows.num_rows and greatest > BEGINNING:
-            reached = greatest - self.source.out_of_orderness
+        if rows.num_rows and clock.greatest > BEGINNING:
+            reached = clock.greatest - self.source.out_of_orderness
             rows = with_progress(rows, {str(split.partition): reached})
         read = rows.num_rows + len(rejected)
-        self.counter.add(read=read, kept=rows.num_rows, rejected=len(rejected))
-        return rows, rejects_batch(rejected, at) if rejected else None, greatest
+        self.counter.add(read=read, kept=rows.num_rows, rejected=len(rejected), ahead=ahead)
+        return rows, rejects_batch(rejected, at) if rejected else None, clock
 
     def _reject(self, fetched: Fetched, split: Split, row: int, missing: bool) -> dict[str, Any]:
         key, value = fetched.original(row) if fetched.original is not None else (None, None)
