@@ -96,7 +96,7 @@ class ReadTelemetry(Source):
         None, help="keep the unchanged readings in a lake, for `tocsin backfill`"
     )
     max_ahead: Duration | None = Param(
-        "6 h",
+        "18 h",
         help="readings further ahead of their partition's other messages do not advance its "
         "watermark until most messages are as far; null: all readings advance it",
         validate_default=True,

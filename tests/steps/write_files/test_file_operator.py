@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.streams import (
     LATENESS,
+    OUT_OF_ORDERNESS,
     SCHEMA,
     SECOND,
+    Row,
     Shards,
     batch_of,
     deliveries,
@@ -19,7 +22,9 @@ from tests.support.streams import (
     rows_of,
 )
 from tocsin.api.sink import Sink
-from tocsin.kernels.batch import FOREVER, offsets_of
+from tocsin.kernels.batch import FOREVER, offsets_of, with_traits
+from tocsin.kernels.time.lateness import behind
+from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.steps.write_files.file_operator import FileOperator
 
 
@@ -90,3 +95,53 @@ def test_a_repeated_unit_has_its_own_name() -> None:
     forgotten = made.advance(third.state, parts[1:], end + 1000 * SECOND, None)
     again = made.advance(forgotten.state, parts[:1], end, None)
     assert [tag for tag, _ in again.outputs] == names[:1]
+
+
+class Archive(Files):
+    """Ten-second files by arrival."""
+
+    def is_by_arrival(self) -> bool:
+        return True
+
+
+def clocked(rows: list[Row]) -> list[Row]:
+    """The rows of a partition with the watermarks of `PartitionClock`."""
+    times = np.array([row.time for row in rows], np.int64)
+    before, _, _ = PartitionClock().follow(times, np.arange(len(rows)), 30 * SECOND)
+    marks = behind(before, OUT_OF_ORDERNESS).tolist()
+    return [replace(row, watermark=mark) for row, mark in zip(rows, marks, strict=True)]
+
+
+@given(partitions, st.integers(0, 100), st.booleans())
+def test_an_archive_has_the_rows_of_a_partition_in_order_whatever_their_clocks(
+    streams: Any, seed: int, has_wrong: bool
+) -> None:
+    wrong = [("z", 86_400, 1.0)] if has_wrong else []
+    rows = [clocked(one) for one in rows_of([[*wrong, *one] for one in streams])]
+    random = np.random.default_rng(seed)
+    made = FileOperator(Archive(), with_traits(SCHEMA, out_of_orderness=OUT_OF_ORDERNESS))
+    shards = Shards(made, random)
+    units: dict[tuple[int, str], list[Any]] = {}
+
+    def advance(shard: int, time: int) -> None:
+        for tag, batch in shards.advance(shard, time):
+            assert (shard, tag) not in units, "a unit was written twice"
+            units[shard, tag] = batch.to_pylist()
+
+    met = dict.fromkeys(range(len(rows)), -FOREVER)
+    for batch, _ in deliveries(rows, random):
+        routed = made.route(batch_of(batch))
+        assert not routed.counts["late"]
+        shards.take(routed)
+        # A source reports at most the watermark that its next row meets.
+        met[batch[0].partition] = max(row.watermark for row in batch)
+        for shard in range(2):
+            if random.random() < 0.5:
+                advance(shard, min(met.values()))
+    for shard in range(2):
+        advance(shard, FOREVER)
+    read: dict[int, list[int]] = {number: [] for number in range(len(rows))}
+    for key in sorted(units, key=lambda one: int(one[1].removeprefix("unit:").split(".")[0])):
+        for row in sorted(units[key], key=lambda row: row["_offset"]):
+            read[row["_partition"]].append(row["_offset"])
+    assert read == {number: [*range(len(one))] for number, one in enumerate(rows)}

@@ -64,14 +64,12 @@ class FileOperator(Operator):
         ]
         return Routed(parts, outputs, {"kept": batch.num_rows, "late": int(late.sum())})
 
-    def _ends(self, batch: pa.RecordBatch) -> Int64s:
+    def _ends(self, batch: pa.RecordBatch, *, is_last: bool = False) -> Int64s:
+        """The end of each row's unit. is_last: whether no row follows."""
         times = micros(batch.column(EVENT_TIME))
         if self.by_arrival:
-            watermarks = micros(batch.column(WATERMARK))
-            # The first row of a partition has no watermark before it: its own time makes one.
-            times = np.where(
-                watermarks > BEGINNING, watermarks, times - self.traits.out_of_orderness
-            )
+            own = times - self.traits.out_of_orderness if is_last else np.full(len(times), FOREVER)
+            times = _arrivals(batch, own)
         ends: Int64s = (times // self.span + 1) * self.span
         return ends
 
@@ -82,14 +80,16 @@ class FileOperator(Operator):
             revisions = (ends <= micros(batch.column(WATERMARK))).astype(np.int64)
         return revisions
 
-    def _moments(self, batch: pa.RecordBatch) -> tuple[Int64s, Int64s, Int64s]:
-        ends = self._ends(batch)
+    def _moments(
+        self, batch: pa.RecordBatch, *, is_last: bool = False
+    ) -> tuple[Int64s, Int64s, Int64s]:
+        ends = self._ends(batch, is_last=is_last)
         revisions = self._revisions(batch, ends)
         return ends, revisions, ends + revisions * self.lateness
 
     def due(self, batch: pa.RecordBatch) -> int | None:
         """When the first unit of the batch is complete."""
-        return int(self._moments(batch)[2].min()) if batch.num_rows else None
+        return _known(int(self._moments(batch)[2].min())) if batch.num_rows else None
 
     def advance(
         self,
@@ -109,7 +109,7 @@ class FileOperator(Operator):
         rows = pa.concat_batches(
             [part.replace_schema_metadata(self.shard_schema.metadata) for part in parts]
         )
-        ends, revisions, moments = self._moments(rows)
+        ends, revisions, moments = self._moments(rows, is_last=time >= FOREVER)
         outputs: list[tuple[str, pa.RecordBatch]] = []
         for moment_end, revision in sorted(
             set(zip(ends.tolist(), revisions.tolist(), strict=True))
@@ -125,7 +125,7 @@ class FileOperator(Operator):
             outputs.append((UNIT + name, with_offsets(self._sorted(here), offsets)))
         waiting = moments > time
         rest = rows.filter(pa.array(waiting))
-        due = int(moments[waiting].min()) if rest.num_rows else None
+        due = _known(int(moments[waiting].min())) if rest.num_rows else None
         if time >= FOREVER:
             return Advanced(outputs, [], None)
         recent = {
@@ -143,3 +143,26 @@ class FileOperator(Operator):
             names.insert(0, "window_start")
         names += [name for name in (PARTITION, OFFSET, INDEX) if batch.column(name).null_count == 0]
         return batch.sort_by([(name, "ascending") for name in dict.fromkeys(names)])
+
+
+def _arrivals(batch: pa.RecordBatch, own: Int64s) -> Int64s:
+    """The watermark that each row met.
+
+    The first rows of a partition meet none. They arrive with the first row that does, so that the
+    rows of a partition stay in their order. Without such a row they get the least of their `own`.
+    """
+    found = micros(batch.column(WATERMARK))
+    first = found <= BEGINNING
+    if not first.any():
+        return found
+    partitions = batch.column(PARTITION).to_numpy(zero_copy_only=False)
+    for partition in np.unique(partitions[first]):
+        ours = partitions == partition
+        met = found[ours & ~first]
+        found = np.where(ours & first, (met if len(met) else own[ours]).min(), found)
+    return found
+
+
+def _known(time: int) -> int | None:
+    """A time, or None for one that is not known yet."""
+    return time if time < FOREVER else None
