@@ -333,6 +333,8 @@ def _flink(cluster: Cluster) -> str:
         "restart-strategy.type": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 2147483647,
         "restart-strategy.fixed-delay.delay": "1 s",
+        # Seconds for which an ended job keeps its ledger: a week.
+        "jobstore.expiration-time": 604800,
         "high-availability.type": "zookeeper",
         "high-availability.zookeeper.quorum": f"127.0.0.1:{cluster.port('zookeeper')}",
         "high-availability.storageDir": f"file://{folder}/flink/ha",

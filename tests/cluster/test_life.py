@@ -86,6 +86,21 @@ def test_the_life_cycle_of_a_job(
     assert events
 
 
+def test_a_finished_job_keeps_its_ledger(
+    cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
+) -> None:
+    topics("ended", "ended.alarms", "ended.rejects")
+    with traffic(cluster, "ended"):
+        wait_for("readings", lambda: len(messages(cluster.at("kafka"), "ended")) > 100)
+    given = {"LIFE_TOPIC": "ended", "LAKE": str(tmp_path / "lake")}
+    found = as_json(tocsin("submit", JOB, "--bounded", "--json", **given))
+    assert (found["state"], found["balances"]) == ("FINISHED", True)
+    assert found["steps"]["Read"]["read"] == len(messages(cluster.at("kafka"), "ended"))
+    status = as_json(tocsin("status", "life", "--json"))
+    assert (status["id"], status["balances"]) == (found["id"], True)
+    assert status["ledger"]["Read"] == found["steps"]["Read"]
+
+
 def test_a_job_that_cannot_start_reports_the_reason(
     cluster: Cluster, tocsin: Run, topics: Callable[..., None], tmp_path: Path
 ) -> None:

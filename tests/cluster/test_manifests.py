@@ -140,6 +140,7 @@ def test_containers_have_the_settings_of_the_local_cluster(tmp_path: Path) -> No
         "restart-strategy.type",
         "restart-strategy.fixed-delay.attempts",
         "restart-strategy.fixed-delay.delay",
+        "jobstore.expiration-time",
         "heartbeat.interval",
         "heartbeat.timeout",
         "classloader.resolve-order",

@@ -9,7 +9,7 @@ from pathlib import Path
 from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.cli.deployment import Deployment
 from tocsin.cli.option_values import duration_option, moment_option
-from tocsin.cli.run_verb import report
+from tocsin.cli.run_verb import ledger_table, verdict
 from tocsin.compiler.backfill_job import from_archive, into_subfolder, without_messages
 from tocsin.compiler.job import Job
 from tocsin.foundation.ledger import Ledger
@@ -33,7 +33,8 @@ def backfill(
     The job writes to a folder next to the lake. Then each file with other rows than before replaces
     the old one; all other files stay untouched. So a changed coefficient changes only the windows
     that it affects. A file stays as it is if some of its messages were not read again. Alarms and
-    rejects are not sent again.
+    rejects are not sent again. The lake stays as it is if the ledger does not balance, or if a
+    step rejects the whole input or finds it late.
 
     Parameters
     ----------
@@ -69,14 +70,15 @@ def backfill(
     started = time.monotonic()
     note(f"{checked.name}: reading {archive or 'its topics'} again")
     try:
-        ledger = None
         if cluster:
             on.rehearse(checked)
-            on.finish(checked, f"{checked.name}-backfill")
+            ledger = on.finish(checked, f"{checked.name}-backfill").in_order(checked.counted())
         else:
             ledger = _here(checked)
-        if ledger is not None and not ledger.balances:
-            return report(checked.name, ledger, json=json)
+        code = verdict(checked, ledger)
+        if code != DONE:
+            _show(checked.name, [], ledger, json)
+            return code
         changes = [
             one
             for lake, datasets in lakes.items()
@@ -87,7 +89,8 @@ def backfill(
             if (lake / token).is_dir():
                 remove_folder(lake / token)
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
-    return _show(checked.name, changes, ledger, json)
+    _show(checked.name, changes, ledger, json)
+    return DONE
 
 
 def _here(job: Job) -> Ledger:
@@ -97,21 +100,20 @@ def _here(job: Job) -> Ledger:
     return run_bounded(job)
 
 
-def _show(job: str, changes: list[MergedDataset], ledger: Ledger | None, json: bool) -> int:
+def _show(job: str, changes: list[MergedDataset], ledger: Ledger, json: bool) -> None:
     if json:
-        show_json(
-            {
-                "job": job,
-                "files": [asdict(one) for one in changes],
-                "steps": ledger.as_dict() if ledger else None,
-            }
-        )
-        return DONE
-    rows = [
-        [one.dataset, one.same, len(one.changed), len(one.new), len(one.gone), len(one.kept)]
-        for one in changes
-    ]
-    say(table(["dataset", "same", "changed", "new", "gone", "kept"], rows, right=(1, 2, 3, 4, 5)))
+        files = [asdict(one) for one in changes]
+        found = {"job": job, "files": files, "balances": ledger.balances}
+        show_json({**found, "steps": ledger.as_dict()})
+        return
+    if changes:
+        rows = [
+            [one.dataset, one.same, len(one.changed), len(one.new), len(one.gone), len(one.kept)]
+            for one in changes
+        ]
+        headers = ["dataset", "same", "changed", "new", "gone", "kept"]
+        say(table(headers, rows, right=(1, 2, 3, 4, 5)))
+        say()
     if any(one.kept for one in changes):
         note("kept: not all messages of these files were read again, so they stay as they are")
-    return DONE if ledger is None else report(job, ledger, json=False)
+    say(ledger_table(ledger))

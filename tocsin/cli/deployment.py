@@ -15,9 +15,11 @@ from tocsin.compiler.job import Job
 from tocsin.compiler.state_compatibility import state_of
 from tocsin.flink.endpoints import Address
 from tocsin.flink.job_metadata import flink_name
+from tocsin.flink.job_status import status_of
 from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.flink.waiting import wait_until_finished, wait_until_running
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.ledger import Ledger
 from tocsin.foundation.sandbox import BROKERS_VARIABLE
 
 
@@ -90,21 +92,26 @@ class Deployment:
         """Submit a job and wait for its first checkpoint. Raises Failure."""
         return self._start(job, job.name, live=live, savepoint=savepoint)
 
-    def finish(self, job: Job, name: str) -> FlinkJob:
-        """Run a job under another name to the present end of its inputs. Raises Failure.
+    def finish(self, job: Job, name: str) -> Ledger:
+        """Run a job under another name to the present end of its inputs; return its ledger.
 
-        An interrupt cancels the job.
+        Raises Failure. An interrupt cancels the job.
         """
         rest, name = FlinkRest(self.address.flink), flink_name(name)
         if rest.running(name) is not None:
             raise Failure(f"'{name}' runs already; `tocsin stop {name} --discard` ends it")
         try:
-            return wait_until_finished(rest, self._start(job, name, live=False, savepoint=None))
+            return self.ledger_at_end(self._start(job, name, live=False, savepoint=None))
         except KeyboardInterrupt:
             running = rest.running(name)
             if running is not None:
                 rest.cancel(running.id)
             raise
+
+    def ledger_at_end(self, job: FlinkJob) -> Ledger:
+        """Wait until a job has finished; return its ledger. Raises Failure where it fails."""
+        rest = FlinkRest(self.address.flink)
+        return status_of(rest, wait_until_finished(rest, job)).ledger
 
     def _start(self, job: Job, name: str, *, live: bool, savepoint: str | None) -> FlinkJob:
         from tocsin.engines.beam.submission import Settings, submit_job

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.cli.ledger_table import ledger_table
+from tocsin.cli.lost_input import lost_input
 from tocsin.compiler.checker import check_file
+from tocsin.compiler.job import Job
 from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
 from tocsin.foundation.ledger import Ledger
 from tocsin.foundation.sandbox import BROKERS_VARIABLE
@@ -73,19 +75,28 @@ def run(
     with _profiled(profile, checked.name):
         ledger = run_live(checked, prism) if prism is not None else run_bounded(checked)
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
-    return report(checked.name, ledger, json=json, must_balance=not live)
-
-
-def report(job: str, ledger: Ledger, *, json: bool, must_balance: bool = True) -> int:
-    """Print a ledger and return the exit code."""
     if json:
-        show_json({"job": job, "balances": ledger.balances, "steps": ledger.as_dict()})
+        show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
     else:
         say(ledger_table(ledger))
-    if must_balance and not ledger.balances:
+    return verdict(checked, ledger, must_balance=not live)
+
+
+def verdict(job: Job, ledger: Ledger, *, must_balance: bool = True) -> int:
+    """The exit code of a run with this ledger; complains about a ledger that is not good.
+
+    A ledger without counts is no failure: a topic may be empty.
+    """
+    if must_balance and ledger.balances is False:
         complain(
             "the ledger does not balance: rows were lost or counted twice; this is a bug of tocsin"
         )
+        return FAILED
+    if ledger.balances is None:
+        note(f"{job.name}: no step counted a row, so there is nothing to balance")
+    lost = lost_input(job, ledger)
+    if lost is not None:
+        complain(lost)
         return FAILED
     return DONE
 

@@ -8,6 +8,7 @@ from tocsin.cli.console import DONE, say, show_json, table
 from tocsin.cli.deployment import flink_job_name, flink_rest
 from tocsin.cli.ledger_table import ledger_table
 from tocsin.flink.job_status import JobStatus, is_known, status_of
+from tocsin.flink.rest import ENDED
 from tocsin.foundation.ledger import StepCount
 
 
@@ -54,7 +55,8 @@ def _show(found: JobStatus) -> None:
         f"checkpoints: {checkpoints['completed']} completed, {checkpoints['failed']} failed"
         + _last(checkpoints)
     )
-    say(f"watermark: {_time(found.watermark) if is_known(found.watermark) else 'none yet'}")
+    if found.state not in ENDED:
+        say(f"watermark: {_time(found.watermark) if is_known(found.watermark) else 'none yet'}")
     if found.splits:
         rows = [
             [
@@ -72,13 +74,17 @@ def _show(found: JobStatus) -> None:
         say()
         say(ledger_table(found.ledger, _balance))
         say("counted since the last start or restart")
+    elif found.state in ENDED:
+        say("no ledger: Flink kept no counts of this job, so nobody knows whether it balances")
     for moment, text in found.failures[:5]:
         say(f"{_time(moment)} failed: {text}")
 
 
 def _balance(count: StepCount) -> str:
     return (
-        "yes"
+        ""
+        if count.balances is None
+        else "yes"
         if count.balances
         else f"{count.in_flight:,} in flight"
         if count.in_flight > 0

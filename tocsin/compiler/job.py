@@ -61,3 +61,7 @@ class Job:
     def step(self, name: str) -> Step:
         """The step of that name."""
         return next(step for step in self.steps if step.name == name)
+
+    def counted(self) -> list[str]:
+        """The names of the steps in the ledger: stock Beam transforms count nothing."""
+        return [step.name for step in self.steps if step.part is not None]

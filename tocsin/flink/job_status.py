@@ -8,13 +8,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.flink.rest import FlinkJob, FlinkRest
-from tocsin.foundation.ledger import COUNTS, Ledger, StepCount
+from tocsin.flink.accumulators import accumulated
+from tocsin.flink.rest import ENDED, FlinkJob, FlinkRest
+from tocsin.foundation.ledger import COUNTS, REASONS, Ledger
 
 MARK = "tocsin_"
 OUTPUT_WATERMARK = ".currentOutputWatermark"
 # Seconds that the JobManager takes to fetch metrics.
 FRESH = 0.7
+# Seconds after which an answer is not older than the end of the job. Flink's copy lives 3 s.
+CACHED = 15.0
 SPLIT_GAUGES = ("position", "lag", "watermark")
 # Bytes of an address: Flink refuses more than 4096.
 _ADDRESS = 3000
@@ -47,7 +50,8 @@ class JobStatus:
         checkpoints: `completed`, `failed`, and size (bytes), duration (milliseconds), age
             (milliseconds) and path of the last; None without one.
         watermark: milliseconds since 1970; None before the first.
-        ledger: rows since the job's last start or restart, because Flink counts from there.
+        ledger: rows since the job's last start or restart, because Flink counts from there. The
+            counts of an ended job come from its accumulators; without steps where Flink has none.
         failures: milliseconds since 1970 and sentence, the newest first.
     """
 
@@ -76,23 +80,14 @@ class JobStatus:
 def status_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
     """Ask Flink for a job's status. Raises Failure where it does not answer."""
     overview = rest.get(f"/jobs/{job.id}")
-    counts: dict[str, dict[str, int]] = {}
-    splits: dict[tuple[str, int], dict[str, int]] = {}
-    watermarks: list[int] = []
-    paths = [
-        f"/jobs/{job.id}/vertices/{vertex['id']}/subtasks/metrics"
-        for vertex in overview["vertices"]
-    ]
-    for path in paths:
-        rest.get(path)
-    # A request makes the JobManager fetch metrics, but its answer holds those of the time before.
-    time.sleep(FRESH)
-    for path in paths:
-        names = [metric["id"] for metric in rest.get(path)]
-        wanted = [name for name in names if _is_wanted(name)]
-        for some in _requests(wanted):
-            for metric in rest.get(path, get=",".join(some)):
-                _note(metric, counts, splits, watermarks)
+    progress = _Progress()
+    if job.has_ended:
+        overview = _ended_overview(rest, job, overview)
+        for name, value in accumulated(rest, job.id):
+            progress.note(name, value)
+    else:
+        for metric in _live_metrics(rest, job, overview["vertices"]):
+            progress.note_metric(metric)
     restarts = rest.metrics(f"/jobs/{job.id}/metrics", ["numRestarts"]).get("numRestarts")
     return JobStatus(
         name=job.name,
@@ -101,17 +96,45 @@ def status_of(rest: FlinkRest, job: FlinkJob) -> JobStatus:
         running_for=int(overview["duration"]),
         restarts=int(restarts) if restarts is not None else None,
         checkpoints=_checkpoints(rest, job),
-        watermark=min(watermarks, default=None),
+        watermark=min(progress.watermarks, default=None),
         splits=[
-            SplitStatus(step, number, **values) for (step, number), values in sorted(splits.items())
+            SplitStatus(step, number, **values)
+            for (step, number), values in sorted(progress.splits.items())
         ],
-        ledger=Ledger({step: StepCount(**fates) for step, fates in sorted(counts.items())}),
+        ledger=Ledger.of(sorted(progress.counts)),
         failures=[(failure.moment, failure.sentence) for failure in rest.failures(job.id)],
     )
 
 
+def _ended_overview(rest: FlinkRest, job: FlinkJob, overview: dict[str, Any]) -> dict[str, Any]:
+    """The overview once it shows the end: Flink answers from a copy that is some seconds old.
+
+    The accumulators come from the same copy.
+    """
+    deadline = time.monotonic() + CACHED
+    while overview.get("state") not in ENDED and time.monotonic() < deadline:
+        time.sleep(FRESH)
+        overview = rest.get(f"/jobs/{job.id}")
+    return overview
+
+
+def _live_metrics(
+    rest: FlinkRest, job: FlinkJob, vertices: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The wanted metrics of a running job, one for each vertex that has it."""
+    paths = [f"/jobs/{job.id}/vertices/{vertex['id']}/subtasks/metrics" for vertex in vertices]
+    for path in paths:
+        rest.get(path)
+    # A request makes the JobManager fetch metrics, but its answer holds those of the time before.
+    time.sleep(FRESH)
+    for path in paths:
+        names = [metric["id"] for metric in rest.get(path)]
+        for some in _requests([name for name in names if _is_wanted(name)]):
+            yield from rest.get(path, get=",".join(some))
+
+
 def _is_wanted(name: str) -> bool:
-    wanted = (*COUNTS, *SPLIT_GAUGES)
+    wanted = (*COUNTS, *REASONS, *SPLIT_GAUGES)
     return name.endswith(OUTPUT_WATERMARK) or (MARK in name and name.rpartition("|")[2] in wanted)
 
 
@@ -130,27 +153,43 @@ def _requests(names: list[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _note(
-    metric: dict[str, Any],
-    counts: dict[str, dict[str, int]],
-    splits: dict[tuple[str, int], dict[str, int]],
-    watermarks: list[int],
-) -> None:
-    name = metric["id"]
-    if name.endswith(OUTPUT_WATERMARK):
-        low = int(metric["min"])
-        # A step without input, such as the start of a source, has ended from the start.
-        if low < _END:
-            watermarks.append(low)
-        return
-    step, _, rest = name.rpartition(MARK)[2].partition("|")
-    if rest in COUNTS:
-        fates = counts.setdefault(step, {})
-        fates[rest] = fates.get(rest, 0) + int(metric["sum"])
-        return
-    partition, _, gauge = rest.partition("|")
-    if gauge in SPLIT_GAUGES and partition.isdigit():
-        splits.setdefault((step, int(partition)), {})[gauge] = int(metric["max"])
+@dataclass
+class _Progress:
+    """What the counters and gauges of a job say.
+
+    counts: (step, counter, number). splits: gauges by step and partition. watermarks:
+    milliseconds since 1970.
+    """
+
+    counts: list[tuple[str, str, int]] = field(default_factory=list)
+    splits: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
+    watermarks: list[int] = field(default_factory=list)
+
+    def note_metric(self, metric: dict[str, Any]) -> None:
+        """Note a metric of Flink, aggregated over subtasks."""
+        name = metric["id"]
+        if name.endswith(OUTPUT_WATERMARK):
+            low = int(metric["min"])
+            # A step without input, such as the start of a source, has ended from the start.
+            if low < _END:
+                self.watermarks.append(low)
+            return
+        ours = name.rpartition(MARK)[2]
+        self.note(ours, int(metric["max" if _is_gauge(ours) else "sum"]))
+
+    def note(self, name: str, value: int) -> None:
+        """Note a counter `STEP|COUNTER` or a gauge `STEP|PARTITION|GAUGE`."""
+        step, _, rest = name.partition("|")
+        if not _is_gauge(name):
+            self.counts.append((step, rest, value))
+            return
+        partition, _, gauge = rest.partition("|")
+        if partition.isdigit():
+            self.splits.setdefault((step, int(partition)), {})[gauge] = value
+
+
+def _is_gauge(name: str) -> bool:
+    return name.rpartition("|")[2] in SPLIT_GAUGES
 
 
 def _checkpoints(rest: FlinkRest, job: FlinkJob) -> dict[str, Any]:

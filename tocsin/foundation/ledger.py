@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 FATES = ("read", "kept", "late", "rejected", "filtered")
 DETAILS = ("late_for_some", "missed_windows", "ahead")
 """Counts that say more about rows that have a fate. They are no part of the balance."""
 COUNTS = (*FATES, *DETAILS)
+# Why a source rejects readings that it could decode. Other rejects have no counter of their own.
+REASONS = ("no_event_time", "from_the_future")
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class StepCount:
     ahead: int = 0
 
     @property
-    def balances(self) -> bool:
-        """Whether every row is accounted for."""
-        return self.in_flight == 0
+    def balances(self) -> bool | None:
+        """Whether every row is accounted for; None where no row was counted."""
+        return None if self == type(self)() else self.in_flight == 0
 
     @property
     def in_flight(self) -> int:
@@ -44,18 +47,31 @@ class StepCount:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Counts by step name."""
+    """Counts by step name. reasons: rejected rows by step name and reason (`REASONS`)."""
 
     steps: dict[str, StepCount] = field(default_factory=dict)
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, counts: Iterable[tuple[str, str, int]]) -> Ledger:
+        """A ledger of (step, counter, number); equal ones add up, unknown counters are ignored."""
+        steps: dict[str, dict[str, int]] = {}
+        reasons: dict[str, dict[str, int]] = {}
+        for step, counter, number in counts:
+            if counter in COUNTS or counter in REASONS:
+                found = (steps if counter in COUNTS else reasons).setdefault(step, {})
+                found[counter] = found.get(counter, 0) + number
+        return cls({step: StepCount(**fates) for step, fates in steps.items()}, reasons)
 
     @property
-    def balances(self) -> bool:
-        """Whether every step balances."""
-        return all(count.balances for count in self.steps.values())
+    def balances(self) -> bool | None:
+        """Whether every step with rows balances; None where no step counted a row."""
+        known = [one.balances for one in self.steps.values() if one.balances is not None]
+        return all(known) if known else None
 
     def in_order(self, names: list[str]) -> Ledger:
         """The named steps in that order. A step without counts has zeros."""
-        return Ledger({name: self.steps.get(name, StepCount()) for name in names})
+        return Ledger({name: self.steps.get(name, StepCount()) for name in names}, self.reasons)
 
     def details(self) -> tuple[str, ...]:
         """Those of DETAILS that any step counted."""

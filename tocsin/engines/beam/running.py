@@ -51,7 +51,7 @@ def _run_bounded(job: Job) -> Ledger:
         expand(pipeline, lower(job))
         result = pipeline.run()
         result.wait_until_finish()
-        return ledger_of(result).in_order(_counted(job))
+        return ledger_of(result).in_order(job.counted())
 
 
 def run_live(job: Job, prism: str) -> Ledger:
@@ -68,7 +68,7 @@ def run_live(job: Job, prism: str) -> Ledger:
     with one_sentence_failures():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
-        names = _counted(job)
+        names = job.counted()
         ledger = Ledger().in_order(names)
         try:
             while not PipelineState.is_terminal(result.state):
@@ -94,11 +94,6 @@ def _refuse_split(_worker: Any, _request: Any, instruction_id: str) -> Any:
     return beam_fn_api_pb2.InstructionResponse(
         instruction_id=instruction_id, process_bundle_split=empty
     )
-
-
-def _counted(job: Job) -> list[str]:
-    """The steps in the ledger: stock Beam transforms count nothing."""
-    return [step.name for step in job.steps if step.part is not None]
 
 
 def check_targets(job: Job) -> None:

@@ -289,7 +289,14 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             reached = clock.greatest - self.source.out_of_orderness
             rows = with_progress(rows, {str(split.partition): reached})
         read = rows.num_rows + len(rejected)
-        self.counter.add(read=read, kept=rows.num_rows, rejected=len(rejected), ahead=ahead)
+        self.counter.add(
+            read=read,
+            kept=rows.num_rows,
+            rejected=len(rejected),
+            ahead=ahead,
+            no_event_time=int(missing.sum()),
+            from_the_future=int(future.sum()),
+        )
         return rows, rejects_batch(rejected, at) if rejected else None, clock
 
     def _reject(self, fetched: Fetched, split: Split, row: int, missing: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
 
-from tocsin.foundation.ledger import COUNTS, Ledger, StepCount
+from tocsin.foundation.ledger import COUNTS, Ledger
 
 NAMESPACE = "tocsin"
 
@@ -30,7 +30,7 @@ class StepCounter:
         self._is_new = True
 
     def add(self, **counts: int) -> None:
-        """Add to counts of the ledger, `given` or `alarms`."""
+        """Add to counts of the ledger (`COUNTS`, `REASONS`), `given` or `alarms`."""
         if self._is_new:
             # Flink keeps showing the previous attempt's counter until this attempt reports one.
             for counter in self._counters.values():
@@ -38,6 +38,8 @@ class StepCounter:
             self._is_new = False
         for name, count in counts.items():
             if count:
+                if name not in self._counters:
+                    self._counters[name] = Metrics.counter(NAMESPACE, f"{self.step}|{name}")
                 self._counters[name].inc(count)
 
     @contextmanager
@@ -71,11 +73,11 @@ class SplitGauges:
 def ledger_of(result: Any) -> Ledger:
     """The ledger of a run, from its committed counters, or attempted ones where none committed."""
     found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
-    steps: dict[str, dict[str, int]] = {}
-    for metric in found["counters"]:
-        step, _, fate = metric.key.metric.name.rpartition("|")
-        if fate not in COUNTS:
-            continue
+    return Ledger.of(_counts(found["counters"]))
+
+
+def _counts(counters: Any) -> Iterator[tuple[str, str, int]]:
+    for metric in counters:
+        step, _, name = metric.key.metric.name.rpartition("|")
         value = metric.committed if metric.committed is not None else metric.attempted
-        steps.setdefault(step, {})[fate] = steps.get(step, {}).get(fate, 0) + int(value or 0)
-    return Ledger({step: StepCount(**counts) for step, counts in steps.items()})
+        yield step, name, int(value or 0)
