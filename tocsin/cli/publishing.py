@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
-from tocsin.kernels.batch import micros
-from tocsin.simulator.messages import encode, keys_of, milliseconds
+from tocsin.kernels.batch import Int64s, micros
+from tocsin.simulator.messages import encode, keys_of
 
 
 class Publisher:
@@ -44,16 +44,17 @@ class Publisher:
         }
         self._client = confluent_kafka.Producer(kafka.client_settings(**settings))
 
-    def publish(self, batch: pa.RecordBatch) -> int:
+    def publish(self, batch: pa.RecordBatch, times: Int64s | None = None) -> int:
         """Publish the rows of a batch in order and return their number.
 
-        Raises Failure if the broker refuses one.
+        times: microseconds since 1970 of each row; None for those of the time column.
+        Raises Failure if the broker refuses one, ValueError where a row does not fit the schema.
         """
         if not batch.num_rows:
             return 0
         values = encode(batch, self.schema)
-        keys, stamps = keys_of(batch, self.key), milliseconds(batch, self.time_column)
-        arrivals = micros(batch.column(self.time_column))
+        arrivals = micros(batch.column(self.time_column)) if times is None else times
+        keys, stamps = keys_of(batch, self.key), (arrivals // 1000).tolist()
         for at, (key, value, stamp) in enumerate(zip(keys, values, stamps, strict=True)):
             if self.speed and at % 100 == 0:
                 self._wait_for(int(arrivals[at]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pyarrow as pa
 
 from tocsin.kernels.avro.wire import frame
@@ -42,11 +41,3 @@ def keys_of(batch: pa.RecordBatch, name: str = "sensor_id") -> list[bytes]:
     encoded = batch.column(name).dictionary_encode()
     texts = [str(value).encode() for value in encoded.dictionary.to_pylist()]
     return [texts[code] for code in encoded.indices.to_numpy()]
-
-
-def milliseconds(batch: pa.RecordBatch, name: str) -> list[int]:
-    """A column of times as Kafka timestamps: milliseconds since 1970, rounded down."""
-    found: list[int] = (
-        (batch.column(name).view(pa.int64()).to_numpy() // 1000).astype(np.int64).tolist()
-    )
-    return found
