@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
+from pyarrow import parquet
 
-from tests.support.lakes import HOUR, ROWS, START, batch_of
+from tests.support.lakes import HOUR, ROWS, START, batch_of, partitioned
 from tocsin.kafka.connection import Kafka
-from tocsin.kernels.batch import EVENT_TIME, timestamps, with_traits
+from tocsin.kernels.batch import EVENT_TIME, readings_schema, timestamps, with_traits
 from tocsin.lake.audit import audit_lake
+from tocsin.lake.compaction import compact
 from tocsin.lake.query import files_of
 from tocsin.parts.registry import find
 from tocsin.simulator.embedded_kafka import EmbeddedKafka
@@ -78,8 +80,6 @@ def test_unfinished_files_are_named(hours: Path) -> None:
 
 
 def test_files_of_other_programs_are_named(hours: Path) -> None:
-    from pyarrow import parquet
-
     file = files_of(hours / "locks")[0]
     parquet.write_table(parquet.read_table(file).replace_schema_metadata(None), file)
     (problem,) = audit_lake(hours).problems
@@ -97,6 +97,78 @@ def test_the_same_offset_in_another_partition_or_element_is_no_duplicate(
     sink.write(batch.set_column(at, batch.schema.field(at), ones), f"{START}.s001.r0")
     report = audit_lake(hours)
     assert (report.rows, report.problems) == (4 * ROWS, [])
+
+
+def test_the_offsets_of_another_topic_are_no_duplicates(tmp_path: Path) -> None:
+    """Two recordings, the second with one column more; compacted, a file has rows of both."""
+    sink = find("write", "write_to_lake")(lake=str(tmp_path), dataset="places", span="1 h")
+    for number, topic in enumerate(["file:one.jsonl", "file:two.jsonl"]):
+        at = START + number * HOUR
+        batch = partitioned(pa.array(["a"]), topic=topic, at=at)
+        if number:
+            fields = [pa.field("more", pa.float64()), *batch.schema]
+            schema = readings_schema(fields[:3], topic=topic, allowed_lateness=0)
+            batch = pa.RecordBatch.from_arrays([pa.array([1.5]), *batch.columns], schema=schema)
+        sink.write(batch, f"{at}.s000.r0")
+    assert audit_lake(tmp_path).problems == []
+    compact(tmp_path, 0)
+    assert (audit_lake(tmp_path).files, audit_lake(tmp_path).problems) == (1, [])
+    file = files_of(tmp_path)[0]
+    shutil.copy(file, file.with_name(f"{file.stem}-again.parquet"))
+    assert audit_lake(tmp_path).problems == ["places: 1 readings are there twice"]
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-40])
+
+
+def blank_pages(file: Path) -> None:
+    """The footer is whole, and the pages are not."""
+    content = file.read_bytes()
+    end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    file.write_bytes(b"PAR1" + b"\xff" * (end - 4) + content[end:])
+
+
+def lie(file: Path) -> None:
+    table = parquet.read_table(file, partitioning=None)
+    parquet.write_table(table.replace_schema_metadata({"tocsin.offsets": "[1"}), file)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [cut, lie, lambda file: file.write_bytes(b""), lambda file: file.write_bytes(b"PAR1" * 9)],
+    ids=["cut", "odd footer", "empty", "no Parquet"],
+)
+def test_an_unreadable_file_is_named_and_the_others_are_audited(
+    spoil: Callable[[Path], Any], hours: Path
+) -> None:
+    files = files_of(hours)
+    spoil(files[1])
+    shutil.copy(files[0], files[0].with_name("20260302T000000Z-1h-s001-r0.parquet"))
+    report = audit_lake(hours)
+    assert (report.files, report.rows) == (4, 3 * ROWS)
+    assert report.problems[0].startswith(f"{files[1]}: cannot be read: ")
+    assert report.problems[1:] == [f"locks: {ROWS} readings are there twice"]
+
+
+def test_pages_that_cannot_be_read_are_a_problem_and_no_traceback(hours: Path, tocsin: Any) -> None:
+    blank_pages(files_of(hours)[1])
+    code, out, errors = tocsin("lake", hours, "check")
+    assert (code, errors) == (1, "")
+    assert "locks: its rows cannot be read: " in out
+    code, out, errors = tocsin("lake", hours, "compact", "--older-than", "0 s")
+    assert code == 1
+    assert f"{files_of(hours)[1]}: cannot be read: " in errors
+
+
+def test_a_query_of_an_unreadable_file_is_a_sentence(hours: Path, tocsin: Any) -> None:
+    file = files_of(hours)[1]
+    cut(file)
+    for word in ("select 1", "contents", "compact", "retain", "check"):
+        code, out, errors = tocsin("lake", hours, word)
+        assert code == 1
+        assert f"{file}" in out + errors
+        assert errors.count("\n") <= 1
 
 
 @pytest.fixture
@@ -136,3 +208,18 @@ def test_a_lake_that_begins_after_its_topic_is_a_problem(hours: Path, topic: Any
     files_of(hours / "locks")[0].unlink()
     (problem,) = audit_lake(hours, topic(3 * ROWS)).problems
     assert problem.startswith("city.locks:0: the lake begins at offset 6, the topic at 0")
+
+
+def test_a_gap_at_the_start_is_a_problem_even_if_the_topic_has_newer_messages(
+    hours: Path, topic: Any
+) -> None:
+    files_of(hours / "locks")[0].unlink()
+    report = audit_lake(hours, topic(3 * ROWS + 1))
+    assert len(report.problems) == len(report.notes) == 1
+
+
+def test_a_topic_that_is_gone_is_a_note(hours: Path) -> None:
+    with EmbeddedKafka() as broker:
+        report = audit_lake(hours, Kafka(brokers=broker.brokers))
+    assert report.problems == []
+    assert all(note.startswith("city.locks") for note in report.notes)

@@ -63,3 +63,24 @@ def rows_of(lake: Path, name: str) -> list[Any]:
         f"select lock_id, value, _offset from {name} order by all"
     ).fetchall()
     return found
+
+
+def partitioned(places: pa.Array, topic: str = "city.locks", at: int = START) -> pa.RecordBatch:
+    """Readings of one moment with a column `place`; the value is the number of the row.
+
+    at: microseconds since 1970.
+    """
+    count = len(places)
+    fields = [pa.field("place", places.type), pa.field("value", pa.float64())]
+    numbers = np.arange(count, dtype=np.int64)
+    columns = [
+        places,
+        pa.array(numbers.astype(float)),
+        timestamps(np.full(count, at)),
+        timestamps(np.full(count, at)),
+        pa.array([0] * count, pa.int32()),
+        pa.array(numbers),
+        pa.array([0] * count, pa.int32()),
+    ]
+    schema = readings_schema(fields, topic=topic, allowed_lateness=0)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -5,7 +5,8 @@ For parameters: `Duration`, `format_duration`, `need_columns`, `suggestion`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (a target that fails).
 For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_columns`, `offsets_of`,
 `group_ids`, `reasons_of`.
-For files: `check_lake`, `path_part`, `format_timestamp`, `with_points`, `failpoint`.
+For files: `check_lake`, `path_part`, `format_timestamp`, `with_points`, `failpoint`,
+`notes_of`, `notes_footer`, `with_notes`.
 For Kafka: `Kafka`, `Producer`, `Transactions`.
 """
 
@@ -19,6 +20,7 @@ from tocsin.kafka.producer import Producer
 from tocsin.kafka.transactions import Transactions
 from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.kernels.batch import EVENT_TIME, WATERMARK, micros, offsets_of, traits, user_columns
+from tocsin.kernels.column_notes import notes_footer, notes_of, with_notes
 from tocsin.kernels.expressions.typing import suggestion
 from tocsin.kernels.geo.geoparquet import with_points
 from tocsin.kernels.path_encoding import path_part
@@ -46,11 +48,14 @@ __all__ = [
     "group_ids",
     "micros",
     "need_columns",
+    "notes_footer",
+    "notes_of",
     "offsets_of",
     "path_part",
     "reasons_of",
     "suggestion",
     "traits",
     "user_columns",
+    "with_notes",
     "with_points",
 ]

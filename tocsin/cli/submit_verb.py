@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tocsin.cli.console import DONE, WRONG, complain, note, say, show_json
 from tocsin.cli.deployment import Deployment
-from tocsin.cli.run_verb import ledger_table, verdict
+from tocsin.cli.ledger_table import ledger_table
+from tocsin.cli.run_verb import verdict
 from tocsin.compiler.job import Job
 from tocsin.flink.job_metadata import flink_name
 from tocsin.flink.rest import FlinkJob, FlinkRest

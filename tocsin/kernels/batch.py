@@ -67,6 +67,7 @@ class Traits:
         out_of_orderness: how far the source's rows may be out of order, microseconds.
         units: UCUM codes of the columns whose unit is known.
         periods: averaging time of the columns that are means, microseconds.
+        descriptions: what columns mean, in words.
     """
 
     topic: str = ""
@@ -78,6 +79,7 @@ class Traits:
     out_of_orderness: int = 0
     units: dict[str, str] = field(default_factory=dict)
     periods: dict[str, int] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
 
 
 def traits(schema: pa.Schema) -> Traits:

@@ -7,10 +7,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.atomic_replace import is_staging
-from tocsin.lake.query import files_of, footer, offsets_in, open_lake
+from tocsin.lake.query import (
+    brief,
+    datasets_of,
+    files_of,
+    footer,
+    offsets_in,
+    open_lake,
+    quoted,
+    rows_with_files,
+    unreadable,
+)
 
 
 @dataclass
@@ -56,22 +68,30 @@ class AuditReport:
 def audit_lake(root: Path, kafka: Kafka | None = None) -> AuditReport:
     """Read every footer, and the rows with DuckDB; with `kafka`, compare offsets with the topics.
 
-    Raises Failure where Kafka does not answer.
+    A file that cannot be read is a problem of the report. Raises Failure where Kafka does not
+    answer.
     """
     report = AuditReport(str(root))
-    connection, datasets = open_lake(root)
+    skip = unreadable(file for folder in datasets_of(root) for file in files_of(folder))
+    report.problems += skip.values()
+    for folder in datasets_of(root):
+        for file in files_of(folder):
+            report.files += 1
+            if file not in skip:
+                _note_offsets(report, file)
+    try:
+        connection, datasets = open_lake(root, skip)
+    except Failure as failure:
+        report.problems.append(failure.sentence)
+        connection, datasets = None, []
     for dataset in datasets:
         report.rows += dataset.rows
-        for file in files_of(root / dataset.name):
-            report.files += 1
-            _note_offsets(report, file)
-        columns = [
-            row[0] for row in connection.execute(f'describe "{dataset.name}_all"').fetchall()
-        ]
-        if {"_partition", "_offset", "_index"} <= set(columns):
-            _check_readings(report, connection, dataset.name)
-        elif {"window_start", "revision"} <= set(columns):
-            _check_windows(report, connection, root / dataset.name, dataset.name)
+        try:
+            folder = root / dataset.name
+            files = [file for file in files_of(folder) if file not in skip]
+            _check_rows(report, connection, folder, files)
+        except duckdb.Error as error:
+            report.problems.append(f"{dataset.name}: its rows cannot be read: {brief(error)}")
     hidden = list(root.rglob(".*.part"))
     if hidden:
         report.problems.append(
@@ -101,26 +121,36 @@ def _note_offsets(report: AuditReport, file: Path) -> None:
             offsets[:] = min(offsets[0], first), max(offsets[1], last)
 
 
-def _check_readings(report: AuditReport, connection: Any, name: str) -> None:
-    twice = _duplicates(connection, name, "_partition, _offset, _index")
+def _check_rows(report: AuditReport, connection: Any, folder: Path, files: list[Path]) -> None:
+    """Look for rows that are there twice."""
+    name = quoted(folder.name)
+    all_of = quoted(f"{folder.name}_all")
+    columns = {row[0] for row in connection.execute(f"describe {all_of}").fetchall()}
+    keys: list[str] = json.loads(footer(files[0]).get("tocsin.keys", "[]"))
+    if {"_partition", "_offset", "_index"} <= columns:
+        # One offset occurs in several topics, and a compacted file may have rows of several.
+        rows = f"{rows_with_files(folder, files)} join tocsin.{name} using (_file)"
+        twice = _repeated(
+            connection, rows, "topics, _partition, _offset, _index", "any_value(sources)"
+        )
+        what = "readings are there twice"
+    elif {"window_start", "revision"} <= columns and keys:
+        listed = ", ".join(quoted(key) for key in [*keys, "revision"])
+        twice = _repeated(connection, all_of, listed, "1")
+        what = "windows are there twice with one revision"
+    else:
+        return
     if twice:
-        report.problems.append(f"{name}: {twice:,} readings are there twice")
+        report.problems.append(f"{folder.name}: {twice:,} {what}")
 
 
-def _check_windows(report: AuditReport, connection: Any, folder: Path, name: str) -> None:
-    keys = json.loads(footer(files_of(folder)[0]).get("tocsin.keys", "[]"))
-    listed = ", ".join('"' + key.replace('"', '""') + '"' for key in keys)
-    if keys and (twice := _duplicates(connection, name, f"{listed}, revision")):
-        report.problems.append(f"{name}: {twice:,} windows are there twice with one revision")
-
-
-def _duplicates(connection: Any, name: str, columns: str) -> int:
-    """The number of different values of some columns that occur more than once."""
+def _repeated(connection: Any, rows: str, columns: str, allowed: str) -> int:
+    """The number of different values of some columns that occur more often than allowed."""
     query = (
-        f'select count(*) from (select 1 from "{name}_all" '  # noqa: S608 - names are quoted
-        f"group by {columns} having count(*) > 1)"
+        f"select count(*) from (select 1 from {rows} "  # noqa: S608 - names are quoted
+        f"group by {columns} having count(*) > {allowed})"
     )
-    return int(connection.execute(query).fetchone()[0])
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _compare_with_topics(report: AuditReport, kafka: Kafka) -> None:
@@ -131,26 +161,35 @@ def _compare_with_topics(report: AuditReport, kafka: Kafka) -> None:
         for topic, partitions in report.offsets.items():
             if not topic or topic.startswith("file:"):
                 continue
-            for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+            known = consumer.list_topics(topic, timeout=10).topics[topic]
+            if known.error is not None:
+                report.notes.append(f"{topic}: {known.error.str()}; its offsets were not compared")
+            for partition in known.partitions:
                 low, high = consumer.get_watermark_offsets(
                     TopicPartition(topic, partition), timeout=10
                 )
-                first, last = partitions.get(str(partition), [high, high - 1])
-                if high > low and str(partition) not in partitions:
-                    report.problems.append(
-                        f"{topic}:{partition}: {high - low:,} messages, none of them in the lake"
-                    )
-                elif last < high - 1:
-                    report.notes.append(
-                        f"{topic}:{partition}: the lake ends at offset {last:,}, "
-                        f"the topic at {high - 1:,} (rejected, or not read yet)"
-                    )
-                elif first > low:
-                    report.problems.append(
-                        f"{topic}:{partition}: the lake begins at offset {first:,}, "
-                        f"the topic at {low:,}"
-                    )
+                _compare(report, f"{topic}:{partition}", partitions.get(str(partition)), low, high)
     except KafkaException as error:
         raise Failure(f"no answer from Kafka at {kafka.address()}: {error.args[0].str()}") from None
     finally:
         consumer.close()
+
+
+def _compare(
+    report: AuditReport, place: str, in_lake: list[int] | None, low: int, high: int
+) -> None:
+    """Compare the first and last offset in the lake with those of a partition."""
+    if in_lake is None:
+        if high > low:
+            report.problems.append(f"{place}: {high - low:,} messages, none of them in the lake")
+        return
+    first, last = in_lake
+    if first > low:
+        report.problems.append(
+            f"{place}: the lake begins at offset {first:,}, the topic at {low:,}"
+        )
+    if last < high - 1:
+        report.notes.append(
+            f"{place}: the lake ends at offset {last:,}, the topic at {high - 1:,} "
+            "(rejected, or not read yet)"
+        )

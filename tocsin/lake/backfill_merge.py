@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
+from tocsin.kernels.column_notes import without_metadata
 from tocsin.kernels.time.file_timestamps import parse_timestamp
 from tocsin.lake.atomic_replace import exchange_folders, remove_folder, staging_name
-from tocsin.lake.query import LakeOffsets, files_of, footer, merged, offsets_in
+from tocsin.lake.query import LakeOffsets, files_of, footer, merged, offsets_in, table_in
 
 
 @dataclass
@@ -171,11 +171,10 @@ def _by_name(folder: Path) -> Headed:
 def rows_digest(files: list[Path]) -> str:
     """SHA-256 of the rows of files, in their order.
 
-    Footers do not count, because they hold the offsets of batches, which differ between runs.
+    Footers do not count, because they hold the offsets of batches, which differ between runs. Units
+    and descriptions of columns do not count either.
     """
-    tables = [
-        parquet.read_table(file, partitioning=None).replace_schema_metadata(None) for file in files
-    ]
+    tables = [without_metadata(table_in(file)) for file in files]
     rows = pa.concat_tables(tables, promote_options="default").combine_chunks()
     stream: Any = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, rows.schema) as writer:

@@ -9,16 +9,17 @@ from typing import Any
 
 from pyarrow import parquet
 
+from tocsin.kernels.column_notes import Notes, notes_in_fields
 from tocsin.kernels.time.file_timestamps import parse_timestamp
-from tocsin.lake.query import datasets_of, files_of, footer, offsets_in
+from tocsin.lake.query import datasets_of, files_of, footer, offsets_in, schema_in
 
 
 def catalog(root: Path) -> list[dict[str, Any]]:
     """One mapping for each dataset, from the files' footers; no row is read.
 
-    Keys: `dataset`, `columns` (Arrow types by name), `partitioned_by`, `rows` (of all revisions),
-    `files`, `bytes`, `from` and `to` (ISO 8601), `keys`, `topics`, and `retention_seconds` (None
-    without retention).
+    Keys: `dataset`, `columns` (Arrow types by name), `notes` (`unit` and `description` by column),
+    `partitioned_by`, `rows` (of all revisions), `files`, `bytes`, `from` and `to` (ISO 8601),
+    `keys`, `topics`, and `retention_seconds` (None without retention).
     """
     found = []
     for folder in datasets_of(root):
@@ -27,8 +28,11 @@ def catalog(root: Path) -> list[dict[str, Any]]:
             continue
         heads = [footer(file) for file in files]
         columns: dict[str, str] = {}
+        notes: Notes = {}
         for file in files:
-            for field in parquet.read_schema(file):
+            schema = schema_in(file)
+            notes |= notes_in_fields(schema)
+            for field in schema:
                 columns.setdefault(field.name, str(field.type))
         parts = dict.fromkeys(
             p.partition("=")[0] for file in files for p in file.relative_to(folder).parts[:-1]
@@ -39,6 +43,7 @@ def catalog(root: Path) -> list[dict[str, Any]]:
             {
                 "dataset": folder.name,
                 "columns": columns,
+                "notes": notes,
                 "partitioned_by": list(parts),
                 "rows": sum(parquet.read_metadata(file).num_rows for file in files),
                 "files": len(files),

@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
+from tocsin.kernels.column_notes import Notes, notes_footer, notes_in_fields, with_notes
 from tocsin.lake.atomic_replace import exchange_folders, remove_folder, staging_name
-from tocsin.lake.query import datasets_of, files_of, footer, merged, offsets_in
+from tocsin.lake.query import datasets_of, files_of, footer, merged, offsets_in, table_in
 
 LARGE = 128 * 1024 * 1024
 """Files of this many bytes or more stay as they are."""
@@ -67,9 +68,11 @@ def _compact_folder(root: Path, folder: Path, before: int) -> int:
         return 0
     if any(path.is_dir() for path in folder.iterdir()):
         return 0
-    tables = [parquet.read_table(file, partitioning=None) for file in small]
+    tables = [table_in(file) for file in small]
     whole = pa.concat_tables(tables, promote_options="default")
-    whole = whole.replace_schema_metadata(_footer([heads[file] for file in small], tables))
+    notes = _notes(tables)
+    footer_of_all = {**_footer([heads[file] for file in small], tables), **notes_footer(notes)}
+    whole = with_notes(whole, notes).replace_schema_metadata(footer_of_all)
     # Outside of the dataset, because readers would see it there.
     staging = root / staging_name("compaction")
     staging.mkdir()
@@ -91,6 +94,14 @@ def _compact_folder(root: Path, folder: Path, before: int) -> int:
     finally:
         remove_folder(staging)
     return int(whole.num_rows)
+
+
+def _notes(tables: list[pa.Table]) -> Notes:
+    """The notes on columns; those of the last file count."""
+    found: Notes = {}
+    for table in tables:
+        found |= notes_in_fields(table.schema)
+    return found
 
 
 def _units(head: dict[str, str]) -> list[str]:

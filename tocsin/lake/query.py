@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from pyarrow import parquet
 
+from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import merge_offsets
+from tocsin.lake.partition_values import partition_types, partition_values
 
 LakeOffsets = dict[str, dict[str, tuple[int, int]]]
 """First and last offset by topic and partition."""
@@ -43,55 +46,163 @@ def datasets_of(root: Path) -> list[Path]:
     )
 
 
-def open_lake(root: Path) -> tuple[Any, list[Dataset]]:
+def open_lake(root: Path, skip: Iterable[Path] = ()) -> tuple[Any, list[Dataset]]:
     """A DuckDB connection with two views for each dataset, and the datasets.
 
     The view `DATASET` has the newest revision of each row, the view `DATASET_all` every revision.
-    Times are in UTC.
+    Times are in UTC. The schema `tocsin` has a table for each dataset: its files (`_file`), the
+    `topics` of each and their `sources` (number), and the values of partition columns.
+
+    Args:
+        root: folder of the lake.
+        skip: files that are left out.
+
+    Raises:
+        Failure: for a file that cannot be read.
     """
     connection = duckdb.connect()
-    connection.execute("set timezone = 'UTC'")
+    connection.execute("set timezone = 'UTC'; create schema tocsin")
+    skipped = set(skip)
     found = []
     for folder in datasets_of(root):
-        files = files_of(folder)
+        every = files_of(folder)
+        files = [file for file in every if file not in skipped]
         if not files:
             continue
-        name = folder.name.replace('"', '""')
-        glob = str(folder / "**" / "*.parquet").replace("'", "''")
-        connection.execute(
-            f'create view "{name}_all" as select * from '  # noqa: S608 - names are quoted
-            f"read_parquet('{glob}', hive_partitioning = true, union_by_name = true)"
-        )
-        keys = _keys(files[0])
-        newest = ""
-        if keys:
-            listed = ", ".join('"' + key.replace('"', '""') + '"' for key in keys)
-            newest = (
-                f" qualify row_number() over (partition by {listed} order by revision desc) = 1"
-            )
-        query = f'select * from "{name}_all"{newest}'  # noqa: S608 - names are quoted
-        connection.execute(f'create view "{name}" as {query}')
-        rows = connection.execute(f'select count(*) from "{name}"').fetchone()  # noqa: S608
+        try:
+            heads = [footer(file) for file in files]
+            kinds = _add_files(connection, folder, files, heads)
+            _add_views(connection, folder, files if len(files) < len(every) else None, heads, kinds)
+            query = f"select count(*) from {quoted(folder.name)}"  # noqa: S608 - names are quoted
+            (rows,) = connection.execute(query).fetchall()[0]
+        except (ValueError, AttributeError, TypeError, duckdb.Error) as error:
+            bad = list(unreadable(files).values())
+            raise Failure(
+                bad[0] if bad else f"the dataset '{folder.name}' cannot be read: {brief(error)}"
+            ) from None
         starts = [path.name.split("-")[0] for path in files]
-        found.append(Dataset(folder.name, len(files), int(rows[0]), min(starts), max(starts)))
+        found.append(Dataset(folder.name, len(files), int(rows), min(starts), max(starts)))
     return connection, found
 
 
-def _keys(file: Path) -> list[str]:
-    """The columns that identify a row over its revisions; empty for readings."""
-    metadata = footer(file)
-    keys: list[str] = json.loads(metadata.get("tocsin.keys", "[]"))
-    return keys
+def unreadable(files: Iterable[Path]) -> dict[Path, str]:
+    """The files whose footer cannot be read, each with a sentence."""
+    found = {}
+    for file in files:
+        try:
+            head = footer(file)
+            merged([offsets_in(head)])
+            partition_types([head])
+        except Failure as failure:
+            found[file] = failure.sentence
+        except (ValueError, AttributeError, TypeError) as error:
+            found[file] = f"{file}: cannot be read: its footer is not tocsin's: {brief(error)}"
+    return found
+
+
+def brief(error: Exception) -> str:
+    """The first line of an error."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def quoted(text: str) -> str:
+    """A name in SQL."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def rows_with_files(folder: Path, files: list[Path] | None = None) -> str:
+    """SQL of a dataset's rows with the column `_file`. files: None for all."""
+    paths = [folder / "**" / "*.parquet"] if files is None else files
+    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return (
+        f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true, "
+        "filename = '_file')"
+    )
+
+
+def _add_files(
+    connection: Any, folder: Path, files: list[Path], heads: list[dict[str, str]]
+) -> dict[str, str]:
+    """The table of a dataset's files; returns the SQL types of declared partition columns."""
+    kinds = partition_types(heads)
+    values = [partition_values(folder, file) for file in files]
+    sources = [sorted(offsets_in(head)) for head in heads]
+    columns: dict[str, Any] = {
+        "_file": pa.array([str(file) for file in files]),
+        "topics": pa.array([", ".join(topics) for topics in sources]),
+        "sources": pa.array([max(len(topics), 1) for topics in sources]),
+        **{name: pa.array([one.get(name) for one in values], pa.string()) for name in kinds},
+    }
+    connection.register("listed", pa.table(columns))
+    casts = ", ".join(
+        f"try_cast({quoted(name)} as {kind}) as {quoted(name)}" for name, kind in kinds.items()
+    )
+    replaced = f" replace ({casts})" if casts else ""
+    connection.execute(
+        f"create table tocsin.{quoted(folder.name)} as "  # noqa: S608 - names are quoted
+        f"select *{replaced} from listed"
+    )
+    connection.unregister("listed")
+    return kinds
+
+
+def _add_views(
+    connection: Any,
+    folder: Path,
+    files: list[Path] | None,
+    heads: list[dict[str, str]],
+    kinds: dict[str, str],
+) -> None:
+    rows, known = rows_with_files(folder, files), f"tocsin.{quoted(folder.name)}"
+    selected, joined = "rows.* exclude (_file)", ""
+    if kinds:
+        named = ", ".join(f"known.{quoted(name)} as {quoted(name)}" for name in kinds)
+        selected += f" replace ({named})"
+        joined = f" join {known} as known on rows._file = known._file"
+    every = quoted(f"{folder.name}_all")
+    connection.execute(
+        f"create view {every} as "  # noqa: S608 - names are quoted
+        f"select {selected} from {rows} as rows{joined}"
+    )
+    keys: list[str] = json.loads(heads[0].get("tocsin.keys", "[]"))
+    newest = ""
+    if keys:
+        listed = ", ".join(quoted(key) for key in keys)
+        newest = f" qualify row_number() over (partition by {listed} order by revision desc) = 1"
+    connection.execute(
+        f"create view {quoted(folder.name)} as select * from {every}{newest}"  # noqa: S608 - as above
+    )
 
 
 def footer(file: Path) -> dict[str, str]:
-    """A file's metadata that tocsin wrote, by key (`tocsin.…`)."""
-    metadata = parquet.read_metadata(file).metadata or {}
+    """A file's metadata that tocsin wrote, by key (`tocsin.…`).
+
+    Raises Failure with the file's name where it cannot be read.
+    """
     return {
         key.decode(): value.decode()
-        for key, value in metadata.items()
+        for key, value in (schema_in(file).metadata or {}).items()
         if key.startswith(b"tocsin.")
     }
+
+
+def schema_in(file: Path) -> pa.Schema:
+    """The columns of a file. Raises Failure with its name where it cannot be read."""
+    try:
+        return parquet.read_schema(file)
+    except (OSError, pa.ArrowException) as error:
+        raise Failure(f"{file}: cannot be read: {brief(error)}") from None
+
+
+def table_in(file: Path, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a file, without the columns of its folders.
+
+    columns: None for all. Raises Failure with its name where it cannot be read.
+    """
+    try:
+        return parquet.read_table(file, columns=columns, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise Failure(f"{file}: cannot be read: {brief(error)}") from None
 
 
 def merged(offsets: Iterable[LakeOffsets]) -> LakeOffsets:

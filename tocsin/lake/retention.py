@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.atomic_replace import replace_file
-from tocsin.lake.query import datasets_of, files_of, footer
+from tocsin.lake.query import datasets_of, files_of, footer, schema_in, table_in
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def erase(root: Path, column: str, value: str, dataset: str | None = None) -> li
                 for part in file.relative_to(folder).parts[:-1]
                 if part.startswith(f"{column}=")
             ]
-            has_column = column in parquet.read_schema(file).names
+            has_column = column in schema_in(file).names
             has_any |= has_column or bool(named)
             if named and unquote(named[0].partition("=")[2]) == value:
                 rows += parquet.read_metadata(file).num_rows
@@ -92,16 +92,12 @@ def erase(root: Path, column: str, value: str, dataset: str | None = None) -> li
 
 def _without(file: Path, column: str, value: str) -> int:
     """Delete rows from one file; return their number."""
-    texts = (
-        parquet.read_table(file, columns=[column], partitioning=None)
-        .column(column)
-        .cast(pa.string())
-    )
+    texts = table_in(file, [column]).column(column).cast(pa.string())
     gone = pc.fill_null(pc.equal(texts, value), False)
     count = int(pc.sum(gone).as_py() or 0)
     if not count:
         return 0
-    table = parquet.read_table(file, partitioning=None)
+    table = table_in(file)
     left = table.filter(pc.invert(gone))
     if left.num_rows:
         replace_file(left, file)

@@ -174,11 +174,20 @@ class Source(Part):
             fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness
         )
         return with_traits(
-            schema, units=self._checked_units(names), out_of_orderness=self.out_of_orderness
+            schema,
+            units=self._checked_units(names),
+            out_of_orderness=self.out_of_orderness,
+            descriptions={
+                name: text for name, text in self.descriptions_of_fields().items() if name in names
+            },
         )
 
     def units_of_fields(self) -> dict[str, str]:
         """Units by column that the readings' schema declares."""
+        return {}
+
+    def descriptions_of_fields(self) -> dict[str, str]:
+        """What the columns mean, as the readings' schema says."""
         return {}
 
     def _checked_units(self, names: list[str]) -> dict[str, str]:

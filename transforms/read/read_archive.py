@@ -22,6 +22,7 @@ from tocsin.api.source import (
     Split,
     check_lake,
     format_timestamp,
+    notes_in_fields,
 )
 
 _PLACE = ["_partition", "_offset", "_index"]
@@ -86,6 +87,10 @@ class ReadArchive(Source):
         if not set(_PLACE) <= set(schema.names):
             raise Fault(f"'{self.dataset}' is no archive: it has no {', '.join(_PLACE)}", "dataset")
         return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
+
+    def descriptions_of_fields(self) -> dict[str, str]:
+        notes = notes_in_fields(parquet.read_schema(self._spans()[0][0]))
+        return {name: one["description"] for name, one in notes.items() if "description" in one}
 
     def splits(self, live: bool) -> list[Split]:
         stops: dict[int, int] = {}

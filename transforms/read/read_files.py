@@ -27,6 +27,7 @@ from tocsin.api.source import (
     TextFile,
     arrow_fields,
     check_file,
+    descriptions,
     leaves,
     micros,
     parse_schema,
@@ -102,6 +103,9 @@ class ReadFiles(Source):
             raise Fault("only Parquet files bring their own columns; name a `schema`", "schema")
         schema = parquet.read_schema(paths[0]).remove_metadata()
         return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
+
+    def descriptions_of_fields(self) -> dict[str, str]:
+        return {} if self.schema_ is None else descriptions(parse_schema(self.schema_.text))
 
     def splits(self, live: bool) -> list[Split]:
         paths = self._paths()

@@ -30,6 +30,7 @@ from tocsin.api.source import (
     TextFile,
     TopicIdentity,
     arrow_fields,
+    descriptions,
     parse_schema,
 )
 
@@ -157,6 +158,9 @@ class ReadTelemetry(Source):
         return {
             field["name"]: field["unit"] for field in declared if isinstance(field.get("unit"), str)
         }
+
+    def descriptions_of_fields(self) -> dict[str, str]:
+        return descriptions(parse_schema(self.schema_.text))
 
     @staticmethod
     def _unnested(fields: list[pa.Field], name: str) -> list[pa.Field]:

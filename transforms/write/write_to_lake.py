@@ -27,11 +27,14 @@ from tocsin.api.sink import (
     group_ids,
     micros,
     need_columns,
+    notes_footer,
+    notes_of,
     offsets_of,
     path_part,
     suggestion,
     traits,
     user_columns,
+    with_notes,
     with_points,
 )
 
@@ -43,8 +46,9 @@ class WriteToLake(Sink):
 
     Folders are Hive partitions: `date` and `hour` of the event time (UTC) and columns, whose values
     are encoded. A file is written under a temporary name and moved into place. Rows are sorted; the
-    footer has the offsets of the topic that they come from. For each window and key, use the
-    highest revision.
+    footer has the offsets of the topic that they come from. The metadata of each column has its
+    `unit` and `description`, where they are known. For each window and key, use the highest
+    revision.
     """
 
     lake: str = Param(
@@ -113,6 +117,15 @@ class WriteToLake(Sink):
             if "geometry" in names:
                 raise Fault("its input has a column 'geometry' already", "geometry")
         for at, name in enumerate(self.partition_by):
+            own = next((one for one in names if one.lower() == name), None)
+            if name in _TIME_PARTS and own is not None:
+                raise Fault(
+                    f"its input has a column '{own}', and readers would see the {name} of the "
+                    f"folder in its place; give it another name in the schema, or "
+                    f"partition by {self._free_parts(names)}",
+                    "partition_by",
+                    at,
+                )
             if name not in _TIME_PARTS and name not in names:
                 raise Fault(
                     f"no column '{name}' in its input{suggestion(name, [*names, *_TIME_PARTS])}"
@@ -121,6 +134,12 @@ class WriteToLake(Sink):
                     "partition_by",
                     at,
                 )
+
+    def _free_parts(self, names: list[str]) -> str:
+        """The time parts that no column hides, for a suggestion."""
+        taken = {name.lower() for name in names} | set(self.partition_by)
+        free = [name for name in _TIME_PARTS if name not in taken]
+        return " or ".join(f"'{name}'" for name in free) or "a column"
 
     def check_target(self) -> None:
         files, root = self._store()
@@ -162,6 +181,14 @@ class WriteToLake(Sink):
             "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),
             "tocsin.unit": unit,
             "tocsin.until": str(int(start) + self.span),
+            **notes_footer(notes_of(batch.schema)),
+            "tocsin.partitions": json.dumps(
+                {
+                    name: str(batch.schema.field(name).type)
+                    for name in self.partition_by
+                    if name not in _TIME_PARTS
+                }
+            ),
             "tocsin.keys": json.dumps(
                 ["window_start", *traits(batch.schema).keys]
                 if traits(batch.schema).aggregated
@@ -219,6 +246,7 @@ class WriteToLake(Sink):
         target = f"{path}/{name}"
         temporary = f"{path}/.{name}.{_token()}.part" if is_local else target
         table = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
+        table = with_notes(table, notes_of(batch.schema))
         if self.geometry is not None:
             table = with_points(table, *self.geometry)
         try:

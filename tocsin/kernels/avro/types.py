@@ -256,6 +256,27 @@ def arrow_fields(record: Any) -> list[pa.Field]:
     return [pa.field(leaf.name, leaf.type, leaf.nullable) for leaf in leaves(record)]
 
 
+def descriptions(record: Any) -> dict[str, str]:
+    """The `doc` of each field of a parsed record schema, by the name of its column.
+
+    Items of an array of records have the names of their fields, unless the record has them.
+    """
+    found: dict[str, str] = {}
+    items: dict[str, str] = {}
+    for field in record["fields"]:
+        if isinstance(field.get("doc"), str) and field["doc"].strip():
+            found[field["name"]] = " ".join(field["doc"].split())
+        for kind in field["type"] if isinstance(field["type"], list) else [field["type"]]:
+            if not isinstance(kind, dict):
+                continue
+            if kind.get("type") == "record":
+                inner = descriptions(kind)
+                found |= {f"{field['name']}_{name}": text for name, text in inner.items()}
+            elif isinstance(kind.get("items"), dict) and kind["items"].get("type") == "record":
+                items |= descriptions(kind["items"])
+    return items | found
+
+
 def _decimal(precision: int, scale: int) -> Any:
     if precision > _MOST_DIGITS:
         raise ValueError(

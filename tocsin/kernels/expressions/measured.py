@@ -87,13 +87,17 @@ def quantity_of(expression: Expression, schema: pa.Schema) -> Quantity:
 
 
 def with_measured(schema: pa.Schema, found: dict[str, Quantity]) -> pa.Schema:
-    """The schema with new units and averaging periods of some columns."""
+    """The schema with new units and averaging periods of some columns.
+
+    Their descriptions are dropped, because these columns have new values.
+    """
     known = traits(schema)
     units = {name: unit for name, unit in known.units.items() if name not in found}
     periods = {name: period for name, period in known.periods.items() if name not in found}
     units |= {name: one.unit for name, one in found.items() if one.unit is not None}
     periods |= {name: one.period for name, one in found.items() if one.period is not None}
-    return with_traits(schema, units=units, periods=periods)
+    described = {name: text for name, text in known.descriptions.items() if name not in found}
+    return with_traits(schema, units=units, periods=periods, descriptions=described)
 
 
 def _shared(periods: list[int | None]) -> int | None:

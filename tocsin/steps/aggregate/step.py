@@ -171,10 +171,12 @@ class Aggregate(StatefulStep):
             pa.field("revision", pa.int32()),
             *SYSTEM_FIELDS,
         ]
-        units = {name: unit for name, unit in traits(schema).units.items() if name in self.by}
+        known = traits(schema)
+        units = {name: unit for name, unit in known.units.items() if name in self.by}
+        described = {name: text for name, text in known.descriptions.items() if name in self.by}
         results = with_traits(
             like(schema, fields),
-            stage=traits(schema).stage + 1,
+            stage=known.stage + 1,
             keys=tuple(self.by),
             aggregated=True,
             inputs=1,
@@ -182,7 +184,9 @@ class Aggregate(StatefulStep):
             periods={},
         )
         length = self._window_length()
-        return with_measured(results, {one.name: one.quantity(length) for one in measures})
+        results = with_measured(results, {one.name: one.quantity(length) for one in measures})
+        described |= {n: text for n, text in self.written().items() if isinstance(text, str)}
+        return with_traits(results, descriptions=described)
 
     def _checked(self, schema: pa.Schema) -> list[Measure]:
         """The measures, if the configuration fits the input. Raises Faults."""

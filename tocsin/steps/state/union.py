@@ -41,17 +41,18 @@ def schema_of_side(schema: pa.Schema, side: str) -> pa.Schema:
 def measured_of_sides(
     schema: pa.Schema, columns: dict[str, list[str]]
 ) -> dict[str, dict[str, Any]]:
-    """The traits `units` and `periods` of some columns of named inputs, under their own names.
+    """The traits on some columns of named inputs, under their own names.
+
+    They are `units`, `periods` and `descriptions`.
 
     columns: by input.
     """
     known = traits(schema)
     named = {name: side_column(side, name) for side, names in columns.items() for name in names}
     return {
-        "units": {name: known.units[one] for name, one in named.items() if one in known.units},
-        "periods": {
-            name: known.periods[one] for name, one in named.items() if one in known.periods
-        },
+        what: {name: texts[one] for name, one in named.items() if one in texts}
+        for what in ("units", "periods", "descriptions")
+        for texts in (getattr(known, what),)
     }
 
 
@@ -99,11 +100,12 @@ def united_schema(inputs: list[tuple[str, pa.Schema]]) -> pa.Schema:
         inputs=sum(one.inputs for one in known_traits),
         units=_agreed(inputs, "units"),
         periods=_agreed(inputs, "periods"),
+        descriptions=_agreed(inputs, "descriptions"),
     )
 
 
 def _agreed(inputs: list[tuple[str, pa.Schema]], what: str) -> dict[str, Any]:
-    """Units or periods by column, if all inputs that have the column agree.
+    """Units, periods or descriptions by column, if all inputs that have the column agree.
 
     Raises ValueError if a column has two units.
     """

@@ -1,0 +1,143 @@
+"""Units and descriptions of columns are in the files, also after compaction and erasure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from pyarrow import dataset as datasets
+from pyarrow import parquet
+
+from tests.support.lakes import HOUR, START, batch_of
+from tocsin.compiler.checker import check_file
+from tocsin.kernels.avro.types import descriptions, parse_schema
+from tocsin.kernels.batch import traits, with_traits
+from tocsin.kernels.column_notes import notes_in_fields
+from tocsin.lake.catalog import catalog
+from tocsin.lake.compaction import compact
+from tocsin.lake.query import files_of
+from tocsin.lake.retention import erase
+from tocsin.parts.registry import find
+
+NOTES = {
+    "lock_id": {"description": "The lock's number, as “printed”"},
+    "value": {"unit": "ug/m3", "description": "Mass of particles"},
+    "lat": {"unit": "deg"},
+}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """Two hours with notes on three columns and a geometry."""
+    sink = find("write", "write_to_lake")(
+        lake=str(tmp_path), dataset="locks", span="1 h", geometry=["lat", "lng"]
+    )
+    for hour in range(2):
+        batch = batch_of(hour)
+        schema = with_traits(
+            batch.schema,
+            units={n: one["unit"] for n, one in NOTES.items() if "unit" in one},
+            descriptions={
+                n: one["description"] for n, one in NOTES.items() if "description" in one
+            },
+        )
+        sink.write(batch.cast(schema), f"{START + hour * HOUR}.s000.r0")
+    return tmp_path
+
+
+def test_notes_survive_compaction_and_erasure(lake: Path) -> None:
+    def compacted() -> None:
+        assert compact(lake, 0)[0].after == 1
+
+    for change in (lambda: None, compacted, lambda: erase(lake, "lock_id", "l-1")):
+        change()
+        for file in files_of(lake):
+            assert notes_in_fields(parquet.read_schema(file)) == NOTES
+            assert "geo" in str(parquet.read_schema(file).metadata)
+        schema = datasets.dataset(lake / "locks", partitioning="hive").schema
+        assert schema.field("value").metadata[b"unit"] == b"ug/m3"
+        assert by_duckdb(lake) == NOTES
+        assert catalog(lake)[0]["notes"] == NOTES
+
+
+def by_duckdb(lake: Path) -> Any:
+    """The footer of one file, as DuckDB reads it."""
+    query = (
+        "select decode(value) from parquet_kv_metadata("
+        f"'{files_of(lake)[0]}') where decode(key) = 'tocsin.columns'"
+    )
+    ((found,),) = duckdb.sql(query).fetchall()
+    return json.loads(found)
+
+
+READING = {
+    "type": "record",
+    "name": "Message",
+    "fields": [
+        {"name": "gateway", "type": "string", "doc": "Where the  message\n came from"},
+        {
+            "name": "place",
+            "type": {
+                "type": "record",
+                "name": "P",
+                "fields": [
+                    {"name": "lat", "type": "double", "doc": "Latitude", "unit": "deg"},
+                ],
+            },
+        },
+        {
+            "name": "readings",
+            "doc": " ",
+            "type": {
+                "type": "array",
+                "items": {
+                    "type": "record",
+                    "name": "R",
+                    "fields": [
+                        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+                        {
+                            "name": "value",
+                            "type": ["null", "double"],
+                            "doc": "PM10",
+                            "unit": "ug/m3",
+                        },
+                    ],
+                },
+            },
+        },
+    ],
+}
+
+
+def test_the_doc_of_each_field_describes_its_column() -> None:
+    assert descriptions(parse_schema(READING)) == {
+        "gateway": "Where the message came from",
+        "place_lat": "Latitude",
+        "value": "PM10",
+    }
+
+
+def test_windows_keep_the_notes_of_keys_and_describe_measures(tmp_path: Path) -> None:
+    flat = {
+        **READING,
+        "fields": [*READING["fields"][:2], *READING["fields"][2]["type"]["items"]["fields"]],
+    }  # type: ignore[index]
+    (tmp_path / "r.avsc").write_text(json.dumps(flat))
+    (tmp_path / "job.yaml").write_text(
+        "pipeline:\n  type: chain\n  transforms:\n"
+        "    - {type: ReadTelemetry, config: {topic: t, schema: r.avsc, event_time: at}}\n"
+        "    - {type: Aggregate, config: {every: 1 h, by: [gateway], "
+        "measures: {value: mean(value), n: count(value)}}}\n"
+    )
+    job, _ = check_file(str(tmp_path / "job.yaml"))
+    read, windows = (traits(step.outputs["output"]) for step in job.steps)
+    assert read.descriptions["value"] == "PM10"
+    assert windows.descriptions == {
+        "gateway": "Where the message came from",
+        "value": "mean(value)",
+        "n": "count(value)",
+    }
+    assert windows.units["value"] == "ug/m3"
