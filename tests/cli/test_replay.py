@@ -81,9 +81,9 @@ FORMS = {
     "microseconds": (".parquet", as_parquet("us"), ()),
     "nanoseconds": (".parquet", as_parquet("ns"), ()),
     "without zone": (".parquet", as_parquet("us", None), ()),
-    "integers": (".parquet", as_integers, ("--time-unit", "ms")),
+    "integers": (".parquet", as_integers, ("--time-unit", "milliseconds")),
     "csv": (".csv", as_csv, ()),
-    "JSON lines": (".jsonl", as_lines, ("--time-unit", "ms")),
+    "JSON lines": (".jsonl", as_lines, ("--time-unit", "milliseconds")),
 }
 
 
@@ -209,7 +209,7 @@ MISTAKES = {
     "before 1970": (
         "r.jsonl",
         f'{{"sensor_id": "a", "at": {T0}, "arrived": -1}}',
-        ["--time-unit", "s"],
+        ["--time-unit", "seconds"],
         "Kafka has no timestamps before 1970",
     ),
 }
@@ -254,6 +254,8 @@ def test_times_in_1970_are_doubted(kafka: Any, tocsin: Any, schema: Path, tmp_pa
     as_integers(tmp_path / "r.parquet")
     kafka.create("again")
     given = ["--topic", "again", "--schema", schema, "--time-column", "arrived"]
-    code, _, errors = tocsin("replay", tmp_path / "r.parquet", *given, "--time-unit", "us")
+    code, _, errors = tocsin(
+        "replay", tmp_path / "r.parquet", *given, "--time-unit", "microseconds"
+    )
     assert code == 0
     assert "'arrived' begins at 1970-01-21 12:20:45Z; is its unit right?" in errors

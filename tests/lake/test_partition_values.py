@@ -14,6 +14,7 @@ from tests.support.lakes import START, partitioned
 from tocsin.kernels.path_encoding import path_part
 from tocsin.lake.partition_values import partition_types, partition_value
 from tocsin.lake.query import open_lake
+from tocsin.lake.retention import erase
 from tocsin.parts.registry import find
 
 ODD = ["", "%", "%25", "a/b", "..", "a", "A", "x=y", "007", "1.0", "true", "null", "2026-03-02"]
@@ -53,3 +54,13 @@ def test_a_column_whose_type_changed_is_text() -> None:
     heads = [{"tocsin.partitions": f'{{"place": "{kind}"}}'} for kind in ("int32", "string")]
     assert partition_types(heads) == {"place": "VARCHAR"}
     assert partition_types([{}]) == {}
+
+
+@pytest.mark.parametrize("gone", ["", "%", "__HIVE_DEFAULT_PARTITION__", "x" * 300])
+def test_erasing_an_odd_value_deletes_its_rows_only(gone: str, tmp_path: Path) -> None:
+    values = [None, "", "%", "__HIVE_DEFAULT_PARTITION__", "x" * 300]
+    sink = find("write", "write_to_lake")(lake=str(tmp_path), dataset="odd", partition_by=["place"])
+    sink.write(partitioned(pa.array(values)), f"{START}.s000.r0")
+    assert [one.rows for one in erase(tmp_path, "place", gone)] == [1]
+    found = open_lake(tmp_path)[0].execute('select value from odd order by "value"').fetchall()
+    assert found == [(float(at),) for at, value in enumerate(values) if value != gone]

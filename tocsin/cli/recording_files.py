@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,20 @@ _ARROW_UNITS = {"millis": "ms", "micros": "us", "nanos": "ns"}
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows of a recording. places: `line 7` or `row 7` of each; faults: (place, reason)."""
+    """Rows of a recording.
+
+    numbers: of the line or row of each. word: `line` or `row`. faults: (place, reason) of the
+    unreadable ones.
+    """
 
     batch: pa.RecordBatch
-    places: list[str]
+    numbers: Sequence[int]
+    word: str
     faults: list[tuple[str, str]]
+
+    def place(self, at: int) -> str:
+        """Where a row of the batch is in the file, such as `line 7`."""
+        return f"{self.word} {self.numbers[at]:,}"
 
 
 class RecordingFile:
@@ -50,7 +59,8 @@ class RecordingFile:
         path: the file.
         schema: an Avro record as JSON.
         time_column: a column with times.
-        time_unit: of times that are integers without a unit in the schema: s, ms or us.
+        time_unit: of times that are numbers without a unit in the schema: seconds, milliseconds,
+            microseconds or nanoseconds.
 
     Raises:
         Mistake: for an unknown format, a schema that is none, or a column that the file lacks.
@@ -126,9 +136,9 @@ class RecordingFile:
         first = 1
         try:
             for batch in self._parquet().iter_batches(ROWS, columns=names):
-                places = [f"row {first + at:,}" for at in range(batch.num_rows)]
                 columns = [_cast(batch.column(name), fields.get(name)) for name in names]
-                yield Piece(pa.RecordBatch.from_arrays(columns, names), places, [])
+                numbers = range(first, first + batch.num_rows)
+                yield Piece(pa.RecordBatch.from_arrays(columns, names), numbers, "row", [])
                 first += batch.num_rows
         except (OSError, pa.ArrowException) as error:
             after = f" after row {first - 1:,}" if first > 1 else ""
@@ -151,7 +161,7 @@ class RecordingFile:
 
     def _time_leaf(self) -> Leaf:
         """The time column as a field, if the schema lacks it: texts, or numbers of a unit."""
-        kind = {None: "string", "s": "double"}.get(self.time_unit, "long")
+        kind = {None: "string", "seconds": "double"}.get(self.time_unit, "long")
         field = {"name": self.time_column, "type": kind}
         return leaves(parse_schema({"type": "record", "name": "Time", "fields": [field]}))[0]
 
@@ -222,9 +232,8 @@ def _cast(column: Any, leaf: Leaf | None) -> Any:
 
 def _decoded(decoder: JsonDecoder, values: list[bytes], numbers: list[int]) -> Piece:
     found = decoder.decode(values)
-    places = [f"line {number:,}" for number in numbers]
-    return Piece(
-        found.batch,
-        [places[at] for at in found.rows.tolist()],
-        [(places[at], reason.removeprefix("not a JSON reading: ")) for at, reason in found.faults],
-    )
+    faults = [
+        (f"line {numbers[at]:,}", reason.removeprefix("not a JSON reading: "))
+        for at, reason in found.faults
+    ]
+    return Piece(found.batch, [numbers[at] for at in found.rows.tolist()], "line", faults)

@@ -13,8 +13,8 @@ from tocsin.cli.recording_files import Piece, RecordingFile
 from tocsin.foundation.failure import Mistake
 from tocsin.kernels.batch import FOREVER, Int64s
 
-# Microseconds in each unit of --time-unit.
-TIME_UNITS = {"s": 10**6, "ms": 10**3, "us": 1}
+# Nanoseconds in each unit of --time-unit.
+TIME_UNITS = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 # Faults that are shown; the rest are counted.
 _SHOWN = 5
 
@@ -86,7 +86,7 @@ class TimeOrder:
             if column.null_count and not leaf.nullable:
                 at = int(np.flatnonzero(column.is_null())[0])
                 raise Mistake(
-                    f"{self.file.path}: {piece.places[at]}: '{leaf.name}' is null, "
+                    f"{self.file.path}: {piece.place(at)}: '{leaf.name}' is null, "
                     "and the schema requires a value"
                 )
 
@@ -95,7 +95,7 @@ class TimeOrder:
         column = piece.batch.column(name)
         if column.null_count:
             at = int(np.flatnonzero(column.is_null())[0])
-            raise Mistake(f"{self.file.path}: {piece.places[at]}: no time in '{name}'")
+            raise Mistake(f"{self.file.path}: {piece.place(at)}: no time in '{name}'")
         try:
             return _micros(column, unit)
         except pa.ArrowException as error:
@@ -111,12 +111,14 @@ def _micros(column: Any, unit: str | None) -> Int64s:
         if unit is None:
             raise pa.ArrowInvalid(f"{column.type} without a unit")
         numbers = column.to_numpy(zero_copy_only=False)
-        found = numbers * TIME_UNITS[unit]
-        return np.asarray(np.round(found) if found.dtype.kind == "f" else found, np.int64)
+        if numbers.dtype.kind == "f":
+            return np.asarray(np.round(numbers * (TIME_UNITS[unit] / 1000)), np.int64)
+        whole: Int64s = numbers.astype(np.int64)
+        return whole // 1000 if unit == "nanoseconds" else whole * (TIME_UNITS[unit] // 1000)
     if not pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", "UTC"))
-    whole = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    return np.asarray(whole.cast(pa.int64()).to_numpy(), np.int64)
+    cut = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return np.asarray(cut.cast(pa.int64()).to_numpy(), np.int64)
 
 
 def _listed(file: RecordingFile, faults: list[str]) -> str:

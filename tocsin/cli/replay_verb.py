@@ -43,7 +43,8 @@ def replay(
     time_column
         Column that determines the order, the pace and the Kafka timestamps.
     time_unit
-        Unit of a time column of integers without a unit: s, ms or us.
+        Unit of a time column of numbers without a unit: seconds, milliseconds, microseconds or
+        nanoseconds.
     key
         Column with the key of each message.
     speed

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.kernels.path_encoding import path_part
 from tocsin.lake.atomic_replace import replace_file
 from tocsin.lake.query import datasets_of, files_of, footer, schema_in, table_in
 
@@ -76,7 +76,7 @@ def erase(root: Path, column: str, value: str, dataset: str | None = None) -> li
             ]
             has_column = column in schema_in(file).names
             has_any |= has_column or bool(named)
-            if named and unquote(named[0].partition("=")[2]) == value:
+            if f"{column}={path_part(value)}" in named:
                 rows += parquet.read_metadata(file).num_rows
                 file.unlink()
                 files += 1
