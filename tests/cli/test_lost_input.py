@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.cli import submit_verb
+from tocsin.cli import run_verb, submit_verb
 from tocsin.cli.deployment import Deployment
 from tocsin.cli.lost_input import lost_input
 from tocsin.compiler.checker import check_file
@@ -93,25 +93,36 @@ def test_late_input_names_the_order_of_the_files(checked: Job) -> None:
     )
     found = lost_input(checked, ledger)
     assert found is not None
-    assert found.startswith("Aggregate: all 7 rows were late. Likely cause: the order of the files")
+    assert found.is_all
+    assert found.sentence.startswith(
+        "Aggregate: all 7 rows were late. Likely cause: the order of the files"
+    )
 
 
 def test_readings_without_time_name_the_column_and_its_unit(checked: Job) -> None:
     ledger = Ledger({"Read": count(rejected=9)}, {"Read": {"no_event_time": 8}})
     found = lost_input(checked, ledger)
     assert found is not None
-    assert "the name or the unit of 'at': 8 readings" in found
-    assert "WriteRejects of 'Read.rejects'" in found
+    assert "the name or the unit of 'at': 8 readings" in found.sentence
+    assert "WriteRejects of 'Read.rejects'" in found.sentence
 
 
 @pytest.mark.parametrize(
     "later",
-    [count(kept=1, late=8), count(filtered=9), count(filtered=8, late=1), count(), count(late=1)],
+    [count(kept=5, late=4), count(filtered=9), count(filtered=8, late=1), count(), count(late=1)],
 )
-def test_a_job_that_lost_a_part_or_filtered_the_rest_is_good(
+def test_a_job_that_lost_a_few_rows_or_filtered_the_rest_is_good(
     later: StepCount, checked: Job
 ) -> None:
     assert lost_input(checked, Ledger({"Read": count(kept=9), "Aggregate": later})) is None
+
+
+def test_a_job_that_lost_most_rows_is_done_with_a_warning(
+    checked: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger({"Read": count(kept=9), "Aggregate": count(kept=2, late=7)})
+    assert run_verb.verdict(checked, ledger) == 0
+    assert "Aggregate: 7 of 9 rows were late. Likely cause: the order" in capsys.readouterr().err
 
 
 class Cluster(Deployment):

@@ -1,6 +1,9 @@
-"""The sentence about a run whose input was all rejected or late, with the likely cause."""
+"""The sentence about a run whose input was mostly rejected or late, with the likely cause."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tocsin.compiler.job import Job, Step
 from tocsin.foundation.ledger import Ledger, StepCount
@@ -15,26 +18,42 @@ _WHY_LATE = (
 )
 
 
-def lost_input(job: Job, ledger: Ledger) -> str | None:
-    """What became of an input that a step rejected or found late as a whole; None if none did.
+@dataclass(frozen=True)
+class LostInput:
+    """Rows that a step rejected or found late. is_all: whether it kept no row."""
 
-    A source loses its input if it keeps no row. Another step loses it if it keeps no row, and its
-    rejected and late rows are at least half of the rows that the sources kept.
+    sentence: str
+    is_all: bool
+
+
+def lost_input(job: Job, ledger: Ledger) -> LostInput | None:
+    """The first step that lost half of its rows or more, if they are much of the job's input.
+
+    A source's rows always are. Those of another step are if they are at least half of what the
+    sources kept. A step that keeps no row comes before others.
     """
+    found = list(_losses(job, ledger))
+    return next((one for one in found if one.is_all), found[0] if found else None)
+
+
+def _losses(job: Job, ledger: Ledger) -> Iterator[LostInput]:
     sources = {step.name for step in job.steps if step.is_source}
     kept = sum(count.kept for name, count in ledger.steps.items() if name in sources)
     for step in job.steps:
         count = ledger.steps.get(step.name, StepCount())
         gone = count.rejected + count.late
-        if count.kept or not gone or (step.name not in sources and 2 * gone < kept):
+        if not gone or gone < count.kept or (step.name not in sources and 2 * gone < kept):
             continue
-        fate = "late" if count.late > count.rejected else "rejected"
-        rows = f"all {gone:,} rows" if gone > 1 else "the only row"
-        verb = "were" if gone > 1 else "was"
+        is_late = count.late > count.rejected
+        amount = f"{gone:,} of {count.read:,} rows were" if count.kept else _all(gone)
         reasons = ledger.reasons.get(step.name, {})
-        why = _WHY_LATE if fate == "late" else _why_rejected(job, step, count, reasons)
-        return f"{step.name}: {rows} {verb} {fate}. {why}"
-    return None
+        why = _WHY_LATE if is_late else _why_rejected(job, step, count, reasons)
+        fate = "late" if is_late else "rejected"
+        yield LostInput(f"{step.name}: {amount} {fate}. {why}", not count.kept)
+
+
+def _all(rows: int) -> str:
+    return f"all {rows:,} rows were" if rows > 1 else "the only row was"
 
 
 def _why_rejected(job: Job, step: Step, count: StepCount, reasons: dict[str, int]) -> str:

@@ -31,7 +31,8 @@ def run(
 ) -> int:
     """Run a job on this machine and print its ledger.
 
-    The job reads its topics to their present end. With --live it reads until interrupted.
+    The job reads its topics to their present end. With --live it reads until interrupted. The exit
+    code is 1 if a step rejects the whole input or finds it late.
 
     Parameters
     ----------
@@ -96,9 +97,8 @@ def verdict(job: Job, ledger: Ledger, *, must_balance: bool = True) -> int:
         note(f"{job.name}: no step counted a row, so there is nothing to balance")
     lost = lost_input(job, ledger)
     if lost is not None:
-        complain(lost)
-        return FAILED
-    return DONE
+        complain(lost.sentence)
+    return FAILED if lost is not None and lost.is_all else DONE
 
 
 @contextmanager
