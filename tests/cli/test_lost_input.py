@@ -95,7 +95,7 @@ def test_late_input_names_the_order_of_the_files(checked: Job) -> None:
     assert found is not None
     assert found.is_all
     assert found.sentence.startswith(
-        "Aggregate: all 7 rows were late. Likely cause: the order of the files"
+        "Aggregate: all 7 rows were late. Likely cause: the order of the readings"
     )
 
 

@@ -11,8 +11,8 @@ from tocsin.kernels.time.durations import format_duration
 from tocsin.parts.source import Source
 
 _WHY_LATE = (
-    "Likely cause: the order of the files or messages. "
-    "A reading is late if earlier ones moved the watermark past its window. "
+    "Likely cause: the order of the readings, such as files sent to a topic in another order. "
+    "A reading is late if earlier ones of its partition or file moved the watermark past it. "
     "Sort the input by time, or raise out_of_orderness or allowed_lateness. "
     "One event time far ahead has the same effect; max_future rejects it"
 )
