@@ -16,6 +16,7 @@ from tocsin.kafka.connection import resolve
 from tocsin.kernels.avro.byte_strings import ByteStrings, Octets
 from tocsin.kernels.avro.decode import Decoder, unnest
 from tocsin.kernels.avro.json_decoder import JsonDecoder
+from tocsin.kernels.avro.references import inlined
 from tocsin.kernels.avro.total import Decoded
 from tocsin.kernels.avro.types import leaves, parse_schema
 from tocsin.kernels.avro.wire import (
@@ -72,7 +73,7 @@ class Registry(BaseModel):
             for subject in self.subjects or [f"{topic}-value"]:
                 for version in client.get_versions(subject):
                     registered = client.get_version(subject, version)
-                    text = registered.schema.schema_str
+                    text = inlined(registered.schema.schema_str, _referenced(client, registered))
                     found[f"id:{registered.schema_id}"] = text
                     guid = getattr(registered, "guid", None)
                     if guid:
@@ -86,6 +87,19 @@ class Registry(BaseModel):
                 f"no answer from the schema registry at {self.url}: {type(error).__name__}"
             ) from None
         return found
+
+
+def _referenced(client: Any, registered: Any) -> dict[str, str]:
+    """The schemas that a registered schema refers to, and those that they refer to, by name."""
+    found: dict[str, str] = {}
+    waiting = list(registered.schema.references or ())
+    while waiting:
+        reference = waiting.pop()
+        if reference.name not in found:
+            other = client.get_version(reference.subject, reference.version)
+            found[reference.name] = other.schema.schema_str
+            waiting += other.schema.references or ()
+    return found
 
 
 @dataclass(frozen=True)
