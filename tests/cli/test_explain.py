@@ -29,7 +29,7 @@ STEPS = """
   config: {files: recordings/air.parquet, event_time: observed_at}
 - type: ReadFiles
   name: Registry
-  config: {files: recordings/registry.parquet, event_time: at}
+  config: {files: registry/heights.parquet, event_time: at}
 - type: Aggregate
   input: ReadTelemetry
   config:
@@ -69,14 +69,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     system = {"_partition": pa.int32(), "_offset": pa.int64(), "_index": pa.int32()}
     files = {
         "recordings/air.parquet": readings,
-        "recordings/registry.parquet": registry,
+        "registry/heights.parquet": registry,
         "lake/raw_air/20260302T100000Z-s000-r0.parquet": {**readings, **system},
     }
     for name, columns in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         table = pa.schema(list(columns.items())).empty_table()
         parquet.write_table(table, folder / name)
-    (folder / "registry").mkdir()
+    (folder / "registry").mkdir(exist_ok=True)
     shutil.copy(ROOT / "registry/air_sensors.csv", folder / "registry")
     areas = {"type": "FeatureCollection", "features": [DISTRICT]}
     (folder / "registry" / "districts.geojson").write_text(json.dumps(areas))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,28 @@ from pyarrow import parquet
 
 from tests.kernels.avro.fuzz import MILLIS, record
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.faults import Fault
+from tocsin.kernels.time.event_times import event_micros
 from tocsin.parts.source import Fetched
 from transforms.read.read_files import ReadFiles
 
 SCHEMA = record("R", ("id", "string"), ("at", MILLIS), ("v", ["null", "double"], None))
 
 
-def fetched(folder: Path, name: str, with_schema: bool = True, rows: int = 2) -> list[Fetched]:
-    (folder / "r.avsc").write_text(json.dumps(SCHEMA))
-    more: dict[str, Any] = {"schema": str(folder / "r.avsc")} if with_schema else {}
-    source = ReadFiles.model_validate(
+def source_of(
+    folder: Path, name: str, with_schema: bool = True, rows: int = 2, **more: Any
+) -> ReadFiles:
+    schema = more.pop("avsc", SCHEMA)
+    (folder / "r.avsc").write_text(json.dumps(schema))
+    if with_schema:
+        more["schema"] = str(folder / "r.avsc")
+    return ReadFiles.model_validate(
         {"files": str(folder / name), "event_time": "at", "batch_rows": rows, **more}
     )
+
+
+def fetched(folder: Path, name: str, with_schema: bool = True, rows: int = 2) -> list[Fetched]:
+    source = source_of(folder, name, with_schema, rows)
     return [
         piece
         for split in source.splits(live=False)
@@ -82,5 +93,82 @@ def test_a_truncated_parquet_file_is_a_sentence_with_its_name(tmp_path: Path) ->
     at = pa.array([0], pa.timestamp("us", tz="UTC"))
     parquet.write_table(pa.table({"id": ["a"], "at": at}), tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
-    with pytest.raises(Failure, match=r"cannot read .*b\.parquet"):
-        fetched(tmp_path, "*.parquet", with_schema=False)
+    source = ReadFiles(files=str(tmp_path / "*.parquet"), event_time="at")
+    with pytest.raises(Fault, match=r"cannot read .*b\.parquet"):
+        source.fields()
+
+
+def test_a_file_that_is_damaged_after_the_check_is_a_failure_with_its_name(tmp_path: Path) -> None:
+    at = pa.array([0], pa.timestamp("us", tz="UTC"))
+    parquet.write_table(pa.table({"id": ["a"], "at": at}), tmp_path / "a.parquet")
+    source = ReadFiles(files=str(tmp_path / "*.parquet"), event_time="at")
+    (split,) = source.splits(live=False)
+    source.fields()
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(Failure, match=r"cannot read .*a\.parquet"):
+        list(source.read(split, 0))
+
+
+def test_a_csv_record_that_is_no_reading_is_rejected_with_its_line(tmp_path: Path) -> None:
+    text = "id;at;v\n007;2026-03-02T10:00:00Z;1\nb;soon;2\n'c';1772445600000;\n"
+    (tmp_path / "x.csv").write_text(text)
+    ids, rejects = summary(fetched(tmp_path, "x.csv"))
+    assert ids == ["007", "'c'"]
+    assert rejects == [(2, "line 3: column 'at': 'soon' is no ISO 8601 text of a time")]
+
+
+def test_the_rest_of_a_csv_file_is_read_from_a_position(tmp_path: Path) -> None:
+    lines = ["id,at,v", *(f'{n},{1772445600000 + n},"{n}"' for n in range(7))]
+    (tmp_path / "x.csv").write_text("\n".join(lines))
+    whole = fetched(tmp_path, "x.csv")
+    for start in range(9):
+        source = source_of(tmp_path, "x.csv")
+        (split,) = source.splits(live=False)
+        offsets = [at for f in source.read(split, start) if f for at in f.offsets.tolist()]
+        assert offsets == [at for f in whole for at in f.offsets.tolist() if at >= start]
+
+
+PER_SECOND = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+SECOND = 1772445600
+
+
+@pytest.mark.parametrize("name", ["x.avro", "x.jsonl", "x.jsonl.gz", "x.csv", "x.csv.gz"])
+@pytest.mark.parametrize("unit", [*PER_SECOND, "text", "timestamp"])
+def test_event_times_are_read_in_every_form(name: str, unit: str, tmp_path: Path) -> None:
+    kind: Any = {"text": "string", "timestamp": MILLIS}.get(unit, "long")
+    value: Any = {"text": "2026-03-02T12:00:00+02:00", "timestamp": SECOND * 1000}.get(
+        unit, SECOND * PER_SECOND.get(unit, 1)
+    )
+    schema = record("R", ("at", kind))
+    if name == "x.avro":
+        with (tmp_path / name).open("wb") as stream:
+            fastavro.writer(stream, fastavro.parse_schema(schema), [{"at": value}])
+    else:
+        text = f"at\n{value}\n" if ".csv" in name else json.dumps({"at": value})
+        raw = text.encode()
+        (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    more = {"time_unit": unit} if unit in PER_SECOND else {}
+    source = source_of(tmp_path, name, avsc=schema, **more)
+    source.schema_of_rows()
+    (split,) = source.splits(live=False)
+    (found,) = (f for f in source.read(split, 0) if f is not None and f.batch.num_rows)
+    assert event_micros(found.batch.column("at"), source.time_unit).tolist() == [SECOND * 10**6]
+
+
+@pytest.mark.parametrize("unit", PER_SECOND)
+def test_a_parquet_column_of_plain_numbers_asks_for_its_unit(unit: str, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"at": [SECOND * PER_SECOND[unit]]}), tmp_path / "x.parquet")
+    source = source_of(tmp_path, "x.parquet", with_schema=False)
+    with pytest.raises(Fault, match=f"'at' is int64, and .*; add `time_unit: {unit}`"):
+        source.schema_of_rows()
+    known = source_of(tmp_path, "x.parquet", with_schema=False, time_unit=unit)
+    (split,) = known.splits(live=False)
+    (found,) = (f for f in known.read(split, 0) if f is not None)
+    assert event_micros(found.batch.column("at"), unit).tolist() == [SECOND * 10**6]
+
+
+def test_numbers_of_an_avro_schema_ask_for_their_unit(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"")
+    source = source_of(tmp_path, "x.jsonl", avsc=record("R", ("at", "long")))
+    with pytest.raises(Fault, match="add `time_unit`: seconds, milliseconds, microseconds or nano"):
+        source.schema_of_rows()

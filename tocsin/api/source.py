@@ -4,12 +4,16 @@ For every source: `Source`, `Split`, `Fetched`, `Param`.
 For an unknown arrival time: `BEGINNING`.
 For parameters: `Duration`, `TextFile`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
-For files: `check_file`, `check_lake`, `format_timestamp`, `raw_avro_file`, `Archive`.
+For files: `check_file`, `check_lake`, `format_timestamp`, `Archive`.
+For the rows of files: `FilePiece`, `raw_avro_file`, `json_lines_file`, `count_of_lines`.
+For CSV: `header_for`, `csv_file`.
+For Parquet: `footer`, `leaves_of`, `check_columns`, `parquet_file`, `count_of_rows`,
+`first_number`.
 For schemas and messages: `parse_schema`, `arrow_fields`, `descriptions`, `notes_in_fields`,
-`leaves`, `JsonDecoder`, `Registry`.
+`leaves`, `Leaf`, `JsonDecoder`, `Registry`.
 For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `ConsumerPool`,
 `TopicIdentity`.
-For times and types of NumPy arrays: `micros`, `Int64s`.
+For times and types of NumPy arrays: `micros`, `event_micros`, `likely_unit`, `Int64s`.
 """
 
 from tocsin.foundation.failure import Failure
@@ -20,15 +24,28 @@ from tocsin.kafka.consumer import PartitionConsumer
 from tocsin.kafka.consumer_pool import ConsumerPool
 from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
 from tocsin.kafka.topic_identity import TopicIdentity
-from tocsin.kernels.avro.avro_file import raw_avro_file
+from tocsin.kernels.avro.avro_file import FilePiece, raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.total import Decoded, total
-from tocsin.kernels.avro.types import arrow_fields, descriptions, leaves, parse_schema
+from tocsin.kernels.avro.types import Leaf, arrow_fields, descriptions, leaves, parse_schema
 from tocsin.kernels.batch import BEGINNING, Int64s, micros
 from tocsin.kernels.column_notes import notes_in_fields
+from tocsin.kernels.time.event_times import event_micros
 from tocsin.kernels.time.file_timestamps import format_timestamp
+from tocsin.kernels.time.likely_unit import likely_unit
 from tocsin.parts.archive import Archive
 from tocsin.parts.fields import Duration, TextFile
+from tocsin.parts.files.byte_blocks import count_of_lines
+from tocsin.parts.files.csv_file import csv_file, header_for
+from tocsin.parts.files.json_lines_file import json_lines_file
+from tocsin.parts.files.parquet_file import (
+    check_columns,
+    count_of_rows,
+    first_number,
+    footer,
+    leaves_of,
+    parquet_file,
+)
 from tocsin.parts.part import Param
 from tocsin.parts.source import Fetched, Source, Split
 
@@ -41,9 +58,11 @@ __all__ = [
     "Failure",
     "Fault",
     "Fetched",
+    "FilePiece",
     "Int64s",
     "JsonDecoder",
     "Kafka",
+    "Leaf",
     "MessageDecoder",
     "Messages",
     "Param",
@@ -54,13 +73,25 @@ __all__ = [
     "TextFile",
     "TopicIdentity",
     "arrow_fields",
+    "check_columns",
     "check_file",
     "check_lake",
+    "count_of_lines",
+    "count_of_rows",
+    "csv_file",
     "descriptions",
+    "event_micros",
+    "first_number",
+    "footer",
     "format_timestamp",
+    "header_for",
+    "json_lines_file",
     "leaves",
+    "leaves_of",
+    "likely_unit",
     "micros",
     "notes_in_fields",
+    "parquet_file",
     "parse_schema",
     "raw_avro_file",
     "total",

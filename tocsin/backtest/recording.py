@@ -11,7 +11,8 @@ import pyarrow.dataset as ds
 
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, WATERMARK, Int64s, timestamps
-from tocsin.parts.source import Source, event_micros
+from tocsin.kernels.time.event_times import event_micros
+from tocsin.parts.source import Source
 
 ROWS = 500_000
 """The most rows of a batch."""
@@ -41,7 +42,8 @@ class Recording:
             table = found.to_table(columns=[field.name for field in fields]).cast(pa.schema(fields))
         except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise Failure(f"cannot read the recording '{path}': {error}") from None
-        times = event_micros(table.column(source.event_time).combine_chunks())
+        column = table.column(source.event_time).combine_chunks()
+        times = event_micros(column, source.time_unit)
         if (np.diff(times) < 0).any():
             order = np.argsort(times, kind="stable")
             table, times = table.take(pa.array(order)), times[order]

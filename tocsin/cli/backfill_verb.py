@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tocsin.cli.console import DONE, note, say, show_json, table
 from tocsin.cli.deployment import Deployment
-from tocsin.cli.option_values import duration_option, moment_option
 from tocsin.cli.ledger_table import ledger_table
+from tocsin.cli.option_values import duration_option, moment_option
 from tocsin.cli.run_verb import verdict
 from tocsin.compiler.backfill_job import from_archive, into_subfolder, without_messages
 from tocsin.compiler.job import Job

@@ -11,7 +11,15 @@ from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import traits
 from tocsin.parts.registry import load, step_types
 
-_SHARED = ("event_time", "out_of_orderness", "allowed_lateness", "max_future", "max_ahead", "topic")
+_SHARED = (
+    "event_time",
+    "time_unit",
+    "out_of_orderness",
+    "allowed_lateness",
+    "max_future",
+    "max_ahead",
+    "topic",
+)
 
 
 def from_archive(job: Job, lake: str, since: int | None = None) -> Job:

@@ -209,11 +209,26 @@ def merge_offsets(spans: list[Offsets]) -> Offsets:
 
 
 def micros(column: Any) -> Int64s:
-    """A timestamp column as int64 microseconds since 1970. Null becomes BEGINNING."""
+    """A timestamp column as int64 microseconds since 1970. Null becomes BEGINNING.
+
+    A nanosecond is cut to microseconds. A timestamp without a zone is UTC.
+    """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    numbers = array.cast(TIMESTAMP).view(pa.int64())
+    numbers = (in_micros(array) if array.type.unit == "ns" else array.cast(TIMESTAMP)).view(
+        pa.int64()
+    )
     result: Int64s = (numbers.fill_null(BEGINNING) if numbers.null_count else numbers).to_numpy()
     return result
+
+
+def in_micros(column: Any) -> Any:
+    """Timestamps in nanoseconds as timestamps in microseconds, cut to the one before.
+
+    Arrow's own cast refuses to cut, or cuts towards 1970.
+    """
+    values = column.view(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) // 1000
+    mask = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
+    return pa.array(values, pa.int64(), mask=mask).view(pa.timestamp("us", column.type.tz))
 
 
 def timestamps(values: Int64s) -> pa.Array:

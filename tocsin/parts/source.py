@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 from pydantic import PrivateAttr, field_validator
 
 from tocsin.foundation.faults import Fault
 from tocsin.kernels.batch import (
-    BEGINNING,
     SYSTEM_FIELDS,
     Int64s,
-    micros,
     readings_schema,
     with_traits,
 )
+from tocsin.kernels.time.event_times import is_number, is_text
 from tocsin.kernels.units import kind_of_unit
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, Part
@@ -90,6 +88,9 @@ class Fetched:
     end: int | None = None
 
 
+TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds"]
+
+
 class Source(Part):
     """A part that lists splits and reads a split from any position.
 
@@ -97,6 +98,10 @@ class Source(Part):
     """
 
     event_time: str = Param(help="column of the event time", examples=["observed_at"])
+    time_unit: TimeUnit | None = Param(
+        None,
+        help="unit of the event time since 1970, if its column is a plain number or text",
+    )
     out_of_orderness: Duration = Param(
         "0 s", help="how far readings of one partition may be out of order", validate_default=True
     )
@@ -163,13 +168,7 @@ class Source(Part):
                 f"no column '{self.event_time}' in the readings (columns: {', '.join(names)})",
                 "event_time",
             )
-        kind = next(f.type for f in fields if f.name == self.event_time)
-        if not (pa.types.is_timestamp(kind) or kind == pa.int64()):
-            raise Fault(
-                f"'{self.event_time}' is {kind}; "
-                "an event time is a timestamp or a long of milliseconds",
-                "event_time",
-            )
+        self._check_event_time(next(f.type for f in fields if f.name == self.event_time))
         schema = readings_schema(
             fields, topic=self.topic_name(), allowed_lateness=self.allowed_lateness
         )
@@ -181,6 +180,35 @@ class Source(Part):
                 name: text for name, text in self.descriptions_of_fields().items() if name in names
             },
         )
+
+    def _check_event_time(self, kind: Any) -> None:
+        name = self.event_time
+        if pa.types.is_timestamp(kind):
+            if self.time_unit is not None:
+                raise Fault(
+                    f"'{name}' is a timestamp, which has its unit; leave `time_unit` out",
+                    "time_unit",
+                )
+        elif is_number(kind):
+            if self.time_unit is None:
+                likely = self.likely_time_unit()
+                what = (
+                    "add `time_unit`: seconds, milliseconds, microseconds or nanoseconds"
+                    if likely is None
+                    else f"add `time_unit: {likely}`, "
+                    "the unit that puts its first value into the years 2000 to 2100"
+                )
+                raise Fault(f"'{name}' is {kind}, and nothing says its unit; {what}", "event_time")
+        elif not is_text(kind):
+            raise Fault(
+                f"'{name}' is {kind}; an event time is a timestamp, "
+                "ISO 8601 text with an offset, or a number with a `time_unit`",
+                "event_time",
+            )
+
+    def likely_time_unit(self) -> str | None:
+        """The unit that numbers in the event time column seem to have, if the source can tell."""
+        return None
 
     def units_of_fields(self) -> dict[str, str]:
         """Units by column that the readings' schema declares."""
@@ -221,13 +249,3 @@ class Source(Part):
         An unbounded split yields None if there are no readings at present.
         """
         raise NotImplementedError
-
-
-def event_micros(column: Any) -> Int64s:
-    """An event time column in microseconds. Integers are milliseconds. Null becomes BEGINNING."""
-    if pa.types.is_timestamp(column.type):
-        return micros(column)
-    values = column.fill_null(0).to_numpy(zero_copy_only=False)
-    missing = column.is_null().to_numpy(zero_copy_only=False) | (np.abs(values) > 2**62 // 1000)
-    result: Int64s = np.where(missing, BEGINNING, np.where(missing, 0, values) * 1000)
-    return result

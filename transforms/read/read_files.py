@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,35 +10,45 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
-from pydantic import ValidationInfo, model_validator
+from pydantic import PrivateAttr, ValidationInfo, model_validator
 
 from tocsin.api.source import (
     BEGINNING,
-    Decoded,
     Failure,
     Fault,
     Fetched,
+    FilePiece,
     Int64s,
-    JsonDecoder,
+    Leaf,
     Param,
     Source,
     Split,
     TextFile,
-    arrow_fields,
+    check_columns,
     check_file,
+    count_of_lines,
+    count_of_rows,
+    csv_file,
     descriptions,
+    event_micros,
+    first_number,
+    footer,
+    header_for,
+    json_lines_file,
     leaves,
-    micros,
+    leaves_of,
+    likely_unit,
+    parquet_file,
     parse_schema,
     raw_avro_file,
-    total,
 )
 
 
 class ReadFiles(Source):
-    """Reads Parquet, Avro or JSON lines files, each like a partition of a topic.
+    """Reads Parquet, Avro, CSV or JSON lines files, each like a partition of a topic.
 
-    Offsets are row or line numbers.
+    Offsets are row or line numbers, from 0. The end of a file's name says what it holds: .parquet,
+    .avro, .csv or .csv.gz; any other file has JSON lines, in .gz compressed ones.
 
     The columns are those of `schema` or, without it, those of the first file (Parquet only).
     """
@@ -48,13 +57,22 @@ class ReadFiles(Source):
         help="path or glob, such as recordings/*.parquet", examples=["recordings/*.parquet"]
     )
     schema_: TextFile | None = Param(
-        None, help="Avro schema of the readings (.avsc); needed for JSON lines", alias="schema"
+        None,
+        help="Avro schema of the readings (.avsc); needed for all files but Parquet",
+        alias="schema",
     )
     received: str | None = Param(
         None,
         help="Parquet column with the time of arrival, for `max_future`",
     )
+    delimiter: str | None = Param(
+        None,
+        help="character between the cells of CSV; by default the one of `,` `;` tab `|` that fits",
+        pattern=r"^[\x01-\x7f]$",
+    )
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
+
+    _leaves: list[Leaf] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> ReadFiles:
@@ -73,7 +91,9 @@ class ReadFiles(Source):
             }
         )
         parquet.write_table(table, f"{folder}/readings.parquet", row_group_size=20)
-        return cls(files=f"{folder}/*.parquet", event_time="at", batch_rows=8)
+        return cls(
+            files=f"{folder}/*.parquet", event_time="at", time_unit="milliseconds", batch_rows=8
+        )
 
     def topic_name(self) -> str:
         return f"file:{Path(self.files).name}"
@@ -91,18 +111,52 @@ class ReadFiles(Source):
         )
 
     def fields(self) -> list[pa.Field]:
+        leaves = self._checked_leaves()
+        return [pa.field(leaf.name, leaf.type, leaf.nullable) for leaf in leaves]
+
+    def likely_time_unit(self) -> str | None:
+        """The unit that puts the first event time of a Parquet file in the years 2000 to 2100."""
+        paths = [path for path in self._paths() if path.endswith(".parquet")]
+        number = first_number(paths[0], self.event_time) if paths else None
+        return None if number is None else likely_unit(number)
+
+    def _checked_leaves(self) -> list[Leaf]:
+        """The columns. Every file is looked at once: its footer, or its header."""
+        if self._leaves is None:
+            paths = self._paths()
+            found = self._declared_leaves(paths)
+            for path in paths:
+                self._check_one(path, found)
+            self._leaves = found
+        return self._leaves
+
+    def _declared_leaves(self, paths: list[str]) -> list[Leaf]:
         if self.schema_ is not None:
             try:
-                return arrow_fields(parse_schema(self.schema_.text))
+                return leaves(parse_schema(self.schema_.text))
             except ValueError as error:
                 raise Fault(f"{self.schema_.path}: {error}", "schema") from None
-        paths = self._paths()
         if not paths:
             raise Fault(f"no file matches '{self.files}'", "files")
         if not paths[0].endswith(".parquet"):
             raise Fault("only Parquet files bring their own columns; name a `schema`", "schema")
-        schema = parquet.read_schema(paths[0]).remove_metadata()
-        return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
+        try:
+            return leaves_of(footer(paths[0]))
+        except ValueError as error:
+            raise Fault(str(error), "files") from None
+
+    def _check_one(self, path: str, found: list[Leaf]) -> None:
+        if path.endswith(".parquet"):
+            check_columns(path, found)
+            if self.received is not None and self.received not in footer(path).names:
+                raise Fault(f"{path} has no column '{self.received}'", "received")
+        elif _is_csv(path):
+            header_for(path, found, self.delimiter, self.event_time)
+        else:
+            try:
+                Path(path).open("rb").close()
+            except OSError as error:
+                raise Fault(f"cannot read {path}: {error.strerror}", "files") from None
 
     def descriptions_of_fields(self) -> dict[str, str]:
         return {} if self.schema_ is None else descriptions(parse_schema(self.schema_.text))
@@ -118,11 +172,13 @@ class ReadFiles(Source):
 
     def _rows(self, path: str) -> int:
         if path.endswith(".parquet"):
-            try:
-                return int(parquet.ParquetFile(path).metadata.num_rows)
-            except (OSError, pa.ArrowException) as error:
-                raise Failure(f"cannot read {path}: {error}") from None
-        return max((piece.end for piece in self._pieces(path)), default=0)
+            return count_of_rows(path)
+        if path.endswith(".avro"):
+            return max((piece.end for piece in self._pieces(path)), default=0)
+        try:
+            return count_of_lines(path)
+        except OSError as error:
+            raise Failure(f"cannot read {path}: {error.strerror}") from None
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         for piece in self._pieces(split.topic):
@@ -146,72 +202,49 @@ class ReadFiles(Source):
     def _pieces(self, path: str) -> Iterator[_Piece]:
         """The file in its order."""
         try:
-            if path.endswith(".parquet"):
-                yield from self._parquet(path)
-            elif path.endswith(".avro"):
-                yield from self._avro(path)
-            else:
-                yield from self._json_lines(path)
+            first, found = self._opened(path)
+            for piece in found:
+                yield _piece(piece, first, self._received(piece))
+                first += piece.count
         except (OSError, pa.ArrowException, KeyError) as error:
             raise Failure(f"cannot read {path}: {error}") from None
+        except Fault as fault:
+            # The file has changed since the job was checked.
+            raise Failure(str(fault)) from None
 
-    def _avro(self, path: str) -> Iterator[_Piece]:
-        assert self.schema_ is not None
-        end = 0
-        for piece in raw_avro_file(path, self.schema_.text, self.batch_rows):
-            yield _piece(piece.decoded, piece.values, end)
-            end += piece.count
+    def _opened(self, path: str) -> tuple[int, Iterator[FilePiece]]:
+        """The position of the file's first row or line, and its pieces."""
+        columns, rows = self._checked_leaves(), self.batch_rows
+        if path.endswith(".parquet"):
+            extra = [self.received] if self.received else []
+            return 0, parquet_file(path, columns, extra, rows)
+        if path.endswith(".avro"):
+            assert self.schema_ is not None
+            return 0, raw_avro_file(path, self.schema_.text, rows)
+        if _is_csv(path):
+            header = header_for(path, columns, self.delimiter, self.event_time)
+            return header.lines, csv_file(path, header, columns, rows)
+        return 0, json_lines_file(path, columns, rows)
 
-    def _parquet(self, path: str) -> Iterator[_Piece]:
-        fields = pa.schema(self.fields())
-        names = dict.fromkeys([*fields.names, *([self.received] if self.received else [])])
-        end = 0
-        for batch in parquet.ParquetFile(path).iter_batches(self.batch_rows, columns=list(names)):
-            decoded = total(batch.num_rows, fields, _cast(batch.select(fields.names), fields))
-            received = micros(batch.column(self.received)) if self.received else None
-            yield _piece(decoded, None, end, batch.num_rows, received)
-            end += batch.num_rows
-
-    def _json_lines(self, path: str) -> Iterator[_Piece]:
-        assert self.schema_ is not None
-        decoder = JsonDecoder(leaves(parse_schema(self.schema_.text)))
-        end = 0
-        with Path(path).open("rb") as lines:
-            while chunk := [
-                line.rstrip(b"\r\n") for line in itertools.islice(lines, self.batch_rows)
-            ]:
-                yield _piece(decoder.decode(chunk), chunk, end)
-                end += len(chunk)
+    def _received(self, piece: FilePiece) -> Int64s | None:
+        extra = getattr(piece, "extra", None)
+        if self.received is None or extra is None:
+            return None
+        times: Int64s = event_micros(extra.column(self.received))
+        return times
 
 
-def _cast(batch: pa.RecordBatch, fields: pa.Schema) -> Callable[[Int64s], Decoded]:
-    """Gives some rows in the types of `fields`."""
-
-    def cast(rows: Int64s) -> Decoded:
-        whole = len(rows) == batch.num_rows
-        some = batch if whole else batch.take(pa.array(rows))
-        some = some.cast(fields)
-        for column in some.columns:
-            # A file may hold bytes that are no text. Readers of the lake would fail on them.
-            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                column.validate(full=True)
-        return Decoded(some, np.arange(len(rows)), [])
-
-    return cast
+def _is_csv(path: str) -> bool:
+    return path.endswith((".csv", ".csv.gz"))
 
 
-def _piece(
-    decoded: Decoded,
-    values: list[bytes] | None,
-    first: int,
-    count: int | None = None,
-    received: Int64s | None = None,
-) -> _Piece:
-    """Decoded rows of a file whose first one has the number `first`."""
+def _piece(piece: FilePiece, first: int, received: Int64s | None) -> _Piece:
+    """Decoded rows of a file whose first row or line has the number `first`."""
+    decoded = piece.decoded
     rejected = [
         {
             "offset": first + at,
-            "value": None if values is None else values[at],
+            "value": None if piece.values is None else piece.values[at],
             "step": "ReadFiles",
             "reason": "unreadable",
             "message": reason,
@@ -219,9 +252,8 @@ def _piece(
         for at, reason in decoded.faults
     ]
     rows = np.asarray(decoded.rows, np.int64)
-    read = len(values) if values is not None else count or 0
     arrived = None if received is None else received[rows]
-    return _Piece(decoded.batch, first + rows, rejected, first + read, arrived)
+    return _Piece(decoded.batch, first + rows, rejected, first + piece.count, arrived)
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def test_a_decimal_keeps_its_digits() -> None:
         "7.50",
     ]
     assert decoded.faults == [
-        (1, "not a JSON reading: 'd': Decimal('1.005') does not fit 20 digits, 2 of them decimals")
+        (1, "not a JSON reading: 'd': 1.005 does not fit 20 digits, 2 of them decimals")
     ]
 
 

@@ -142,6 +142,7 @@ def _in_memory(source: Source, rows: list[dict[str, Any]]) -> InMemorySource:
             "tables": tables or {0: []},
             "columns": source.fields(),
             "event_time": source.event_time,
+            "time_unit": source.time_unit,
             **durations,
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,13 @@ class FilePiece:
 
     Attributes:
         decoded: the rows and the faults, by position in this piece.
-        values: the bytes of each record; empty where an earlier fault hides its beginning.
-        count: the number of records, or of faults in the place of records.
+        values: the bytes by position, at least those of the faults; empty where an earlier fault
+            hides the beginning. None for a file whose records have no bytes of their own.
+        count: the number of records or lines, or of faults in their place.
     """
 
     decoded: Decoded
-    values: list[bytes]
+    values: Sequence[bytes] | Mapping[int, bytes] | None
     count: int
 
 

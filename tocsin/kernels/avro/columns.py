@@ -118,9 +118,14 @@ def texts(data: Octets, starts: Int64s, sizes: Int64s, mask: Any, kind: Any) -> 
 
 def not_texts(entries: Entries, op: int) -> Any:
     """A mask of the byte strings that are not UTF-8."""
-    bad = np.zeros(len(entries.slots[op]), np.bool_)
     starts, _ = numbers(entries, op)
-    _not_texts(entries.data, starts, entries.sizes[op], bad)
+    return not_utf_8(entries.data, starts, entries.sizes[op])
+
+
+def not_utf_8(data: Octets, starts: Int64s, sizes: Int64s) -> Any:
+    """A mask of the slices of the bytes that are not UTF-8."""
+    bad = np.zeros(len(starts), np.bool_)
+    _not_texts(data, starts, sizes, bad)
     return bad
 
 

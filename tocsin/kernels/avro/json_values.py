@@ -37,7 +37,7 @@ class NoValueError(ValueError):
 
 def shown(value: Any) -> str:
     """A value in a sentence, cut if it is long."""
-    text = str(value) if isinstance(value, int | float) else repr(value)
+    text = str(value) if isinstance(value, int | float | Decimal) else repr(value)
     text = {"True": "true", "False": "false", "None": "null"}.get(text, text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
@@ -279,12 +279,18 @@ def named(convert: Convert, value: Any, name: str) -> Any:
 
 def _time(logical: str) -> Convert:
     low, high, sentence = bounds(logical)
+    name = {"date": "date", "time": "time of day"}.get(logical.partition("-")[0], "time")
     parse = _days if logical == "date" else _micros(logical)
     factor = {"millis": (1000, 1), "nanos": (1, 1000)}.get(logical.rpartition("-")[2], (1, 1))
 
     def read(value: Any) -> int:
         if isinstance(value, str):
-            return parse(value)
+            try:
+                return parse(value)
+            except NoValueError:
+                raise
+            except ValueError:
+                raise NoValueError(f"{shown(value)} is no ISO 8601 text of a {name}") from None
         number = whole(value, "a whole number of the schema's unit, nor an ISO 8601 text")
         if not low <= number <= high:
             raise NoValueError(f"{shown(value)} {sentence}")

@@ -9,6 +9,7 @@ Decimals, maps and arrays keep their structure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import fastavro
@@ -47,7 +48,14 @@ _MOST_DIGITS = 76
 # A union of number types is read as the widest of them.
 _WIDTHS = ("int", "long", "float", "double")
 
-NO_DEFAULT = object()
+
+class _Missing(Enum):
+    """A value that a copy in another process is identical to."""
+
+    NO_DEFAULT = "no default"
+
+
+NO_DEFAULT = _Missing.NO_DEFAULT
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from tocsin.kernels.alarms.vocabulary import (
     RESUME,
     STATES,
 )
-from tocsin.kernels.batch import SYSTEM_FIELDS, Int64s, no_rows, timestamps
-from tocsin.parts.source import event_micros
+from tocsin.kernels.batch import SYSTEM_FIELDS, Int64s, micros, no_rows, timestamps
 from tocsin.steps.manage_alarms.settings import COMMAND_FIELDS
 from tocsin.steps.state.release_times import last_moments
 
@@ -130,7 +129,7 @@ def command_rows(rows: pa.RecordBatch | None) -> pa.RecordBatch:
         if field.name not in rows.schema.names:
             columns.append(pa.nulls(rows.num_rows, field.type))
         elif field.name == "until":
-            columns.append(timestamps(event_micros(rows.column("until"))))
+            columns.append(timestamps(micros(rows.column("until"))))
         else:
             columns.append(rows.column(field.name).cast(field.type))
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))

@@ -128,6 +128,37 @@ def test_readings_with_several_registry_schemas_resolve_to_the_newest(
     ]
 
 
+def test_a_registered_schema_with_references_is_read(
+    kafka: Any, send: Any, registry: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    def version(subject: str, number: int, schema: Any, *refers: str) -> dict[str, Any]:
+        references = [{"name": name, "subject": name, "version": 1} for name in refers]
+        answer = {"subject": subject, "version": 1, "id": number, "schema": json.dumps(schema)}
+        return {**answer, "references": references}
+
+    value = {"name": "v", "type": ["null", "c.Value"]}
+    outer = {**V1, "fields": [*(f for f in V1["fields"] if f["name"] != "v"), value]}
+    inner = {"type": "record", "name": "Value", "namespace": "c", "fields": [
+        {"name": "level", "type": "Level"}]}  # fmt: skip
+    level = {"type": "enum", "name": "Level", "namespace": "c", "symbols": ["low", "high"]}
+    answers = {
+        "subjects/t-value/versions": [1],
+        "subjects/t-value/versions/1": version("t-value", 7, outer, "c.Value"),
+        "subjects/c.Value/versions/1": version("c.Value", 8, inner, "c.Level"),
+        "subjects/c.Level/versions/1": version("c.Level", 9, level),
+    }
+
+    def answer(handler: Any) -> None:
+        handler._answer(200, answers[handler.path.split("?")[0].strip("/")])
+
+    monkeypatch.setattr(_Registry, "do_GET", answer)
+    whole = {**inner, "fields": [{"name": "level", "type": level}]}
+    schema = {**outer, "fields": [*outer["fields"][:-1], {**value, "type": ["null", whole]}]}
+    send("t", [(encode(schema, {"id": "a", "at": NOW, "v": {"level": "high"}}, 7), None, NOW, 0)])
+    rows = rows_of(source(tmp_path, schema, registry={"url": registry}))
+    assert [(row["id"], row["v_level"]) for row in rows] == [("a", "high")]
+
+
 def test_a_schema_id_of_another_subject_is_rejected(
     kafka: Any, send: Any, registry: str, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from tocsin.engines.beam.io.restrictions import (
     clipped,
 )
 from tocsin.engines.beam.io.split_clock import SplitClock
+from tocsin.engines.beam.io.time_range_watch import TimeRangeWatch
 from tocsin.engines.beam.operators.metrics import SplitGauges, StepCounter
 from tocsin.kernels.batch import (
     BEGINNING,
@@ -37,8 +38,9 @@ from tocsin.kernels.batch import (
     user_columns,
 )
 from tocsin.kernels.time.durations import parse_duration
+from tocsin.kernels.time.event_times import event_micros, why_no_time
 from tocsin.kernels.time.lateness import from_the_future
-from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split, event_micros
+from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split
 from tocsin.steps.state.progress import with_progress
 
 # Seconds of reading after which a live split that is behind permits a checkpoint. A split that
@@ -93,6 +95,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         """Prepare the worker's state by partition."""
         self.counter = StepCounter(self.step)
+        self._watch = TimeRangeWatch(self.step, self.source.event_time, self.source.time_unit)
         # Position and iterator.
         self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
         # Monotonic time of the last reading.
@@ -149,6 +152,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 tracker.defer_remainder(Duration.of(0))
                 return
         if restriction.stop is not None and tracker.try_claim(clock.claim(restriction.stop)):
+            self._watch.judge()
             end = self._end_of(part, clock.best())
             yield beam.transforms.window.TimestampedValue(
                 end, watermark.current_watermark() or timestamp
@@ -259,7 +263,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         knows. While a partition was idle, it ran ahead of the readings. Readings behind it are
         late, because windows may have closed.
         """
-        times = event_micros(fetched.batch.column(self.source.event_time))
+        column = fetched.batch.column(self.source.event_time)
+        times = event_micros(column, self.source.time_unit)
+        self._watch.add(column, times)
         missing = times <= BEGINNING
         future = from_the_future(times, fetched.received, self.source.max_future) & ~missing
         bad = missing | future
@@ -305,7 +311,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             value = row_as_json(fetched.batch.slice(row, 1))
         received = int(fetched.received[row])
         name = self.source.event_time
-        seen = fetched.batch.column(name)[row].as_py() if not missing else None
+        seen = shown(fetched.batch.column(name), row)
         return {
             "topic": split.topic,
             "partition": split.partition,
@@ -316,7 +322,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             "value": value,
             "step": self.step,
             "reason": "no_event_time" if missing else "from_the_future",
-            "message": f"{name} is null or unreadable"
+            "message": f"{name} {why_no_time(seen, self.source.time_unit)}"
             if missing
             else f"{name} {seen} is more than max_future after arrival",
         }
@@ -324,9 +330,18 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
 
 def row_as_json(row: pa.RecordBatch) -> bytes:
     """The user's columns of one row as a JSON object, for rejects without a message."""
-    return json.dumps(
-        row.select(user_columns(row.schema)).to_pylist()[0], default=str, ensure_ascii=False
-    ).encode()
+    names = user_columns(row.schema)
+    values = {name: shown(row.column(name), 0) for name in names}
+    return json.dumps(values, default=str, ensure_ascii=False).encode()
+
+
+def shown(column: Any, row: int) -> Any:
+    """A value as a Python object, or as Arrow's text if Python has no such time."""
+    try:
+        return column[row].as_py()
+    except (ValueError, OverflowError):
+        plain = pa.types.is_temporal(column.type)
+        return str(column[row].cast(pa.int64())) if plain else f"a {column.type} beyond Python's"
 
 
 def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatch:

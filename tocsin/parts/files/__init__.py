@@ -1,0 +1,1 @@
+"""Files of readings and tables, as other programs write them."""
