@@ -111,7 +111,7 @@ def test_dated_calibrations_join_as_of_the_event_time_like_pandas(tmp_path: Path
         (
             "sensor,since,slope\na,2026-01-01,1\na,2026-02-01,2\n",
             {},
-            "`valid_from` would date them",
+            ".csv:3: the table has several rows for one key: sensor=a is also at",
         ),
         (
             "sensor,since,slope\na,2026-01-01,1\n",
@@ -126,3 +126,23 @@ def test_a_wrong_table_is_refused(text: str, config: Any, why: str, tmp_path: Pa
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(Fault, match=why):
         enrich(tmp_path / "t.csv", **config).output_schema(SCHEMA)
+
+
+def test_digits_with_leading_zeros_join_as_the_texts_that_they_are(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sensor;zip;code\n007;01067;1\n42;10115;2\n")
+    step = enrich(tmp_path / "t.csv", types={"code": "string"})
+    schema = step.output_schema(SCHEMA)
+    assert [str(schema.field(name).type) for name in ("zip", "code")] == ["string", "string"]
+    kept = step.apply(batch([("007", 0), ("7", 0), ("42", 0), ("gw-1", 0), (None, 0)])).kept
+    assert kept.column("zip").to_pylist() == ["01067", None, "10115", None, None]
+    assert kept.column("code").to_pylist() == ["1", None, "2", None, None]
+
+
+def test_two_keys_of_digits_join(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sensor,value,place\n007,1,roof\n")
+    step = enrich(tmp_path / "t.csv", by=["sensor", "value"])
+    step.output_schema(SCHEMA)
+    assert step.apply(batch([("007", 0), ("7", 0)])).kept.column("place").to_pylist() == [
+        "roof",
+        None,
+    ]

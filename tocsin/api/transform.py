@@ -1,8 +1,8 @@
 """The names that a transform (clean, enrich, alert) may import.
 
 For every transform: `Transform`, `Outcome`, `Param`.
-For parameters: `Duration`, `DataFile`, `read_table`, `read_areas`, `need_columns`,
-`unknown_column`, `kind_of`.
+For parameters: `Duration`, `DataFile`, `read_areas`, `need_columns`, `unknown_column`, `kind_of`.
+For tables: `read_table`, `checked_table`, `Types`, `place_of_row`, `columns_shown`.
 For mistakes in a configuration: `Fault`, and `Collector` for several at once.
 For columns of a batch: `EVENT_TIME`, `PARTITION`, `OFFSET`, `SYSTEM_FIELDS`, `user_columns`,
 `micros`. For schemas: `like`, `traits`, `with_traits`.
@@ -35,7 +35,7 @@ from tocsin.parts.area_files import read_areas
 from tocsin.parts.condition import check_condition, rows_where
 from tocsin.parts.fields import DataFile, Duration
 from tocsin.parts.part import Param, need_columns
-from tocsin.parts.tables import read_table
+from tocsin.parts.tables import Types, checked_table, columns_shown, place_of_row, read_table
 from tocsin.parts.transform import Outcome, Transform
 
 __all__ = [
@@ -53,10 +53,13 @@ __all__ = [
     "Outcome",
     "Param",
     "Transform",
+    "Types",
     "VersionedRows",
     "alarm_columns",
     "alarm_id",
     "check_condition",
+    "checked_table",
+    "columns_shown",
     "doubts",
     "evaluate",
     "key_text",
@@ -65,6 +68,7 @@ __all__ = [
     "micros",
     "need_columns",
     "parse",
+    "place_of_row",
     "quality_of",
     "quantity_of",
     "read_areas",

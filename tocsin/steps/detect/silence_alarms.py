@@ -84,7 +84,8 @@ class SilenceAlarms:
         if sensors is None or feed.base > BEGINNING or not is_reporting:
             return np.zeros(0, np.int64)
         schema = self.scorer.key_schema
-        table = read_table(sensors).select(schema.names).cast(schema).combine_chunks()
+        types = tuple((field.name, field.type) for field in schema)
+        table = read_table(sensors, types).select(schema.names).cast(schema).combine_chunks()
         if not table.num_rows:
             return np.zeros(0, np.int64)
         slots = np.unique(block.slots(table.to_batches()[0], self.scorer.start))

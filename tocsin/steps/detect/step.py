@@ -143,7 +143,7 @@ class Detect(StatefulStep):
         if detector is not None:
             judges_silence = detector.silence_after() is not None
             with collector:
-                self._check_sensors(judges_silence)
+                self._check_sensors(schema, judges_silence)
             with collector:
                 self._check_revise(schema, judges_silence)
         collector.done()
@@ -162,12 +162,13 @@ class Detect(StatefulStep):
         if judges_silence:
             raise Fault("silence is judged by readings on time", "revise")
 
-    def _check_sensors(self, judges_silence: bool) -> None:
+    def _check_sensors(self, schema: pa.Schema, judges_silence: bool) -> None:
         if self.sensors is None:
             return
         if not judges_silence:
             raise Fault("only missing_data judges who ought to speak", "sensors")
-        checked_table(self.sensors, self.by, "sensors")
+        types = tuple((name, schema.field(name).type) for name in self.by if name in schema.names)
+        checked_table(self.sensors, self.by, "sensors", types=types)
 
     def alarm_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the alarm events."""

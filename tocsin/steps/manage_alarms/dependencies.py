@@ -9,7 +9,7 @@ from tocsin.foundation.faults import Fault
 from tocsin.kernels.batch import Int64s
 from tocsin.parts.fields import DataFile, Duration
 from tocsin.parts.part import Param, Part
-from tocsin.parts.tables import checked_table, read_table
+from tocsin.parts.tables import Types, checked_table, read_table
 
 
 class Inhibition(Part):
@@ -30,8 +30,13 @@ class Inhibition(Part):
 
     def check(self) -> None:
         """Raises Fault for a table that cannot be read, or with a circle."""
-        checked_table(self.table, [self.child, self.parent], "inhibit", "table")
+        names = [self.child, self.parent]
+        checked_table(self.table, names, "inhibit", "table", types=self.types())
         Topology(self)
+
+    def types(self) -> Types:
+        """The types of the table's columns: names of assets are text, even if they are digits."""
+        return tuple((name, pa.string()) for name in (self.child, self.parent))
 
 
 class Topology:
@@ -45,7 +50,7 @@ class Topology:
         self._labels = inhibition.by if inhibition else []
         pairs = []
         if inhibition is not None:
-            table = read_table(inhibition.table)
+            table = read_table(inhibition.table, inhibition.types())
             columns = (
                 table.column(name).cast(pa.string()).to_pylist()
                 for name in (inhibition.child, inhibition.parent)
