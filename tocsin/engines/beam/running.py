@@ -19,6 +19,7 @@ from apache_beam.runners.worker import sdk_worker
 
 from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower, sinks
+from tocsin.engines.beam.io.time_range_watch import SOURCE_LOG
 from tocsin.engines.beam.operators.metrics import ledger_of
 from tocsin.engines.beam.yaml_adapter import expand
 from tocsin.foundation.beam_records import drop_beam_records
@@ -126,4 +127,6 @@ def quiet_beam() -> None:
     """
     for name in ("apache_beam", "tocsin"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # What a source says about its data is for the user.
+    logging.getLogger(SOURCE_LOG).setLevel(logging.WARNING)
     drop_beam_records()

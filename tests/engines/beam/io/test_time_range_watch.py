@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from tocsin.engines.beam.io.time_range_watch import TimeRangeWatch
+from tocsin.engines.beam import running
+from tocsin.engines.beam.io.time_range_watch import SOURCE_LOG, TimeRangeWatch
 from tocsin.kernels.time.event_times import event_micros
 
 SECOND = 1_772_445_600
@@ -55,3 +57,16 @@ def test_times_far_from_now_are_reported(
 def test_a_few_such_times_are_not_reported(caplog: Any) -> None:
     assert warnings(caplog, pa.array([SECOND, SECOND, 1, None]), "seconds") == []
     assert warnings(caplog, pa.array([], pa.int64()), "seconds") == []
+
+
+def test_the_command_shows_what_a_source_finds(monkeypatch: Any) -> None:
+    monkeypatch.setattr(running, "drop_beam_records", lambda: None)
+    names = ("apache_beam", "tocsin", SOURCE_LOG)
+    before = [logging.getLogger(name).level for name in names]
+    try:
+        running.quiet_beam()
+        assert logging.getLogger(SOURCE_LOG).isEnabledFor(logging.WARNING)
+        assert not logging.getLogger("tocsin.kafka").isEnabledFor(logging.ERROR)
+    finally:
+        for name, level in zip(names, before, strict=True):
+            logging.getLogger(name).setLevel(level)

@@ -13,7 +13,9 @@ from tocsin.kernels.batch import BEGINNING, Int64s
 from tocsin.kernels.time.event_times import is_number
 from tocsin.kernels.time.likely_unit import EXPECTED, confusion, likely_unit
 
-_LOG = logging.getLogger("tocsin.source")
+SOURCE_LOG = "tocsin.source"
+"""The logger of what a source finds in its data."""
+_LOG = logging.getLogger(SOURCE_LOG)
 # Readings before the first judgement. The end of the input is judged, too.
 ENOUGH = 1_000
 
