@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow import csv
 
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, WATERMARK, Int64s, timestamps
@@ -32,7 +33,7 @@ class Recording:
         self.schema = source.schema_of_rows()
         fields = source.fields()
         try:
-            found = ds.dataset(path, format=kind)
+            found = ds.dataset(path, format=_as_text(fields) if kind == "csv" else kind)
             missing = [field.name for field in fields if field.name not in found.schema.names]
             if missing:
                 raise Failure(
@@ -74,3 +75,9 @@ class Recording:
             for field in self.schema
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def _as_text(fields: list[pa.Field]) -> ds.CsvFileFormat:
+    """CSV whose text columns stay text, even if they hold digits such as 007."""
+    texts = {field.name: field.type for field in fields if pa.types.is_string(field.type)}
+    return ds.CsvFileFormat(convert_options=csv.ConvertOptions(column_types=texts))
