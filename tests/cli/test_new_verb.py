@@ -45,7 +45,7 @@ JOB = """
 pipeline:
   transforms:
     - type: CsvFolder
-      config: {folder: IN, event_time: at}
+      config: {folder: IN, event_time: at, time_unit: milliseconds}
     - type: Plausible
       input: CsvFolder
     - type: Scaling

@@ -283,7 +283,7 @@ class Restarts(Source):
 
     @classmethod
     def sample(cls, folder: str) -> Any:
-        return cls(event_time="at")
+        return cls(event_time="at", time_unit="milliseconds")
 
     def topic_name(self) -> str:
         return "mutant"
