@@ -50,6 +50,7 @@ def test_a_file_is_named_by_its_unit_and_says_what_it_holds(tmp_path: Path) -> N
         "tocsin.unit": f"{START + HOUR}.s003.r1",
         "tocsin.until": str(START + 2 * HOUR),
         "tocsin.keys": "[]",
+        "tocsin.partitions": "{}",
         "tocsin.retention": str(48 * HOUR),
     }
 

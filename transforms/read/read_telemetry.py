@@ -283,10 +283,8 @@ class ReadTelemetry(Source):
                 "allow.auto.create.topics": False,
                 "fetch.message.max.bytes": 4 * 2**20,
                 "queued.max.messages.kbytes": 65536,
-                # Prefetching is bounded by bytes; a bound on messages would starve small ones
-                # while the client pauses.
-                # More than this leaves the processor's caches before it is read, which costs half
-                # as much time again.
+                # Prefetching is bounded by bytes: a bound on messages would starve small ones. More
+                # than this leaves the processor's caches before it is read, at half the speed.
                 "queued.min.messages": 40_000,
                 "fetch.queue.backoff.ms": 20,
                 "log_level": 3,

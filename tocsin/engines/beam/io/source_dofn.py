@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
 
 from tocsin.engines.beam.io.batch_coder import BatchType
 from tocsin.engines.beam.io.partition_discovery import Discover
+from tocsin.engines.beam.io.reject_rows import rejects_batch, row_as_json, shown
 from tocsin.engines.beam.io.restrictions import (
     OffsetRestriction,
     OffsetRestrictionTracker,
@@ -28,19 +28,14 @@ from tocsin.engines.beam.io.time_range_watch import TimeRangeWatch
 from tocsin.engines.beam.operators.metrics import SplitGauges, StepCounter
 from tocsin.kernels.batch import (
     BEGINNING,
-    INDEX,
-    OFFSET,
-    PARTITION,
     EndOfInput,
-    Int64s,
     end_marker,
     timestamps,
-    user_columns,
 )
 from tocsin.kernels.time.durations import parse_duration
 from tocsin.kernels.time.event_times import event_micros, why_no_time
 from tocsin.kernels.time.lateness import from_the_future
-from tocsin.parts.source import REJECTS, REJECTS_SCHEMA, Fetched, Source, Split
+from tocsin.parts.source import REJECTS_SCHEMA, Fetched, Source, Split
 from tocsin.steps.state.progress import with_progress
 
 # Seconds of reading after which a live split that is behind permits a checkpoint. A split that
@@ -326,38 +321,6 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             if missing
             else f"{name} {seen} is more than max_future after arrival",
         }
-
-
-def row_as_json(row: pa.RecordBatch) -> bytes:
-    """The user's columns of one row as a JSON object, for rejects without a message."""
-    names = user_columns(row.schema)
-    values = {name: shown(row.column(name), 0) for name in names}
-    return json.dumps(values, default=str, ensure_ascii=False).encode()
-
-
-def shown(column: Any, row: int) -> Any:
-    """A value as a Python object, or as Arrow's text if Python has no such time."""
-    try:
-        return column[row].as_py()
-    except (ValueError, OverflowError):
-        plain = pa.types.is_temporal(column.type)
-        return str(column[row].cast(pa.int64())) if plain else f"a {column.type} beyond Python's"
-
-
-def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatch:
-    """Rejects as a batch with the columns of `REJECTS_SCHEMA`.
-
-    at: microseconds, the partition's watermark at their arrival. It is their event time in a lake.
-    """
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in REJECTS]
-    times = np.broadcast_to(np.maximum(np.asarray(at, np.int64), 0), len(rows)).astype(np.int64)
-    where = {PARTITION: columns[1], OFFSET: columns[2], INDEX: columns[3]}
-    system = [
-        timestamps(times),
-        pa.nulls(len(rows), REJECTS_SCHEMA.field("_watermark").type),
-        *where.values(),
-    ]
-    return pa.RecordBatch.from_arrays([*columns, *system], schema=REJECTS_SCHEMA)
 
 
 class ReadLiveSplit(ReadSplit):

@@ -9,7 +9,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from tocsin.engines.beam.io.batch_coder import BatchType, schema_of
-from tocsin.engines.beam.io.source_dofn import rejects_batch, row_as_json
+from tocsin.engines.beam.io.reject_rows import rejects_batch, row_as_json
 from tocsin.engines.beam.operators.metrics import StepCounter
 from tocsin.kernels.batch import (
     EVENT_TIME,
