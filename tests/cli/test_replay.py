@@ -183,7 +183,7 @@ MISTAKES = {
         "no unit 'min'",
     ),
     "no such format": ("r.xlsx", "", [], "its format is not known; a recording's name ends in"),
-    "no time column": ("r.csv", "sensor_id,at,arived\na,1,2\n", [], "did you mean 'arived'?"),
+    "no time column": ("r.csv", "sensor_id,at,arrive\na,1,2\n", [], "did you mean 'arrive'?"),
     "no key": ("r.csv", "at,arrived\n1,2\n", ["--key", "lock_id"], "name one with --key"),
     "a required column": ("r.csv", "sensor_id,arrived\na,2\n", [], "no column 'at'"),
     "no unit": ("r.csv", "sensor_id,at,arrived\na,1,2\n", [], "an integer whose unit --time-unit"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,10 @@ from confluent_kafka import KafkaError, Producer
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka import consumer as module
+from tocsin.kafka.connection import Kafka
 from tocsin.kafka.consumer import library, partition_consumer
 from tocsin.kafka.decoding import Messages
+from tocsin.kafka.producer import Producer as Producing
 from tocsin.kernels.avro.wire import GUID_HEADER
 from tocsin.simulator.embedded_kafka import EmbeddedKafka
 
@@ -111,3 +114,17 @@ def test_the_plain_consumer_is_used_without_the_library(monkeypatch: pytest.Monk
     assert isinstance(
         partition_consumer({"bootstrap.servers": "x", "group.id": "g"}), module.PlainConsumer
     )
+
+
+def test_the_first_message_that_was_not_delivered_is_reported(brokers: str) -> None:
+    producer = Producing(Kafka(brokers=brokers))
+    delivered = [
+        None,
+        KafkaError(KafkaError.MSG_SIZE_TOO_LARGE),
+        KafkaError(KafkaError._MSG_TIMED_OUT),
+    ]
+    for error, topic in zip(delivered, ("good", "first", "second"), strict=True):
+        producer._delivered(error, mock.Mock(topic=lambda name=topic: name))
+    with pytest.raises(Failure, match="cannot write to the topic 'first'"):
+        producer.flush()
+    producer.flush()

@@ -17,6 +17,7 @@ choices, and [decision 018](../decisions/018-mutants.md) the reasons.
 The places are drawn by a seed, at least ten in each area. A mutant is killed when a test fails, or
 when the tests do not end in time. A place that no test runs counts as a survivor.
 """
+_TABLE = ["Survivors:", "", "| Place | Change | Reason |", "|---|---|---|"]
 
 
 def reasons(file: Path = REASONS) -> dict[tuple[str, ...], str]:
@@ -65,7 +66,7 @@ def _section(seed: int, trials: list[Trial]) -> str:
     survivors = [trial for trial in trials if not trial.is_killed]
     return "\n".join([
         f"## Seed {seed}: {share(trials):.1%} of {len(trials)} mutants killed", *rows, "",
-        *(["Survivors:", ""] if survivors else []), *(_survivor(trial) for trial in survivors), "",
+        *(_TABLE if survivors else []), *(_survivor(trial) for trial in survivors), "",
     ])  # fmt: skip
 
 
@@ -74,7 +75,9 @@ def _survivor(trial: Trial) -> str:
     why = reasons().get(_key(mutant), "**no reason yet**")
     if trial.outcome == "not run":
         why = f"No test runs this line. {why}"
-    return (
-        f"- `{mutant.path}` `{mutant.function}`, `{mutant.text}`:\n"
-        f"  `{mutant.before}` became `{mutant.after}`. {why}"
+    cells = (
+        f"`{mutant.path}` `{mutant.function}`",
+        f"`{mutant.text}`: `{mutant.before}` became `{mutant.after}`",
+        why,
     )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

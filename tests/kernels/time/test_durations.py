@@ -30,7 +30,22 @@ def test_format_and_parse_are_inverse(micros: int) -> None:
     assert parse_duration(format_duration(micros)) == micros
 
 
-def test_a_size_is_parsed() -> None:
-    assert parse_size("64 MiB") == 64 * 2**20
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("7 B", 7),
+        ("1.5 kB", 1500),
+        ("2 MB", 2_000_000),
+        ("3 GB", 3_000_000_000),
+        ("4 KiB", 4096),
+        ("64 MiB", 64 * 2**20),
+        ("1 GiB", 2**30),
+    ],
+)
+def test_a_size_is_parsed(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+def test_a_text_without_a_size_is_rejected_with_a_sentence() -> None:
     with pytest.raises(ValueError, match="such as '64 MiB'"):
         parse_size("lots")

@@ -154,3 +154,19 @@ def test_mistakes_are_reported(change: dict[str, Any], why: str) -> None:
 def test_contradictory_settings_are_refused(written: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Shift.model_validate(written)
+
+
+def test_the_latest_value_is_kept_through_any_number_of_nulls() -> None:
+    step = {"by": ["sensor"], "latest": {"known": "value"}, "shards": 1}
+    operator = Shift.model_validate(step).operator(SCHEMA, "")
+    values = [5.0, None, None, None, None, 6.0, None]
+    (rows,) = rows_of([[("a", 10 * at, value) for at, value in enumerate(values)]])
+    state: list[bytes] = []
+    log: list[pa.RecordBatch] = []
+    known: list[Any] = []
+    for row in rows:
+        ((_, part),) = operator.route(batch_of([row])).by_shard
+        advanced = operator.advance(state, [*log, part], row.time + SECOND, None)
+        state, log = advanced.state, [*log, part] if advanced.log is None else advanced.log
+        known += [one for _, batch in advanced.outputs for one in batch.column("known").to_pylist()]
+    assert known == [None, 5.0, 5.0, 5.0, 5.0, 5.0, 6.0]
