@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.diagnostics import JobError
+from tocsin.foundation.failure import Failure
 from tocsin.foundation.sandbox import FOLDERS_VARIABLE, HOSTS_VARIABLE
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +30,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "schemas/air_reading.avsc", folder / "air.avsc")
     shutil.copy(ROOT / "schemas/air_reading.avsc", tmp_path / "private.avsc")
     (folder / "link.parquet").symlink_to(tmp_path / "private.parquet")
+    (folder / "deep" / "down").mkdir(parents=True)
+    (folder / "linked").symlink_to(tmp_path)
     monkeypatch.chdir(folder)
     for name in (HOSTS_VARIABLE, FOLDERS_VARIABLE, "TOCSIN_BROKERS"):
         monkeypatch.delenv(name, raising=False)
@@ -111,6 +117,19 @@ FILES = {
     "an absolute path": "{type: ReadFiles, config: {files: PRIVATE.parquet, event_time: at}}",
     "a path upwards": "{type: ReadFiles, config: {files: ../private.parquet, event_time: at}}",
     "a link": "{type: ReadFiles, config: {files: link.parquet, event_time: at}}",
+    "a path upwards behind a glob": (
+        "{type: ReadFiles, config: {files: 'deep/*/../../../private.parquet', event_time: at}}"
+    ),
+    "a path upwards behind a question mark": (
+        "{type: ReadFiles, config: {files: '?eep/../../priv[a]te.parquet', event_time: at}}"
+    ),
+    "a link behind a glob": "{type: ReadFiles, config: {files: 'l*.parquet', event_time: at}}",
+    "a folder that is a link": (
+        "{type: ReadFiles, config: {files: 'linked/private.parquet', event_time: at}}"
+    ),
+    "a folder that is a link behind a glob": (
+        "{type: ReadFiles, config: {files: '*/private.parquet', event_time: at}}"
+    ),
     "a schema": (
         "{type: ReadTelemetry, config: "
         "{topic: t, schema: ../private.avsc, event_time: observed_at}}"
@@ -127,6 +146,26 @@ def test_files_outside_of_the_job_folders_are_refused(
     monkeypatch.setenv(FOLDERS_VARIABLE, str(home.parent))
     text = f"pipeline:\n  type: chain\n  transforms:\n    - {step}\n"
     assert check_text(str(home / "job.yaml"), text)[0].steps
+
+
+def test_a_file_that_becomes_a_link_after_the_check_is_not_opened(home: Path) -> None:
+    text = f"pipeline:\n  type: chain\n  transforms:\n    - {READ}\n"
+    job, _ = check_text(str(home / "job.yaml"), text)
+    source = pickle.loads(pickle.dumps(job.steps[0].part))
+    (split,) = source.splits(live=False)
+    (home / "readings.parquet").unlink()
+    (home / "readings.parquet").symlink_to(home.parent / "private.parquet")
+    with pytest.raises(Failure, match="not in the job's folders"):
+        next(iter(source.read(split, 0)))
+
+
+@given(st.lists(st.sampled_from(["*", "..", "deep", "down", "linked", "?", "**", "."]), max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_pattern_of_pieces_finds_a_file_outside(home: Path, pieces: list[str]) -> None:
+    pattern = "/".join([*pieces, "private.parquet"])
+    step = f"{{type: ReadFiles, config: {{files: '{pattern}', event_time: at}}}}"
+    refused = refusal(home, step)
+    assert "not in the job's folders" in refused or "no file matches" in refused
 
 
 def test_a_job_in_the_root_of_a_disk_has_no_folder(

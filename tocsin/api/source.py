@@ -4,7 +4,8 @@ For every source: `Source`, `Split`, `Fetched`, `Param`.
 For an unknown arrival time: `BEGINNING`.
 For parameters: `Duration`, `TextFile`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
-For files: `check_file`, `check_lake`, `format_timestamp`, `Archive`.
+For files: `check_file`, `check_lake`, `readable_folders`, `check_readable`, `format_timestamp`,
+`Archive`.
 For the rows of files: `FilePiece`, `raw_avro_file`, `json_lines_file`, `count_of_lines`.
 For CSV: `header_for`, `csv_file`.
 For Parquet: `footer`, `leaves_of`, `check_columns`, `parquet_file`, `count_of_rows`,
@@ -18,7 +19,7 @@ For times and types of NumPy arrays: `micros`, `event_micros`, `likely_unit`, `I
 
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
-from tocsin.foundation.sandbox import check_file, check_lake
+from tocsin.foundation.sandbox import check_file, check_lake, check_readable, readable_folders
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.consumer import PartitionConsumer
 from tocsin.kafka.consumer_pool import ConsumerPool
@@ -76,6 +77,7 @@ __all__ = [
     "check_columns",
     "check_file",
     "check_lake",
+    "check_readable",
     "count_of_lines",
     "count_of_rows",
     "csv_file",
@@ -94,5 +96,6 @@ __all__ = [
     "parquet_file",
     "parse_schema",
     "raw_avro_file",
+    "readable_folders",
     "total",
 ]

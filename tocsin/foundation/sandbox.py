@@ -162,9 +162,31 @@ def check_file(path: Path, context: Any) -> None:
     Raises:
         ValueError: if the file is neither in the job's folders nor in $TOCSIN_ALLOW_FOLDERS.
     """
+    check_readable(path, readable_folders(context))
+
+
+def readable_folders(context: Any) -> tuple[str, ...] | None:
+    """The folders whose files a job may read, links resolved; None for all.
+
+    A part that finds or opens files after its validation keeps them for `check_readable`.
+    """
     if not (context or {}).get("sandboxed"):
-        return
-    if not _is_under(path, [*context.get("folders", ["."]), *_allowed_folders()]):
+        return None
+    folders = [*context.get("folders", ["."]), *_allowed_folders()]
+    return tuple(str(Path(folder).resolve()) for folder in folders)
+
+
+def check_readable(path: Path, folders: tuple[str, ...] | None) -> None:
+    """Check a file that is about to be listed or opened.
+
+    Args:
+        path: the file. Links are resolved, and `..` is followed.
+        folders: what `readable_folders` gave.
+
+    Raises:
+        ValueError: if the file is in none of the folders.
+    """
+    if folders is not None and not _is_under(path, list(folders)):
         raise ValueError(
             f"the file '{path}' is not in the job's folders; "
             f"the operator adds its folder to {FOLDERS_VARIABLE}, or runs the job with --trusted"

@@ -26,6 +26,7 @@ from tocsin.api.source import (
     TextFile,
     check_columns,
     check_file,
+    check_readable,
     count_of_lines,
     count_of_rows,
     csv_file,
@@ -41,6 +42,7 @@ from tocsin.api.source import (
     parquet_file,
     parse_schema,
     raw_avro_file,
+    readable_folders,
 )
 
 
@@ -73,11 +75,14 @@ class ReadFiles(Source):
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     _leaves: list[Leaf] | None = PrivateAttr(None)
+    # The sandbox of an untrusted job: it judges each file that a glob finds, and again at opening.
+    _folders: tuple[str, ...] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> ReadFiles:
         root = Path(self.files.split("*")[0])
         check_file(root if root.is_file() else root.parent, info.context)
+        self._folders = readable_folders(info.context)
         return self
 
     @classmethod
@@ -124,11 +129,22 @@ class ReadFiles(Source):
         """The columns. Every file is looked at once: its footer, or its header."""
         if self._leaves is None:
             paths = self._paths()
+            try:
+                self._check_places(paths)
+            except Failure as failure:
+                raise Fault(failure.sentence, "files") from None
             found = self._declared_leaves(paths)
             for path in paths:
                 self._check_one(path, found)
             self._leaves = found
         return self._leaves
+
+    def _check_places(self, paths: list[str]) -> None:
+        for path in paths:
+            try:
+                check_readable(Path(path), self._folders)
+            except ValueError as error:
+                raise Failure(str(error)) from None
 
     def _declared_leaves(self, paths: list[str]) -> list[Leaf]:
         if self.schema_ is not None:
@@ -165,6 +181,7 @@ class ReadFiles(Source):
         paths = self._paths()
         if not paths:
             raise Failure(f"no file matches '{self.files}'")
+        self._check_places(paths)
         return [
             Split(str(Path(path).absolute()), number, 0, self._rows(path))
             for number, path in enumerate(paths)
@@ -181,6 +198,7 @@ class ReadFiles(Source):
             raise Failure(f"cannot read {path}: {error.strerror}") from None
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        self._check_places([split.topic])
         for piece in self._pieces(split.topic):
             if piece.end <= start:
                 continue
