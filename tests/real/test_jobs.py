@@ -13,10 +13,11 @@ from pyarrow import parquet
 
 from tests.support.recordings import recording
 from tocsin.compiler.checker import check_file
+from tocsin.kernels.batch import micros
 from tocsin.kernels.domains.air_quality import air_quality_index, micrograms_of_ppb, nowcast
 from tocsin.kernels.domains.climate import heat_index, vapour_pressure
 from tocsin.lake.query import open_lake
-from tocsin.simulator.messages import encode, keys_of, milliseconds
+from tocsin.simulator.messages import encode, keys_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +47,7 @@ def run(
         at, "observed_at", batch.column("observed_at").cast(pa.timestamp("us", tz="UTC"))
     )
     values = encode(batch, (ROOT / "schemas" / schema).read_text())
-    stamps = milliseconds(batch, "observed_at")
+    stamps = (micros(batch.column("observed_at")) // 1000).tolist()
     # The embedded Kafka holds 5 MB per partition, so sensors are spread over partitions.
     partitions = (rows[key].astype("category").cat.codes % 4).astype(int).tolist()
     send(topic, list(zip(values, keys_of(batch, key), stamps, partitions, strict=True)))
