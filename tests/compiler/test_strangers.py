@@ -121,7 +121,7 @@ FILES = {
         "{type: ReadFiles, config: {files: 'deep/*/../../../private.parquet', event_time: at}}"
     ),
     "a path upwards behind a question mark": (
-        "{type: ReadFiles, config: {files: '?eep/../../priv[a]te.parquet', event_time: at}}"
+        "{type: ReadFiles, config: {files: '?eep/../../privat[e].parquet', event_time: at}}"
     ),
     "a link behind a glob": "{type: ReadFiles, config: {files: 'l*.parquet', event_time: at}}",
     "a folder that is a link": (
