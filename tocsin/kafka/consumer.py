@@ -17,6 +17,7 @@ from tocsin.foundation.failure import Failure
 from tocsin.kafka.decoding import Messages
 from tocsin.kafka.native_client import Client, library
 from tocsin.kernels.avro.wire import GUID_HEADER
+from tocsin.kernels.batch import Int64s
 
 
 class PartitionConsumer(Protocol):
@@ -132,7 +133,7 @@ class ColumnarConsumer(PartitionConsumer):
                 f"{self._place[0]}:{self._place[1]}: the client has no queue to read from"
             )
         payloads, keys, faulty = self._kernels.sizes(self._messages, count)
-        faults = self._faults(count) if faulty else []
+        faults = self._faults(self._messages[:count]) if faulty else []
         good = count - faulty
         values, key_bytes = np.empty(payloads, np.uint8), np.empty(keys, np.uint8)
         ends, key_ends = np.zeros(good + 1, np.int64), np.zeros(good + 1, np.int64)
@@ -163,9 +164,9 @@ class ColumnarConsumer(PartitionConsumer):
         )
         return messages, faults
 
-    def _faults(self, count: int) -> list[tuple[int, str]]:
+    def _faults(self, messages: Int64s) -> list[tuple[int, str]]:
         found = []
-        for message in self._messages[:count].tolist():
+        for message in messages.tolist():
             code = ctypes.c_int32.from_address(message).value
             if code:
                 text = self._library.rd_kafka_message_errstr(message)

@@ -99,10 +99,8 @@ class SharingConsumer(ColumnarConsumer):
 
     def _of_client(self) -> list[tuple[int, str]]:
         """Errors of the whole client. Messages arrive in the queues of their partitions."""
-        own, self._messages = self._messages, np.zeros(16, np.int64)
+        messages = np.zeros(16, np.int64)
         count = self._library.rd_kafka_consume_batch_queue(
-            self._client.queue, 0, self._messages.ctypes.data, len(self._messages)
+            self._client.queue, 0, messages.ctypes.data, len(messages)
         )
-        faults = self._faults(max(count, 0))
-        self._messages = own
-        return faults
+        return self._faults(messages[: max(count, 0)])

@@ -54,7 +54,7 @@ def raw_avro_file(path: str, reader: str, rows: int) -> Iterator[FilePiece]:
             blocks = fastavro.block_reader(stream)
             decoder = Decoder(dict(blocks.writer_schema), reader)
         except Exception as error:  # noqa: BLE001 - fastavro raises many, and any file is allowed
-            yield _failed(reader, f"the file is not readable: {_text(error)}")
+            yield lost_piece(_schema(reader), f"the file is not readable: {_text(error)}")
             return
         pending = _Pending(decoder)
         try:
@@ -69,7 +69,7 @@ def raw_avro_file(path: str, reader: str, rows: int) -> Iterator[FilePiece]:
         while pending.count:
             yield pending.take(rows)
         if failure:
-            yield _failed(reader, failure)
+            yield lost_piece(_schema(reader), failure)
 
 
 class _Pending:
@@ -107,10 +107,9 @@ class _Pending:
         return FilePiece(whole, values, len(values))
 
 
-def _failed(reader: str, reason: str) -> FilePiece:
-    return FilePiece(
-        Decoded(no_rows(_schema(reader)), np.zeros(0, np.int64), [(0, reason)]), [b""], 1
-    )
+def lost_piece(schema: pa.Schema, reason: str) -> FilePiece:
+    """A part of a file that cannot be read: one fault, and no row of a schema."""
+    return FilePiece(Decoded(no_rows(schema), np.zeros(0, np.int64), [(0, reason)]), [b""], 1)
 
 
 def _schema(reader: str) -> Any:

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.foundation.faults import Fault
-from tocsin.kernels.avro.avro_file import FilePiece
+from tocsin.kernels.avro.avro_file import FilePiece, lost_piece
 from tocsin.kernels.avro.columns import not_utf_8, texts
 from tocsin.kernels.avro.json_values import scalar
 from tocsin.kernels.avro.total import Decoded, total
 from tocsin.kernels.avro.types import NO_DEFAULT, Leaf
-from tocsin.kernels.batch import Int64s, no_rows
-from tocsin.kernels.csv.cells import FAULTS, Records, records
+from tocsin.kernels.batch import Int64s
+from tocsin.kernels.csv.cells import Records, records
 from tocsin.kernels.csv.values import column_of
 from tocsin.parts.files.byte_blocks import DamagedFileError, blocks
 from tocsin.parts.files.csv_header import DELIMITERS, Header, header_of, named
@@ -91,8 +91,7 @@ def csv_file(path: str, header: Header, leaves: list[Leaf], rows: int) -> Iterat
             at, line = found.end, line + found.line
         data = data[at:]
     if damage:
-        faulty = Decoded(no_rows(reader.schema), np.zeros(0, np.int64), [(0, damage)])
-        yield FilePiece(faulty, [b""], 1)
+        yield lost_piece(reader.schema, damage)
 
 
 def _first_line(data: Any, at: int, end: int) -> Records:
@@ -134,7 +133,10 @@ class _Reader:
     def _decoded(self, found: Records, rows: Int64s) -> Decoded:
         width = len(self.header.names)
         whole = (found.faults[rows] == 0) & (found.counts[rows] == width)
-        faults = {int(at): self._why(found, int(rows[at])) for at in np.flatnonzero(~whole)}
+        faults = {
+            int(at): self.header.why_not_whole(found, int(rows[at]))
+            for at in np.flatnonzero(~whole)
+        }
         good = np.flatnonzero(whole)
         columns = []
         for leaf in self.leaves:
@@ -147,14 +149,6 @@ class _Reader:
         if not kept.all():
             batch = batch.filter(pa.array(kept))
         return Decoded(batch, good[kept], sorted(faults.items()))
-
-    def _why(self, found: Records, at: int) -> str:
-        if found.faults[at]:
-            return FAULTS[found.faults[at]]
-        return (
-            f"it has {found.counts[at]} cells, and the header has {len(self.header.names)} "
-            f"{self.header.shown()}"
-        )
 
     def _column(self, found: Records, rows: Int64s, leaf: Leaf) -> tuple[Any, list[Any]]:
         at = named(leaf, self.header.names)

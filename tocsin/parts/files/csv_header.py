@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tocsin.kernels.avro.types import Leaf
-from tocsin.kernels.csv.cells import FAULTS, SMALL, records
+from tocsin.kernels.csv.cells import FAULTS, SMALL, Records, records
 from tocsin.parts.files.byte_blocks import DamagedFileError, blocks
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
@@ -35,6 +35,13 @@ class Header:
         """The delimiter and the columns in a sentence."""
         name = DELIMITERS.get(self.delimiter, f"'{self.delimiter}'")
         return f"with the delimiter {name} (columns: {', '.join(self.names)})"
+
+    def why_not_whole(self, found: Records, at: int) -> str:
+        """Why a record is faulty, or how its number of cells differs from the header's."""
+        if found.faults[at]:
+            return FAULTS[found.faults[at]]
+        width = len(self.names)
+        return f"it has {found.counts[at]} cells, and the header has {width} {self.shown()}"
 
 
 def header_of(path: str, wanted: set[str], delimiter: str | None = None) -> Header:

@@ -14,7 +14,7 @@ from pyarrow import csv
 
 from tocsin.kernels.avro.types import NO_DEFAULT, Leaf
 from tocsin.kernels.batch import TIMESTAMP
-from tocsin.kernels.csv.cells import FAULTS, Records, records
+from tocsin.kernels.csv.cells import Records, records
 from tocsin.kernels.csv.values import column_of
 from tocsin.parts.files.csv_header import Header, header_of
 
@@ -85,12 +85,7 @@ def _checked(path: str, data: bytes, header: Header) -> Records:
     width = len(header.names)
     for at in np.flatnonzero((found.faults != 0) | (found.counts != width)).tolist():
         line = header.lines + int(found.lines[at]) + 1
-        why = (
-            FAULTS[found.faults[at]]
-            if found.faults[at]
-            else f"it has {found.counts[at]} cells, and the header has {width} {header.shown()}"
-        )
-        raise ValueError(f"{path}:{line}: {why}")
+        raise ValueError(f"{path}:{line}: {header.why_not_whole(found, at)}")
     try:
         data.decode()
     except UnicodeDecodeError as error:

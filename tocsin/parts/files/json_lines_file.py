@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from tocsin.kernels.avro.avro_file import FilePiece
+from tocsin.kernels.avro.avro_file import FilePiece, lost_piece
 from tocsin.kernels.avro.json_decoder import JsonDecoder
-from tocsin.kernels.avro.total import Decoded
 from tocsin.kernels.avro.types import Leaf
-from tocsin.kernels.batch import no_rows
 from tocsin.parts.files.byte_blocks import DamagedFileError, blocks
 
 
@@ -39,8 +35,7 @@ def json_lines_file(path: str, leaves: list[Leaf], rows: int) -> Iterator[FilePi
         if line is None:
             break
     if damage:
-        faulty = Decoded(no_rows(decoder.schema), np.zeros(0, np.int64), [(0, damage)])
-        yield FilePiece(faulty, [b""], 1)
+        yield lost_piece(decoder.schema, damage)
 
 
 def _lines(path: str) -> Iterator[bytes]:
