@@ -13,17 +13,25 @@ For Parquet: `footer`, `leaves_of`, `check_columns`, `parquet_file`, `count_of_r
 For schemas and messages: `parse_schema`, `arrow_fields`, `descriptions`, `notes_in_fields`,
 `leaves`, `Leaf`, `JsonDecoder`, `Registry`.
 For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `ConsumerPool`,
-`TopicIdentity`.
+`TopicIdentity`, `reader_settings`; for a client's errors `is_passing`, `is_soon_over`,
+`says_offset_is_gone`, `says_topic_is_gone`.
 For times and types of NumPy arrays: `micros`, `event_micros`, `likely_unit`, `Int64s`.
 """
 
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
 from tocsin.foundation.sandbox import check_file, check_lake, check_readable, readable_folders
+from tocsin.kafka.client_errors import (
+    is_passing,
+    is_soon_over,
+    says_offset_is_gone,
+    says_topic_is_gone,
+)
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.consumer import PartitionConsumer
 from tocsin.kafka.consumer_pool import ConsumerPool
 from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
+from tocsin.kafka.reader_settings import reader_settings
 from tocsin.kafka.topic_identity import TopicIdentity
 from tocsin.kernels.avro.avro_file import FilePiece, raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
@@ -87,6 +95,8 @@ __all__ = [
     "footer",
     "format_timestamp",
     "header_for",
+    "is_passing",
+    "is_soon_over",
     "json_lines_file",
     "leaves",
     "leaves_of",
@@ -97,5 +107,8 @@ __all__ = [
     "parse_schema",
     "raw_avro_file",
     "readable_folders",
+    "reader_settings",
+    "says_offset_is_gone",
+    "says_topic_is_gone",
     "total",
 ]

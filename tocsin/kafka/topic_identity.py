@@ -10,8 +10,6 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from tocsin.foundation.failure import Failure
-
 _NO_CONTROLLER = -1
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -54,21 +52,17 @@ class TopicIdentity:
             self._ask(self._interval)
         return self._known
 
-    def check(self, expected: str | None, place: str) -> None:
-        """Compare the latest known id with that of a position.
-
-        Raises:
-            Failure: if the topic is another one.
-        """
-        if expected is None:
-            return
+    def is_another(self, expected: str | None) -> bool:
+        """Whether the latest known id is not that of a position; False where one is unknown."""
         found = self.latest()
-        if found is not None and found != expected:
-            raise Failure(
-                f"{place}: the topic was deleted and created again, so the job's offsets mean "
-                f"other messages (id {expected}, now {found}); "
-                "start the job without its state: `tocsin stop --discard`, then `tocsin submit`"
-            )
+        return None not in (expected, found) and found != expected
+
+    def why_another(self, expected: str | None, place: str) -> str:
+        """The sentence for a position whose topic is another one now."""
+        return (
+            f"{place}: the topic was deleted and created again, so the job's offsets mean "
+            f"other messages (id {expected}, now {self._known})"
+        )
 
     def _ask(self, patience: float) -> None:
         from confluent_kafka import TopicCollection

@@ -60,6 +60,11 @@ class Split:
     stop: int | None
     topic_id: str | None = None
 
+    @property
+    def identity(self) -> tuple[str | None, int]:
+        """What tells it from every other split of its source, those of an earlier topic too."""
+        return self.topic_id, self.partition
+
 
 @dataclass(frozen=True)
 class Fetched:
@@ -236,16 +241,21 @@ class Source(Part):
         """The current splits; unbounded if `live`."""
         raise NotImplementedError
 
-    def added(self, known: int) -> list[Split]:
-        """New splits, if there were `known` splits before. Each is read from its beginning.
+    def added(self, known: int, topic_id: str | None) -> list[Split] | None:
+        """New splits of a live source, each read from its beginning; None if nobody can say now.
 
         By default none: the splits do not change.
+
+        Args:
+            known: number of splits that are known of this topic.
+            topic_id: of the known splits. Splits with another id replace them.
         """
         return []
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         """Batches of a split from the position `start`.
 
-        An unbounded split yields None if there are no readings at present.
+        An unbounded split yields None if there are no readings at present. It ends only where its
+        input is gone for ever.
         """
         raise NotImplementedError

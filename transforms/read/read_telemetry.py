@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pydantic import PrivateAttr, model_validator
 
 from tocsin.api.source import (
@@ -31,31 +32,15 @@ from tocsin.api.source import (
     TopicIdentity,
     arrow_fields,
     descriptions,
+    is_passing,
+    is_soon_over,
     parse_schema,
+    reader_settings,
+    says_offset_is_gone,
+    says_topic_is_gone,
 )
 
 _PATIENCE = 10.0
-# Errors from which librdkafka recovers by itself.
-_PASSING = {
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the client's public name
-    KafkaError._TRANSPORT,  # noqa: SLF001 - the client's public name
-    KafkaError._RESOLVE,  # noqa: SLF001 - the client's public name
-    KafkaError._TIMED_OUT,  # noqa: SLF001 - the client's public name
-}
-# A topic that was just created: its partitions get their leaders within seconds.
-_SOON = {
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.REPLICA_NOT_AVAILABLE,
-}
-# The offset is no longer in the topic.
-_GONE = {
-    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the client's public name
-    KafkaError.OFFSET_OUT_OF_RANGE,
-}
-# The client looks for the coordinator of a group that this source never joins; it needs no
-# right to one.
-_NOT_OURS = {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 class ReadTelemetry(Source):
@@ -93,6 +78,11 @@ class ReadTelemetry(Source):
     batch_rows: int = Param(
         20_000, help="approximate number of readings in a batch", ge=1, le=200_000
     )
+    if_recreated: Literal["stop", "start_over"] = Param(
+        "stop",
+        help="live: if the topic was deleted and created again, stop the job, or read the new "
+        "topic from its beginning",
+    )
     archive: Archive | None = Param(
         None, help="keep the unchanged readings in a lake, for `tocsin backfill`"
     )
@@ -107,9 +97,12 @@ class ReadTelemetry(Source):
         help="a live partition without messages stops holding the watermark back after this",
     )
 
-    _consumers: dict[int, tuple[PartitionConsumer, int]] = PrivateAttr(default_factory=dict)
+    _consumers: dict[tuple[str | None, int], tuple[PartitionConsumer, int]] = PrivateAttr(
+        default_factory=dict
+    )
     _reading: MessageDecoder | None = PrivateAttr(None)
-    _pool: ConsumerPool | None = PrivateAttr(None)
+    # By the id of the topic: a client that has seen the former topic may read on from there.
+    _pools: dict[str | None, ConsumerPool] = PrivateAttr(default_factory=dict)
     _identity: TopicIdentity | None = PrivateAttr(None)
     _watching: Consumer | None = PrivateAttr(None)
     # Messages in one block: they hold about `batch_rows` readings.
@@ -133,7 +126,7 @@ class ReadTelemetry(Source):
         state = super().__getstate__()
         fresh: dict[str, Any] = {"_wait": self._wait, "_piece": self._piece, "_consumers": {}}
         fresh |= {"_reading": None, "_watching": None, "_most": 0}
-        fresh |= {"_pool": None, "_identity": None}
+        fresh |= {"_pools": {}, "_identity": None}
         return {**state, "__pydantic_private__": fresh}
 
     def topic_name(self) -> str:
@@ -204,22 +197,27 @@ class ReadTelemetry(Source):
         finally:
             consumer.close()
 
-    def added(self, known: int) -> list[Split]:
-        """New partitions of the topic; none if the broker does not answer, which is asked again."""
+    def added(self, known: int, topic_id: str | None) -> list[Split] | None:
+        """New partitions of the topic, or all of another topic that has taken its name.
+
+        None if the broker does not answer: it is asked again.
+        """
         if self._watching is None:
             self._watching = self._consumer()
         try:
-            partitions = (
-                self._watching.list_topics(self.topic, timeout=_PATIENCE)
-                .topics[self.topic]
-                .partitions
-            )
+            found = self._watching.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic]
         except KafkaException:
-            return []
-        topic_id = self._topic_identity().latest()
+            return None
+        latest = self._topic_identity().latest()
+        if self.if_recreated == "start_over" and topic_id is not None:
+            latest = self._topic_identity().first(_PATIENCE)
+            if latest is None:
+                return None
+            if latest != topic_id:
+                known = 0
         return [
-            Split(self.topic, partition, 0, None, topic_id)
-            for partition in sorted(partitions)
+            Split(self.topic, partition, 0, None, latest)
+            for partition in sorted(found.partitions)
             if partition >= known
         ]
 
@@ -251,7 +249,7 @@ class ReadTelemetry(Source):
                     TopicPartition(self.topic, partition), timeout=_PATIENCE
                 )
             except KafkaException as error:
-                if error.args[0].code() not in _SOON or time.monotonic() > until:
+                if not is_soon_over(error.args[0].code()) or time.monotonic() > until:
                     raise
                 time.sleep(0.2)
             else:
@@ -266,50 +264,35 @@ class ReadTelemetry(Source):
 
     def _unreachable(self, error: KafkaException, consumer: Consumer) -> Failure:
         cause = error.args[0]
-        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if says_topic_is_gone(cause.code()):
             return Failure(f"the topic '{self.topic}' does not exist at {self.kafka.address()}")
         return Failure(
             f"no answer from Kafka at {self.kafka.address()}: "
             f"{self.kafka.reason_of(cause, consumer)}"
         )
 
-    def _settings(self) -> dict[str, Any]:
-        settings = self.kafka.client_settings(
-            **{
-                "group.id": "tocsin",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "enable.partition.eof": False,
-                "allow.auto.create.topics": False,
-                "fetch.message.max.bytes": 4 * 2**20,
-                "queued.max.messages.kbytes": 65536,
-                # Prefetching is bounded by bytes: a bound on messages would starve small ones. More
-                # than this leaves the processor's caches before it is read, at half the speed.
-                "queued.min.messages": 40_000,
-                "fetch.queue.backoff.ms": 20,
-                "log_level": 3,
-            }
-        )
-        return {**settings, "logger": _quiet()}
-
     def _consumer(self) -> Consumer:
         try:
-            return Consumer(self._settings())
+            return Consumer(reader_settings(self.kafka))
         except KafkaException as error:
             raise Failure(f"Kafka settings refused: {error.args[0].str()}") from None
 
     # MessageDecoder.
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        if split.topic_id is not None and self._identity is None:
+            # Before the first message: the topic may have changed while the job was stopped.
+            self._topic_identity().first(_PATIENCE)
+        if self._is_replaced(split, start):
+            return
         consumer = self._assigned(split, start)
         position = start
         waited = time.monotonic()
         while split.stop is None or position < split.stop:
             messages = self._consume(consumer, split, position)
-            if split.topic_id is not None:
-                self._topic_identity().check(
-                    split.topic_id, f"{split.topic}:{split.partition}, offset {position}"
-                )
+            if self._is_replaced(split, position):
+                self._consumers.pop(split.identity, None)
+                return
             if not len(messages):
                 if split.stop is not None and time.monotonic() - waited > 30:
                     raise Failure(
@@ -325,7 +308,7 @@ class ReadTelemetry(Source):
             position = int(messages.offsets[-1]) + 1
             if split.stop is not None and position > split.stop:
                 messages, position = messages.before(split.stop), split.stop
-            self._consumers[split.partition] = (consumer, position)
+            self._consumers[split.identity] = (consumer, position)
             fetched = self._decoder().decode(messages, split, position)
             if self.readings is not None and len(messages):
                 self._most = max(
@@ -347,32 +330,56 @@ class ReadTelemetry(Source):
         )
         messages, faults = consumer.consume(min(most, self._most), self._wait)
         for code, text in faults:
-            if code in _GONE:
-                raise Failure(
-                    f"{split.topic}:{split.partition}: offset {position} is no longer in the topic "
-                    f"(retention has overtaken the job: {text}); "
-                    "start again with `start: earliest` or `offsets`, and count what is lost"
-                )
-            if code not in _PASSING | _NOT_OURS:
-                raise Failure(f"{split.topic}:{split.partition}: {text}")
+            if not is_passing(code):
+                self._judge(code, text, split, position)
         return messages
+
+    def _judge(self, code: int, text: str, split: Split, position: int) -> None:
+        """Raise Failure for a fault, unless it is that of a topic that was created again."""
+        place = f"{split.topic}:{split.partition}"
+        is_gone, is_away = says_offset_is_gone(code), says_topic_is_gone(code)
+        if (is_gone or is_away) and split.topic_id is not None:
+            self._topic_identity().first(_PATIENCE)
+            if self._is_replaced(split, position):
+                return
+        if is_away and self.if_recreated == "start_over" and split.stop is None:
+            return
+        if is_gone:
+            raise Failure(
+                f"{place}: offset {position} is no longer in the topic "
+                f"(retention has overtaken the job: {text}); "
+                "start again with `start: earliest` or `offsets`, and count what is lost"
+            )
+        raise Failure(f"{place}: {text}")
+
+    def _is_replaced(self, split: Split, position: int) -> bool:
+        """Whether the split has ended, because another topic has its name.
+
+        Raises:
+            Failure: if that stops the job.
+        """
+        if split.topic_id is None or not self._topic_identity().is_another(split.topic_id):
+            return False
+        place = f"{split.topic}:{split.partition}, offset {position}"
+        why = self._topic_identity().why_another(split.topic_id, place)
+        if self.if_recreated == "stop" or split.stop is not None:
+            raise Failure(
+                f"{why}; start the job without its state: `tocsin stop --discard`, "
+                "then `tocsin submit`; or let it read on with `if_recreated: start_over`"
+            )
+        logging.getLogger("tocsin.kafka").warning("%s; the new one is read from its start", why)
+        return True
 
     def _assigned(self, split: Split, start: int) -> PartitionConsumer:
         """The consumer at position `start`, with its prefetched messages, or a new one."""
-        known = self._consumers.get(split.partition)
+        known = self._consumers.get(split.identity)
         if known is not None and known[1] == start:
             return known[0]
-        if split.topic_id is not None and self._identity is None:
-            # Before the first message: the topic may have changed while the job was stopped.
-            self._topic_identity().first(_PATIENCE)
-            self._topic_identity().check(
-                split.topic_id, f"{split.topic}:{split.partition}, offset {start}"
-            )
-        if self._pool is None:
-            self._pool = ConsumerPool(self._settings())
-        found = known[0] if known is not None else self._pool.consumer()
+        if split.topic_id not in self._pools:
+            self._pools[split.topic_id] = ConsumerPool(reader_settings(self.kafka))
+        found = known[0] if known is not None else self._pools[split.topic_id].consumer()
         found.assign(split.topic, split.partition, start)
-        self._consumers[split.partition] = (found, start)
+        self._consumers[split.identity] = (found, start)
         return found
 
     def _decoder(self) -> MessageDecoder:
@@ -391,9 +398,3 @@ class ReadTelemetry(Source):
                 fields,
             )
         return self._reading
-
-
-def _quiet() -> Any:
-    import logging
-
-    return logging.getLogger("tocsin.kafka")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.engines.beam.io.partition_discovery import DiscoveredSplits, DiscoveryTracker
 from tocsin.engines.beam.io.restrictions import (
+    ENDED,
     OffsetRestriction,
     OffsetRestrictionTracker,
     clipped,
@@ -30,6 +31,14 @@ def test_a_checkpoint_divides_a_restriction_into_the_read_part_and_the_rest() ->
     )
     assert not tracker.try_claim((10, 1234, CLOCK))
     assert tracker.check_done()
+
+
+def test_a_split_without_end_is_done_where_its_topic_is_gone() -> None:
+    tracker = OffsetRestrictionTracker(OffsetRestriction(5, None, BEGINNING))
+    assert tracker.try_claim((9, 1234, CLOCK))
+    assert tracker.try_claim((ENDED, 1234, CLOCK))
+    assert tracker.check_done()
+    assert tracker.try_split(0) is None
 
 
 def test_a_checkpoint_from_before_there_were_clocks_is_read() -> None:
@@ -81,10 +90,10 @@ def test_timestamps_are_clipped_to_beams_range_and_keep_their_order(micros: int)
 
 def test_discovery_remembers_the_emitted_splits_over_a_checkpoint() -> None:
     tracker = DiscoveryTracker(DiscoveredSplits(3))
-    assert tracker.try_claim(5)
+    assert tracker.try_claim(DiscoveredSplits(5))
     with pytest.raises(ValueError, match="splits may be added for ever"):
         tracker.check_done()
     assert tracker.try_split(0.5) is None
     assert tracker.try_split(0) == (DiscoveredSplits(3), DiscoveredSplits(5))
     assert tracker.check_done()
-    assert not tracker.try_claim(6)
+    assert not tracker.try_claim(DiscoveredSplits(6))

@@ -25,6 +25,7 @@ from tocsin.engines.beam.io.source_dofn import LEAST_PIECE, ReadSplit
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import BEGINNING
 from tocsin.kernels.time.partition_clock import PartitionClock
+from tocsin.parts.source import Split
 
 NOW = 1_772_445_600_000
 
@@ -334,7 +335,7 @@ def test_an_idle_partitions_watermark_advances_with_the_clock_after_idle_after(
     monkeypatch.setattr("tocsin.engines.beam.io.source_dofn.time.monotonic", lambda: clock[0])
     for seconds in (0, 30, 61, 90):
         clock[0] = 1000.0 + seconds
-        reader._advance_idle(0, NOW * 1000, Watermark())
+        reader._advance_idle(Split("t", 0, 0, None), NOW * 1000, Watermark())
     assert watermarks == [56.0, 85.0]
 
 

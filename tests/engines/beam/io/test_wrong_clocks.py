@@ -24,7 +24,7 @@ from tocsin.engines.beam.io.split_clock import SplitClock
 from tocsin.kafka.decoding import Messages
 from tocsin.kernels.batch import BEGINNING
 from tocsin.kernels.time.partition_clock import PartitionClock
-from tocsin.parts.source import Fetched
+from tocsin.parts.source import Fetched, Split
 
 NOW, DAY = 1_772_445_600_000, 86_400_000
 DEVICES, ROUNDS = 10, 40
@@ -196,17 +196,17 @@ def test_an_idle_partition_with_messages_far_apart_keeps_up_with_the_clock_on_th
         def set_watermark(self, value: Any) -> None:
             self.reached = value
 
-    watermark = Beam()
+    watermark, split = Beam(), Split("t", 0, 0, None)
     clock = SplitClock.of(made, OffsetRestriction(0, None, NOW * 1000))
     for day in range(5):
         time = np.array([(NOW + day * DAY) * 1000])
         _, ahead, clock = clock.follow(time, np.array([day]))
         assert ahead == (day > 0)
         nothing = Fetched(pa.record_batch({}), time, time, time, day + 1, 1)
-        reader._report(0, nothing, clock.greatest, watermark)
-        reader._last_read[0] = moment[0]
+        reader._report(split, nothing, clock.greatest, watermark)
+        reader._last_read[split.identity] = moment[0]
         moment[0] += DAY / 1000
-        reader._advance_idle(0, reader._idle_from(0, clock), watermark)
+        reader._advance_idle(split, reader._idle_from(split, clock), watermark)
         assert float(watermark.reached) == (NOW + (day + 1) * DAY) / 1000 - 5
 
 

@@ -24,25 +24,37 @@ DISCOVERY_INTERVAL = 1.2
 
 @dataclass(frozen=True)
 class DiscoveredSplits:
-    """The number of splits that were emitted so far."""
+    """The splits that were emitted so far.
+
+    count: their number, of the present topic. topic_id: its id, None if unknown.
+    """
 
     count: int
+    topic_id: str | None = None
+
+    def and_these(self, found: list[Split]) -> DiscoveredSplits:
+        """These and more splits; only the new ones where they are of another topic."""
+        if not found:
+            return self
+        if self.topic_id in (None, found[0].topic_id):
+            return DiscoveredSplits(self.count + len(found), found[0].topic_id)
+        return DiscoveredSplits(len(found), found[0].topic_id)
 
 
 class DiscoveryTracker(RestrictionTracker):  # type: ignore[misc]
-    """Claims a number of discovered splits. It is never done."""
+    """Claims discovered splits. It is never done."""
 
     def __init__(self, discovered: DiscoveredSplits) -> None:
         self.discovered = discovered
-        self._claimed = discovered.count
+        self._claimed = discovered
         self._ended = False
 
     def current_restriction(self) -> DiscoveredSplits:
         """The splits that were emitted before this call."""
         return self.discovered
 
-    def try_claim(self, position: int) -> bool:
-        """Claim all splits up to a number. False after a checkpoint."""
+    def try_claim(self, position: DiscoveredSplits) -> bool:
+        """Claim all splits that are known now. False after a checkpoint."""
         if self._ended:
             return False
         self._claimed = position
@@ -51,11 +63,11 @@ class DiscoveryTracker(RestrictionTracker):  # type: ignore[misc]
     def try_split(
         self, fraction_of_remainder: float
     ) -> tuple[DiscoveredSplits, DiscoveredSplits] | None:
-        """The old and the new count, at a checkpoint. None for any other fraction than 0."""
+        """The old and the new splits, at a checkpoint. None for any other fraction than 0."""
         if fraction_of_remainder != 0 or self._ended:
             return None
         self._ended = True
-        return self.discovered, DiscoveredSplits(self._claimed)
+        return self.discovered, self._claimed
 
     def check_done(self) -> bool:
         """True after a checkpoint. Raises ValueError before: discovery has no other end."""
@@ -110,10 +122,14 @@ class Discover(beam.DoFn):  # type: ignore[misc]
         ),
     ) -> Iterator[Any]:
         """Emit the new splits, then ask to be called again after `DISCOVERY_INTERVAL`."""
-        count = tracker.current_restriction().count
+        known: DiscoveredSplits = tracker.current_restriction()
         moment = clipped(int(time.time() * 1000) * 1000 - self.source.out_of_orderness)
-        found = self.source.added(count) if count else splits
-        if not tracker.try_claim(count + len(found)):
+        found = self.source.added(known.count, known.topic_id) if known.count else splits
+        if found is None:
+            # Unseen splits hold the watermark.
+            tracker.defer_remainder(Duration.of(DISCOVERY_INTERVAL))
+            return
+        if not tracker.try_claim(known.and_these(found)):
             return
         since = watermark.current_watermark() or MIN_TIMESTAMP
         for split in found:

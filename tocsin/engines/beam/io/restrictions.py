@@ -10,6 +10,9 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.parts.source import Split
 
+ENDED = 2**63 - 1
+"""The position after the last one of a split without end whose input is gone for ever."""
+
 
 @dataclass(frozen=True)
 class SplitOf:
@@ -74,7 +77,8 @@ class OffsetRestrictionTracker(RestrictionTracker):  # type: ignore[misc]
         return self.restriction, rest
 
     def _is_done(self) -> bool:
-        return self.restriction.stop is not None and self._position >= self.restriction.stop
+        stop = self.restriction.stop if self.restriction.stop is not None else ENDED
+        return self._position >= stop
 
     def check_done(self) -> bool:
         """True once all positions are claimed. Raises ValueError where rows would be lost."""

@@ -18,6 +18,7 @@ from tocsin.engines.beam.io.batch_coder import BatchType
 from tocsin.engines.beam.io.partition_discovery import Discover
 from tocsin.engines.beam.io.reject_rows import rejects_batch, row_as_json, shown
 from tocsin.engines.beam.io.restrictions import (
+    ENDED,
     OffsetRestriction,
     OffsetRestrictionTracker,
     SplitOf,
@@ -51,6 +52,10 @@ FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 1_000, 50, 1 << 20
 # Flink's runner rounds down.
 QUIET = 10.0
 REST = 1.2
+
+
+# What tells a split from others, see `Split.identity`.
+_Identity = tuple[str | None, int]
 
 
 class _Restrictions(RestrictionProvider):  # type: ignore[misc]
@@ -92,12 +97,12 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         self.counter = StepCounter(self.step)
         self._watch = TimeRangeWatch(self.step, self.source.event_time, self.source.time_unit)
         # Position and iterator.
-        self._iterators: dict[int, tuple[int, Iterator[Fetched | None]]] = {}
+        self._iterators: dict[_Identity, tuple[int, Iterator[Fetched | None]]] = {}
         # Monotonic time of the last reading.
-        self._last_read: dict[int, float] = {}
+        self._last_read: dict[_Identity, float] = {}
         # The watermark after the last reading, microseconds.
-        self._reported: dict[int, int] = {}
-        self._keeps_up: set[int] = set()
+        self._reported: dict[_Identity, int] = {}
+        self._keeps_up: set[_Identity] = set()
         self._gauges: dict[int, SplitGauges] = {}
         self._piece = FIRST_PIECE
 
@@ -116,14 +121,12 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         """
         restriction: OffsetRestriction = tracker.current_restriction()
         split, clock = part.split, SplitClock.of(self.source, restriction)
-        until = time.monotonic() + self._begin_slice(split.partition)
+        until = time.monotonic() + self._begin_slice(split)
         for fetched in self._reader(split, restriction.start):
             if fetched is None:
                 if self.live:
-                    self._keeps_up.add(split.partition)
-                    quiet = self._advance_idle(
-                        split.partition, self._idle_from(split.partition, clock), watermark
-                    )
+                    self._keeps_up.add(split.identity)
+                    quiet = self._advance_idle(split, self._idle_from(split, clock), watermark)
                     tracker.defer_remainder(Duration.of(REST if quiet > QUIET else 0))
                     return
                 continue
@@ -131,9 +134,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
             with self.counter.at_work():
                 rows, rejects, clock = self._checked_rows(fetched, split, clock, before.micros)
             if not tracker.try_claim(clock.claim(fetched.position)):
-                self._iterators.pop(split.partition, None)
+                self._iterators.pop(split.identity, None)
                 return
-            self._note_progress(split.partition, fetched)
+            self._note_progress(split, fetched)
             if rows.num_rows:
                 emitted = time.monotonic()
                 yield beam.transforms.window.TimestampedValue(rows, before)
@@ -142,11 +145,16 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 yield beam.pvalue.TaggedOutput(
                     "rejects", beam.transforms.window.TimestampedValue(rejects, before)
                 )
-            self._report(split.partition, fetched, clock.greatest, watermark)
+            self._report(split, fetched, clock.greatest, watermark)
             if self.live and time.monotonic() > until:
                 tracker.defer_remainder(Duration.of(0))
                 return
-        if restriction.stop is not None and tracker.try_claim(clock.claim(restriction.stop)):
+        if restriction.stop is None:
+            # Another topic has taken the place of the split's.
+            for known in (self._iterators, self._last_read, self._reported):
+                known.pop(split.identity, None)
+            tracker.try_claim(clock.claim(ENDED))
+        elif tracker.try_claim(clock.claim(restriction.stop)):
             self._watch.judge()
             end = self._end_of(part, clock.best())
             yield beam.transforms.window.TimestampedValue(
@@ -158,22 +166,22 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         group = f"{part.split.topic}:{part.split.partition}"
         return end_marker(self.schema, EndOfInput(group, part.of, reached))
 
-    def _begin_slice(self, partition: int) -> float:
+    def _begin_slice(self, split: Split) -> float:
         """Seconds of this split's turn: the splits of one instance take turns."""
-        turn = self.source.linger / 1e6 if partition in self._keeps_up else SLICE
+        turn = self.source.linger / 1e6 if split.identity in self._keeps_up else SLICE
         share = turn / (len(self._last_read) or 1)
         if self.live:
             self.source._wait = share  # noqa: SLF001 - only the engine sets a source's limits
             self.source._piece = self._piece  # noqa: SLF001 - as above
         return share
 
-    def _note_progress(self, partition: int, fetched: Fetched) -> None:
-        self._iterators[partition] = (fetched.position, self._iterators[partition][1])
-        self._last_read[partition] = time.monotonic()
+    def _note_progress(self, split: Split, fetched: Fetched) -> None:
+        self._iterators[split.identity] = (fetched.position, self._iterators[split.identity][1])
+        self._last_read[split.identity] = time.monotonic()
         if self._is_behind(fetched):
-            self._keeps_up.discard(partition)
+            self._keeps_up.discard(split.identity)
         else:
-            self._keeps_up.add(partition)
+            self._keeps_up.add(split.identity)
 
     def _adapt_piece(self, seconds: float) -> None:
         """Adapt the size of the next batch to the time that downstream steps took for this one."""
@@ -193,20 +201,20 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
 
     def _reader(self, split: Split, position: int) -> Iterator[Fetched | None]:
         """The iterator at `position`: the last slice's if it fits, else a new one."""
-        last = self._iterators.get(split.partition)
+        last = self._iterators.get(split.identity)
         if last is None or last[0] != position or not self.live:
-            self._iterators[split.partition] = (position, self.source.read(split, position))
-        return self._iterators[split.partition][1]
+            self._iterators[split.identity] = (position, self.source.read(split, position))
+        return self._iterators[split.identity][1]
 
-    def _report(self, partition: int, fetched: Fetched, greatest: int, watermark: Any) -> None:
+    def _report(self, split: Split, fetched: Fetched, greatest: int, watermark: Any) -> None:
         """Advance Beam's watermark, and set the split's gauges."""
         if greatest > BEGINNING:
             self._advance(watermark, greatest - self.source.out_of_orderness)
         if self.live and watermark.current_watermark() is not None:
-            self._reported[partition] = watermark.current_watermark().micros
-        gauges = self._gauges.get(partition)
+            self._reported[split.identity] = watermark.current_watermark().micros
+        gauges = self._gauges.get(split.partition)
         if gauges is None:
-            gauges = self._gauges[partition] = SplitGauges(self.step, partition)
+            gauges = self._gauges[split.partition] = SplitGauges(self.step, split.partition)
         lag = None if fetched.end is None else max(fetched.end - fetched.position, 0)
         reached = (
             (greatest - self.source.out_of_orderness) // 1000 if greatest > BEGINNING else None
@@ -220,24 +228,24 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         if watermark.current_watermark() is None or moment > watermark.current_watermark():
             watermark.set_watermark(moment)
 
-    def _idle_from(self, partition: int, clock: SplitClock) -> int:
+    def _idle_from(self, split: Split, clock: SplitClock) -> int:
         """The event time from which an idle partition's watermark follows the clock on the wall.
 
         Where messages are far apart, each may be ahead of the partition's clock. The watermark then
         continues from where it was at the last message.
         """
-        reported = self._reported.get(partition)
+        reported = self._reported.get(split.identity)
         if reported is None or not clock.is_contested:
             return clock.best()
         return max(clock.best(), reported + self.source.out_of_orderness)
 
-    def _advance_idle(self, partition: int, greatest: int, watermark: Any) -> float:
+    def _advance_idle(self, split: Split, greatest: int, watermark: Any) -> float:
         """Advance an idle partition's watermark with the clock after `idle_after`.
 
         Returns the seconds since the partition's last reading.
         """
         now = time.monotonic()
-        since = self._last_read.setdefault(partition, now)
+        since = self._last_read.setdefault(split.identity, now)
         quiet = int((now - since) * 1_000_000)
         if self.idle_after is not None and quiet > self.idle_after:
             if greatest > BEGINNING:
