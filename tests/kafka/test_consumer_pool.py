@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, Producer
 
+from tocsin.foundation.failure import Failure
 from tocsin.kafka import consumer_pool
 from tocsin.kafka.consumer import PartitionConsumer
 from tocsin.kafka.consumer_pool import ConsumerPool, SharingConsumer
@@ -117,3 +118,12 @@ def test_the_first_partitions_have_clients_of_their_own(brokers: str) -> None:
     pool = ConsumerPool({"bootstrap.servers": brokers, "group.id": "g"})
     kinds = [isinstance(pool.consumer(), SharingConsumer) for _ in range(consumer_pool.OWN + 3)]
     assert kinds == [False] * consumer_pool.OWN + [True] * 3
+
+
+def test_a_partition_that_another_reads_is_refused(pool: ConsumerPool) -> None:
+    """Two readers of one partition would each get a part of its messages."""
+    first, second = (pool.consumer() for _ in range(2))
+    first.assign("t", 0, 0)
+    with pytest.raises(Failure, match="t:0"):
+        second.assign("t", 0, 0)
+    assert texts(first, MESSAGES) == wanted(0)

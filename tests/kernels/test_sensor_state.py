@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -70,6 +71,11 @@ def test_compiled_code_changes_the_same_numbers_as_plain_code(window: int) -> No
     assert np.array_equal([scores[20:], expected[20:]], found)
     assert np.array_equal(fast[1], plain)
     assert not np.array_equal(fast[0], plain)
+    interpreted = np.tile(layout.start, (2, 1))
+    with mock.patch("numba.config.DISABLE_JIT", 1):
+        again = recurrence.run(x, t, starts, interpreted, (), layout)
+    assert np.array_equal(again, [scores, expected])
+    assert np.array_equal(interpreted, fast)
 
 
 RECURRENCE = Recurrence(_step, Kept)

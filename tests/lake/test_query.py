@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from tests.support.lakes import DAY, ROWS, rows_of
 from tocsin.lake.compaction import compact
-from tocsin.lake.query import files_of
+from tocsin.lake.query import files_of, quoted
 
 
 def test_arrow_polars_and_duckdb_read_the_same_rows(lake: Path) -> None:
@@ -39,3 +39,9 @@ def test_map_programs_find_points(lake: Path) -> None:
         points = shapely.from_wkb(table.column("geometry").to_numpy(zero_copy_only=False))
         for point, lat in zip(points, table.column("lat").to_pylist(), strict=True):
             assert point is None if lat is None else (point.x, point.y) == (-1.6, lat)
+
+
+def test_a_name_in_sql_holds_any_character() -> None:
+    assert quoted('a"b') == '"a""b"'
+    name = 'a"";'
+    assert duckdb.sql(f"select 1 as {quoted(name)}").columns == [name]

@@ -15,7 +15,9 @@ _PLATFORM = {"os", "ctypes", "libc", "signal", "resource", "time", "logging", "l
 _MESSAGES = {"Fault", "Failure", "suggestion"}
 # Places where the tests of faults stop a process.
 _FAILPOINTS = {"failpoint"}
-_UNSEEN = _MESSAGES | _FAILPOINTS
+# Columns that are read by their name: their order changes nothing.
+_BY_NAME = {"_record"}
+_UNSEEN = _MESSAGES | _FAILPOINTS | _BY_NAME
 # Arguments that state an assumption, or that choose between ways to the same result.
 _HINTS = {
     "strict", "copy", "zero_copy_only", "compression", "row_group_size", "help", "description",
@@ -45,7 +47,7 @@ def _excluded(tree: ast.Module) -> Iterator[ast.AST]:
                 yield node
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 yield node
-            case ast.Assign(targets=[ast.Name(id="__all__")]):
+            case ast.Assign(targets=[ast.Name(id="__all__" | "examples")]):
                 yield node
             case ast.AnnAssign():
                 yield node.annotation

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from coverage import CoverageData
@@ -15,11 +16,15 @@ from coverage import CoverageData
 from tests.mutation.mutants import AREAS, Mutant
 from tests.mutation.worker import ROOT, STORE, Worker
 
-# The fast tests of the areas. Clusters, readers and jobs in worker processes are left out.
+# What `make test` runs, the longest first. Left out are folders that run none of the areas' code in
+# this process, and tests/real, which needs recordings.
 FOLDERS = [
     f"tests/{name}"
-    for name in ("kernels", "steps", "kafka", "transforms", "compiler", "lake", "alarms", "parts")
-]
+    for name in (
+        "kernels", "integration", "cli", "steps", "engines", "transforms", "lake", "backtest",
+        "compiler", "kafka", "evaluation", "parts", "alarms",
+    )
+]  # fmt: skip
 # These tests read the declarations of all parts, and run no function of their modules.
 _OF_DECLARATIONS = "tests/parts/test_defaults.py"
 # Seconds for a run of all tests.
@@ -125,9 +130,11 @@ def measured(workers: list[Worker]) -> Selection:
     """The selection for the tree as it is: read if it was measured before."""
     file = STORE / f"selection-{digest()}.json"
     if not file.exists():
-        shares = [FOLDERS[at :: len(workers)] for at in range(len(workers))]
+        free: queue.Queue[Worker] = queue.Queue()
+        for worker in workers:
+            free.put(worker)
         with ThreadPoolExecutor(len(workers)) as pool:
-            parts = list(pool.map(_measure, workers, shares))
+            parts = list(pool.map(partial(_measure, free), FOLDERS))
         for old in STORE.glob("selection-*.json"):
             old.unlink()
         seconds = {test: one for part in parts for test, one in part.seconds.items()}
@@ -144,17 +151,28 @@ def measured(workers: list[Worker]) -> Selection:
     return Selection(by_line, found["seconds"])
 
 
-def _measure(worker: Worker, folders: list[str]) -> Selection:
-    """Run some tests. One that fails without a mutant kills nothing, so it is left out."""
+def _measure(free: queue.Queue[Worker], folder: str) -> Selection:
+    """Run the tests of a folder in a copy that is free.
+
+    A test that fails without a mutant kills nothing, so it is left out.
+    """
+    worker = free.get()
+    try:
+        return _measure_in(worker, folder)
+    finally:
+        free.put(worker)
+
+
+def _measure_in(worker: Worker, folder: str) -> Selection:
     result, data = worker.root / ".measure.json", worker.root / ".coverage"
     covered = [f"--cov={folder}" for folder in AREAS.values()]
     options = ["-p", "tests.mutation.measure", "--cov-context=test", "--cov-report=", *covered]
     run = worker.test(
-        [*options, *folders],
+        [*options, folder],
         _PATIENCE,
         {"TOCSIN_MEASURE": str(result), "COVERAGE_FILE": str(data)},
     )
-    (STORE / f"{worker.root.name}.log").write_text(run.output)
+    (STORE / f"{Path(folder).name}.log").write_text(run.output)
     found = json.loads(result.read_text())
     lines: Lines = {}
     coverage = CoverageData(str(data))

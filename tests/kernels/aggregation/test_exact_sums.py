@@ -32,6 +32,27 @@ def test_a_sum_is_exact_and_rounded_once_in_any_order(numbers: list[float], rand
     assert total(numbers) == total(shuffled) == math.fsum(numbers)
 
 
+def test_a_sum_beyond_the_doubles_keeps_no_rest() -> None:
+    """So the pair of a group is the same for any batches of its rows."""
+    numbers = np.array([0.1, 0.2, math.inf, 0.3, -math.inf, 0.1])
+    for count, wanted in ((3, math.inf), (4, math.inf), (6, math.nan)):
+        high, low = np.zeros(1), np.zeros(1)
+        ids, lows = np.zeros(count, np.int64), np.zeros(count)
+        exact_sums.add_pairs(ids, numbers[:count], lows, high, low)
+        assert (repr(float(high[0])), low[0]) == (repr(wanted), 0.0)
+
+
+@given(values)
+def test_a_mean_is_rounded_once(numbers: list[float]) -> None:
+    high, low = np.zeros(1), np.zeros(1)
+    ids, lows = np.zeros(len(numbers), np.int64), np.zeros(len(numbers))
+    exact_sums.add_pairs(ids, np.array(numbers), lows, high, low)
+    found = float(exact_sums.mean((high, low), np.array([float(len(numbers))]))[0])
+    exact = (Fraction(float(high[0])) + Fraction(float(low[0]))) / len(numbers)
+    # The nearest double, or one that is hardly farther.
+    assert abs(Fraction(found) - exact) <= Fraction(math.ulp(found)) * Fraction(501, 1000)
+
+
 @given(values)
 def test_a_square_is_exact(numbers: list[float]) -> None:
     array = np.array(numbers)

@@ -81,8 +81,12 @@ def test_nanoseconds_are_cut_to_the_microsecond_before(nanos: int) -> None:
     assert one(nanos, pa.timestamp("ns", "UTC")) == nanos // 1000
 
 
-def test_a_timestamp_beyond_the_year_9999_is_no_event_time() -> None:
-    assert one(2**62, pa.timestamp("us", "UTC")) == BEGINNING
+def test_a_timestamp_outside_of_the_years_1_to_9999_is_no_event_time() -> None:
+    first, last = -62_135_596_800 * 10**6, 253_402_300_800 * 10**6 - 1
+    kind = pa.timestamp("us", "UTC")
+    assert [one(moment, kind) for moment in (first, last)] == [first, last]
+    for moment in (first - 1, last + 1, 2**62, -(2**62)):
+        assert one(moment, kind) == BEGINNING
     assert one(None, pa.timestamp("us", "UTC")) == BEGINNING
 
 
@@ -96,4 +100,12 @@ def test_a_confusion_names_both_units() -> None:
     assert confusion(second * 1000) == "1,000 times too small, such as seconds read as milliseconds"
     assert confusion(second) == "1,000,000 times too small, such as seconds read as microseconds"
     assert "milliseconds" in str(confusion(second * 10**9))
+    for written, unit in PER_SECOND.items():
+        for read, other in PER_SECOND.items():
+            said = str(confusion(second * unit * 10**6 / other))
+            factor, kind = (
+                max(unit, other) // min(unit, other),
+                "small" if unit < other else "large",
+            )
+            assert said.startswith(f"{factor:,} times too {kind}") or written == read
     assert confusion(0) is None

@@ -170,3 +170,10 @@ def test_the_latest_value_is_kept_through_any_number_of_nulls() -> None:
         state, log = advanced.state, [*log, part] if advanced.log is None else advanced.log
         known += [one for _, batch in advanced.outputs for one in batch.column("known").to_pylist()]
     assert known == [None, 5.0, 5.0, 5.0, 5.0, 5.0, 6.0]
+
+
+def test_rows_are_due_at_the_second_after_them_and_the_lookahead() -> None:
+    step = Shift.model_validate(STEP).operator(SCHEMA, "")
+    (rows,) = rows_of([[("a", 12, 1.0), ("a", 11, 2.0)]])
+    assert step.due(batch_of(rows)) == rows[1].time + (1 + WITHIN) * SECOND
+    assert step.due(batch_of([])) is None
