@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 from tocsin.transforms.read.read_telemetry import ReadTelemetry
 
 from infra.cluster.settings import Cluster
@@ -160,6 +160,42 @@ def test_aborted_and_open_transactions_give_no_row_and_no_wait(
     still_open.commit_transaction(30)
     (split,) = read.splits(live=False)
     assert rows(source("transactional").read(split, split.start)) == 15
+
+
+def test_offsets_that_compaction_has_removed_are_skipped(
+    cluster: Cluster, admin: AdminClient, source: Callable[[str], ReadTelemetry]
+) -> None:
+    """The latest message of each key stays, at its offset."""
+    small = {
+        "cleanup.policy": "compact",
+        "segment.ms": "200",
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "500",
+    }
+    admin.create_topics([NewTopic("compacted", 1, 1, config=small)])["compacted"].result(30)
+    producer = Producer({"bootstrap.servers": cluster.at("kafka"), "log_level": 0})
+
+    def send_keys(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            value = f'{{"sensor": "s{number % 5}", "at": {1_772_409_600_000 + number}}}'
+            producer.produce("compacted", value, key=f"{number % 5}", partition=0)
+        assert producer.flush(30) == 0
+
+    read = source("compacted")
+    send_keys(0, 1000)
+    until, found, sent = time.monotonic() + 90, 1000, 1000
+    while found > 500 and time.monotonic() < until:
+        # A new message closes the segment before it.
+        time.sleep(1)
+        send_keys(sent, 1)
+        sent += 1
+        (split,) = read.splits(live=False)
+        found = rows(source("compacted").read(split, split.start))
+    assert 5 <= found <= 500
+    (split,) = read.splits(live=False)
+    assert split.stop == sent
+    # A checkpoint may hold any of the removed offsets.
+    assert rows(source("compacted").read(split, 3)) <= found
 
 
 def threads() -> int:

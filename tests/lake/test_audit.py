@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 from pyarrow import parquet
 
 from tests.support.lakes import HOUR, ROWS, START, batch_of, partitioned
+from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
 from tocsin.kernels.batch import EVENT_TIME, readings_schema, timestamps, with_traits
 from tocsin.lake.audit import audit_lake
@@ -30,6 +31,40 @@ def hours(tmp_path: Path) -> Path:
     for hour in range(3):
         sink.write(batch_of(hour), f"{START + hour * HOUR}.s000.r0")
     return tmp_path
+
+
+def with_event_time(file: Path, values: list[Any]) -> None:
+    """Replace a column of a file, and keep its footer."""
+    table = parquet.read_table(file)
+    at = table.schema.get_field_index(EVENT_TIME)
+    parquet.write_table(table.set_column(at, EVENT_TIME, pa.array(values)), file)
+
+
+def test_columns_of_types_that_do_not_fit_are_a_problem(hours: Path) -> None:
+    file = files_of(hours / "locks")[1]
+    with_event_time(file, [{"of": 1}] * ROWS)
+    (problem,) = audit_lake(hours).problems
+    assert f"{file}: the column '_event_time' is struct<of: int64>, but timestamp" in problem
+
+
+def test_a_type_that_was_widened_is_no_problem(hours: Path) -> None:
+    first, second, third = files_of(hours / "locks")
+    with_event_time(first, [1] * ROWS)
+    with_event_time(second, [1.5] * ROWS)
+    with_event_time(third, [2] * ROWS)
+    assert not [one for one in audit_lake(hours).problems if "the column" in one]
+
+
+def test_a_lake_that_cannot_be_opened_is_a_problem(
+    hours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(root: Path, skip: Any) -> Any:
+        raise Failure("the dataset 'locks' cannot be read: out of memory")
+
+    monkeypatch.setattr("tocsin.lake.audit.open_lake", fails)
+    report = audit_lake(hours)
+    assert report.problems == ["the dataset 'locks' cannot be read: out of memory"]
+    assert (report.files, report.rows) == (3, 0)
 
 
 def test_a_good_lake_has_counts_offsets_and_no_problem(hours: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
@@ -79,6 +81,7 @@ def audit_lake(root: Path, kafka: Kafka | None = None) -> AuditReport:
             report.files += 1
             if file not in skip:
                 _note_offsets(report, file)
+        _check_types(report, [file for file in files_of(folder) if file not in skip])
     try:
         connection, datasets = open_lake(root, skip)
     except Failure as failure:
@@ -119,6 +122,26 @@ def _note_offsets(report: AuditReport, file: Path) -> None:
         for partition, (first, last) in partitions.items():
             offsets = known.setdefault(partition, [first, last])
             offsets[:] = min(offsets[0], first), max(offsets[1], last)
+
+
+def _check_types(report: AuditReport, files: list[Path]) -> None:
+    """Look for columns whose types in two files have no common one: readers give text, or fail."""
+    known: dict[str, dict[pa.DataType, Path]] = {}
+    for file in files:
+        for column in parquet.read_schema(file):
+            known.setdefault(column.name, {}).setdefault(column.type, file)
+    for name, kinds in known.items():
+        (first, *others) = kinds
+        for kind in others:
+            try:
+                pa.unify_schemas(
+                    [pa.schema([(name, one)]) for one in (first, kind)],
+                    promote_options="permissive",
+                )
+            except (pa.ArrowInvalid, pa.ArrowTypeError):
+                report.problems.append(
+                    f"{kinds[kind]}: the column '{name}' is {kind}, but {first} in {kinds[first]}"
+                )
 
 
 def _check_rows(report: AuditReport, connection: Any, folder: Path, files: list[Path]) -> None:
