@@ -128,7 +128,7 @@ class RecordingFile:
     def _parquet(self) -> Any:
         try:
             return parquet.ParquetFile(self.path)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise Failure(f"cannot read {self.path}: {error}") from None
 
     def _of_parquet(self, names: list[str]) -> Iterator[Piece]:
@@ -140,7 +140,7 @@ class RecordingFile:
                 numbers = range(first, first + batch.num_rows)
                 yield Piece(pa.RecordBatch.from_arrays(columns, names), numbers, "row", [])
                 first += batch.num_rows
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             after = f" after row {first - 1:,}" if first > 1 else ""
             raise Failure(f"cannot read {self.path}{after}: {error}") from None
 

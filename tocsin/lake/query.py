@@ -190,7 +190,7 @@ def schema_in(file: Path) -> pa.Schema:
     """The columns of a file. Raises Failure with its name where it cannot be read."""
     try:
         return parquet.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise Failure(f"{file}: cannot be read: {brief(error)}") from None
 
 
@@ -201,7 +201,7 @@ def table_in(file: Path, columns: list[str] | None = None) -> pa.Table:
     """
     try:
         return parquet.read_table(file, columns=columns, partitioning=None)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise Failure(f"{file}: cannot be read: {brief(error)}") from None
 
 

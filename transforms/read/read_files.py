@@ -224,7 +224,7 @@ class ReadFiles(Source):
             for piece in found:
                 yield _piece(piece, first, self._received(piece))
                 first += piece.count
-        except (OSError, pa.ArrowException, KeyError) as error:
+        except (OSError, ValueError, pa.ArrowException, KeyError) as error:
             raise Failure(f"cannot read {path}: {error}") from None
         except Fault as fault:
             # The file has changed since the job was checked.

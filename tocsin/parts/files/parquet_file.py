@@ -22,6 +22,9 @@ from tocsin.kernels.avro.types import NO_DEFAULT, Leaf
 from tocsin.kernels.batch import Int64s, no_rows
 from tocsin.kernels.foreign_types import converted, usual_type
 
+# What Arrow raises for a damaged file; a name in it that is no UTF-8 is a ValueError.
+UNREADABLE = (OSError, pa.ArrowException, ValueError)
+
 
 def footer(path: str) -> pa.Schema:
     """The columns of a file.
@@ -33,7 +36,7 @@ def footer(path: str) -> pa.Schema:
     try:
         about = Path(path).stat()
         return _footer(path, about.st_mtime_ns, about.st_size)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise ValueError(f"cannot read {path}: {_reason(error)}") from None
 
 
@@ -84,7 +87,7 @@ def count_of_rows(path: str) -> int:
     """The number of rows. Raises Failure with the file's name."""
     try:
         return int(parquet.ParquetFile(path).metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise Failure(f"cannot read {path}: {_reason(error)}") from None
 
 
@@ -94,7 +97,7 @@ def first_number(path: str, name: str) -> float | None:
         batches = parquet.ParquetFile(path).iter_batches(64, columns=[name])
         values = next(batches).column(0).drop_null()
         return float(values[0].as_py()) if len(values) else None
-    except (OSError, pa.ArrowException, StopIteration, TypeError):
+    except (*UNREADABLE, StopIteration, TypeError):
         return None
 
 
@@ -151,7 +154,7 @@ def _batches(
         for batch in file.iter_batches(rows, columns=columns):
             yield batch
             end += batch.num_rows
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         if getattr(error, "errno", None) is not None:
             raise
     # Again, row group by row group, from the one that holds the first row not yet read, if any.
@@ -173,7 +176,7 @@ def _of_group(
             read += batch.num_rows
             if read > skip:
                 yield batch.slice(max(batch.num_rows - (read - skip), 0))
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         yield _Damage(count - max(read, skip), _reason(error))
 
 
