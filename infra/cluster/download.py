@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from infra.cluster.settings import INFRA, Cluster, runner_sources, versions
+from infra.cluster.settings import HTTP_SERVER, INFRA, Cluster, runner_sources, versions
 
 
 class Missing(Exception):
@@ -80,6 +80,7 @@ def _compile(cluster: Cluster) -> None:
         command = [
             "javac",
             "-nowarn",
+            f"--add-exports={HTTP_SERVER}",
             "-d",
             folder,
             "-cp",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cluster.settings import INFRA, Cluster
+from infra.cluster.settings import HTTP_SERVER, INFRA, Cluster
 
 # Options of Java 17 from Flink's own configuration.
 JAVA_17 = [
@@ -33,6 +33,11 @@ JAVA_17 = [
         )
     ),
 ]  # fmt: skip
+# Flink's Prometheus reporter would listen on every interface (infra/runner).
+_LOOPBACK_HTTP = [
+    f"--add-exports={HTTP_SERVER}",
+    "-Dcom.sun.net.httpserver.HttpServerProvider=org.tocsin.LoopbackHttp",
+]
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 # The password of a key that exists only in this cluster's folder.
@@ -83,9 +88,8 @@ def _flink_java(cluster: Cluster, name: str) -> list[str]:
 
 def _flink_classes(cluster: Cluster) -> str:
     """Flink's class path: with Beam's runner, or with the jars of other jobs."""
-    if cluster.libraries is not None:
-        return f"{cluster.jars_flink}/lib/*:{cluster.libraries}/*"
-    return f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{cluster.jars_runner}/*"
+    libraries = cluster.libraries or cluster.jars_runner
+    return f"{cluster.jar_fixes}:{cluster.jars_flink}/lib/*:{libraries}/*"
 
 
 def _broker(cluster: Cluster) -> Process:
@@ -102,14 +106,15 @@ def _quorum(cluster: Cluster) -> Process:
 
 
 def _jobmanager(cluster: Cluster) -> Process:
-    command = [*_flink_java(cluster, "jobmanager"), "-Xmx640m", "-cp", _flink_classes(cluster)]
+    command = [*_flink_java(cluster, "jobmanager"), *_LOOPBACK_HTTP, "-Xmx640m"]
+    command += ["-cp", _flink_classes(cluster)]
     command += [f"{_RUNTIME}.entrypoint.StandaloneSessionClusterEntrypoint"]
     command += ["--configDir", f"{cluster.folder}/conf", "--executionMode", "cluster"]
     return Process("jobmanager", command, "flink_rest")
 
 
 def _taskmanager(cluster: Cluster) -> Process:
-    command = [*_flink_java(cluster, "taskmanager"), f"-Xmx{cluster.heap}"]
+    command = [*_flink_java(cluster, "taskmanager"), *_LOOPBACK_HTTP, f"-Xmx{cluster.heap}"]
     if cluster.libraries is None:
         # This process only moves bytes between Kafka's readers and Python: the second compiler
         # costs many times what it gains.
@@ -123,12 +128,13 @@ def _jobserver(cluster: Cluster) -> Process:
     conf = f"{cluster.folder}/conf"
     command = [*_flink_java(cluster, "jobserver"), "-Xmx512m", "-cp", f"{conf}/empty.jar"]
     command += [str(INFRA / "cluster" / "JobServer.java")]
-    command += [f"{cluster.jars_flink}/lib:{cluster.jars_runner}"]
+    command += [f"{cluster.jar_fixes}:{cluster.jars_flink}/lib:{cluster.jars_runner}"]
     command += ["org.apache.beam.runners.flink.FlinkJobServerDriver"]
     command += [f"--flink-master={cluster.at('flink_rest')}", f"--flink-conf-dir={conf}"]
     command += ["--job-host=127.0.0.1", f"--job-port={cluster.port('job_server')}"]
     command += [f"--artifact-port={cluster.port('artifacts')}"]
-    command += [f"--expansion-port={cluster.port('expansion')}"]
+    # No expansion service: jobs use Python's transforms.
+    command += ["--expansion-port=-1"]
     command += [f"--artifacts-dir={cluster.folder}/artifacts"]
     return Process("jobserver", command, "job_server")
 

@@ -26,9 +26,10 @@ PORTS = {
     "jobmanager_metrics": 9249,
     "job_server": 8099,
     "artifacts": 8098,
-    "expansion": 8097,
     "worker_pool": 8100,
 }
+# The package of the JDK that infra/runner extends, for options such as --add-exports.
+HTTP_SERVER = "jdk.httpserver/sun.net.httpserver=ALL-UNNAMED"
 
 
 @cache

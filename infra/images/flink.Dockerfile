@@ -7,10 +7,10 @@ COPY infra/pom.xml /build/pom.xml
 RUN mvn -q -B -f /build/pom.xml -Prunner dependency:copy-dependencies -DoutputDirectory=/jars
 # Flink's class path is in the order of names: what stands in for Beam's own comes first.
 COPY infra/runner /build/runner
-RUN mkdir /fixes && javac -nowarn -d /fixes -cp '/jars/*' $(find /build/runner -name '*.java') && jar cf /jars/aaa-fixes.jar -C /fixes .
+RUN mkdir /fixes && javac -nowarn --add-exports=jdk.httpserver/sun.net.httpserver=ALL-UNNAMED -d /fixes -cp '/jars/*' $(find /build/runner -name '*.java') && jar cf /jars/aaa-fixes.jar -C /fixes .
 
 FROM flink:${FLINK_VERSION}-scala_2.12-java17
 COPY --from=jars /jars /opt/flink/lib/
 COPY infra/cluster/JobServer.java infra/images/job-server.sh /opt/tocsin/
 # Metrics for Prometheus come with Flink as a plugin.
-EXPOSE 8081 8097 8098 8099 9249
+EXPOSE 8081 8098 8099 9249

@@ -4,4 +4,4 @@ set -eu
 cd /tmp
 jar cf empty.jar -C /opt/tocsin JobServer.java
 exec java -Xmx512m -cp empty.jar /opt/tocsin/JobServer.java /opt/flink/lib org.apache.beam.runners.flink.FlinkJobServerDriver \
-  "--flink-master=$1" --job-host=0.0.0.0 --job-port=8099 --artifact-port=8098 --expansion-port=8097 --artifacts-dir=/state/artifacts
+  "--flink-master=$1" --job-host=0.0.0.0 --job-port=8099 --artifact-port=8098 --expansion-port=-1 --artifacts-dir=/state/artifacts
