@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.cluster.download import Missing, fetch
+from infra.cluster.listeners import listeners
+from infra.cluster.private import OTHERS, Foreign, private_folder, write_private
 from infra.cluster.processes import processes
 from infra.cluster.settings import ROOT, Cluster, listens
 
@@ -42,12 +44,7 @@ def up(cluster: Cluster) -> float:
                 f"something else listens on port {ports}; "
                 "stop it, or add --offset 1000 to use other ports"
             )
-        cluster.folder.mkdir(parents=True, exist_ok=True)
-        with (cluster.folder / "supervisor.log").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-m", "infra.cluster.supervisor", cluster.to_json()],
-                cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+        _supervise(cluster)
     while problems := health(cluster):
         waited = time.monotonic() - began
         hopeless = any(
@@ -56,10 +53,27 @@ def up(cluster: Cluster) -> float:
         if waited > PATIENCE or (hopeless and waited < PATIENCE / 2):
             raise Missing("not healthy after {:.0f} s:\n  {}".format(waited, "\n  ".join(problems)))
         time.sleep(0.25)
-    (cluster.folder / "env").write_text(
-        "".join(f"export {n}={v}\n" for n, v in cluster.environment().items()), "utf-8"
+    write_private(
+        cluster.folder / "env",
+        "".join(f"export {n}={v}\n" for n, v in cluster.environment().items()),
     )
     return time.monotonic() - began
+
+
+def _supervise(cluster: Cluster) -> None:
+    try:
+        private_folder(cluster.folder)
+    except Foreign as problem:
+        raise Missing(str(problem)) from None
+    with (cluster.folder / "supervisor.log").open("ab") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "infra.cluster.supervisor"],
+            cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True,
+            umask=OTHERS,
+        )  # fmt: skip
+    assert started.stdin is not None
+    with started.stdin as settings:
+        settings.write(cluster.to_json().encode())
 
 
 def down(cluster: Cluster) -> bool:
@@ -114,6 +128,7 @@ def health(cluster: Cluster) -> list[str]:
             cluster.host_of(process.ready), cluster.port(process.ready)
         ):
             problems.append(f"{name} does not answer at port {cluster.port(process.ready)} ({log})")
+    problems += open_ports(cluster)
     if not problems and "taskmanager" in known:
         try:
             overview = rest(cluster, "/overview")
@@ -122,6 +137,20 @@ def health(cluster: Cluster) -> list[str]:
         if overview["taskmanagers"] < 1:
             problems.append("no TaskManager has registered with the JobManager")
     return problems
+
+
+def open_ports(cluster: Cluster) -> list[str]:
+    """A sentence for each port that is open wider than loopback and the cluster's own address.
+
+    A port is open to whoever reaches its address, and most of a cluster's ports run code for them.
+    """
+    pids = {name: known["pid"] for name, known in state(cluster)["processes"].items()}
+    try:
+        found = listeners(pids)
+    except PermissionError as error:
+        return [f"the cluster's ports cannot be read, so it is unknown who reaches them: {error}"]
+    problems = (one.problem(allowed=(cluster.host,)) for one in found)
+    return [problem for problem in problems if problem is not None]
 
 
 def rest(cluster: Cluster, path: str) -> Any:

@@ -9,8 +9,8 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from infra.cluster.private import FILE, OTHERS, private_folder, tighten, write_private
 from infra.cluster.settings import HTTP_SERVER, INFRA, Cluster
 
 # Options of Java 17 from Flink's own configuration.
@@ -59,7 +59,7 @@ class Process:
 
 def processes(cluster: Cluster) -> list[Process]:
     """The processes of a cluster, in the order in which they start."""
-    pool = ["--port", str(cluster.port("worker_pool"))]
+    pool = ["--port", str(cluster.port("worker_pool")), "--folder", f"{cluster.folder}/workers"]
     wanted = [
         _broker(cluster),
         _quorum(cluster),
@@ -81,6 +81,7 @@ def _flink_java(cluster: Cluster, name: str) -> list[str]:
     return [
         *_JAVA,
         *JAVA_17,
+        f"-Djava.io.tmpdir={cluster.temporary}",
         f"-Dlog4j.configurationFile={conf}/log4j.properties",
         f"-Dlog.file={cluster.logs}/{name}.flink.log",
     ]
@@ -140,20 +141,21 @@ def _jobserver(cluster: Cluster) -> Process:
 
 
 def prepare(cluster: Cluster) -> None:
-    """Configuration files, and the broker's store."""
-    conf = cluster.folder / "conf"
-    for folder in (
-        conf,
-        cluster.logs,
-        *(cluster.folder / name for name in ("kafka", "zookeeper", "flink", "artifacts")),
-    ):
-        folder.mkdir(parents=True, exist_ok=True)
-    write(conf / "kafka.properties", _kafka(cluster))
-    write(conf / "zoo.cfg", _zookeeper(cluster))
-    write(conf / "config.yaml", _flink(cluster))
-    write(conf / "log4j.properties", _log4j())
+    """Configuration files, and the broker's store; all of it for this user only."""
+    private_folder(cluster.folder)
+    # An older version made files that others could read.
+    tighten(cluster.folder)
+    shutil.rmtree(cluster.temporary, ignore_errors=True)
+    conf, named = cluster.folder / "conf", ("kafka", "zookeeper", "flink", "artifacts", "workers")
+    for folder in (conf, cluster.logs, cluster.temporary, *(cluster.folder / one for one in named)):
+        private_folder(folder)
+    write_private(conf / "kafka.properties", _kafka(cluster))
+    write_private(conf / "zoo.cfg", _zookeeper(cluster))
+    write_private(conf / "config.yaml", _flink(cluster))
+    write_private(conf / "log4j.properties", _log4j())
     with zipfile.ZipFile(conf / "empty.jar", "w") as jar:
         jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n\n")
+    (conf / "empty.jar").chmod(FILE)
     if cluster.only and "kafka" not in cluster.only:
         return
     if not (cluster.folder / "kafka" / "meta.properties").exists():
@@ -166,19 +168,20 @@ def _format(cluster: Cluster) -> None:
     identity = subprocess.run(
         [*tool, "random-uuid"], capture_output=True, text=True, check=True
     ).stdout.split()[-1]
-    command = [
-        *tool,
-        "format",
-        "-t",
-        identity,
-        "-c",
-        str(cluster.folder / "conf" / "kafka.properties"),
-    ]
+    arguments = ["format", "-t", identity, "-c", str(cluster.folder / "conf" / "kafka.properties")]
     for name, password in cluster.users.items():
-        command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
+        arguments += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
     if cluster.users:
         _certify(cluster)
-    subprocess.run(command, capture_output=True, check=True)
+    # Every user of the machine can read a command line, so passwords take another way.
+    subprocess.run(
+        [*tool, "@/dev/stdin"],
+        input="\n".join(arguments),
+        text=True,
+        capture_output=True,
+        check=True,
+        umask=OTHERS,
+    )
 
 
 def _certify(cluster: Cluster) -> None:
@@ -204,17 +207,15 @@ def _certify(cluster: Cluster) -> None:
         "CN=localhost",
     ]
     subprocess.run(
-        [*made, "-ext", "san=dns:localhost,ip:127.0.0.1"], capture_output=True, check=True
+        [*made, "-ext", "san=dns:localhost,ip:127.0.0.1"],
+        capture_output=True,
+        check=True,
+        umask=OTHERS,
     )
     exported = subprocess.run(
         ["keytool", "-exportcert", "-rfc", *store], capture_output=True, text=True, check=True
     )
-    write(cluster.certificate, exported.stdout)
-
-
-def write(path: Path, text: str) -> None:
-    """A file whose text is as wanted."""
-    path.write_text(text, "utf-8")
+    write_private(cluster.certificate, exported.stdout)
 
 
 def _properties(settings: Mapping[str, object], separator: str = "=") -> str:
@@ -330,6 +331,9 @@ def _flink(cluster: Cluster) -> str:
         "taskmanager.numberOfTaskSlots": cluster.slots,
         "taskmanager.cpu.cores": os.cpu_count(),
         **_TASKMANAGER_MEMORY,
+        "io.tmp.dirs": cluster.temporary,
+        # Nobody uploads jars: the job server submits job graphs.
+        "web.submit.enable": "false",
         "state.backend.type": cluster.state_backend,
         "state.checkpoints.dir": f"file://{folder}/flink/checkpoints",
         "state.savepoints.dir": f"file://{folder}/flink/savepoints",

@@ -154,6 +154,11 @@ class Cluster:
         """One file a process."""
         return self.folder / "logs"
 
+    @property
+    def temporary(self) -> Path:
+        """The temporary files of all processes; emptied with each start."""
+        return self.folder / "tmp"
+
     def environment(self) -> dict[str, str]:
         """The environment variables with which the command reaches this cluster."""
         return {

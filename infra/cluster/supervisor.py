@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from infra.cluster.private import OTHERS
 from infra.cluster.processes import Process, prepare, processes
 from infra.cluster.settings import ROOT, Cluster, listens
 
@@ -30,6 +31,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Start each process when the one before it answers; then watch them."""
+        os.umask(OTHERS)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
         prepare(self.cluster)
@@ -60,6 +62,7 @@ class Supervisor:
         log = self.cluster.logs / f"{process.name}.log"
         with log.open("ab") as file:
             environment = {**os.environ, "FLINK_CONF_DIR": str(self.cluster.folder / "conf")}
+            environment["TMPDIR"] = str(self.cluster.temporary)
             environment["FLINK_PLUGINS_DIR"] = str(self.cluster.jars_flink / "plugins")
             started = subprocess.Popen(
                 process.command,
@@ -120,4 +123,5 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    Supervisor(Cluster.from_json(sys.argv[1])).run()
+    # Settings hold passwords, and every user of the machine can read a command line.
+    Supervisor(Cluster.from_json(sys.stdin.read())).run()
