@@ -105,11 +105,12 @@ class Cluster:
 
     def host_of(self, name: str) -> str:
         """The address at which a port is open."""
-        return self.host if name in ("kafka", "flink_rest") else "127.0.0.1"
+        named = name.startswith("kafka") or name == "flink_rest"
+        return self.host if named and name != "kafka_controller" else "127.0.0.1"
 
     def at(self, name: str) -> str:
         """host:port."""
-        return f"{self.host}:{self.port(name)}"
+        return f"{self.host_of(name)}:{self.port(name)}"
 
     @property
     def jars_kafka(self) -> Path:
