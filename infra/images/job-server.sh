@@ -1,5 +1,6 @@
 #!/bin/sh
 # Beam's job server. $1: host:port of the JobManager's REST interface. /state is shared with the TaskManagers.
+# It listens on every interface of its container, because submitters are outside: whoever reaches it runs code.
 set -eu
 cd /tmp
 jar cf empty.jar -C /opt/tocsin JobServer.java

@@ -14,6 +14,8 @@ from pathlib import Path
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
 _DEEPEST = 3
+# A library of Flink's own, 20 MB, that each process unpacks among its temporary files.
+_FLINKS_OWN = "flink-rpc-akka*.jar"
 
 
 def layers(blob: bytes, depth: int = 0) -> Iterator[bytes]:
@@ -69,6 +71,7 @@ def files_with(folder: Path, secrets: list[str], most: int = 64 * 2**20) -> list
         for file in sorted(folder.rglob("*"))
         if file.is_file()
         and not file.is_symlink()
+        and not file.match(_FLINKS_OWN)
         and file.stat().st_size <= most
         and (found := found_in(file.read_bytes(), secrets))
     ]

@@ -20,6 +20,7 @@ from apache_beam.runners.worker import sdk_worker
 from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower, sinks
 from tocsin.engines.beam.io.time_range_watch import SOURCE_LOG
+from tocsin.engines.beam.loopback_workers import keep_workers_on_loopback
 from tocsin.engines.beam.operators.metrics import ledger_of
 from tocsin.engines.beam.yaml_adapter import expand
 from tocsin.foundation.beam_records import drop_beam_records
@@ -66,6 +67,7 @@ def run_live(job: Job, prism: str) -> Ledger:
     )
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
     sdk_worker.SdkWorker.process_bundle_split = _refuse_split
+    keep_workers_on_loopback()
     with one_sentence_failures():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
