@@ -45,7 +45,7 @@ def up(cluster: Cluster) -> float:
                 "stop it, or add --offset 1000 to use other ports"
             )
         _supervise(cluster)
-    while problems := health(cluster):
+    while problems := unready(cluster):
         waited = time.monotonic() - began
         hopeless = any(
             known["starts"] >= HOPELESS for known in state(cluster)["processes"].values()
@@ -53,6 +53,8 @@ def up(cluster: Cluster) -> float:
         if waited > PATIENCE or (hopeless and waited < PATIENCE / 2):
             raise Missing("not healthy after {:.0f} s:\n  {}".format(waited, "\n  ".join(problems)))
         time.sleep(0.25)
+    if wide := open_ports(cluster):
+        raise Missing("open wider than it may be:\n  {}".format("\n  ".join(wide)))
     write_private(
         cluster.folder / "env",
         "".join(f"export {n}={v}\n" for n, v in cluster.environment().items()),
@@ -113,6 +115,12 @@ def alive(pid: int) -> bool:
 
 def health(cluster: Cluster) -> list[str]:
     """The problems, a sentence each; empty for a healthy cluster."""
+    problems = unready(cluster)
+    return problems if supervisor(cluster) is None else [*problems, *open_ports(cluster)]
+
+
+def unready(cluster: Cluster) -> list[str]:
+    """A sentence for each process that does not run or does not answer yet."""
     if supervisor(cluster) is None:
         return ["nothing runs (`make cluster` starts it)"]
     known, problems = state(cluster)["processes"], []
@@ -128,7 +136,6 @@ def health(cluster: Cluster) -> list[str]:
             cluster.host_of(process.ready), cluster.port(process.ready)
         ):
             problems.append(f"{name} does not answer at port {cluster.port(process.ready)} ({log})")
-    problems += open_ports(cluster)
     if not problems and "taskmanager" in known:
         try:
             overview = rest(cluster, "/overview")
