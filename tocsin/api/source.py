@@ -13,7 +13,7 @@ For Parquet: `footer`, `leaves_of`, `check_columns`, `parquet_file`, `count_of_r
 For schemas and messages: `parse_schema`, `arrow_fields`, `descriptions`, `notes_in_fields`,
 `leaves`, `Leaf`, `JsonDecoder`, `Registry`.
 For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `ConsumerPool`,
-`TopicIdentity`, `reader_settings`; for a client's errors `is_passing`, `is_soon_over`,
+`TopicIdentity`, `topic_ends`, `reader_settings`; for a client's errors `is_passing`,
 `says_offset_is_gone`, `says_topic_is_gone`.
 For times and types of NumPy arrays: `micros`, `event_micros`, `likely_unit`, `Int64s`.
 """
@@ -23,7 +23,6 @@ from tocsin.foundation.faults import Fault
 from tocsin.foundation.sandbox import check_file, check_lake, check_readable, readable_folders
 from tocsin.kafka.client_errors import (
     is_passing,
-    is_soon_over,
     says_offset_is_gone,
     says_topic_is_gone,
 )
@@ -32,6 +31,7 @@ from tocsin.kafka.consumer import PartitionConsumer
 from tocsin.kafka.consumer_pool import ConsumerPool
 from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
 from tocsin.kafka.reader_settings import reader_settings
+from tocsin.kafka.topic_ends import topic_ends
 from tocsin.kafka.topic_identity import TopicIdentity
 from tocsin.kernels.avro.avro_file import FilePiece, raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
@@ -96,7 +96,6 @@ __all__ = [
     "format_timestamp",
     "header_for",
     "is_passing",
-    "is_soon_over",
     "json_lines_file",
     "leaves",
     "leaves_of",
@@ -110,5 +109,6 @@ __all__ = [
     "reader_settings",
     "says_offset_is_gone",
     "says_topic_is_gone",
+    "topic_ends",
     "total",
 ]

@@ -33,11 +33,11 @@ from tocsin.api.source import (
     arrow_fields,
     descriptions,
     is_passing,
-    is_soon_over,
     parse_schema,
     reader_settings,
     says_offset_is_gone,
     says_topic_is_gone,
+    topic_ends,
 )
 
 _PATIENCE = 10.0
@@ -188,8 +188,11 @@ class ReadTelemetry(Source):
                     f"it has {len(partitions)}, from 0"
                 )
             topic_id = self._topic_identity().first(_PATIENCE)
+            ends = topic_ends(
+                self.kafka.client_settings(log_level=0), self.topic, partitions, _PATIENCE
+            )
             return [
-                replace(self._split(consumer, partition, live), topic_id=topic_id)
+                replace(self._split(consumer, partition, ends[partition], live), topic_id=topic_id)
                 for partition in partitions
             ]
         except KafkaException as error:
@@ -221,8 +224,10 @@ class ReadTelemetry(Source):
             if partition >= known
         ]
 
-    def _split(self, consumer: Consumer, partition: int, live: bool) -> Split:
-        low, high = self._ends(consumer, partition)
+    def _split(
+        self, consumer: Consumer, partition: int, ends: tuple[int, int], live: bool
+    ) -> Split:
+        low, high = ends
         if partition in self.offsets:
             start = self.offsets[partition]
             if not low <= start <= high:
@@ -239,21 +244,6 @@ class ReadTelemetry(Source):
             )
             start = found[0].offset if found[0].offset >= 0 else high
         return Split(self.topic, partition, start, None if live else high)
-
-    def _ends(self, consumer: Consumer, partition: int) -> tuple[int, int]:
-        """First offset and end of a partition. A partition without a leader is asked again."""
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                ends: tuple[int, int] = consumer.get_watermark_offsets(
-                    TopicPartition(self.topic, partition), timeout=_PATIENCE
-                )
-            except KafkaException as error:
-                if not is_soon_over(error.args[0].code()) or time.monotonic() > until:
-                    raise
-                time.sleep(0.2)
-            else:
-                return ends
 
     def _topic_identity(self) -> TopicIdentity:
         if self._identity is None:
