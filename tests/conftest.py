@@ -22,6 +22,12 @@ settings.register_profile(
 settings.load_profile("tocsin")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _folder_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Jobs of tests may read and write the folders of tests."""
+    os.environ["TOCSIN_ALLOW_FOLDERS"] = str(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A broker of this test's own."""

@@ -129,6 +129,8 @@ def test_no_secret_is_in_a_plan_or_a_lowered_job(
     monkeypatch: pytest.MonkeyPatch, tocsin: Any
 ) -> None:
     monkeypatch.setenv("KAFKA_PASSWORD", "hunter2")
+    monkeypatch.setenv("TOCSIN_SECRETS", "env:KAFKA_PASSWORD@localhost")
+    monkeypatch.delenv("TOCSIN_BROKERS", raising=False)
     text = (
         (ROOT / "jobs/climate.yaml")
         .read_text()

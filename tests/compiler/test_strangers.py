@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.failure import Failure
-from tocsin.foundation.sandbox import FOLDERS_VARIABLE, HOSTS_VARIABLE
+from tocsin.foundation.sandbox import (
+    BROKERS_VARIABLE,
+    FOLDERS_VARIABLE,
+    HOSTS_VARIABLE,
+    SECRETS_VARIABLE,
+    VARIABLES_VARIABLE,
+)
 
 ROOT = Path(__file__).parents[2]
 READ = "{type: ReadFiles, config: {files: readings.parquet, event_time: at}}"
@@ -33,7 +39,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "deep" / "down").mkdir(parents=True)
     (folder / "linked").symlink_to(tmp_path)
     monkeypatch.chdir(folder)
-    for name in (HOSTS_VARIABLE, FOLDERS_VARIABLE, "TOCSIN_BROKERS"):
+    for name in (
+        BROKERS_VARIABLE,
+        FOLDERS_VARIABLE,
+        HOSTS_VARIABLE,
+        SECRETS_VARIABLE,
+        VARIABLES_VARIABLE,
+    ):
         monkeypatch.delenv(name, raising=False)
     return folder
 
@@ -183,24 +195,51 @@ def read(setting: str) -> str:
     return f"{{type: ReadTelemetry, config: {{{KAFKA}, {setting}}}}}"
 
 
-HOSTS = {
-    "a broker": read("kafka: {brokers: 'evil.example:9092'}"),
-    "a second broker": read("kafka: {brokers: 'localhost:9092,evil.example:9092'}"),
-    "a registry": (
-        "{type: ReadTelemetry, config: "
-        "{topic: t, registry: {url: 'http://evil.example'}, event_time: at}}"
+def registry(url: str, settings: str = "") -> str:
+    """A source with a registry."""
+    return (
+        "{type: ReadTelemetry, config: {topic: t, schema: air.avsc, event_time: observed_at, "
+        f"registry: {{url: '{url}', settings: {{{settings}}}}}}}}}"
+    )
+
+
+NOT_ALLOWED = "the host 'evil.example' is not allowed here"
+ADDRESSES = {
+    "a broker": (read("kafka: {brokers: 'evil.example:9092'}"), NOT_ALLOWED),
+    "a second broker": (
+        read("kafka: {brokers: 'kafka.example:9092,evil.example:9092'}"),
+        NOT_ALLOWED,
+    ),
+    "this machine": (
+        read("kafka: {brokers: 'localhost:6379'}"),
+        "the host 'localhost' is not allowed here",
+    ),
+    "this machine as a number": (read("kafka: {brokers: '2130706433:80'}"), "no IPv4 address"),
+    "a broker's protocol": (read("kafka: {brokers: 'PLAINTEXT://evil.example:9'}"), "no port"),
+    "a registry": (registry("http://evil.example"), NOT_ALLOWED),
+    "a second registry": (registry("http://kafka.example,http://evil.example"), NOT_ALLOWED),
+    "a registry on this machine": (
+        registry("http://[::ffff:127.0.0.1]:80"),
+        "the host '::ffff:7f00:1' is not allowed here",
     ),
     "a registry behind a user name": (
-        "{type: ReadTelemetry, config: "
-        "{topic: t, registry: {url: 'http://localhost@evil.example'}, event_time: at}}"
+        registry("http://kafka.example@evil.example"),
+        "may have no user name",
     ),
+    "a registry behind a backslash": (registry("http://evil.example\\.kafka.example"), "plain"),
+    "a registry's parameters": (registry("http://kafka.example/?x=1"), "may have no parameters"),
+    "a registry's fragment": (registry("http://evil.example#.kafka.example"), "no parameters"),
+    "a registry of a test": (registry("mock://evil.example"), "may begin with http://"),
 }
 
 
-@pytest.mark.parametrize("trick", HOSTS)
-def test_hosts_are_refused_unless_the_operator_allows_them(trick: str, home: Path) -> None:
-    refused = refusal(home, HOSTS[trick])
-    assert "the host 'evil.example' is not allowed here" in refused
+@pytest.mark.parametrize("trick", ADDRESSES)
+def test_addresses_are_refused_unless_the_operator_allows_their_host(
+    trick: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOSTS_VARIABLE, "kafka.example")
+    step, sentence = ADDRESSES[trick]
+    assert sentence in refusal(home, step)
 
 
 def test_the_operator_allows_hosts_by_pattern(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,15 +292,120 @@ def test_a_secret_of_the_environment_is_refused_in_a_job(
         assert "hunter2" not in refused
 
 
+PASSWORD = "kafka: {settings: {sasl.password: env:KAFKA_PASSWORD}}"
+REFERENCES = {
+    "a variable": (read(PASSWORD), "env:KAFKA_PASSWORD"),
+    "a user name": (
+        read("kafka: {settings: {sasl.username: env:AWS_SECRET_ACCESS_KEY}}"),
+        "env:AWS_SECRET_ACCESS_KEY",
+    ),
+    "a file": (
+        registry("http://registry.example", "basic.auth.user.info: 'file:/etc/shadow'"),
+        "file:/etc/shadow",
+    ),
+}
+
+
+@pytest.mark.parametrize("trick", REFERENCES)
+def test_a_reference_is_refused_unless_the_operator_lists_it(
+    trick: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BROKERS_VARIABLE, "kafka.example:9092")
+    monkeypatch.setenv(HOSTS_VARIABLE, "*.example")
+    step, reference = REFERENCES[trick]
+    refused = refusal(home, step)
+    assert f"a job may not refer to the secret {reference}; the operator adds it to" in refused
+    (home / "tocsin.toml").write_text(f'[secrets]\n"{reference}" = ["other.example"]\n')
+    assert f"the secret {reference} may not be sent to the host" in refusal(home, step)
+    monkeypatch.setenv(SECRETS_VARIABLE, f"env:OTHER@a;{reference}@kafka.example,registry.*")
+    assert check_text(str(home / "job.yaml"), f"pipeline:\n  transforms:\n    - {step}\n")[0].steps
+
+
+def test_a_secret_goes_only_to_the_brokers_that_the_operator_names(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOSTS_VARIABLE, "*.example")
+    monkeypatch.setenv(SECRETS_VARIABLE, "env:KAFKA_PASSWORD@kafka.example")
+    both = PASSWORD.replace("{settings", "{brokers: 'kafka.example,evil.example', settings")
+    assert "may not be sent to the host 'evil.example'" in refusal(home, read(both))
+    assert "may not be sent to the host 'localhost'" in refusal(home, read(PASSWORD))
+
+
+def test_the_folder_of_a_job_lists_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "tocsin.toml").write_text(
+        '[project]\nvariables = ["PATH"]\n[secrets]\n"env:KAFKA_PASSWORD" = ["*"]\n'
+    )
+    monkeypatch.chdir(home.parent)
+    assert "may not refer to the secret" in refusal(home, read(PASSWORD))
+    assert "may not use the environment variable PATH" in refusal(home, read("start: '${PATH}'"))
+
+
+def test_a_certificate_is_a_file_of_the_job_or_a_listed_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.parent / "ca.pem").write_text("certificate")
+    for name in (f"{home.parent}/ca.pem", "linked/ca.pem", "../ca.pem"):
+        setting = read(f"kafka: {{settings: {{ssl.ca.location: {name}}}}}")
+        monkeypatch.delenv(SECRETS_VARIABLE, raising=False)
+        assert "is not in the job's folders" in refusal(home, setting)
+        monkeypatch.setenv(SECRETS_VARIABLE, f"file:{home.parent}/ca.pem@kafka.example")
+        assert check_text("job.yaml", f"pipeline:\n  transforms:\n    - {setting}\n")[0].steps
+
+
+def test_a_certificate_that_becomes_a_link_after_the_check_is_not_opened(home: Path) -> None:
+    (home / "ca.pem").write_text("certificate")
+    step = read("kafka: {settings: {ssl.ca.location: ca.pem}}")
+    job, _ = check_text("job.yaml", f"pipeline:\n  transforms:\n    - {step}\n")
+    kafka = pickle.loads(pickle.dumps(job.steps[0].part)).kafka
+    assert kafka.client_settings()["ssl.ca.location"] == str(home / "ca.pem")
+    (home / "ca.pem").unlink()
+    (home / "ca.pem").symlink_to(home.parent / "private.avsc")
+    with pytest.raises(Failure, match=r"'ssl.ca.location': .* is not in the job's folders"):
+        kafka.client_settings()
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SSH_KEY", "HOME"])
+def test_a_variable_is_refused_unless_the_operator_names_it(
+    name: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "2026-01-31T00:00Z")
+    step = read(f"start: '${{{name}:-earliest}}'")
+    refused = refusal(home, step)
+    assert f"a job may not use the environment variable {name}; the operator adds it" in refused
+    monkeypatch.setenv(VARIABLES_VARIABLE, f"CITY,{name}")
+    assert check_text("job.yaml", f"pipeline:\n  transforms:\n    - {step}\n")[0].steps
+    monkeypatch.setenv(SECRETS_VARIABLE, f"env:{name}@kafka.example")
+    assert "looks like a secret" in refusal(home, step)
+    monkeypatch.delenv(name)
+    monkeypatch.delenv(VARIABLES_VARIABLE)
+    monkeypatch.delenv(SECRETS_VARIABLE)
+    assert check_text("job.yaml", f"pipeline:\n  transforms:\n    - {step}\n")[0].steps
+
+
+def test_variables_of_tocsin_are_open_but_those_with_secrets(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_START", "latest")
+    step = read("start: '${TOCSIN_START}'")
+    assert check_text("job.yaml", f"pipeline:\n  transforms:\n    - {step}\n")[0].steps
+    monkeypatch.setenv("TOCSIN_START", "http://me:hunter2@flink")
+    monkeypatch.setenv(SECRETS_VARIABLE, "env:A@b")
+    for name in ("TOCSIN_START", SECRETS_VARIABLE):
+        refused = refusal(home, read(f"start: '${{{name}}}'"))
+        assert "looks like a secret" in refused
+        assert "hunter2" not in refused
+
+
 def test_a_lake_stays_in_the_folders_of_the_operator(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FOLDERS_VARIABLE, str(home / "lakes"))
     for lake in (f"{home.parent}/elsewhere", "../elsewhere", f"file://{home.parent}/elsewhere"):
-        refused = refusal(
-            home, READ, f"{{type: WriteToLake, config: {{lake: '{lake}', dataset: a}}}}"
-        )
-        assert "none of the folders that the operator allowed" in refused
+        for step in (
+            f"{{type: WriteToLake, config: {{lake: '{lake}', dataset: a}}}}",
+            f"{{type: ReadArchive, config: {{lake: '{lake}', dataset: a, event_time: t}}}}",
+        ):
+            assert "is not in the job's folders" in refusal(home, READ, step)
 
 
 def test_a_dataset_is_a_name(home: Path) -> None:

@@ -15,7 +15,7 @@ from tocsin.cli.ledger_table import ledger_table
 from tocsin.cli.publishing import Publisher
 from tocsin.cli.simulate_verb import schema_text
 from tocsin.compiler.checker import check_file
-from tocsin.foundation.sandbox import BROKERS_VARIABLE, FOLDERS_VARIABLE
+from tocsin.foundation.sandbox import BROKERS_VARIABLE, FOLDERS_VARIABLE, VARIABLES_VARIABLE
 from tocsin.kafka.connection import Kafka
 from tocsin.parts.fields import find_file
 from tocsin.simulator.city import City, readings
@@ -56,6 +56,7 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
         os.environ[BROKERS_VARIABLE] = kafka.brokers
         os.environ["LAKE"] = str(to / "lake")
         os.environ[FOLDERS_VARIABLE] = str(to.resolve())
+        os.environ[VARIABLES_VARIABLE] = "LAKE,AIR_REGISTRY"
         os.environ["AIR_REGISTRY"] = str((to / "air_sensors.csv").resolve())
         note(f"1. an embedded Kafka runs at {kafka.brokers}")
         parquet.write_table(city.labels(), to / "labels.parquet")

@@ -36,7 +36,7 @@ def check_text(
     file: str, text: str, *, trusted: bool = False, variables: Mapping[str, str] | None = None
 ) -> tuple[Job, list[Problem]]:
     """The same for text that is already read."""
-    document = read_document(file, text, variables)
+    document = read_document(file, text, variables, trusted=trusted)
     if document.problems:
         raise JobError(sorted(document.problems))
     written = steps_of(document, list(step_types()), trusted)
@@ -90,7 +90,9 @@ class _Checker:
         if archive is None or not archive.lake:
             return []
         config = archive.as_sink()
-        sink = load(step_types()["WriteToLake"]).model_validate(config)
+        sink = load(step_types()["WriteToLake"]).model_validate(
+            config, context=self.configurations.context
+        )
         name, source = f"{step.name} (archive)", {"": [(step.name, "output")]}
         return [Step(name, "WriteToLake", step.path, config, sink, source, step.outputs["output"])]
 

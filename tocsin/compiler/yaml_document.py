@@ -12,12 +12,10 @@ import yaml
 
 from tocsin.compiler.diagnostics import Problem
 from tocsin.compiler.yaml_limits import MOST_NODES, excess, too_many
+from tocsin.foundation.sandbox import Variables
 
 YamlPath = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^}]*))?\}")
-# The value of such a variable would end in a plan, a lake or a topic. Jobs refer to secrets as
-# env:NAME.
-_SECRET = re.compile(r"(?i)passw|secret|token|credential|private|api_?key|access_?key|jaas")
 
 
 @dataclass
@@ -49,14 +47,16 @@ class Document:
         self.problems.append(Problem(self.file, line, column, message))
 
 
-def read_document(file: str, text: str, variables: Mapping[str, str] | None = None) -> Document:
+def read_document(
+    file: str, text: str, variables: Mapping[str, str] | None = None, *, trusted: bool = False
+) -> Document:
     """Parse YAML. Problems are added to the document.
 
     `${NAME}` and `${NAME:-default}` in scalars are replaced after parsing, so they cannot change
-    the structure. variables: by default the environment.
+    the structure. variables: by default those of the environment that the operator allows, or all
+    of it for a trusted job.
     """
     document = Document(file)
-    variables = os.environ if variables is None else variables
     too_large = excess(file, text)
     if too_large is not None:
         document.problems.append(too_large)
@@ -74,8 +74,10 @@ def read_document(file: str, text: str, variables: Mapping[str, str] | None = No
         document.problems.append(Problem(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
         return document
     if node is not None:
+        limited = variables is None and not trusted
+        known = Variables(os.environ if variables is None else variables, limited=limited)
         try:
-            document.data = _Builder(document, variables).build(node, ())
+            document.data = _Builder(document, known).build(node, ())
         except _Endless as error:
             document.problems = [error.problem]
     return document
@@ -90,7 +92,7 @@ class _Endless(Exception):
 
 
 class _Builder:
-    def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, variables: Variables) -> None:
         self.document = document
         self.variables = variables
         self.loader = yaml.SafeLoader("")
@@ -165,18 +167,8 @@ class _Builder:
         return str(resolver.resolve(yaml.ScalarNode, text, (True, False)))
 
     def _variable(self, match: re.Match[str], path: YamlPath) -> str:
-        if _SECRET.search(match[1]):
-            self.document.problem(
-                f"{match[1]} looks like a secret, which must not be put into a job; "
-                f"where one is wanted, write env:{match[1]}",
-                path,
-            )
+        try:
+            return self.variables.value(match[1], match[2])
+        except ValueError as error:
+            self.document.problem(str(error), path)
             return ""
-        value = self.variables.get(match[1], match[2])
-        if value is None:
-            self.document.problem(
-                f"the environment variable {match[1]} is not set (write ${{{match[1]}:-default}})",
-                path,
-            )
-            return ""
-        return value

@@ -2,15 +2,21 @@
 
     [project]
     parts = "parts"
+    variables = ["CITY"]                         # that jobs may use, as ${CITY}
+    [secrets]
+    "env:KAFKA_PASSWORD" = ["*.city.example"]    # the hosts that may receive it
 
-The working folder decides, never the folder of a job file: a job from elsewhere brings no code.
+The working folder decides, never the folder of a job file: a job from elsewhere brings no code,
+and allows itself nothing.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +27,27 @@ CODE_MANIFEST = "tocsin-code.json"
 """The file at the top of a packed job's code. Workers take its parts, not those of their folder."""
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _DEFAULT = "parts"
+_TABLES = {"project", "secrets"}
+_KEYS = {"parts", "variables"}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z_0-9]*|file:/\S+")
 
 
 @dataclass(frozen=True)
 class Project:
-    """file: its `tocsin.toml`. parts: the folder of its parts, which may not exist yet."""
+    """A project.
+
+    Attributes:
+        file: its `tocsin.toml`.
+        parts: the folder of its parts, which may not exist yet.
+        variables: environment variables that jobs may use.
+        secrets: patterns of the hosts that may receive a secret, by its reference.
+    """
 
     file: Path
     parts: Path
+    variables: tuple[str, ...] = ()
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find_project() -> Project | None:
@@ -43,14 +62,14 @@ def find_project() -> Project | None:
         file = folder / PROJECT_FILE
         if file.is_file():
             _refuse_strangers(file)
-            return Project(file, _parts_of(file))
+            return _read(file)
     return None
 
 
 def parts_folder() -> Path:
     """The folder for new parts: the project's, the checkout's `transforms`, or `parts` here."""
     project = find_project()
-    if project is not None:
+    if project is not None and project.file.parent != _CHECKOUT:
         return project.parts
     return _CHECKOUT / "transforms" if _is_checkout() else Path.cwd() / _DEFAULT
 
@@ -78,8 +97,30 @@ def _quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def _parts_of(file: Path) -> Path:
-    name = _settings(file).get("parts", _DEFAULT)
+def _read(file: Path) -> Project:
+    """Raises Mistake for what is not TOML, not known or not well formed."""
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise Mistake(f"{file}: not TOML: {error}") from None
+    for name in _TABLES:
+        if not isinstance(found.get(name, {}), dict):
+            raise Mistake(f"{file}: `{name}` must be a table: [{name}]")
+    project = found.get("project", {})
+    unknown = [*(set(found) - _TABLES), *(f"project.{key}" for key in set(project) - _KEYS)]
+    if unknown:
+        known = ", ".join(sorted(f"project.{key}" for key in _KEYS))
+        raise Mistake(f"{file}: unknown setting '{min(unknown)}' (known: {known}, secrets)")
+    variables = _variables_of(file, project.get("variables", []))
+    return Project(
+        file,
+        _parts_of(file, project.get("parts", _DEFAULT)),
+        variables,
+        _secrets_of(file, found.get("secrets", {})),
+    )
+
+
+def _parts_of(file: Path, name: Any) -> Path:
     if not isinstance(name, str) or not name:
         raise Mistake(f"{file}: project.parts must be a folder, such as {_quoted(_DEFAULT)}")
     folder = (file.parent / name).resolve()
@@ -89,19 +130,32 @@ def _parts_of(file: Path) -> Path:
     return folder
 
 
-def _settings(file: Path) -> dict[str, Any]:
-    """The table [project]. Raises Mistake for what it does not know."""
-    try:
-        found = tomllib.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise Mistake(f"{file}: not TOML: {error}") from None
-    project = found.get("project", {})
-    if not isinstance(project, dict):
-        raise Mistake(f"{file}: `project` must be a table: [project]")
-    unknown = [*(set(found) - {"project"}), *(f"project.{key}" for key in set(project) - {"parts"})]
-    if unknown:
-        raise Mistake(f"{file}: unknown setting '{min(unknown)}' (known: project.parts)")
-    return project
+def _variables_of(file: Path, names: Any) -> tuple[str, ...]:
+    is_list = isinstance(names, list) and all(isinstance(one, str) for one in names)
+    if not is_list or not all(_VARIABLE.fullmatch(one) for one in names):
+        raise Mistake(f'{file}: project.variables must be names, such as ["CITY", "LAKE"]')
+    return tuple(names)
+
+
+def _secrets_of(file: Path, secrets: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    for reference, hosts in secrets.items():
+        why = wrong_secret(reference, hosts)
+        if why:
+            raise Mistake(
+                f'{file}: {why}; write "env:NAME" = ["kafka.city.example"] '
+                'or "file:/path" = ["*.city.example"] under [secrets]'
+            )
+    return {reference: tuple(hosts) for reference, hosts in secrets.items()}
+
+
+def wrong_secret(reference: str, hosts: Any) -> str:
+    """Why the entry of a secret is wrong, or an empty text."""
+    if not _REFERENCE.fullmatch(reference):
+        return f"'{reference}' is no reference to a secret"
+    is_list = isinstance(hosts, list) and bool(hosts)
+    if not is_list or not all(isinstance(one, str) and one.strip() for one in hosts):
+        return f"the secret '{reference}' names no hosts that may receive it"
+    return ""
 
 
 def _refuse_strangers(file: Path) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, model_validator
 
-from tocsin.foundation.failure import Failure
 from tocsin.foundation.sandbox import (
     BROKERS_VARIABLE,
     KAFKA_SETTINGS,
-    SECRETS,
-    check_hosts,
+    check_brokers,
     check_settings,
+    hosts_of,
+    judge_settings,
+    resolved_settings,
 )
 from tocsin.parts.part import Param
 
@@ -59,12 +59,15 @@ class Kafka(BaseModel):
     )
 
     _refusals: RefusalListener = PrivateAttr(default_factory=RefusalListener)
+    # Where the client of an untrusted job may read certificates.
+    _places: tuple[str, ...] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> Kafka:
         check_settings(self.settings, KAFKA_SETTINGS, "Kafka's client")
         if self.brokers:
-            check_hosts(self.brokers, info.context)
+            check_brokers(self.brokers, info.context)
+        self._places = judge_settings(self.settings, lambda: hosts_of(self.address()), info.context)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -83,12 +86,10 @@ class Kafka(BaseModel):
             defaults: settings that the job's settings override.
 
         Raises:
-            Failure: for a reference to a missing environment variable or an unreadable file.
+            Failure: for a reference to a missing environment variable or an unreadable file, and
+                for a file that the job may not read.
         """
-        resolved = {
-            name: resolve(value, name) if name in SECRETS else value
-            for name, value in self.settings.items()
-        }
+        resolved = resolved_settings(self.settings, self._places)
         return {
             **defaults,
             **resolved,
@@ -107,33 +108,3 @@ class Kafka(BaseModel):
         if client is not None:
             client.poll(0)
         return self._refusals.refusal or str(error.str())
-
-
-def resolve(value: Any, name: str) -> Any:
-    """The value of an `env:` or `file:` reference. Any other value is returned unchanged.
-
-    Args:
-        value: value of a setting.
-        name: name of the setting, for the error.
-
-    Raises:
-        Failure: for a missing environment variable or an unreadable file.
-    """
-    if not isinstance(value, str):
-        return value
-    kind, _, rest = value.partition(":")
-    if kind == "env":
-        found = os.environ.get(rest)
-        if found is None:
-            raise Failure(
-                f"the setting '{name}' refers to the environment variable {rest}, which is not set"
-            )
-        return found
-    if kind == "file":
-        try:
-            return Path(rest).read_text("utf-8").strip()
-        except OSError as error:
-            raise Failure(
-                f"the setting '{name}' refers to the file {rest}: {error.strerror}"
-            ) from None
-    return value

@@ -8,11 +8,17 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, model_validator
 
 from tocsin.foundation.failure import Failure
-from tocsin.foundation.sandbox import REGISTRY_SETTINGS, SECRETS, check_hosts, check_settings
-from tocsin.kafka.connection import resolve
+from tocsin.foundation.sandbox import (
+    REGISTRY_SETTINGS,
+    check_registry,
+    check_settings,
+    hosts_of_urls,
+    judge_settings,
+    resolved_settings,
+)
 from tocsin.kernels.avro.byte_strings import ByteStrings, Octets
 from tocsin.kernels.avro.decode import Decoder, unnest
 from tocsin.kernels.avro.json_decoder import JsonDecoder
@@ -45,10 +51,14 @@ class Registry(BaseModel):
         {}, help="settings of the client, such as basic.auth.user.info: env:REGISTRY_LOGIN"
     )
 
+    # Where the client of an untrusted job may read certificates.
+    _places: tuple[str, ...] | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> Registry:
         check_settings(self.settings, REGISTRY_SETTINGS, "the registry's client")
-        check_hosts(self.url, info.context)
+        check_registry(self.url, info.context)
+        self._places = judge_settings(self.settings, lambda: hosts_of_urls(self.url), info.context)
         return self
 
     def schemas(self, topic: str) -> dict[str, str]:
@@ -63,10 +73,7 @@ class Registry(BaseModel):
         from confluent_kafka.schema_registry import SchemaRegistryClient
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-        resolved = {
-            name: resolve(value, name) if name in SECRETS else value
-            for name, value in self.settings.items()
-        }
+        resolved = resolved_settings(self.settings, self._places)
         found: dict[str, str] = {}
         try:
             client = SchemaRegistryClient({"url": self.url, "timeout": 10, **resolved})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -14,7 +15,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tocsin.foundation.sandbox import check_file, check_hosts
+from tocsin.foundation.sandbox import (
+    JudgedPath,
+    check_readable,
+    judged_place,
+    pinned,
+    readable_folders,
+)
 from tocsin.kernels.time.durations import format_duration, parse_duration
 
 
@@ -29,6 +36,9 @@ def _duration(value: Any) -> int:
         raise ValueError(f"a duration needs a unit, such as '{value} s'")
     return parse_duration(value)
 
+
+# The most bytes of a schema in a job that is not trusted.
+_LONGEST_TEXT = 4 << 20
 
 Duration = Annotated[
     int,
@@ -67,18 +77,23 @@ def find_file(name: str, folders: list[str]) -> Path:
     )
 
 
-def _found(name: str, info: ValidationInfo) -> Path:
+def _found(name: str, info: ValidationInfo) -> str:
     """The path of a file that a job names, after the sandbox's check."""
     path = find_file(name, (info.context or {}).get("folders", ["."]))
-    check_file(path, info.context)
-    return path
+    folders = readable_folders(info.context)
+    check_readable(path, folders)
+    return str(path) if folders is None else JudgedPath.of(str(path), folders)
 
 
 def _job_file(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     path = _found(value, info)
-    return JobFile(path=str(path), text=path.read_text("utf-8"))
+    try:
+        with pinned(path, most=_LONGEST_TEXT) as opened:
+            return JobFile(path=str(path), text=Path(opened).read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from None
 
 
 TextFile = Annotated[
@@ -96,11 +111,15 @@ def _data_file(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     if "://" in value:
-        check_hosts(value, info.context)
-        return value
-    path = _found(value, info)
-    return str(path.resolve())
+        value = judged_place(value, info.context, "file")
+    return value if "://" in value else str(Path(_found(value, info)).resolve())
 
 
-DataFile = Annotated[str, BeforeValidator(_data_file)]
-"""A data file or URI that a job names. Workers open it."""
+def _kept(value: str, info: ValidationInfo) -> str:
+    """The path with the folders in which it must still be when it is opened."""
+    folders = readable_folders(info.context)
+    return value if folders is None or "://" in value else JudgedPath.of(value, folders)
+
+
+DataFile = Annotated[str, BeforeValidator(_data_file), AfterValidator(_kept)]
+"""A data file or URI that a job names. Workers open it, under the path that `pinned` gives."""
