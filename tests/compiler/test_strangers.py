@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.diagnostics import JobError
+from tocsin.compiler.lower import lower
+from tocsin.engines.beam.yaml_adapter import step_of
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.sandbox import (
     BROKERS_VARIABLE,
@@ -20,6 +23,8 @@ from tocsin.foundation.sandbox import (
     SECRETS_VARIABLE,
     VARIABLES_VARIABLE,
 )
+from tocsin.parts.registry import find
+from tocsin.parts.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 READ = "{type: ReadFiles, config: {files: readings.parquet, event_time: at}}"
@@ -416,3 +421,47 @@ def test_a_dataset_is_a_name(home: Path) -> None:
                 home, READ, f'{{type: WriteToLake, config: {{lake: lake, dataset: "{dataset}"}}}}'
             ).lower()
         )
+
+
+def test_the_parts_that_run_keep_to_the_sandbox(home: Path) -> None:
+    text = f"pipeline:\n  type: chain\n  transforms:\n    - {READ}\n"
+    for trusted in (False, True):
+        job, _ = check_text(str(home / "job.yaml"), text, trusted=trusted)
+        (lowered,) = lower(job)["pipeline"]["transforms"]
+        source = step_of("ReadFiles", lowered["config"])._part
+        assert (source._folders is None) == trusted
+
+
+def test_a_table_that_becomes_a_link_after_the_check_is_not_opened(home: Path) -> None:
+    (home / "table.csv").write_text("sensor,site\na,1\n")
+    (home.parent / "private.csv").write_text("sensor,site\na,hunter2\n")
+    part = find("enrich", "enrich").model_validate(
+        {"table": "table.csv", "by": ["sensor_id"], "add": ["site"]},
+        context={"sandboxed": True, "folders": [str(home)]},
+    )
+    (home / "table.csv").unlink()
+    (home / "table.csv").symlink_to(home.parent / "private.csv")
+    with pytest.raises(OSError, match="not in the job's folders"):
+        read_table(pickle.loads(pickle.dumps(part)).table)
+
+
+def test_a_pipe_is_no_file(home: Path) -> None:
+    os.mkfifo(home / "pipe.parquet")
+    step = "{type: ReadFiles, config: {files: pipe.parquet, event_time: at}}"
+    assert "'pipe.parquet' is no file on a disk" in refusal(home, step)
+
+
+def test_the_lake_of_an_archive_is_judged(home: Path) -> None:
+    step = read("archive: {lake: 's3://localhost/x', dataset: raw}")
+    assert "is in no store that the operator allowed (none is allowed)" in refusal(home, step)
+
+
+def test_a_lake_that_becomes_a_link_after_the_check_is_not_written(home: Path) -> None:
+    step = "{type: WriteToLake, config: {lake: lake, dataset: a}}"
+    text = f"pipeline:\n  type: chain\n  transforms:\n    - {READ}\n    - {step}\n"
+    job, _ = check_text(str(home / "job.yaml"), text)
+    sink = pickle.loads(pickle.dumps(job.steps[1].part))
+    (home / "lake").symlink_to(home.parent)
+    with pytest.raises(Failure, match="is not in the job's folders"):
+        sink.check_target()
+    assert not (home.parent / "a").exists()

@@ -5,8 +5,8 @@ For parameters: `Duration`, `format_duration`, `need_columns`, `suggestion`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (a target that fails).
 For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_columns`, `offsets_of`,
 `group_ids`, `reasons_of`.
-For files: `check_lake`, `path_part`, `format_timestamp`, `with_points`, `failpoint`,
-`notes_of`, `notes_footer`, `with_notes`.
+For files: `check_lake`, `check_lake_folder`, `readable_folders`, `path_part`, `format_timestamp`,
+`with_points`, `failpoint`, `notes_of`, `notes_footer`, `with_notes`.
 For Kafka: `Kafka`, `Producer`, `Transactions`.
 """
 
@@ -14,7 +14,7 @@ from tocsin.alarms.data_quality import reasons_of
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
-from tocsin.foundation.sandbox import check_lake
+from tocsin.foundation.sandbox import check_lake, check_lake_folder, readable_folders
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.producer import Producer
 from tocsin.kafka.transactions import Transactions
@@ -42,6 +42,7 @@ __all__ = [
     "Sink",
     "Transactions",
     "check_lake",
+    "check_lake_folder",
     "failpoint",
     "format_duration",
     "format_timestamp",
@@ -52,6 +53,7 @@ __all__ = [
     "notes_of",
     "offsets_of",
     "path_part",
+    "readable_folders",
     "reasons_of",
     "suggestion",
     "traits",

@@ -4,7 +4,7 @@ For every source: `Source`, `Split`, `Fetched`, `Param`.
 For an unknown arrival time: `BEGINNING`.
 For parameters: `Duration`, `TextFile`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
-For files: `check_file`, `check_lake`, `readable_folders`, `check_readable`, `format_timestamp`,
+For files: `check_lake`, `readable_folders`, `matching`, `JudgedPath`, `pinned`, `format_timestamp`,
 `Archive`.
 For the rows of files: `FilePiece`, `raw_avro_file`, `json_lines_file`, `count_of_lines`.
 For CSV: `header_for`, `csv_file`.
@@ -20,7 +20,13 @@ For times and types of NumPy arrays: `micros`, `event_micros`, `likely_unit`, `I
 
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
-from tocsin.foundation.sandbox import check_file, check_lake, check_readable, readable_folders
+from tocsin.foundation.sandbox import (
+    JudgedPath,
+    check_lake,
+    matching,
+    pinned,
+    readable_folders,
+)
 from tocsin.kafka.client_errors import (
     is_passing,
     says_offset_is_gone,
@@ -70,6 +76,7 @@ __all__ = [
     "FilePiece",
     "Int64s",
     "JsonDecoder",
+    "JudgedPath",
     "Kafka",
     "Leaf",
     "MessageDecoder",
@@ -83,9 +90,7 @@ __all__ = [
     "TopicIdentity",
     "arrow_fields",
     "check_columns",
-    "check_file",
     "check_lake",
-    "check_readable",
     "count_of_lines",
     "count_of_rows",
     "csv_file",
@@ -100,10 +105,12 @@ __all__ = [
     "leaves",
     "leaves_of",
     "likely_unit",
+    "matching",
     "micros",
     "notes_in_fields",
     "parquet_file",
     "parse_schema",
+    "pinned",
     "raw_avro_file",
     "readable_folders",
     "reader_settings",

@@ -29,6 +29,8 @@ def from_archive(job: Job, lake: str, since: int | None = None) -> Job:
     """
     return replace(
         job,
+        # The operator names the archive, wherever it is.
+        folders=[*job.folders, *([] if "://" in lake else [lake])],
         steps=[
             _archived(step, lake, since) if _reads(step) else step
             for step in job.steps

@@ -29,6 +29,8 @@ def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
         config["tocsin_step"] = step.name
         config["tocsin_rule"] = f"{job.name}/{step.name}"
         config["tocsin_folders"] = job.folders
+        if not job.trusted:
+            config["tocsin_sandboxed"] = True
         if live and step.is_source:
             config["tocsin_live"] = True
     if isinstance(step.part, StatefulStep):

@@ -8,9 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from tocsin.foundation.faults import Fault
+from tocsin.foundation.sandbox import JudgedPath, pinned
 from tocsin.kernels.foreign_types import converted, usual_type
 from tocsin.parts.files.csv_header import header_of
-from tocsin.parts.files.csv_table import lines_of_rows, read_csv_table
+from tocsin.parts.files.csv_table import LARGEST_TABLE, lines_of_rows, read_csv_table
+
+# Of a Parquet table in a job that is not trusted.
+_MOST_ROWS = 2_000_000
 
 Types = tuple[tuple[str, Any], ...]
 """Columns and the Arrow types that they must have, such as those of the readings they join."""
@@ -34,10 +38,19 @@ def read_table(path: str, types: Types = ()) -> pa.Table:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path, coerce_int96_timestamp_unit="us")
+        with pinned(path, most=LARGEST_TABLE) as opened:
+            if isinstance(path, JudgedPath):
+                _check_rows(path, parquet.read_metadata(opened).num_rows)
+            table = parquet.read_table(opened, coerce_int96_timestamp_unit="us")
     except pa.ArrowException as error:
         raise ValueError(f"{path}: {_first_line(error)}") from None
     return _typed(path, table, dict(types))
+
+
+def _check_rows(path: str, rows: int) -> None:
+    # A small file holds any number of equal rows.
+    if rows > _MOST_ROWS:
+        raise ValueError(f"{path}: the table has {rows:,} rows, and at most {_MOST_ROWS:,} fit")
 
 
 def _typed(path: str, table: pa.Table, types: dict[str, Any]) -> pa.Table:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
-from pydantic import ValidationInfo, model_validator
+from pydantic import PrivateAttr, ValidationInfo, model_validator
 
 from tocsin.api.source import (
     BEGINNING,
@@ -23,6 +23,8 @@ from tocsin.api.source import (
     check_lake,
     format_timestamp,
     notes_in_fields,
+    pinned,
+    readable_folders,
 )
 
 _PLACE = ["_partition", "_offset", "_index"]
@@ -48,9 +50,13 @@ class ReadArchive(Source):
     )
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
+    # The sandbox of an untrusted job: it judges each file again when it is opened.
+    _places: tuple[str, ...] | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> ReadArchive:
         check_lake(self.lake, info.context)
+        self._places = readable_folders(info.context)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -83,19 +89,19 @@ class ReadArchive(Source):
         spans = self._spans()
         if not spans:
             raise Fault(f"no archive '{self.dataset}' in {self.lake}", "dataset")
-        schema = parquet.read_schema(spans[0][0])
+        schema = self._schema(spans)
         if not set(_PLACE) <= set(schema.names):
             raise Fault(f"'{self.dataset}' is no archive: it has no {', '.join(_PLACE)}", "dataset")
         return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
 
     def descriptions_of_fields(self) -> dict[str, str]:
-        notes = notes_in_fields(parquet.read_schema(self._spans()[0][0]))
+        notes = notes_in_fields(self._schema(self._spans()))
         return {name: one["description"] for name, one in notes.items() if "description" in one}
 
     def splits(self, live: bool) -> list[Split]:
         stops: dict[int, int] = {}
         for path in (path for span in self._spans() for path in span):
-            table = parquet.read_table(path, columns=_PLACE[:2], partitioning=None)
+            table = self._table(path, _PLACE[:2])
             found = table.group_by("_partition").aggregate([("_offset", "max")])
             for partition, last in zip(
                 found.column("_partition").to_pylist(),
@@ -114,17 +120,26 @@ class ReadArchive(Source):
         fields = pa.schema(self.fields())
         for span in self._spans():
             ours = (pc.field("_partition") == split.partition) & (pc.field("_offset") >= start)
-            parts = [
-                parquet.read_table(
-                    path, columns=[*fields.names, *_PLACE], filters=ours, partitioning=None
-                )
-                for path in span
-            ]
+            parts = [self._table(path, [*fields.names, *_PLACE], ours) for path in span]
             rows = pa.concat_tables(parts).sort_by(
                 [("_offset", "ascending"), ("_index", "ascending")]
             )
             for batch in rows.combine_chunks().to_batches(self.batch_rows):
                 yield self._fetched(batch, fields)
+
+    def _schema(self, spans: list[list[Path]]) -> pa.Schema:
+        try:
+            with pinned(str(spans[0][0]), self._places) as opened:
+                return parquet.read_schema(opened)
+        except OSError as error:
+            raise Fault(f"cannot read the archive: {error.strerror or error}", "lake") from None
+
+    def _table(self, path: Path, columns: list[str], rows: Any = None) -> pa.Table:
+        try:
+            with pinned(str(path), self._places) as opened:
+                return parquet.read_table(opened, columns=columns, filters=rows, partitioning=None)
+        except OSError as error:
+            raise Failure(f"cannot read {path}: {error.strerror or error}") from None
 
     @staticmethod
     def _fetched(batch: pa.RecordBatch, fields: pa.Schema) -> Fetched:

@@ -19,14 +19,13 @@ from tocsin.api.source import (
     Fetched,
     FilePiece,
     Int64s,
+    JudgedPath,
     Leaf,
     Param,
     Source,
     Split,
     TextFile,
     check_columns,
-    check_file,
-    check_readable,
     count_of_lines,
     count_of_rows,
     csv_file,
@@ -39,8 +38,10 @@ from tocsin.api.source import (
     leaves,
     leaves_of,
     likely_unit,
+    matching,
     parquet_file,
     parse_schema,
+    pinned,
     raw_avro_file,
     readable_folders,
 )
@@ -80,9 +81,8 @@ class ReadFiles(Source):
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> ReadFiles:
-        root = Path(self.files.split("*")[0])
-        check_file(root if root.is_file() else root.parent, info.context)
         self._folders = readable_folders(info.context)
+        matching(self.files, self._folders)
         return self
 
     @classmethod
@@ -104,16 +104,8 @@ class ReadFiles(Source):
         return f"file:{Path(self.files).name}"
 
     def _paths(self) -> list[str]:
-        pattern = Path(self.files)
-        if pattern.is_file():
-            return [self.files]
-        root = Path(pattern.anchor or ".")
-        return sorted(
-            str(path)
-            for path in root.glob(
-                str(pattern.relative_to(pattern.anchor) if pattern.anchor else pattern)
-            )
-        )
+        """The files. Raises ValueError for one that the job may not read."""
+        return matching(self.files, self._folders)
 
     def fields(self) -> list[pa.Field]:
         leaves = self._checked_leaves()
@@ -128,23 +120,15 @@ class ReadFiles(Source):
     def _checked_leaves(self) -> list[Leaf]:
         """The columns. Every file is looked at once: its footer, or its header."""
         if self._leaves is None:
-            paths = self._paths()
             try:
-                self._check_places(paths)
-            except Failure as failure:
-                raise Fault(failure.sentence, "files") from None
+                paths = self._paths()
+            except ValueError as error:
+                raise Fault(str(error), "files") from None
             found = self._declared_leaves(paths)
             for path in paths:
                 self._check_one(path, found)
             self._leaves = found
         return self._leaves
-
-    def _check_places(self, paths: list[str]) -> None:
-        for path in paths:
-            try:
-                check_readable(Path(path), self._folders)
-            except ValueError as error:
-                raise Failure(str(error)) from None
 
     def _declared_leaves(self, paths: list[str]) -> list[Leaf]:
         if self.schema_ is not None:
@@ -170,7 +154,8 @@ class ReadFiles(Source):
             header_for(path, found, self.delimiter, self.event_time)
         else:
             try:
-                Path(path).open("rb").close()
+                with pinned(path) as opened:
+                    Path(opened).open("rb").close()
             except OSError as error:
                 raise Fault(f"cannot read {path}: {error.strerror}", "files") from None
 
@@ -178,10 +163,12 @@ class ReadFiles(Source):
         return {} if self.schema_ is None else descriptions(parse_schema(self.schema_.text))
 
     def splits(self, live: bool) -> list[Split]:
-        paths = self._paths()
+        try:
+            paths = self._paths()
+        except ValueError as error:
+            raise Failure(str(error)) from None
         if not paths:
             raise Failure(f"no file matches '{self.files}'")
-        self._check_places(paths)
         return [
             Split(str(Path(path).absolute()), number, 0, self._rows(path))
             for number, path in enumerate(paths)
@@ -198,8 +185,10 @@ class ReadFiles(Source):
             raise Failure(f"cannot read {path}: {error.strerror}") from None
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
-        self._check_places([split.topic])
-        for piece in self._pieces(split.topic):
+        path = split.topic
+        if self._folders is not None:
+            path = JudgedPath.of(path, self._folders)
+        for piece in self._pieces(path):
             if piece.end <= start:
                 continue
             ours = piece.offsets >= start
@@ -225,7 +214,7 @@ class ReadFiles(Source):
                 yield _piece(piece, first, self._received(piece))
                 first += piece.count
         except (OSError, ValueError, pa.ArrowException, KeyError) as error:
-            raise Failure(f"cannot read {path}: {error}") from None
+            raise Failure(f"cannot read {path}: {_reason(error)}") from None
         except Fault as fault:
             # The file has changed since the job was checked.
             raise Failure(str(fault)) from None
@@ -237,12 +226,16 @@ class ReadFiles(Source):
             extra = [self.received] if self.received else []
             return 0, parquet_file(path, columns, extra, rows)
         if path.endswith(".avro"):
-            assert self.schema_ is not None
-            return 0, raw_avro_file(path, self.schema_.text, rows)
+            return 0, self._avro(path)
         if _is_csv(path):
             header = header_for(path, columns, self.delimiter, self.event_time)
             return header.lines, csv_file(path, header, columns, rows)
         return 0, json_lines_file(path, columns, rows)
+
+    def _avro(self, path: str) -> Iterator[FilePiece]:
+        assert self.schema_ is not None
+        with pinned(path) as opened:
+            yield from raw_avro_file(opened, self.schema_.text, self.batch_rows)
 
     def _received(self, piece: FilePiece) -> Int64s | None:
         extra = getattr(piece, "extra", None)
@@ -250,6 +243,10 @@ class ReadFiles(Source):
             return None
         times: Int64s = event_micros(extra.column(self.received))
         return times
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _is_csv(path: str) -> bool:

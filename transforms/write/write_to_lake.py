@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import fs, parquet
-from pydantic import ValidationInfo, model_validator
+from pydantic import PrivateAttr, ValidationInfo, model_validator
 
 from tocsin.api.sink import (
     EVENT_TIME,
@@ -21,6 +21,7 @@ from tocsin.api.sink import (
     Param,
     Sink,
     check_lake,
+    check_lake_folder,
     failpoint,
     format_duration,
     format_timestamp,
@@ -31,6 +32,7 @@ from tocsin.api.sink import (
     notes_of,
     offsets_of,
     path_part,
+    readable_folders,
     suggestion,
     traits,
     user_columns,
@@ -83,9 +85,13 @@ class WriteToLake(Sink):
         le=256,
     )
 
+    # The sandbox of an untrusted job: it judges each folder again when a file is written.
+    _places: tuple[str, ...] | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
         check_lake(self.lake, info.context)
+        self._places = readable_folders(info.context)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -144,6 +150,7 @@ class WriteToLake(Sink):
     def check_target(self) -> None:
         files, root = self._store()
         probe = f"{root}/{self.dataset}/.probe"
+        self._check_folder(files, f"{root}/{self.dataset}")
         try:
             files.create_dir(f"{root}/{self.dataset}", recursive=True)
             with files.open_output_stream(probe) as stream:
@@ -168,6 +175,14 @@ class WriteToLake(Sink):
         except (ImportError, ValueError) as error:
             raise Failure(f"no file system for the lake {self.lake}: {error}") from None
         return fs.PyFileSystem(fs.FSSpecHandler(store)), path.rstrip("/")
+
+    def _check_folder(self, files: Any, folder: str) -> None:
+        if not isinstance(files, fs.LocalFileSystem):
+            return
+        try:
+            check_lake_folder(folder, self._places)
+        except ValueError as error:
+            raise Failure(str(error)) from None
 
     def _unwritable(self, error: OSError) -> Failure:
         return Failure(f"cannot write the lake {self.lake}: {error.strerror or error}")
@@ -241,6 +256,7 @@ class WriteToLake(Sink):
         files, root = self._store()
         path = f"{root}/{self.dataset}{folder}"
         is_local = isinstance(files, fs.LocalFileSystem)
+        self._check_folder(files, path)
         # On object stores an object appears when it is complete; on a disk a file grows, so it is
         # moved into place.
         target = f"{path}/{name}"

@@ -32,6 +32,7 @@ from tocsin.steps.write_files.file_operator import FileOperator
 
 # Keys that lowering a job adds to the configuration of a step.
 STEP_NAME, RULE, FOLDERS, LIVE = "tocsin_step", "tocsin_rule", "tocsin_folders", "tocsin_live"
+SANDBOXED = "tocsin_sandboxed"
 # Part of the names of transforms, by which Flink finds the state of a job: do not change it.
 STATEFUL = "Keyed"
 
@@ -72,7 +73,9 @@ class _Step(beam.PTransform):  # type: ignore[misc]
         folders = self._config.pop(FOLDERS, None) or default_folders()
         errors = self._config.pop("error_handling", None)
         self._aliases = {errors["output"]: "rejects"} if errors else {}
-        self._part = load(location).model_validate(self._config, context={"folders": folders})
+        # The parts that run are new ones: they must keep to the sandbox that the check had.
+        context = {"folders": folders, "sandboxed": self._config.pop(SANDBOXED, False)}
+        self._part = load(location).model_validate(self._config, context=context)
 
     def expand(self, collection: Any) -> Any:
         """The step's outputs."""

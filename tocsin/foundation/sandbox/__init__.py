@@ -9,6 +9,7 @@ from tocsin.foundation.sandbox.client_settings import (
     REGISTRY_SETTINGS,
     check_settings,
 )
+from tocsin.foundation.sandbox.globs import matching
 from tocsin.foundation.sandbox.hosts import (
     check_brokers,
     check_registry,
@@ -56,6 +57,7 @@ __all__ = [
     "hosts_of_urls",
     "judge_settings",
     "judged_place",
+    "matching",
     "pinned",
     "readable_folders",
     "resolved_settings",

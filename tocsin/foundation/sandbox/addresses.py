@@ -34,7 +34,7 @@ def host_of(authority: str) -> str:
     Raises:
         ValueError: for anything else, such as a user name or a host in another notation.
     """
-    host, port = _split(authority.strip().lower())
+    host, port = _split(authority.lower())
     if port is not None and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536):
         raise ValueError(f"'{authority}' has no port from 1 to 65535")
     if ":" in host:

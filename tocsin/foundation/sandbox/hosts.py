@@ -45,12 +45,12 @@ def check_registry(url: str, context: Any) -> None:
 
 def hosts_of(brokers: str) -> list[str]:
     """The hosts of brokers. Raises ValueError for what is no host:port."""
-    return [host_of(one.strip()) for one in brokers.split(",")]
+    return [host_of(one.strip(" ")) for one in brokers.split(",")]
 
 
 def hosts_of_urls(urls: str) -> list[str]:
     """The hosts of URLs of registries. Raises ValueError for what is no plain URL."""
-    return [url_of(one.strip(), REGISTRY_SCHEMES).host for one in urls.split(",")]
+    return [url_of(one.strip(" "), REGISTRY_SCHEMES).host for one in urls.split(",")]
 
 
 def check_host(host: str) -> None:

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tocsin.foundation.sandbox import pinned
+
 BLOCK = 1 << 20
 
 
@@ -21,7 +23,7 @@ def blocks(path: str, size: int = BLOCK) -> Iterator[bytes]:
         OSError: if the file cannot be opened, or the disk fails.
         DamagedFileError: if its compression is damaged or ends too early.
     """
-    with Path(path).open("rb") as file:
+    with pinned(path) as opened, Path(opened).open("rb") as file:
         stream = gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
         while True:
             try:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from tocsin.foundation.sandbox import pinned
 from tocsin.kernels.avro.types import NO_DEFAULT, Leaf
 from tocsin.kernels.batch import TIMESTAMP
 from tocsin.kernels.csv.cells import Records, records
@@ -28,6 +29,8 @@ _AVRO = {
     pa.date32(): {"type": "int", "logicalType": "date"},
     TIMESTAMP: {"type": "long", "logicalType": "timestamp-micros"},
 }
+LARGEST_TABLE = 64 << 20
+"""The most bytes of a table in a job that is not trusted."""
 # Digits that a number would lose.
 _LEADING_ZERO = "^[+-]?0[0-9]+$"
 
@@ -44,7 +47,7 @@ def read_csv_table(path: str, types: tuple[tuple[str, Any], ...]) -> pa.Table:
         OSError: if the file cannot be opened.
         ValueError: with the file, the line, and the column or the delimiter.
     """
-    data = Path(path).read_bytes()
+    data = _bytes_of(path)
     known = dict(types)
     header = header_of(path, set(known))
     found = _checked(path, data, header)
@@ -71,8 +74,13 @@ def read_csv_table(path: str, types: tuple[tuple[str, Any], ...]) -> pa.Table:
 def lines_of_rows(path: str) -> list[int]:
     """The line on which each row of a table begins, from 1."""
     header = header_of(path, set())
-    lines: list[int] = (_records(Path(path).read_bytes(), header).lines + header.lines + 1).tolist()
+    lines: list[int] = (_records(_bytes_of(path), header).lines + header.lines + 1).tolist()
     return lines
+
+
+def _bytes_of(path: str) -> bytes:
+    with pinned(path, most=LARGEST_TABLE) as opened:
+        return Path(opened).read_bytes()
 
 
 def _records(data: bytes, header: Header) -> Records:

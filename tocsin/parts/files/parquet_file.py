@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
+from tocsin.foundation.sandbox import pinned
 from tocsin.kernels.avro.avro_file import FilePiece
 from tocsin.kernels.avro.json_values import scalar
 from tocsin.kernels.avro.total import Decoded, total
@@ -24,6 +24,7 @@ from tocsin.kernels.foreign_types import converted, usual_type
 
 # What Arrow raises for a damaged file; a name in it that is no UTF-8 is a ValueError.
 UNREADABLE = (OSError, pa.ArrowException, ValueError)
+_FOOTERS: dict[tuple[str, int, int], pa.Schema] = {}
 
 
 def footer(path: str) -> pa.Schema:
@@ -34,15 +35,18 @@ def footer(path: str) -> pa.Schema:
             changes.
     """
     try:
-        about = Path(path).stat()
-        return _footer(path, about.st_mtime_ns, about.st_size)
+        with pinned(path) as opened:
+            about = Path(opened).stat()
+            return _footer(path, opened, about.st_mtime_ns, about.st_size)
     except UNREADABLE as error:
         raise ValueError(f"cannot read {path}: {_reason(error)}") from None
 
 
-@cache
-def _footer(path: str, _changed: int, _size: int) -> pa.Schema:
-    return parquet.read_schema(path)
+def _footer(path: str, opened: str, changed: int, size: int) -> pa.Schema:
+    key = (path, changed, size)
+    if key not in _FOOTERS:
+        _FOOTERS[key] = parquet.read_schema(opened)
+    return _FOOTERS[key]
 
 
 def leaves_of(schema: pa.Schema) -> list[Leaf]:
@@ -86,7 +90,7 @@ def check_columns(path: str, leaves: list[Leaf]) -> None:
 def count_of_rows(path: str) -> int:
     """The number of rows. Raises Failure with the file's name."""
     try:
-        return int(parquet.ParquetFile(path).metadata.num_rows)
+        return int(_parquet(path).metadata.num_rows)
     except UNREADABLE as error:
         raise Failure(f"cannot read {path}: {_reason(error)}") from None
 
@@ -94,11 +98,16 @@ def count_of_rows(path: str) -> int:
 def first_number(path: str, name: str) -> float | None:
     """The first value of a column of numbers, or None."""
     try:
-        batches = parquet.ParquetFile(path).iter_batches(64, columns=[name])
+        batches = _parquet(path).iter_batches(64, columns=[name])
         values = next(batches).column(0).drop_null()
         return float(values[0].as_py()) if len(values) else None
     except (*UNREADABLE, StopIteration, TypeError):
         return None
+
+
+def _parquet(path: str) -> parquet.ParquetFile:
+    with pinned(path) as opened:
+        return parquet.ParquetFile(opened, coerce_int96_timestamp_unit="us")
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ class _Damage:
 def _batches(
     path: str, leaves: list[Leaf], extra: list[str], rows: int
 ) -> Iterator[pa.RecordBatch | _Damage]:
-    file = parquet.ParquetFile(path, coerce_int96_timestamp_unit="us")
+    file = _parquet(path)
     there = set(file.schema_arrow.names)
     heads = [path[0] for leaf in leaves for path in _paths(leaf)]
     columns = list(dict.fromkeys([*(name for name in heads if name in there), *extra]))
