@@ -110,6 +110,7 @@ def sink(cluster: Cluster, brokers: str, seconds: float) -> list[dict[str, float
     work.fill(brokers)
     proxy.mode = "slow"
     environment = {"TOCSIN_BROKERS": brokers, "BENCH_TOPIC": work.topic, "SLOW_BROKERS": slow}
+    environment["TOCSIN_ALLOW_HOSTS"] = "127.0.0.1"
     with submitted(cluster, "benchmarks/jobs/slow_sink.yaml", **environment):
         series = watch(cluster, seconds / 2, work.readings.messages, False)
         proxy.mode = "open"

@@ -102,6 +102,7 @@ def resident(pid: int) -> float:
 def command(cluster: Cluster, lake: Path, *arguments: object) -> str:
     """`tocsin …`."""
     environment = {**os.environ, **cluster.environment(), "SOAK_TOPIC": TOPIC, "LAKE": str(lake)}
+    environment["TOCSIN_ALLOW_FOLDERS"] = str(lake)
     call = [sys.executable, "-m", "tocsin", *map(str, arguments)]
     found = subprocess.run(
         call, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240, check=False

@@ -95,6 +95,7 @@ class TocsinLocal(Program):
             "TOCSIN_BROKERS": brokers,
             "BENCH_TOPIC": work.topic,
             "LAKE": str(answer or BROKER.folder / "lake"),
+            "TOCSIN_ALLOW_FOLDERS": str(answer or BROKER.folder / "lake"),
         }
         return command(
             [sys.executable, "-m", "tocsin", "run", job_of(work, lake=answer is not None)],

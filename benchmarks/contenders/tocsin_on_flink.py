@@ -55,6 +55,7 @@ class _Session:
             "TOCSIN_BROKERS": self.brokers,
             "BENCH_TOPIC": self.work.topic,
             "LAKE": str(lake),
+            "TOCSIN_ALLOW_FOLDERS": f"{lake}:{CITY_REGISTRY.parent}",
             "AIR_TOPIC": self.work.topic,
             "AIR_REGISTRY": str(CITY_REGISTRY),
         }

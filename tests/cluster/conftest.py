@@ -33,6 +33,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         "KAFKA_PASSWORD": CANARY,
         "STRANGER_PASSWORD": "stranger-password",
         "REGISTRY_USER_INFO": f"me:{REGISTRY_CANARY}",
+        "TOCSIN_SECRETS": ";".join(
+            f"env:{name}@{made.host},127.0.0.1"
+            for name in ("KAFKA_PASSWORD", "STRANGER_PASSWORD", "REGISTRY_USER_INFO")
+        ),
+        "TOCSIN_ALLOW_HOSTS": "127.0.0.1",
     }
     try:
         up(made)

@@ -109,6 +109,7 @@ class Stage:
             **self.cluster.environment(),
             "TOCSIN_BROKERS": self.cluster.at("kafka_proxy"),
             "LAKE": str(self.lake),
+            "TOCSIN_ALLOW_FOLDERS": str(self.lake),
             "FAULT_TOPIC": self.topic,
             "ALARM_TOPIC": self.alarms,
             "REJECT_TOPIC": self.rejects,

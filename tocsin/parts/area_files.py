@@ -69,8 +69,8 @@ def _geojson(path: str) -> tuple[Any, Any, pa.Table]:
         known = [None if one is None else json.dumps(one) for one in shapes]
         return shapely.from_geojson(np.array(known, object)), crs, properties
     except (
-        AttributeError, KeyError, TypeError, ValueError, OverflowError, pa.ArrowException,
-        shapely.errors.GEOSException,
+        AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
+        pa.ArrowException, shapely.errors.GEOSException,
     ) as error:  # fmt: skip
         raise ValueError(f"{path} is no GeoJSON FeatureCollection: {error}") from None
 

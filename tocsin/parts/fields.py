@@ -38,7 +38,7 @@ def _duration(value: Any) -> int:
 
 
 # The most bytes of a schema in a job that is not trusted.
-_LONGEST_TEXT = 4 << 20
+_LONGEST_TEXT = 1 << 20
 
 Duration = Annotated[
     int,

@@ -13,7 +13,7 @@ from tocsin.kernels.foreign_types import converted, usual_type
 from tocsin.parts.files.csv_header import header_of
 from tocsin.parts.files.csv_table import LARGEST_TABLE, lines_of_rows, read_csv_table
 
-# Of a Parquet table in a job that is not trusted.
+# The most rows of a Parquet table in a job that is not trusted.
 _MOST_ROWS = 2_000_000
 
 Types = tuple[tuple[str, Any], ...]

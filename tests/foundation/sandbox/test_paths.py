@@ -18,6 +18,7 @@ from tocsin.foundation.sandbox import (
     matching,
     pinned,
 )
+from tocsin.parts.area_files import read_areas
 
 PIECES = [
     "..", ".", "", "deep", "linked", "up", "loop", "secret.csv", "own.csv", "*", "**", "?eep",
@@ -151,3 +152,9 @@ def test_a_pattern_that_looks_at_too_many_files_is_refused(
         (tmp_path / f"folder{number}").mkdir()
     with pytest.raises(ValueError, match="looks at more than 50 files"):
         matching(f"{tmp_path}/*/../*/../*.csv", (str(tmp_path),))
+
+
+def test_areas_of_brackets_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "areas.geojson").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="is no GeoJSON FeatureCollection"):
+        read_areas(str(tmp_path / "areas.geojson"))
