@@ -12,7 +12,7 @@ import yaml
 
 ROWS = Path(__file__).with_name("rows")
 READ = "{type: ReadFiles, config: {files: readings.parquet, event_time: observed_at}}"
-_REPEATED = re.compile(r"«(\d+)×(.*?)»", re.DOTALL)
+_REPEATED = re.compile("«(\\d+)\u00d7(.*?)»", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,17 @@ class Trick:
 
 def tricks() -> list[Trick]:
     """All rows of the table."""
-    found = []
-    for path in sorted(ROWS.glob("*.yaml")):
-        for row in yaml.safe_load(path.read_text("utf-8")):
-            found.append(Trick(kind=path.stem, **row))
-    return found
+    return [
+        Trick(kind=path.stem, **row)
+        for path in sorted(ROWS.glob("*.yaml"))
+        for row in yaml.safe_load(path.read_text("utf-8"))
+    ]
 
 
 def content(value: Any, places: dict[str, str]) -> bytes:
     """The bytes of a file: text, {text, encoding}, {hex}, or {zeros}: compressed.
 
-    In a text, `«1000×x»` is a thousand times x, and `@NAME@` a place of the world.
+    In a text, `«3`, a multiplication sign and `x»` are xxx; `@NAME@` is a place of the world.
     """
     if isinstance(value, dict) and "hex" in value:
         return bytes.fromhex(value["hex"])

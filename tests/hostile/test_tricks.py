@@ -11,8 +11,8 @@ import pytest
 
 from tests.hostile import verdict
 from tests.hostile.table import Trick, content, tricks
-from tests.hostile.world import ENVIRONMENT, Listeners, World, closed_port, listeners
 from tests.hostile.watch import OpenedFiles
+from tests.hostile.world import ENVIRONMENT, Listeners, World, closed_port, listeners
 from tests.hostile.zygote import VERBS, Zygote, zygote
 
 GIBIBYTE = 1 << 20  # in kB, the unit of `ru_maxrss`
@@ -82,7 +82,9 @@ class Laboratory:
         wrong = verdict.wrong_text(text)
         if file.exists():
             result = json.loads(file.read_text("utf-8"))
-            wrong += verdict.wrong_events(result["events"], self.world, [self.closed.partition(":")[2]])
+            wrong += verdict.wrong_events(
+                result["events"], self.world, [self.closed.partition(":")[2]]
+            )
             wrong += verdict.wrong_effort(result)
         else:
             result = {"verb": verb, "code": "ended"}
@@ -151,7 +153,9 @@ def test_a_trick_gets_nothing_and_is_answered(
         request.applymarker(pytest.mark.xfail(reason=trick.xfail, strict=False))
     places = plant(trick, laboratory)
     before = laboratory.world.known()
-    environment = {name: content(value, places).decode() for name, value in trick.environment.items()}
+    environment = {
+        name: content(value, places).decode() for name, value in trick.environment.items()
+    }
     laboratory.run([(verb, [trick.file]) for verb in VERBS], environment)
     wrong = laboratory.wrong + list(wrong_answers(trick, laboratory.results))
     if trick.refused is not None:

@@ -70,7 +70,7 @@ def _code_of(verb: str, arguments: list[str]) -> int | str:
             main([verb, *arguments])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - what a terminal would show as a traceback
         traceback.print_exc()
         return type(error).__name__
     return 0
@@ -84,8 +84,10 @@ def _captured(output: Path) -> Any:
             file = os.open(f"{output}.{name}", os.O_WRONLY | os.O_CREAT, 0o600)
             os.dup2(file, descriptor)
             os.close(file)
-            stream = open(descriptor, "w", encoding="utf-8", errors=errors, closefd=False)
-            setattr(sys, f"std{name}", stack.enter_context(stream))
+            stream = stack.enter_context(
+                open(descriptor, "w", encoding="utf-8", errors=errors, closefd=False)
+            )
+            setattr(sys, f"std{name}", stream)
         yield
 
 

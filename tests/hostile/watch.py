@@ -53,7 +53,7 @@ class AuditTrail:
 
     def _file(self, kind: str, path: Any) -> None:
         if isinstance(path, str | bytes | os.PathLike):
-            self.found.add((kind, os.path.abspath(os.fsdecode(path))))
+            self.found.add((kind, os.path.abspath(os.fsdecode(path))))  # noqa: PTH100 - a link stays one
 
 
 class OpenedFiles:

@@ -19,13 +19,13 @@ from tests.support.packages import ROOT
 
 IN_FILES = "canary-of-a-file-4711"
 IN_ENVIRONMENT = "canary-of-the-environment-0815"
-ENVIRONMENT = {
-    name: IN_ENVIRONMENT
-    for name in (
+ENVIRONMENT = dict.fromkeys(
+    (
         "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "DATABASE_URL", "SSH_KEY",
         "CITY_PLAIN_NAME",
-    )
-}  # fmt: skip
+    ),
+    IN_ENVIRONMENT,
+)  # fmt: skip
 CANARIES = (IN_FILES, IN_ENVIRONMENT, "root:x:0")
 DAY = 1_772_409_600_000_000  # 2026-03-02, microseconds
 

@@ -17,6 +17,7 @@ from tocsin.foundation.faults import Fault
 from tocsin.foundation.sandbox import check_lake, check_lake_folder, readable_folders
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.producer import Producer
+from tocsin.kafka.topic_name import TopicName
 from tocsin.kafka.transactions import Transactions
 from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.kernels.batch import EVENT_TIME, WATERMARK, micros, offsets_of, traits, user_columns
@@ -40,6 +41,7 @@ __all__ = [
     "Param",
     "Producer",
     "Sink",
+    "TopicName",
     "Transactions",
     "check_lake",
     "check_lake_folder",

@@ -39,6 +39,7 @@ from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
 from tocsin.kafka.reader_settings import reader_settings
 from tocsin.kafka.topic_ends import topic_ends
 from tocsin.kafka.topic_identity import TopicIdentity
+from tocsin.kafka.topic_name import TopicName
 from tocsin.kernels.avro.avro_file import FilePiece, raw_avro_file
 from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.total import Decoded, total
@@ -88,6 +89,7 @@ __all__ = [
     "Split",
     "TextFile",
     "TopicIdentity",
+    "TopicName",
     "arrow_fields",
     "check_columns",
     "check_lake",

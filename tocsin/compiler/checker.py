@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tocsin.compiler.configurations import Configurations
+from tocsin.compiler.configurations import UNUSABLE, Configurations, sentence_of
 from tocsin.compiler.declared_tests import tests_of
 from tocsin.compiler.diagnostics import JobError, Problem
 from tocsin.compiler.grammar import Written, options_of, steps_of
 from tocsin.compiler.job import Job, Step
+from tocsin.compiler.job_text import text_of
 from tocsin.compiler.outputs import outputs_of, passed_through
 from tocsin.compiler.wiring import Wired, Wiring
 from tocsin.compiler.yaml_document import Document, read_document
@@ -29,7 +30,7 @@ def check_file(
 
     Raises JobError with all mistakes, and OSError if the file cannot be read.
     """
-    return check_text(file, Path(file).read_text("utf-8"), trusted=trusted, variables=variables)
+    return check_text(file, text_of(file), trusted=trusted, variables=variables)
 
 
 def check_text(
@@ -177,6 +178,8 @@ class _Checker:
             self._fault(written, fault)
         except ValueError as error:
             self.document.problem(str(error), (*written.path, "config"))
+        except UNUSABLE as error:
+            self.document.problem(sentence_of(error), (*written.path, "config"))
         return None
 
     def _fault(self, written: Written, fault: Fault) -> None:

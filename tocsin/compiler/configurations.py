@@ -13,6 +13,18 @@ from tocsin.parts.registry import UnknownPart, load
 from tocsin.parts.source import Source
 from tocsin.steps.catalogue import step_types
 
+# What a value of a job can raise in a library that a part uses, besides ValueError.
+UNUSABLE = (OSError, OverflowError, RecursionError, NotImplementedError)
+
+
+def sentence_of(error: BaseException) -> str:
+    """A sentence about one of these errors."""
+    if isinstance(error, RecursionError):
+        return "nested too deep to be read"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot read '{str(error.filename)[:200]}': {error.strerror}"
+    return f"a value that cannot be used: {(str(error).splitlines() or [''])[0][:500]}"
+
 
 class Configurations:
     """Makes the parts of one job. folders: where its files are searched for."""
@@ -52,7 +64,9 @@ class Configurations:
         except ValidationError as error:
             for problem in error.errors():
                 self._problem(problem, kind, path)
-            return None, aliases
+        except UNUSABLE as error:
+            self.document.problem(sentence_of(error), path)
+        return None, aliases
 
     def _error_output(self, value: Any, kind: type[Part], path: YamlPath) -> dict[str, str]:
         """Beam YAML's `error_handling: {output: name}` is another name of the output `rejects`."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+# A stranger's job can have thousands of mistakes, and names of a mebibyte.
+_MOST, _LONGEST = 50, 1000
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -17,7 +20,10 @@ class Problem:
 
     def __str__(self) -> str:
         kind = "warning: " if self.is_warning else ""
-        return f"{self.file}:{self.line}:{self.column}: {kind}{self.message}"
+        message = self.message
+        if len(message) > _LONGEST:
+            message = f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
+        return f"{self.file}:{self.line}:{self.column}: {kind}{message}"
 
     def as_dict(self) -> dict[str, object]:
         """The fields as a mapping, for JSON."""
@@ -25,8 +31,12 @@ class Problem:
 
 
 class JobError(Exception):
-    """A job has mistakes; `problems` has all of them."""
+    """A job has mistakes; `problems` has them, of very many the first."""
 
     def __init__(self, problems: list[Problem]) -> None:
+        if len(problems) > _MOST:
+            last = problems[_MOST]
+            more = f"{len(problems) - _MOST:,} more mistakes are not shown"
+            problems = [*problems[:_MOST], Problem(last.file, last.line, last.column, more)]
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.compiler.yaml_document import Document, YamlPath
+from tocsin.foundation.printable import one_line
 
 # Stock Beam YAML transforms that an untrusted job may use behind ToRows: they run no code of it.
 STOCK = ("MapToFields", "Explode", "Combine", "LogForTesting", "AssertEqual")
@@ -17,6 +18,7 @@ _TOP = ("pipeline", "options", "tests")
 _PIPELINE = ("type", "name", "transforms", "extra_transforms")
 _STEP = ("type", "name", "input", "config")
 _OPTIONS = {"parallelism": int}
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,22 @@ def _step(
     inputs = _inputs(document, step.get("input"), (*path, "input"))
     # A third party's `acme/Drop` is called `Drop`.
     name = step.get("name", step["type"].rpartition("/")[2])
-    if not isinstance(name, str) or not name or "/" in name or "." in name:
-        document.problem("a step's name is text without '.' and '/'", (*path, "name"))
+    wrong = _wrong_name(name)
+    if wrong is not None:
+        document.problem(wrong, (*path, "name"))
         name = kind
     return Written(name, kind, path, inputs, config)
+
+
+def _wrong_name(name: Any) -> str | None:
+    """What is wrong with a step's name, or None. Logs, metrics and Flink show it."""
+    if not isinstance(name, str) or not name or "/" in name or "." in name:
+        return "a step's name is text without '.' and '/'"
+    if len(name) > _LONGEST_NAME:
+        return f"a step's name has up to {_LONGEST_NAME} characters"
+    if one_line(name) != name:
+        return "a step's name has no control characters"
+    return None
 
 
 def _inputs(document: Document, value: Any, path: YamlPath) -> dict[str, list[str]]:

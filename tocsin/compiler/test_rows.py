@@ -42,7 +42,7 @@ def compare(
             (
                 i
                 for i, candidate in enumerate(left)
-                if all(_same(candidate[c], row[c]) for c in columns)
+                if all(_same(candidate[c], row.get(c)) for c in columns)
             ),
             None,
         )
@@ -63,7 +63,10 @@ def compare(
 
 def _same(came: Any, wanted: Any) -> bool:
     if isinstance(came, datetime):
-        return wanted is not None and came == datetime.fromisoformat(str(wanted))
+        try:
+            return wanted is not None and came == datetime.fromisoformat(str(wanted))
+        except ValueError:
+            return False
     if isinstance(came, bool) or isinstance(wanted, bool) or came is None or wanted is None:
         return bool(came == wanted)
     if isinstance(came, int | float) and isinstance(wanted, int | float):

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tocsin.compiler.diagnostics import Problem
-from tocsin.compiler.yaml_limits import MOST_NODES, excess, too_many
+from tocsin.compiler.yaml_limits import MOST_NODES, excess, too_many, unusable
 from tocsin.foundation.sandbox import Variables
 
 YamlPath = tuple[str | int, ...]
@@ -72,6 +72,11 @@ def read_document(
         return document
     except yaml.YAMLError as error:
         document.problems.append(Problem(file, 1, 1, f"not YAML: {str(error).splitlines()[0]}"))
+        return document
+    except (ValueError, OverflowError):
+        # PyYAML's scanner does not expect them.
+        said = "not YAML: an escape such as \\U names a character beyond Unicode"
+        document.problems.append(Problem(file, 1, 1, said))
         return document
     if node is not None:
         limited = variables is None and not trusted
@@ -155,12 +160,17 @@ class _Builder:
         if is_word or tag == "tag:yaml.org,2002:timestamp":
             return text
         try:
-            return self.loader.construct_object(
+            value = self.loader.construct_object(
                 yaml.ScalarNode(tag, text, node.start_mark, node.end_mark), deep=True
             )
-        except (yaml.YAMLError, ValueError) as error:
-            self.document.problem(f"not a value: {error}".splitlines()[0], path)
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            self.document.problem(f"not a value: {error}".splitlines()[0][:500], path)
             return None
+        wrong = unusable(value)
+        if wrong is not None:
+            self.document.problem(wrong, path)
+            return None
+        return value
 
     def _tag_of(self, text: str) -> str:
         resolver: Any = self.loader

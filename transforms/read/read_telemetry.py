@@ -30,6 +30,7 @@ from tocsin.api.source import (
     Split,
     TextFile,
     TopicIdentity,
+    TopicName,
     arrow_fields,
     descriptions,
     is_passing,
@@ -51,7 +52,7 @@ class ReadTelemetry(Source):
     `auto.offset.reset` is never used.
     """
 
-    topic: str = Param(help="topic name", min_length=1, examples=["city.air"])
+    topic: TopicName = Param(help="topic name", examples=["city.air"])
     schema_: TextFile = Param(
         help="Avro schema that the job reads with (.avsc)",
         alias="schema",

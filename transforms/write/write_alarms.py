@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.api.sink import Kafka, Param, Producer, Sink, Transactions, reasons_of
+from tocsin.api.sink import Kafka, Param, Producer, Sink, TopicName, Transactions, reasons_of
 
 _SECOND = 1_000_000
 _CLOSING = ("clear", "withdraw")
@@ -32,13 +32,15 @@ class WriteAlarms(Sink):
     in_a_job = {"input": "Detect.alarms", "config": {"topic": "city.alarms"}}
 
     takes: ClassVar[tuple[str, ...]] = ("alarm_id", "event", "rule", "key", "time", "message")
-    topic: str = Param(help="topic name", min_length=1)
+    topic: TopicName = Param(help="topic name")
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
     delivery: Literal["at_least_once", "exactly_once"] = Param(
         "at_least_once", help="what a failure may do to events"
     )
     identity: str | None = Param(
-        None, help="transactional id, for exactly_once; by default from the names of job and step"
+        None,
+        help="transactional id, for exactly_once; by default from the names of job and step",
+        pattern=r"^[\x20-\x7e]{1,249}$",
     )
 
     _producer: Producer | None = PrivateAttr(None)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from tocsin.api.sink import Kafka, Param, Producer, Sink
+from tocsin.api.sink import Kafka, Param, Producer, Sink, TopicName
 
 
 class WriteRejects(Sink):
@@ -27,7 +27,7 @@ class WriteRejects(Sink):
         "reason",
         "message",
     )
-    topic: str = Param(help="topic name", min_length=1)
+    topic: TopicName = Param(help="topic name")
     kafka: Kafka = Param(Kafka(), help="cluster and client settings")
 
     _producer: Producer | None = PrivateAttr(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ from tocsin.api.sink import (
     with_points,
 )
 
+# Without separators of folders, `=`, `%` and control characters; no dots, which lead upwards.
+_FOLDER_NAME = re.compile(r"[\w -]{1,100}")
 _TIME_PARTS = {"date": "%Y-%m-%d", "hour": "%H", "month": "%Y-%m", "year": "%Y"}
 
 
@@ -141,6 +144,14 @@ class WriteToLake(Sink):
                     at,
                 )
 
+            if name not in _TIME_PARTS and not _FOLDER_NAME.fullmatch(name):
+                raise Fault(
+                    f"'{name}' would be part of a folder's name, and may have letters, digits, "
+                    "blanks, '_' and '-'; give it another name in the schema or with Derive",
+                    "partition_by",
+                    at,
+                )
+
     def _free_parts(self, names: list[str]) -> str:
         """The time parts that no column hides, for a suggestion."""
         taken = {name.lower() for name in names} | set(self.partition_by)
@@ -148,15 +159,15 @@ class WriteToLake(Sink):
         return " or ".join(f"'{name}'" for name in free) or "a column"
 
     def check_target(self) -> None:
-        files, root = self._store()
-        probe = f"{root}/{self.dataset}/.probe"
-        self._check_folder(files, f"{root}/{self.dataset}")
         try:
+            files, root = self._store()
+            probe = f"{root}/{self.dataset}/.probe"
+            self._check_folder(files, f"{root}/{self.dataset}")
             files.create_dir(f"{root}/{self.dataset}", recursive=True)
             with files.open_output_stream(probe) as stream:
                 stream.write(b"tocsin")
             files.delete_file(probe)
-        except OSError as error:
+        except (OSError, NotImplementedError, pa.ArrowException) as error:
             raise self._unwritable(error) from None
 
     def _store(self) -> tuple[Any, str]:
@@ -184,8 +195,9 @@ class WriteToLake(Sink):
         except ValueError as error:
             raise Failure(str(error)) from None
 
-    def _unwritable(self, error: OSError) -> Failure:
-        return Failure(f"cannot write the lake {self.lake}: {error.strerror or error}")
+    def _unwritable(self, error: Exception) -> Failure:
+        reason = getattr(error, "strerror", None) or str(error) or "it takes no files"
+        return Failure(f"cannot write the lake {self.lake}: {reason}")
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
         start, _, rest = unit.partition(".")

@@ -102,3 +102,20 @@ trees = st.recursive(
 def test_arithmetic_equals_pythons(text: str, a: int, b: int) -> None:
     batch = pa.RecordBatch.from_pylist([{"a": a, "b": b}])
     assert evaluate(parse(text), batch).to_pylist() == [eval(text, {"a": a, "b": b})]
+
+
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=20))
+def test_a_long_of_a_sensor_ends_no_expression(pairs: list[tuple[int, int]]) -> None:
+    """Beyond 2**53, or zero: the nearest double, an exact remainder, or null."""
+    batch = pa.RecordBatch.from_pydict(
+        {"a": pa.array([a for a, _ in pairs]), "b": pa.array([b for _, b in pairs])}
+    )
+    rest = evaluate(parse("a % b"), batch).to_pylist()
+    assert rest == [a % b if b else None for a, b in pairs]
+    assert evaluate(parse("a + 0.5"), batch).to_pylist() == [float(a) + 0.5 for a, _ in pairs]
+    assert evaluate(parse("a > 0.5"), batch).to_pylist() == [float(a) > 0.5 for a, _ in pairs]
+    for text in ("a / b", "a * 0.5 - b", "if(a > b, a, 0.5)", "least(a, 0.5)", "a in [0.5, 7]"):
+        assert evaluate(parse(text), batch).null_count == 0

@@ -17,6 +17,7 @@ from tocsin.engines.beam.io.source_dofn import Read
 from tocsin.engines.beam.operators.union import Unite
 from tocsin.engines.beam.running import local_pipeline, one_sentence_failures
 from tocsin.engines.beam.yaml_adapter import Outputs, step_of
+from tocsin.foundation.failure import Mistake
 from tocsin.kernels.batch import BEGINNING
 from tocsin.parts.part import Param
 from tocsin.parts.sink import Sink
@@ -110,7 +111,8 @@ def _expand(pipeline: Any, job: Job, test: dict[str, Any], watched: list[str]) -
         if isinstance(step.part, Sink):
             continue
         if isinstance(step.part, Source):
-            source = _in_memory(step.part, rows_of(test["given"].get(step.name, [])))
+            rows = rows_of(test["given"].get(step.name, []))
+            source = _in_memory(step.part, rows, f"the test '{test['name']}' of {step.name}")
             outputs[step.name] = Outputs(
                 pipeline | step.name >> Read(source, step.name), step.aliases
             )
@@ -129,10 +131,20 @@ def _expand(pipeline: Any, job: Job, test: dict[str, Any], watched: list[str]) -
         _ = collection | f"Watch {name}" >> beam.Map(_collect, name)
 
 
-def _in_memory(source: Source, rows: list[dict[str, Any]]) -> InMemorySource:
+def _in_memory(source: Source, rows: list[dict[str, Any]], what: str) -> InMemorySource:
+    """A source of rows. Raises Mistake for a value that its column cannot hold."""
     tables: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
-        tables.setdefault(int(row.get("partition", 0)), []).append(row)
+        partition = row.get("partition", 0)
+        if not isinstance(partition, int) or not 0 <= partition < 1 << 31:
+            raise Mistake(f"{what}: '{partition}' is no partition")
+        tables.setdefault(partition, []).append(row)
+    for column in source.fields():
+        try:
+            _column([row.get(column.name) for row in rows], column.type)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise Mistake(f"{what}: '{column.name}' is {column.type}: {reason}") from None
     durations = {
         name: f"{getattr(source, name)} us"
         for name in ("out_of_orderness", "allowed_lateness", "max_future")

@@ -2,7 +2,8 @@
 
 Null arguments give null. Exceptions are `and` and `or` (three-valued logic), `is null`, `coalesce`,
 and `if`, which takes its third argument for a null condition. Division by zero gives infinity or
-NaN, as in floating point. Integers wrap around on overflow.
+NaN, as in floating point; the remainder of integers by zero is null. Integers wrap around on
+overflow, and become the nearest double where a double is wanted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from tocsin.kernels.geo import space
 
 # Bytes of text that one call may make: a chain of concat(c, c) doubles it at each step.
 _MOST_TEXT = 256 << 20
+# The functions whose numbers have one type.
+_MIXED = {
+    "+", "-", "*", "%", "==", "!=", "<", "<=", ">", ">=", "in", "coalesce", "if", "least",
+    "greatest",
+}  # fmt: skip
 
 
 class TooMuchText(ValueError):
@@ -64,18 +70,17 @@ def _agree(function: str, arguments: list[Any]) -> list[Any]:
         return [
             a.cast(times) if kind == "text" else a for a, kind in zip(arguments, kinds, strict=True)
         ]
-    if function in ("in", "coalesce", "if") and any(
-        pa.types.is_floating(a.type) for a in arguments
-    ):
+    # Arrow itself would refuse an integer beyond 2**53 beside a double.
+    if function in _MIXED and any(pa.types.is_floating(a.type) for a in arguments):
         return [
-            a.cast(pa.float64()) if kind == "number" else a
-            for a, kind in zip(arguments, kinds, strict=True)
+            _double(a) if kind == "number" else a for a, kind in zip(arguments, kinds, strict=True)
         ]
     return arguments
 
 
 def _double(value: Any) -> Any:
-    return value.cast(pa.float64())
+    # A long of a sensor may lie beyond 2**53: the nearest double, and no error.
+    return value.cast(pa.float64(), safe=not pa.types.is_integer(value.type))
 
 
 def _is_in(value: Any, *items: Any) -> Any:
@@ -87,8 +92,23 @@ def _choose(condition: Any, yes: Any, no: Any) -> Any:
 
 
 def _modulo(left: Any, right: Any) -> Any:
+    if pa.types.is_integer(left.type) and pa.types.is_integer(right.type):
+        return _whole_modulo(left, right)
     floored = pc.floor(pc.divide(_double(left), _double(right)))
     return pc.subtract(left, pc.multiply(floored, right))
+
+
+def _whole_modulo(left: Any, right: Any) -> Any:
+    """The remainder of integers, exact, with the sign of `right`; null for a remainder by 0."""
+    # Arrow's quotient by 0 is an error, and that of the least integer by -1 is none.
+    divisor = pc.if_else(pc.equal(right, 0), pa.scalar(None, right.type), right)
+    if pa.types.is_signed_integer(right.type):
+        divisor = pc.if_else(pc.equal(divisor, -1), pa.scalar(1, right.type), divisor)
+    rest = pc.subtract(left, pc.multiply(pc.divide(left, divisor), divisor))
+    is_other_sign = pc.and_(
+        pc.not_equal(rest, 0), pc.not_equal(pc.less(rest, 0), pc.less(divisor, 0))
+    )
+    return pc.if_else(is_other_sign, pc.add(rest, divisor), rest)
 
 
 def _concat(*parts: Any) -> Any:
