@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+_CODE = re.compile(r"[A-Z]{2,10}:[A-Z0-9_.-]{1,20}", re.IGNORECASE)
 _WGS_84 = {"OGC:CRS84", "OGC:CRS84H", "EPSG:4326", "EPSG:4979"}
 
 
@@ -57,6 +58,11 @@ def to_wgs_84(shapes: Any, crs: Any) -> Any:
         raise ValueError(
             f"its coordinates are {name}, not WGS 84; `pip install 'tocsin[geo]'` to convert them"
         ) from None
+    if "transformation" in crs if isinstance(crs, dict) else not _CODE.fullmatch(name):
+        # PROJ's own syntax names files of grids, which it would open.
+        raise ValueError(
+            f"its coordinate system '{name[:100]}' has no authority and code, such as EPSG:2154"
+        )
     try:
         source = pyproj.CRS.from_user_input(crs if isinstance(crs, dict) else name)
         convert = pyproj.Transformer.from_crs(source, "OGC:CRS84", always_xy=True)
