@@ -85,3 +85,8 @@ def test_a_path_that_no_disk_takes_is_refused(files: str) -> None:
     step = f"{{type: ReadFiles, config: {{files: '{files}', event_time: at}}}}"
     with pytest.raises(JobError):
         check_text("job.yaml", f"pipeline:\n  transforms:\n    - {step}\n")
+
+
+def test_very_many_variables_are_refused() -> None:
+    (problem,) = read_document("job.yaml", "a: '" + "${A:-" * 100_000 + "'", {}).problems
+    assert "up to 100 variables" in str(problem)

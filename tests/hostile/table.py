@@ -47,7 +47,7 @@ class Trick:
     xfail: str | None = None
 
     def text(self, places: dict[str, str]) -> bytes:
-        """The job file. places: what stands for `@NAME@`."""
+        """The job file. places: the text for each `@NAME@`."""
         if self.job is not None:
             return content(self.job, places)
         steps = "\n".join(f"    - {step}" for step in [self.source, *self.steps])

@@ -99,7 +99,7 @@ def laboratory(tmp_path: Path, temporary: Path, parent: Zygote, traps: Listeners
 
 
 def plant(trick: Trick, laboratory: Laboratory) -> dict[str, str]:
-    """Write what a trick needs; return what stands for its places."""
+    """Write what a trick needs; return the text for each of its places."""
     world, traps = laboratory.world, laboratory.traps
     places = {
         "project": str(world.project),

@@ -13,7 +13,7 @@ from tocsin.parts.registry import UnknownPart, load
 from tocsin.parts.source import Source
 from tocsin.steps.catalogue import step_types
 
-# What a value of a job can raise in a library that a part uses, besides ValueError.
+# Errors other than ValueError that a library raises for a value of a job.
 UNUSABLE = (OSError, OverflowError, RecursionError, NotImplementedError)
 
 

@@ -58,7 +58,7 @@ def _check_output(document: Document, step: Step, output: str, path: YamlPath) -
 
 
 def _wrong_table(table: Any) -> str | None:
-    """What is wrong with the shape of a table, or None."""
+    """Why a table has the wrong shape, or None."""
     if table is None:
         return None
     if not isinstance(table, dict):

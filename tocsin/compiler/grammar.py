@@ -141,7 +141,7 @@ def _step(
 
 
 def _wrong_name(name: Any) -> str | None:
-    """What is wrong with a step's name, or None. Logs, metrics and Flink show it."""
+    """Why a step cannot have a name, or None. Logs, metrics and Flink show it."""
     if not isinstance(name, str) or not name or "/" in name or "." in name:
         return "a step's name is text without '.' and '/'"
     if len(name) > _LONGEST_NAME:

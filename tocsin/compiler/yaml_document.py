@@ -15,7 +15,9 @@ from tocsin.compiler.yaml_limits import MOST_NODES, excess, too_many, unusable
 from tocsin.foundation.sandbox import Variables
 
 YamlPath = tuple[str | int, ...]
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^}]*))?\}")
+_MOST_VARIABLES = 100
+# Without a brace in the default: the search for the end of very many `${A:-` takes no longer.
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z_0-9]*)(?::-([^{}]*))?\}")
 
 
 @dataclass
@@ -150,6 +152,9 @@ class _Builder:
         if node.style in ("'", '"'):
             self.document.quoted.add(path)
         text, tag = node.value, node.tag
+        if text.count("${") > _MOST_VARIABLES:
+            self.document.problem(f"a value has up to {_MOST_VARIABLES} variables", path)
+            return None
         if "${" in text:
             text = _VARIABLE.sub(lambda match: self._variable(match, path), text)
             if node.style is None:

@@ -8,6 +8,7 @@ Decimals, maps and arrays keep their structure.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -47,6 +48,9 @@ _BASES = {
 _MOST_DIGITS = 76
 # A union of number types is read as the widest of them.
 _WIDTHS = ("int", "long", "float", "double")
+
+
+_MOST_TYPES = 20_000
 
 
 class _Missing(Enum):
@@ -94,6 +98,7 @@ def parse_schema(text: str | dict[str, Any]) -> Any:
 
     try:
         raw = json.loads(text) if isinstance(text, str) else text
+        _check_size(raw)
         expanded = _plain(fastavro.schema.expand_schema(raw))
     except Exception as error:  # noqa: BLE001 - fastavro raises many kinds, json its own
         raise ValueError(f"not an Avro schema: {error}") from None
@@ -101,6 +106,30 @@ def parse_schema(text: str | dict[str, Any]) -> Any:
         raise ValueError("not an Avro schema of a record: readings need named fields")
     _check(expanded, "")
     return expanded
+
+
+def _check_size(raw: Any) -> None:
+    if _expanded_size(raw, {}) > _MOST_TYPES:
+        raise ValueError(f"it has more than {_MOST_TYPES:,} types, with named ones expanded")
+
+
+def _expanded_size(schema: Any, known: dict[str, int]) -> int:
+    """The number of types of a schema with named types expanded, without expanding them.
+
+    A record that has another one several times doubles the columns with each level.
+    """
+    if isinstance(schema, str):
+        return known.get(schema.rpartition(".")[2], 1)
+    if isinstance(schema, list):
+        return 1 + sum(_expanded_size(branch, known) for branch in schema)
+    if not isinstance(schema, dict):
+        return 1
+    inner = [field.get("type") for field in schema.get("fields", ())]
+    inner += [schema.get(key) for key in ("type", "items", "values")]
+    size = 1 + sum(_expanded_size(kind, known) for kind in inner if kind is not None)
+    if "name" in schema:
+        known[str(schema["name"]).rpartition(".")[2]] = size
+    return size
 
 
 def _plain(schema: Any) -> Any:
@@ -169,9 +198,9 @@ def leaves(record: Any) -> list[Leaf]:
     found = _leaves(record, (), False, NO_DEFAULT, ((),))
     if not found:
         raise ValueError(f"the record '{record['name']}' has no fields, so it has no columns")
-    names = [leaf.name for leaf in found]
+    counts = Counter(leaf.name for leaf in found)
     for leaf in found:
-        if names.count(leaf.name) > 1:
+        if counts[leaf.name] > 1:
             raise ValueError(f"two fields flatten to the column '{leaf.name}'")
         if leaf.name.startswith("_"):
             raise ValueError(

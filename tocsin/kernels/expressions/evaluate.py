@@ -70,7 +70,7 @@ def _agree(function: str, arguments: list[Any]) -> list[Any]:
         return [
             a.cast(times) if kind == "text" else a for a, kind in zip(arguments, kinds, strict=True)
         ]
-    # Arrow itself would refuse an integer beyond 2**53 beside a double.
+    # Arrow itself would refuse an integer beyond 2**53 next to a double.
     if function in _MIXED and any(pa.types.is_floating(a.type) for a in arguments):
         return [
             _double(a) if kind == "number" else a for a, kind in zip(arguments, kinds, strict=True)
