@@ -3,6 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Every package is checked against the hash in its lock. Few come as source: they are built with the
+# setuptools of requirements-build.lock, and with nothing that a build would fetch by itself.
+INSTALL := -m pip install --quiet --disable-pip-version-check
+HASHED := $(INSTALL) --require-hashes --no-build-isolation
 READERS := .readers
 OFFSET ?= 0
 ROUNDS ?= 54
@@ -15,10 +19,11 @@ help: ## show this list
 
 setup: $(READY) ## install the tested versions into .venv
 
-$(READY): requirements.lock pyproject.toml setup.py
+$(READY): requirements.lock requirements-build.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python $(HASHED) -r requirements-build.lock
+	$(BIN)/python $(HASHED) -r requirements.lock
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 demo: $(READY) ## run the main job on a simulated city: no Java, no Docker, no network
@@ -43,9 +48,10 @@ test-systems: $(READY) ## compare lakes on Flink for the jobs that test-cluster 
 test-readers: $(READY) $(READERS)/.ready ## open the lakes of the six jobs with GeoPandas, DuckDB spatial and Spark (needs Java 17; 1 GB)
 	TOCSIN_READERS=$(CURDIR)/$(READERS)/bin/python $(BIN)/python -m pytest tests/readers
 
-$(READERS)/.ready: requirements-readers.txt
+$(READERS)/.ready: requirements-readers.lock requirements-build.lock
 	$(PYTHON) -m venv $(READERS)
-	$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-readers.txt
+	$(READERS)/bin/python $(HASHED) -r requirements-build.lock
+	$(READERS)/bin/python $(HASHED) -r requirements-readers.lock
 	@touch $@
 
 faults: $(READY) ## run at least 50 rounds of random faults on a real cluster, each verified (SEED repeats a run)
@@ -94,9 +100,13 @@ bench-latency: $(READY) ## measure from a reading in Kafka to its alarm in Kafka
 bench-pressure: $(READY) ## measure memory under a backlog, a fast producer and a slow sink, with a page and a plot
 	$(BIN)/python -m benchmarks.pressure
 
-lock: $(READY) ## rewrite requirements.lock
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+lock: $(READY) ## rewrite the locks with their hashes; UPGRADE=--upgrade takes the newest versions
+	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -o requirements.lock
+	$(LOCK) $(UPGRADE) pyproject.toml --extra detectors --extra geo -c requirements.lock -o requirements-workers.lock
+	$(LOCK) $(UPGRADE) --group pyproject.toml:build -o requirements-build.lock
+	$(LOCK) $(UPGRADE) requirements-readers.txt -o requirements-readers.lock
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) $(READERS) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
