@@ -1,4 +1,4 @@
-"""`python -m infra.cluster up | down | health | env`."""
+"""`python -m infra.cluster up | down | health | env | fetch | checksums`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from infra.cluster.control import down, health, state, up
-from infra.cluster.download import Missing, fetch
+from infra.cluster.download import Missing, fetch, record
 from infra.cluster.processes import forget
 from infra.cluster.settings import Cluster
 
@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m infra.cluster", description="A cluster on this machine"
     )
-    parser.add_argument("verb", choices=("up", "down", "health", "env", "fetch"))
+    parser.add_argument("verb", choices=("up", "down", "health", "env", "fetch", "checksums"))
     parser.add_argument("--offset", type=int, default=0, help="added to every port")
     parser.add_argument(
         "--folder", type=Path, default=Cluster().folder, help="data, logs and configuration"
@@ -43,6 +43,8 @@ def main() -> int:
 def _do(verb: str, cluster: Cluster, forgetting: bool) -> int:
     if verb == "fetch":
         fetch(cluster)
+    elif verb == "checksums":
+        print(f"infra/checksums.txt lists {record(cluster)} jars; review what changed in it")
     elif verb == "up":
         seconds = up(cluster)
         print(f"ready in {seconds:.1f} s")

@@ -1,6 +1,7 @@
 """The jars: Kafka and Beam's runner from Maven, Flink from its Python source distribution.
 
-Nothing is downloaded twice.
+Nothing is downloaded twice. Every jar is checked against infra/checksums.txt when it is downloaded
+and when a cluster starts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from infra.cluster.checksums import problems, problems_of_installed, write
 from infra.cluster.settings import HTTP_SERVER, INFRA, Cluster, runner_sources, versions
 
 
@@ -38,6 +40,8 @@ def fetch(cluster: Cluster) -> None:
             _maven(profile, folder)
     if not cluster.jars_flink.exists():
         _flink(cluster.jars_flink)
+    for folder in (cluster.jars_kafka, cluster.jars_runner, cluster.jars_flink):
+        _installed(folder)
     if not cluster.jar_fixes.exists():
         _compile(cluster)
 
@@ -47,6 +51,7 @@ def fetch_operator(cluster: Cluster) -> Path:
     cluster.tools.mkdir(parents=True, exist_ok=True)
     if not cluster.jars_operator.exists():
         _maven("operator", cluster.jars_operator)
+    _installed(cluster.jars_operator)
     return next(cluster.jars_operator.glob("*.jar"))
 
 
@@ -55,16 +60,62 @@ def fetch_sql(cluster: Cluster) -> Path:
     cluster.tools.mkdir(parents=True, exist_ok=True)
     if not cluster.jars_sql.exists():
         _maven("sql", cluster.jars_sql)
+    _installed(cluster.jars_sql)
     return cluster.jars_sql
 
 
-def _maven(profile: str, folder: Path) -> None:
+def record(cluster: Cluster) -> int:
+    """Write infra/checksums.txt for all jars, and download those that are missing unchecked.
+
+    For a new version: the list is reviewed as the code is. Returns the number of jars. Raises
+    Missing.
+    """
+    cluster.tools.mkdir(parents=True, exist_ok=True)
+    maven = {
+        "kafka": cluster.jars_kafka,
+        "runner": cluster.jars_runner,
+        "sql": cluster.jars_sql,
+        "operator": cluster.jars_operator,
+    }
+    for profile, folder in maven.items():
+        if not folder.exists():
+            _maven(profile, folder, check=False)
+    if not cluster.jars_flink.exists():
+        _flink(cluster.jars_flink, check=False)
+    return write([*maven.values(), cluster.jars_flink])
+
+
+def _installed(folder: Path) -> None:
+    """Raises Missing if a folder of the downloads has a jar that was not tested."""
+    if found := problems_of_installed(folder):
+        raise Missing(_refusal(found, f"remove {folder} to download it again"))
+
+
+def _finished(unfinished: Path, folder: Path, check: bool) -> None:
+    """Accept a download. Raises Missing if it has a jar that was not tested."""
+    if check and (found := problems(unfinished, folder.name)):
+        raise Missing(
+            _refusal(
+                found,
+                f"the download is left in {unfinished}; for a new version in versions.env, "
+                "write the list with `python -m infra.cluster checksums` and review it",
+            )
+        )
+    unfinished.rename(folder)
+
+
+def _refusal(found: list[str], way_out: str) -> str:
+    more = [f"and {len(found) - 5} more"] if len(found) > 5 else []
+    return "\n  ".join(["these jars are not used:", *found[:5], *more, way_out])
+
+
+def _maven(profile: str, folder: Path, check: bool = True) -> None:
     if shutil.which("mvn") is None:
         raise Missing("no mvn on the PATH; the jars come from Maven (Debian: maven)")
     unfinished = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     command = [
-        "mvn", "-q", "-B", "-f", str(INFRA / "pom.xml"), f"-P{profile}",
+        "mvn", "-q", "-B", "--strict-checksums", "-f", str(INFRA / "pom.xml"), f"-P{profile}",
         "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}",
     ]  # fmt: skip
     found = subprocess.run(
@@ -72,7 +123,7 @@ def _maven(profile: str, folder: Path) -> None:
     )
     if found.returncode:
         raise Missing(f"Maven could not fetch the jars of {folder.name}:\n{found.stdout[-2000:]}")
-    unfinished.rename(folder)
+    _finished(unfinished, folder, check)
 
 
 def _compile(cluster: Cluster) -> None:
@@ -92,6 +143,7 @@ def _compile(cluster: Cluster) -> None:
             raise Missing(
                 f"infra/runner does not compile against Beam's runner:\n{found.stderr[-2000:]}"
             )
+        cluster.jar_fixes.parent.mkdir(parents=True, exist_ok=True)
         unfinished = cluster.jar_fixes.with_suffix(".part")
         with zipfile.ZipFile(unfinished, "w") as jar:
             for file in sorted(Path(folder).rglob("*.class")):
@@ -99,7 +151,7 @@ def _compile(cluster: Cluster) -> None:
     unfinished.rename(cluster.jar_fixes)
 
 
-def _flink(folder: Path) -> None:
+def _flink(folder: Path, check: bool = True) -> None:
     version, digest = versions()["FLINK_VERSION"], versions()["FLINK_SHA256"]
     unfinished = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -123,5 +175,5 @@ def _flink(folder: Path) -> None:
             f"Flink {version} could not be fetched from the Python package index:\n"
             f"{found.stderr[-2000:]}"
         )
-    (unfinished / "pyflink").rename(folder)
+    _finished(unfinished / "pyflink", folder, check)
     shutil.rmtree(unfinished)

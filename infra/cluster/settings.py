@@ -12,6 +12,8 @@ from pathlib import Path
 
 INFRA = Path(__file__).resolve().parents[1]
 ROOT = INFRA.parent
+# What this checkout compiled and checked by itself; downloads can come from elsewhere.
+BUILT = ROOT / ".built"
 
 PORTS = {
     "kafka": 9092,
@@ -133,7 +135,7 @@ class Cluster:
         digest = hashlib.sha256(
             b"".join(source.read_bytes() for source in runner_sources())
         ).hexdigest()[:12]
-        return self.tools / f"runner-{versions()['BEAM_RUNNER_VERSION']}-fixes-{digest}.jar"
+        return BUILT / f"runner-{versions()['BEAM_RUNNER_VERSION']}-fixes-{digest}.jar"
 
     @property
     def jars_operator(self) -> Path:
