@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 
 import pytest
 
@@ -27,9 +28,7 @@ def declared(requirements: list[str]) -> set[str]:
 def test_every_package_is_pinned_and_has_a_hash(name: str) -> None:
     lines = (ROOT / name).read_text("utf-8").splitlines()
     assert [line for line in lines if not PINNED.match(line) and not HASH.match(line)] == []
-    followed = [bool(HASH.match(after)) for line, after in zip(lines, lines[1:], strict=False)
-                if PINNED.match(line)]  # fmt: skip
-    assert all(followed)
+    assert all(HASH.match(after) for line, after in pairwise(lines) if PINNED.match(line))
     assert not PINNED.match(lines[-1])
 
 
