@@ -12,7 +12,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short fuzz mutants soak
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short fuzz mutants soak audit audit-short sbom
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,22 @@ faults: $(READY) ## run at least 50 rounds of random faults on a real cluster, e
 
 faults-short: $(READY) ## run the faults that every change is tested with
 	$(BIN)/python -m tests.faults --short
+
+# What a stranger, a sensor or a changed download could do: what needs no cluster comes first.
+GUARDS := $(wildcard tests/compiler/test_strangers.py tests/compiler/test_exhaustion.py \
+	tests/cli/test_hostile_output.py tests/foundation/sandbox tests/hostile tests/infra tests/lake/test_sealed.py)
+GUARDED := $(wildcard tests/cluster/test_security.py tests/cluster/test_ports.py)
+
+audit: audit-short ## check what Tocsin is built of, and run every security test (needs Java 17 and Maven)
+	$(BIN)/python -m infra.cluster fetch
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(GUARDS)
+	$(BIN)/python -m pytest -q $(GUARDED)
+
+audit-short: $(READY) sbom ## check installed versions, licences and the page of dependencies (seconds)
+	$(BIN)/python -m infra.audit check
+
+sbom: $(READY) ## write the bill of materials of packages and jars in CycloneDX: dist/tocsin.cdx.json
+	$(BIN)/python -m infra.audit sbom
 
 fuzz: $(READY) ## decode 120,000 valid, damaged and random messages of every type (under 5 minutes)
 	TOCSIN_FUZZ=120000 $(BIN)/python -m pytest -q tests/kernels/avro/test_total.py tests/kernels/avro/test_total_json.py

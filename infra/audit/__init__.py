@@ -1,0 +1,1 @@
+"""What Tocsin is built of: hashes, licences and the bill of materials of packages and jars."""
