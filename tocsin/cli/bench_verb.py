@@ -159,6 +159,7 @@ def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> 
     from pyarrow import csv, parquet
 
     from tocsin.evaluation.evaluate import calibrated
+    from tocsin.kernels.csv.formulas import without_formulas
 
     parts = []
     for name, values in kept.items():
@@ -176,7 +177,11 @@ def _write(file: Path, given: list[Labelled], kept: dict[str, list[Floats]]) -> 
                 )
             )
     table_ = pa.concat_tables(parts)
-    (csv.write_csv if file.suffix == ".csv" else parquet.write_table)(table_, file)
+    if file.suffix == ".csv":
+        # Names of series are names of files, and spreadsheets open this one.
+        csv.write_csv(without_formulas(table_), file)
+    else:
+        parquet.write_table(table_, file)
 
 
 def _show(found: list[Any]) -> None:

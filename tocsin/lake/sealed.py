@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+# What an EXPLAIN may explain. EXPLAIN ANALYZE runs its statement, which could be a COPY.
+_EXPLAINED = ("select", "from", "with", "values", "table", "unpivot", "describe", "show")
+# Nodes of DuckDB's tree of a SELECT. `with n as (copy …) select` has others, and writes.
+_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+# Functions that run a text as SQL, which no tree shows.
+_RUNNING = {"query", "json_execute_serialized_sql"}
 
 
 class WritingQuery(ValueError):
@@ -36,16 +44,63 @@ def _texts(values: Iterable[str]) -> str:
 def read_only(connection: Any, query: str) -> Any:
     """The result of a query that reads.
 
-    Raises WritingQuery for COPY, INSERT, SET and every other statement that could write, and
-    duckdb.Error for SQL that is wrong.
+    Raises WritingQuery for COPY, INSERT, SET, EXPLAIN ANALYZE and every other statement that could
+    write, and duckdb.Error for SQL that is wrong.
     """
     statements = connection.extract_statements(query)
     for statement in statements:
-        if statement.type not in _READING:
-            raise WritingQuery(
-                f"a query of a lake reads: SELECT, DESCRIBE, SUMMARIZE or EXPLAIN, and not "
-                f"{statement.type.name}"
-            )
+        _check(connection, statement)
     if not statements:
         raise WritingQuery("the query is empty")
+    # The second line of defence: no transaction of a lake changes a table.
+    with suppress(duckdb.TransactionException):
+        connection.rollback()
+    connection.execute("begin transaction read only")
     return connection.execute(query)
+
+
+def _check(connection: Any, statement: Any) -> None:
+    if statement.type == duckdb.StatementType.MULTI:
+        raise WritingQuery("a PIVOT of a lake names its values: `pivot … on column in ('a', 'b')`")
+    if statement.type not in _READING:
+        raise WritingQuery(
+            f"a query of a lake reads: SELECT, DESCRIBE, SUMMARIZE or EXPLAIN, and not "
+            f"{statement.type.name}"
+        )
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        if not _explains_reading(statement):
+            raise WritingQuery(
+                "a query of a lake explains SELECT, and leaves out ANALYZE, which would run it"
+            )
+        return
+    serialized = "select json_serialize_sql(?::varchar)"
+    tree = json.loads(connection.execute(serialized, [statement.query]).fetchone()[0])
+    if tree["error"]:
+        raise WritingQuery("a query of a lake is one that DuckDB can show as a tree of SELECT")
+    for kind, name in _parts(tree):
+        if kind.endswith("_NODE") and kind not in _NODES:
+            verb = kind.removesuffix("_NODE").removesuffix("_QUERY")
+            raise WritingQuery(f"a query of a lake reads, and this one holds a {verb}")
+        if name in _RUNNING:
+            raise WritingQuery(f"a query of a lake does not call {name}(), which runs a text")
+
+
+def _parts(tree: Any) -> Iterator[tuple[str, str]]:
+    """Type and name of function of each part of a tree, where it has them."""
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield str(part.get("type", "")), str(part.get("function_name", "")).lower()
+        inner = part.values() if isinstance(part, dict) else part
+        waiting += [one for one in inner if isinstance(one, dict | list)]
+
+
+def _explains_reading(statement: Any) -> bool:
+    """Whether the word after EXPLAIN starts a query; comments may come between."""
+    text = statement.query.encode()
+    starts = [
+        at for at, kind in duckdb.tokenize(statement.query) if kind != duckdb.token_type.comment
+    ]
+    after = text[starts[1] :].decode().lower() if len(starts) > 1 else ""
+    return after.startswith(_EXPLAINED)
