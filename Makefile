@@ -62,7 +62,7 @@ faults-short: $(READY) ## run the faults that every change is tested with
 
 # What a stranger, a sensor or a changed download could do: what needs no cluster comes first.
 GUARDS := $(wildcard tests/compiler/test_strangers.py tests/compiler/test_exhaustion.py \
-	tests/cli/test_hostile_output.py tests/foundation/sandbox tests/hostile tests/infra tests/lake/test_sealed.py)
+	tests/cli/test_hostile_output.py tests/foundation/sandbox tests/hostile tests/infra tests/lake/test_lake_query.py)
 GUARDED := $(wildcard tests/cluster/test_security.py tests/cluster/test_ports.py)
 
 audit: audit-short ## check what Tocsin is built of, and run every security test (needs Java 17 and Maven)
