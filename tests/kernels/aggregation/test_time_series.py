@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def rate(points: Points, bits: int | None) -> float | None:
     if elapsed == 0:
         return None
     grown = 0
-    for (_, before), (_, now) in zip(points, points[1:], strict=False):
+    for (_, before), (_, now) in pairwise(points):
         if now >= before:
             grown += now - before
         elif bits is not None and 2 ** (bits - 1) < before - now < 2**bits:
