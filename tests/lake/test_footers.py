@@ -100,7 +100,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         open_lake(tmp_path)
 
 
-def test_an_error_is_told_by_its_first_line() -> None:
+def test_an_error_is_shortened_to_its_first_line() -> None:
     assert brief(ValueError("  one\ntwo")) == "one"
     assert brief(KeyError()) == "KeyError"
 

@@ -44,7 +44,7 @@ def test_a_diagonal_matrix_is_not_rotated() -> None:
 def test_rotations_prefer_the_small_angle() -> None:
     matrix, turned = np.array([[2.0, 1.0], [1.0, 5.0]]), np.eye(2)
     rotate(matrix, turned)
-    # Of the angles that make it diagonal, the one up to 45 degrees: the order of columns stays.
+    # The angle is the one up to 45 degrees, so the order of columns stays.
     assert matrix[0, 0] < matrix[1, 1]
     assert turned[0, 0] > sqrt(0.5)
 
