@@ -22,7 +22,7 @@ CALLS = ["init_transactions", "begin_transaction", "send_offsets_to_transaction"
 
 
 class Broker:
-    """What is committed, and which calls fail: by name, the errors of the next calls."""
+    """The committed, and which calls fail: by name, the errors of the next calls."""
 
     def __init__(self) -> None:
         self.topic: list[bytes] = []

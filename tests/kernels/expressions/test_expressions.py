@@ -37,6 +37,9 @@ BATCH = pa.RecordBatch.from_pylist(
         ("h3_cell(48.1, -1.67, 7)", ["87186318bffffff"] * 3),
         ("cell_longitude(s) is null", [True, True, True]),
         ("cell_latitude('nowhere')", [None, None, None]),
+        ("number(s)", [None, None, None]),
+        ("number(if(q == 1, '-1.5e3', s))", [-1500.0, None, None]),
+        ("number('seven')", [None, None, None]),
     ],
 )
 def test_an_expression_has_the_expected_values(text: str, expected: list[Any]) -> None:

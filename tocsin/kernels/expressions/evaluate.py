@@ -42,8 +42,6 @@ def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
         expression: an expression that `type_of` accepts for the batch's schema.
         batch: the rows.
 
-    Raises:
-        pyarrow.ArrowInvalid: for a text that a cast does not accept, such as one that is no number.
     """
     value = _value(expression, batch)
     wanted = type_of(expression, batch.schema)
@@ -134,11 +132,21 @@ def _starts_with(value: Any, part: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return (
-        value.cast(pa.int8()).cast(pa.float64())
-        if pa.types.is_boolean(value.type)
-        else _double(value)
-    )
+    if pa.types.is_boolean(value.type):
+        return value.cast(pa.int8()).cast(pa.float64())
+    return _number_of_text(value) if pa.types.is_string(value.type) else _double(value)
+
+
+def _number_of_text(value: Any) -> Any:
+    """Null for a text that is no number: a sensor's text ends no job."""
+    try:
+        return value.cast(pa.float64())
+    except pa.ArrowInvalid:
+        if isinstance(value, pa.Scalar):
+            return pa.scalar(None, pa.float64())
+    encoded = pc.dictionary_encode(value)
+    numbers = [_number_of_text(text).as_py() for text in encoded.dictionary]
+    return pc.take(pa.array(numbers, pa.float64()), encoded.indices)
 
 
 def _seconds(value: Any) -> Any:
