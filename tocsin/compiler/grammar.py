@@ -17,7 +17,9 @@ _CODE_KEYS = ("callable", "python", "javascript", "path", "fn")
 _TOP = ("pipeline", "options", "tests")
 _PIPELINE = ("type", "name", "transforms", "extra_transforms")
 _STEP = ("type", "name", "input", "config")
-_OPTIONS = {"parallelism": int}
+_OPTIONS = ("parallelism",)
+# Flink has no more subtasks.
+_MOST_SUBTASKS = 32_768
 _LONGEST_NAME = 200
 
 
@@ -192,8 +194,9 @@ def options_of(document: Document) -> dict[str, Any]:
     value = document.data.get("options") if isinstance(document.data, dict) else None
     if value is None:
         return {}
-    options = _only(document, value, ("options",), tuple(_OPTIONS), "`options`")
-    for key, kind in _OPTIONS.items():
-        if key in options and (not isinstance(options[key], kind) or options[key] < 1):
-            document.problem(f"'{key}' must be a whole number of at least 1", ("options", key))
+    options = _only(document, value, ("options",), _OPTIONS, "`options`")
+    for key, number in options.items():
+        if type(number) is not int or not 1 <= number <= _MOST_SUBTASKS:
+            said = f"'{key}' must be a whole number from 1 to {_MOST_SUBTASKS:,}"
+            document.problem(said, ("options", key))
     return options

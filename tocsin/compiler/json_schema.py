@@ -76,7 +76,7 @@ def job_schema() -> dict[str, Any]:
             "options": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": {"parallelism": {"type": "integer", "minimum": 1}},
+                "properties": {"parallelism": {"type": "integer", "minimum": 1, "maximum": 32_768}},
             },
             "tests": {
                 "type": "array",

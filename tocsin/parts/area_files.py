@@ -72,7 +72,8 @@ def _geojson(path: str) -> tuple[Any, Any, pa.Table]:
         AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
         pa.ArrowException, shapely.errors.GEOSException,
     ) as error:  # fmt: skip
-        raise ValueError(f"{path} is no GeoJSON FeatureCollection: {error}") from None
+        why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise ValueError(f"{path} is no GeoJSON FeatureCollection: {why}") from None
 
 
 def _geoparquet(path: str) -> tuple[Any, Any, pa.Table]:

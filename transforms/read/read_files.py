@@ -73,7 +73,7 @@ class ReadFiles(Source):
         help="character between the cells of CSV; by default the one of `,` `;` tab `|` that fits",
         pattern=r"^[\x01-\x7f]$",
     )
-    batch_rows: int = Param(20_000, help="rows a batch", ge=1)
+    batch_rows: int = Param(20_000, help="rows a batch", ge=1, le=200_000)
 
     _leaves: list[Leaf] | None = PrivateAttr(None)
     # The sandbox of an untrusted job: it judges each file that a glob finds, and again at opening.

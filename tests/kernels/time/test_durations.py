@@ -49,3 +49,10 @@ def test_a_size_is_parsed(text: str, size: int) -> None:
 def test_a_text_without_a_size_is_rejected_with_a_sentence() -> None:
     with pytest.raises(ValueError, match="such as '64 MiB'"):
         parse_size("lots")
+
+
+def test_a_duration_has_up_to_a_thousand_years() -> None:
+    assert parse_duration("365250 d") == 365_250 * 86_400_000_000
+    for text in ("365250 d 1 s", "99999999 w", "1000000000000000000000000000000 h"):
+        with pytest.raises(ValueError, match="is longer than 1,000 years"):
+            parse_duration(text)

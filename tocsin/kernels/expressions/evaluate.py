@@ -41,7 +41,6 @@ def evaluate(expression: Expression, batch: pa.RecordBatch) -> Any:
     Args:
         expression: an expression that `type_of` accepts for the batch's schema.
         batch: the rows.
-
     """
     value = _value(expression, batch)
     wanted = type_of(expression, batch.schema)

@@ -15,6 +15,8 @@ _DURATIONS = {
     "w": 604_800_000_000,
 }
 _SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+# 1,000 years.
+_LONGEST = 365_250 * _DURATIONS["d"]
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 
 
@@ -22,7 +24,8 @@ def parse_duration(text: str) -> int:
     """The microseconds of a duration such as `30 s` or `1 h 30 min`.
 
     Raises:
-        ValueError: for a text that is not a duration.
+        ValueError: for a text that is not a duration, and for more than 1,000 years: their sum with
+            an event time fits 64 bits.
     """
     total, at = 0.0, 0
     while at < len(text):
@@ -38,6 +41,8 @@ def parse_duration(text: str) -> int:
         raise ValueError(
             "a duration is empty; write a number and a unit, such as '30 s', '10 min' or '1 h'"
         )
+    if total > _LONGEST:
+        raise ValueError(f"'{text}' is longer than 1,000 years")
     return round(total)
 
 

@@ -26,6 +26,8 @@ from tocsin.steps.aggregate.window_operator import WindowOperator
 _DAY, _SECOND = 86_400_000_000, 1_000_000
 # Windows that a reading may be in at once: each is a row of the state.
 _MOST_WINDOWS = 10_080
+# Windows without readings between two readings of a key: a year of minutes fits.
+_MOST_FILLED = 1_000_000
 
 
 class Completeness(Part):
@@ -127,6 +129,8 @@ class Aggregate(StatefulStep):
                 "`fill_gaps` is a time over 0, and goes with keys (`by`) and "
                 "with windows that follow one another"
             )
+        if self.fill_gaps is not None and self.fill_gaps > _MOST_FILLED * (self.every or 1):
+            raise ValueError(f"`fill_gaps` is at most {_MOST_FILLED:,} windows (`every`)")
         for name, value in (
             ("every", self.every),
             ("window", self.window),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+from pydantic import field_validator
 
 from tocsin.alarms.event import ALARM_FIELDS
 from tocsin.foundation.faults import Collector, Fault
@@ -73,6 +74,13 @@ class Health(Part):
 
     every: Duration = Param("10 min", help="length of a window", validate_default=True)
     operators: int = Param(1, help="number of operators who respond to alarms", ge=1)
+
+    @field_validator("every")
+    @classmethod
+    def _is_long(cls, value: int) -> int:
+        if value < 1_000_000:
+            raise ValueError("a window of health has at least 1 s")
+        return value
 
 
 class AlarmSettings(Part):
