@@ -195,7 +195,8 @@ def options_of(document: Document) -> dict[str, Any]:
     if value is None:
         return {}
     options = _only(document, value, ("options",), _OPTIONS, "`options`")
-    for key, number in options.items():
+    for key in options.keys() & set(_OPTIONS):
+        number = options[key]
         if type(number) is not int or not 1 <= number <= _MOST_SUBTASKS:
             said = f"'{key}' must be a whole number from 1 to {_MOST_SUBTASKS:,}"
             document.problem(said, ("options", key))
