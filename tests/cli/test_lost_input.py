@@ -46,6 +46,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
     monkeypatch.setenv("LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("TOCSIN_VARIABLES", "LAKE")
     (tmp_path / "r.avsc").write_text(json.dumps(SCHEMA))
     (tmp_path / "job.yaml").write_text(JOB)
     return tmp_path / "job.yaml"

@@ -15,6 +15,7 @@ import pytest
 from tests.docs.blocks import PAGES, ROOT, Block, all_blocks, blocks
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.diagnostics import JobError
+from tocsin.foundation.project import find_project
 
 WRAPPERS = Path(__file__).with_name("wrappers")
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -88,13 +89,22 @@ def test_a_python_block_runs(block: Block, project: Path) -> None:
     exec(compile(block.text, str(block), "exec"), {})
 
 
+def test_settings_of_a_project_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = all_blocks("toml")
+    assert blocks
+    for block in blocks:
+        (tmp_path / "tocsin.toml").write_text(block.text, "utf-8")
+        assert find_project() is not None
+
+
 def test_every_marker_is_known_and_blocks_have_a_known_language() -> None:
     for block in all_blocks("yaml", "python", "py", "sh", ""):
         assert re.match(r"$|fragment of \w+$|file \S+$|not run: ", block.marker), block
     languages = {
         one for page in PAGES for one in re.findall(r"^```(\w+)", page.read_text(), re.MULTILINE)
     }
-    assert languages <= {"yaml", "python", "py", "sh"}
+    assert languages <= {"yaml", "python", "py", "sh", "toml"}
 
 
 def commands(program: str) -> list[tuple[str, str]]:

@@ -82,6 +82,7 @@ def given(kafka: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     publisher.flush()
     kafka.ensure_whole("air")
     monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
+    monkeypatch.setenv("TOCSIN_VARIABLES", "FOLDER,NAME")
     monkeypatch.setenv("FOLDER", str(tmp_path))
     monkeypatch.setenv("NAME", "lake")
     (tmp_path / "job.yaml").write_text(JOB)

@@ -10,6 +10,7 @@ import pytest
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.job import Job
 from tocsin.engines.beam.job_tests import run_test
+from tocsin.foundation.failure import Mistake
 
 JOB = """
 pipeline:
@@ -103,7 +104,7 @@ def test_the_rows_of_one_test_do_not_reach_the_next(job: Job) -> None:
 
 def test_an_unreadable_value_is_an_error(job: Job) -> None:
     rows = [{"sensor": "a", "at": "yesterday", "value": 1.0}]
-    with pytest.raises(ValueError, match="Failed to parse string: 'yesterday'"):
+    with pytest.raises(Mistake, match=r"'at' is timestamp.*Failed to parse string: 'yesterday'"):
         run_test(job, test(given={"Read": rows}))
 
 

@@ -23,7 +23,7 @@ from tocsin.engines.beam.io.source_dofn import Read
 from tocsin.engines.beam.operators.stateful_transform import Stateful
 from tocsin.engines.beam.operators.stateless_dofn import Apply, Write
 from tocsin.engines.beam.operators.union import Unite
-from tocsin.foundation.failure import Mistake
+from tocsin.foundation.failure import Failure, Mistake
 from tocsin.parts.registry import Location, load
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
@@ -152,7 +152,8 @@ class TocsinProvider(yaml_provider.InlineProvider):  # type: ignore[misc]
 def expand(pipeline: Any, specification: dict[str, Any]) -> Any:
     """Apply a lowered job to a pipeline.
 
-    Raises Mistake where Beam YAML refuses a step of its own, which the checker does not know.
+    Raises Mistake where Beam YAML refuses a step of its own, which the checker does not know, and
+    the Failure of a part of ours, such as a broker that does not answer.
     """
     provider = TocsinProvider()
     providers = {name: [provider] for name in provider.provided_transforms()}
@@ -161,4 +162,7 @@ def expand(pipeline: Any, specification: dict[str, Any]) -> Any:
     try:
         return yaml_transform.expand_pipeline(pipeline, text, providers, validate_schema=None)
     except ValueError as error:
-        raise Mistake(f"Beam refuses a step: {error}") from error
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, Failure):
+            cause = cause.__cause__ or cause.__context__
+        raise cause or Mistake(f"Beam refuses a step: {error}") from error
