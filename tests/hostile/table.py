@@ -28,7 +28,6 @@ class Trick:
         prints: what `run` or `test` must have printed, for a job that is harmless.
         file: the name of the job file.
         files, links, environment: what is planted, by path or name.
-        xfail: why the row is not true yet.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Trick:
     files: dict[str, Any] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-    xfail: str | None = None
 
     def text(self, places: dict[str, str]) -> bytes:
         """The job file. places: the text for each `@NAME@`."""
