@@ -85,7 +85,7 @@ def test_concentrations_follow_the_ideal_gas_law(
 def test_molar_masses_are_sums_of_atomic_weights() -> None:
     weights = {"h": 1.008, "c": 12.011, "n": 14.007, "o": 15.999, "s": 32.06}
     atoms = {
-        "o3": "ooo", "no2": "noo", "no": "no", "so2": "soo", "co": "co", "nh3": "nhhh",
+        "o3": "ooo", "no2": "ono", "no": "no", "so2": "soo", "co": "co", "nh3": "nhhh",
         "h2s": "hhs", "c6h6": "cccccchhhhhh",
     }  # fmt: skip
     assert set(air_quality.MOLAR_MASS) == set(atoms)
