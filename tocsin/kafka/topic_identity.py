@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from typing import Any
 
 _NO_CONTROLLER = -1
+# Fresh answers that confirm another id, and seconds before each.
+_CONFIRMATIONS, _PAUSE = 2, 0.5
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
@@ -56,6 +58,19 @@ class TopicIdentity:
         """Whether the latest known id is not that of a position; False where one is unknown."""
         found = self.latest()
         return None not in (expected, found) and found != expected
+
+    def is_surely_another(self, expected: str | None) -> bool:
+        """The same, confirmed by answers that are newer than the position.
+
+        The latest known id may be that of the former topic, where a position is of the new one. And
+        brokers learn of a new topic one after another.
+        """
+        for _ in range(_CONFIRMATIONS):
+            if not self.is_another(expected):
+                return False
+            time.sleep(_PAUSE)
+            self.first(self._interval)
+        return self.is_another(expected)
 
     def why_another(self, expected: str | None, place: str) -> str:
         """The sentence for a position whose topic is another one now."""

@@ -349,7 +349,7 @@ class ReadTelemetry(Source):
         Raises:
             Failure: if that stops the job.
         """
-        if split.topic_id is None or not self._topic_identity().is_another(split.topic_id):
+        if split.topic_id is None or not self._topic_identity().is_surely_another(split.topic_id):
             return False
         place = f"{split.topic}:{split.partition}, offset {position}"
         why = self._topic_identity().why_another(split.topic_id, place)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
@@ -22,6 +23,8 @@ from tocsin.engines.beam.io.restrictions import (
     SplitOf,
 )
 from tocsin.engines.beam.io.source_dofn import ReadLiveSplit
+from tocsin.kafka import topic_identity
+from tocsin.kafka.topic_identity import TopicIdentity
 from tocsin.kernels.batch import BEGINNING
 from tocsin.parts.source import Fetched, Source, Split
 
@@ -108,9 +111,11 @@ def test_the_splits_of_the_new_topic_replace_the_known_ones() -> None:
     first, rest, _ = discover(DiscoveredSplits(0), None)
     assert (first, rest) == (OLD, DiscoveredSplits(2, "old"))
     found, rest, watermark = discover(rest, NEW)
-    assert (found, rest) == (NEW, DiscoveredSplits(3, "new"))
+    assert (found, rest) == (NEW, DiscoveredSplits(3, "new", ("old",)))
     assert watermark > Timestamp(5)
     assert discover(rest, [])[1] == rest
+    # A broker that has not heard of the new topic.
+    assert discover(rest, OLD)[:2] == ([], rest)
 
 
 def test_a_source_that_cannot_say_holds_the_watermark() -> None:
@@ -125,3 +130,35 @@ def test_a_checkpoint_from_before_there_were_ids_is_read() -> None:
     assert again == DiscoveredSplits(2, None)
     more = [Split("t", 2, 0, None, "old")]
     assert discover(again, more)[1] == DiscoveredSplits(3, "old")
+
+
+class Brokers(TopicIdentity):
+    """Brokers that give these ids, one for each fresh question."""
+
+    def __init__(self, known: str, *answers: str) -> None:
+        self._known, self._answers, self._interval = known, list(answers), 1.0
+
+    def first(self, patience: float) -> str | None:
+        self._known = self._answers.pop(0)
+        return self._known
+
+    def latest(self) -> str | None:
+        return self._known
+
+
+@pytest.mark.parametrize(
+    ("known", "answers", "is_another"),
+    [
+        ("new", [], False),
+        # The reader's own last answer is older than the split.
+        ("old", ["new"], False),
+        # One broker of several has not heard of the new topic.
+        ("old", ["old", "new"], False),
+        ("newer", ["newer", "newer"], True),
+    ],
+)
+def test_another_topic_is_confirmed_by_fresh_answers(
+    known: str, answers: list[str], is_another: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_identity, "_PAUSE", 0.0)
+    assert Brokers(known, *answers).is_surely_another("new") == is_another

@@ -26,19 +26,21 @@ DISCOVERY_INTERVAL = 1.2
 class DiscoveredSplits:
     """The splits that were emitted so far.
 
-    count: their number, of the present topic. topic_id: its id, None if unknown.
+    count: their number, of the present topic. topic_id: its id, None if unknown. former: the ids of
+    topics that had its name before, which a broker may still name for a moment.
     """
 
     count: int
     topic_id: str | None = None
+    former: tuple[str, ...] = ()
 
     def and_these(self, found: list[Split]) -> DiscoveredSplits:
         """These and more splits; only the new ones where they are of another topic."""
         if not found:
             return self
-        if self.topic_id in (None, found[0].topic_id):
-            return DiscoveredSplits(self.count + len(found), found[0].topic_id)
-        return DiscoveredSplits(len(found), found[0].topic_id)
+        if self.topic_id is None or self.topic_id == found[0].topic_id:
+            return DiscoveredSplits(self.count + len(found), found[0].topic_id, self.former)
+        return DiscoveredSplits(len(found), found[0].topic_id, (*self.former, self.topic_id))
 
 
 class DiscoveryTracker(RestrictionTracker):  # type: ignore[misc]
@@ -129,6 +131,7 @@ class Discover(beam.DoFn):  # type: ignore[misc]
             # Unseen splits hold the watermark.
             tracker.defer_remainder(Duration.of(DISCOVERY_INTERVAL))
             return
+        found = [split for split in found if split.topic_id not in known.former]
         if not tracker.try_claim(known.and_these(found)):
             return
         since = watermark.current_watermark() or MIN_TIMESTAMP
