@@ -29,7 +29,7 @@ $(READY): requirements.lock requirements-build.lock pyproject.toml setup.py
 demo: $(READY) ## run the main job on a simulated city: no Java, no Docker, no network
 	$(BIN)/tocsin demo
 
-test: $(READY) ## run the tests (under 10 minutes on 2 cores)
+test: $(READY) ## run the tests (17 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore tests/cluster --ignore tests/readers
 	$(BIN)/tocsin test jobs/*.yaml
 
