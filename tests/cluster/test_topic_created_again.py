@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from infra.cluster.settings import Cluster
-from tests.support.cluster import Run, as_json, parquet_files, wait_for
+from tests.support.cluster import READING, Run, as_json, create_again, parquet_files, wait_for
 
 JOB = """
 pipeline:
@@ -31,9 +31,6 @@ pipeline:
       name: Lake
       config: {lake: lake, dataset: phoenix, span: 2 s}
 """
-SCHEMA = """{"type": "record", "name": "reading", "fields": [
-    {"name": "sensor", "type": "string"},
-    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"""
 
 
 def send(cluster: Cluster, name: str, count: int) -> None:
@@ -45,14 +42,6 @@ def send(cluster: Cluster, name: str, count: int) -> None:
     assert producer.flush(30) == 0
 
 
-def create_again(admin: AdminClient, topics: Callable[..., None]) -> None:
-    admin.delete_topics(["phoenix"])["phoenix"].result(30)
-    until = time.monotonic() + 30
-    while "phoenix" in admin.list_topics(timeout=10).topics and time.monotonic() < until:
-        time.sleep(0.1)
-    topics("phoenix")
-
-
 def test_a_job_that_starts_over_reads_each_topic_from_its_beginning_once(
     cluster: Cluster,
     admin: AdminClient,
@@ -61,7 +50,7 @@ def test_a_job_that_starts_over_reads_each_topic_from_its_beginning_once(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "job.yaml").write_text(JOB, "utf-8")
-    (tmp_path / "reading.avsc").write_text(SCHEMA, "utf-8")
+    (tmp_path / "reading.avsc").write_text(READING, "utf-8")
     topics("phoenix")
 
     def sensors() -> dict[str, int]:
@@ -75,12 +64,12 @@ def test_a_job_that_starts_over_reads_each_topic_from_its_beginning_once(
     send(cluster, "a", 40)
     tocsin("submit", "job.yaml", cwd=tmp_path)
     wait_for("rows of the first topic", lambda: sensors() == {"a": 40})
-    create_again(admin, topics)
+    create_again(admin, topics, "phoenix")
     # Fewer than before: the offsets of the first topic are beyond its end.
     send(cluster, "b", 20)
     wait_for("rows of the second topic", lambda: sensors() == {"a": 40, "b": 20})
     savepoint = tocsin("stop", "job", cwd=tmp_path).stdout.strip()
-    create_again(admin, topics)
+    create_again(admin, topics, "phoenix")
     # More than before: the offsets of the second topic exist, and mean other messages.
     send(cluster, "c", 60)
     tocsin("submit", "job.yaml", "--from-savepoint", savepoint, cwd=tmp_path)

@@ -16,19 +16,17 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tocsin.transforms.read.read_telemetry import ReadTelemetry
 
 from infra.cluster.settings import Cluster
+from tests.support.cluster import READING, create_again
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
 
-SCHEMA = """{"type": "record", "name": "reading", "fields": [
-    {"name": "sensor", "type": "string"},
-    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"""
 AGAIN = "the topic was deleted and created again"
 
 
 @pytest.fixture
 def source(cluster: Cluster, tmp_path: Path) -> Callable[[str], ReadTelemetry]:
     """A function that gives the source of a topic."""
-    (tmp_path / "reading.avsc").write_text(SCHEMA, "utf-8")
+    (tmp_path / "reading.avsc").write_text(READING, "utf-8")
 
     def of(topic: str) -> ReadTelemetry:
         return ReadTelemetry.model_validate(
@@ -51,14 +49,6 @@ def send(cluster: Cluster, topic: str, count: int, partitions: int = 1) -> None:
         value = f'{{"sensor": "s{number}", "at": {1_772_409_600_000 + number}}}'
         producer.produce(topic, value, partition=number % partitions)
     assert producer.flush(30) == 0
-
-
-def create_again(admin: AdminClient, topics: Callable[..., None], name: str) -> None:
-    admin.delete_topics([name])[name].result(30)
-    until = time.monotonic() + 30
-    while name in admin.list_topics(timeout=10).topics and time.monotonic() < until:
-        time.sleep(0.1)
-    topics(**{name: 1})
 
 
 def rows(reader: Iterator[Any], patience: float = 30.0) -> int:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import queue
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from coverage import CoverageData
 
 from tests.mutation.mutants import AREAS, Mutant
-from tests.mutation.worker import ROOT, STORE, Worker
+from tests.mutation.worker import ROOT, STORE, Worker, share
 
 # What `make test` runs, the longest first. Left out are folders that run none of the areas' code in
 # this process, and tests/real, which needs recordings.
@@ -130,11 +128,7 @@ def measured(workers: list[Worker]) -> Selection:
     """The selection for the tree as it is: read if it was measured before."""
     file = STORE / f"selection-{digest()}.json"
     if not file.exists():
-        free: queue.Queue[Worker] = queue.Queue()
-        for worker in workers:
-            free.put(worker)
-        with ThreadPoolExecutor(len(workers)) as pool:
-            parts = list(pool.map(partial(_measure, free), FOLDERS))
+        parts = share(workers, _measure, FOLDERS)
         for old in STORE.glob("selection-*.json"):
             old.unlink()
         seconds = {test: one for part in parts for test, one in part.seconds.items()}
@@ -151,19 +145,8 @@ def measured(workers: list[Worker]) -> Selection:
     return Selection(by_line, found["seconds"])
 
 
-def _measure(free: queue.Queue[Worker], folder: str) -> Selection:
-    """Run the tests of a folder in a copy that is free.
-
-    A test that fails without a mutant kills nothing, so it is left out.
-    """
-    worker = free.get()
-    try:
-        return _measure_in(worker, folder)
-    finally:
-        free.put(worker)
-
-
-def _measure_in(worker: Worker, folder: str) -> Selection:
+def _measure(worker: Worker, folder: str) -> Selection:
+    """Run the tests of a folder. One that fails without a mutant is left out: it kills nothing."""
     result, data = worker.root / ".measure.json", worker.root / ".coverage"
     covered = [f"--cov={folder}" for folder in AREAS.values()]
     options = ["-p", "tests.mutation.measure", "--cov-context=test", "--cov-report=", *covered]

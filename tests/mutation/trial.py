@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import queue
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from tests.mutation.mutants import Mutant
 from tests.mutation.selection import Selection
-from tests.mutation.worker import Worker
+from tests.mutation.worker import Worker, share
 
 Outcome = Literal["killed", "out of time", "survived", "not run"]
 # Seconds added to three times the measured time of the tests, because Numba compiles afresh.
@@ -54,22 +52,14 @@ def try_all(
     mutants: list[Mutant], workers: list[Worker], selection: Selection, say: Callable[[str], None]
 ) -> list[Trial]:
     """Every mutant in a copy that is free."""
-    free: queue.Queue[Worker] = queue.Queue()
-    for worker in workers:
-        free.put(worker)
 
-    def one(mutant: Mutant) -> Trial:
-        worker = free.get()
-        try:
-            found = try_one(mutant, worker, selection)
-        finally:
-            free.put(worker)
+    def one(worker: Worker, mutant: Mutant) -> Trial:
+        found = try_one(mutant, worker, selection)
         say(f"{found.outcome:12} {found.seconds:6.1f} s  {mutant.path}:{mutant.line}  "
             f"{mutant.before[:40]} -> {mutant.after[:40]}")  # fmt: skip
         return found
 
-    with ThreadPoolExecutor(len(workers)) as pool:
-        return list(pool.map(one, mutants))
+    return share(workers, one, mutants)
 
 
 def try_one(mutant: Mutant, worker: Worker, selection: Selection) -> Trial:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import compileall
 import os
+import queue
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
+from typing import TypeVar
 
 from tests.mutation.mutants import Mutant
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / ".mutants"
 # Seconds by the clock for a run that waits and uses no processor.
@@ -100,6 +106,25 @@ class Worker:
             return self.test(["-x", "--tb=line", f"@{chosen.name}"], seconds)
         finally:
             file.write_bytes(original)
+
+
+def share(
+    workers: list[Worker], work: Callable[[Worker, Item], Result], items: list[Item]
+) -> list[Result]:
+    """The results of all items, each worked on in a copy that is free."""
+    free: queue.Queue[Worker] = queue.Queue()
+    for worker in workers:
+        free.put(worker)
+
+    def one(item: Item) -> Result:
+        worker = free.get()
+        try:
+            return work(worker, item)
+        finally:
+            free.put(worker)
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        return list(pool.map(one, items))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

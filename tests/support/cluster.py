@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka
+from confluent_kafka.admin import AdminClient
 
 from infra.cluster.settings import Cluster
 from tests.faults.traffic import Traffic
 
 CANARY = "canary-5f1e7a-must-never-be-seen"
 REGISTRY_CANARY = "canary-9b02c4-of-the-registry"
+READING = """{"type": "record", "name": "reading", "fields": [
+    {"name": "sensor", "type": "string"},
+    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"""
+"""The schema of a sensor's time."""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -94,3 +99,13 @@ def traffic(cluster: Cluster, topic: str) -> Iterator[Traffic]:
 def parquet_files(lake: Path) -> list[Path]:
     """The committed files of a lake."""
     return sorted(file for file in lake.rglob("*.parquet") if not file.name.startswith("."))
+
+
+def create_again(admin: AdminClient, topics: Callable[..., None], name: str) -> None:
+    """Delete a topic, and create one of its name with as many partitions."""
+    partitions = len(admin.list_topics(timeout=10).topics[name].partitions)
+    admin.delete_topics([name])[name].result(30)
+    until = time.monotonic() + 30
+    while name in admin.list_topics(timeout=10).topics and time.monotonic() < until:
+        time.sleep(0.1)
+    topics(**{name: partitions})

@@ -17,6 +17,7 @@ from tocsin.foundation.failure import Failure, Mistake
 from tocsin.kernels.avro.json_decoder import JsonDecoder
 from tocsin.kernels.avro.types import NO_DEFAULT, Leaf, leaves, parse_schema
 from tocsin.kernels.expressions.typing import suggestion
+from tocsin.parts.files.parquet_file import UNREADABLE
 
 ROWS = 50_000
 """The most rows of a piece."""
@@ -128,7 +129,7 @@ class RecordingFile:
     def _parquet(self) -> Any:
         try:
             return parquet.ParquetFile(self.path)
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise Failure(f"cannot read {self.path}: {error}") from None
 
     def _of_parquet(self, names: list[str]) -> Iterator[Piece]:
@@ -140,7 +141,7 @@ class RecordingFile:
                 numbers = range(first, first + batch.num_rows)
                 yield Piece(pa.RecordBatch.from_arrays(columns, names), numbers, "row", [])
                 first += batch.num_rows
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             after = f" after row {first - 1:,}" if first > 1 else ""
             raise Failure(f"cannot read {self.path}{after}: {error}") from None
 

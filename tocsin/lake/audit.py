@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
@@ -23,6 +22,7 @@ from tocsin.lake.query import (
     open_lake,
     quoted,
     rows_with_files,
+    schema_in,
     unreadable,
 )
 
@@ -128,7 +128,7 @@ def _check_types(report: AuditReport, files: list[Path]) -> None:
     """Look for columns whose types in two files have no common one: readers give text, or fail."""
     known: dict[str, dict[pa.DataType, Path]] = {}
     for file in files:
-        for column in parquet.read_schema(file):
+        for column in schema_in(file):
             known.setdefault(column.name, {}).setdefault(column.type, file)
     for name, kinds in known.items():
         (first, *others) = kinds

@@ -212,13 +212,14 @@ class ReadTelemetry(Source):
             found = self._watching.list_topics(self.topic, timeout=_PATIENCE).topics[self.topic]
         except KafkaException:
             return None
-        latest = self._topic_identity().latest()
         if self.if_recreated == "start_over" and topic_id is not None:
             latest = self._topic_identity().first(_PATIENCE)
             if latest is None:
                 return None
             if latest != topic_id:
                 known = 0
+        else:
+            latest = self._topic_identity().latest()
         return [
             Split(self.topic, partition, 0, None, latest)
             for partition in sorted(found.partitions)
