@@ -11,7 +11,7 @@ import pytest
 
 from tests.hostile import verdict
 from tests.hostile.table import Trick, content, tricks
-from tests.hostile.watch import OpenedFiles
+from tests.hostile.watch import TouchedFiles
 from tests.hostile.world import ENVIRONMENT, Listeners, World, closed_port, listeners
 from tests.hostile.zygote import VERBS, Zygote, zygote
 
@@ -47,7 +47,7 @@ class Laboratory:
 
     def run(self, verbs: list[tuple[str, list[str]]], environment: dict[str, str]) -> None:
         """Run verbs, and note what none of them may do."""
-        opened = OpenedFiles(self.world.outside)
+        touched = TouchedFiles(self.world.outside)
         cluster = {
             "TOCSIN_FLINK": f"http://{self.closed}",
             "TOCSIN_JOB_SERVER": self.closed,
@@ -66,8 +66,8 @@ class Laboratory:
             self._note(number, verb)
         if answer["memory"] - self.parent.memory > GIBIBYTE:
             self.wrong.append(f"allocates {(answer['memory'] - self.parent.memory) >> 10:,} MiB")
-        self.wrong += [f"opens {path}" for path in opened.take()]
-        opened.close()
+        self.wrong += [f"touches {path}" for path in touched.take()]
+        touched.close()
         self.wrong += [f"connects to {one}" for one in self.traps.take()]
         self.wrong += verdict.wrong_files(self.world)
 
@@ -162,3 +162,32 @@ def test_a_trick_gets_nothing_and_is_answered(trick: Trick, laboratory: Laborato
 def test_names_of_tricks_are_unique() -> None:
     names = [(trick.kind, trick.name) for trick in TRICKS]
     assert len(set(names)) == len(names)
+
+
+# What a trusted job may do and a stranger's may not: the laboratory must see each.
+SEEN = {
+    "outside/private.parquet": Trick(
+        "a private file",
+        "trusted",
+        source="{type: ReadFiles, config: {files: '@outside@/private.parquet', "
+        "event_time: observed_at}}",
+    ),
+    "connects to": Trick(
+        "a broker elsewhere",
+        "trusted",
+        source="{type: ReadTelemetry, config: {topic: t, schema: air.avsc, "
+        "event_time: observed_at, kafka: {brokers: '@listener@'}}}",
+    ),
+    "outside/lake": Trick(
+        "a lake elsewhere",
+        "trusted",
+        steps=["{type: WriteToLake, config: {lake: '@outside@/lake', dataset: air}}"],
+    ),
+}
+
+
+@pytest.mark.parametrize("event", SEEN)
+def test_the_laboratory_sees_what_a_trusted_job_does(event: str, laboratory: Laboratory) -> None:
+    plant(SEEN[event], laboratory)
+    laboratory.run([("run", ["--trusted", "job.yaml"])], {})
+    assert any(event in one for one in laboratory.wrong), (laboratory.wrong, laboratory.results)

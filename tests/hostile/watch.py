@@ -16,7 +16,8 @@ CHANGES = {
 }  # fmt: skip
 CONNECTIONS = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 PROCESSES = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "pty.spawn"}
-OPENED, IS_FOLDER = 0x20, 0x40000000
+# Of inotify: modified, opened, moved to, created. Native code makes a folder without opening it.
+TOUCHED = 0x2 | 0x20 | 0x80 | 0x100
 
 
 class AuditTrail:
@@ -56,8 +57,8 @@ class AuditTrail:
             self.found.add((kind, os.path.abspath(os.fsdecode(path))))  # noqa: PTH100 - a link stays one
 
 
-class OpenedFiles:
-    """The files and folders of a folder that any process opens, native code included."""
+class TouchedFiles:
+    """What any process opens or makes in a folder and its folders, native code included."""
 
     def __init__(self, folder: Path) -> None:
         self._c = ctypes.CDLL(None, use_errno=True)
@@ -66,10 +67,10 @@ class OpenedFiles:
             raise OSError(ctypes.get_errno(), "inotify")
         self._names: dict[int, Path] = {}
         for one in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-            self._names[self._c.inotify_add_watch(self._at, os.fsencode(one), OPENED)] = one
+            self._names[self._c.inotify_add_watch(self._at, os.fsencode(one), TOUCHED)] = one
 
     def take(self) -> list[str]:
-        """The paths opened so far; a folder is opened when its files are listed."""
+        """The paths touched so far; a folder is opened when its files are listed."""
         found: list[str] = []
         while True:
             try:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tocsin.lake.sealed import WritingQuery, read_only, seal
+from tocsin.lake import sealed
+from tocsin.lake.sealed import TooMuch, WritingQuery, read_only, rows_of, seal, timed
 
 
 @pytest.fixture
@@ -97,3 +98,38 @@ def test_an_empty_query_is_refused(query: str) -> None:
 
 def test_several_queries_give_the_last_result() -> None:
     assert read_only(duckdb.connect(), "select 1; select 2").fetchall() == [(2,)]
+
+
+def test_a_query_ends_in_its_time(folders: dict[str, Path]) -> None:
+    lake, _, _ = folders.values()
+    connection = duckdb.connect()
+    seal(connection, lake)
+    endless = "select max(hash(a.range + b.range)) from range(1000000) a, range(1000000) b"
+    with pytest.raises(TooMuch, match=r"longer than 0\.2 s"), timed(connection, 0.2):
+        read_only(connection, endless).fetchall()
+    with timed(connection, 60):
+        assert read_only(connection, "select 1").fetchall() == [(1,)]
+
+
+def test_a_query_has_half_of_the_memory_and_a_part_of_the_disk(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    lake, _, other = folders.values()
+    connection, free = duckdb.connect(), duckdb.connect()
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    seal(connection, lake, spill=spill)
+    with pytest.raises(duckdb.PermissionException):
+        value(connection, other / "a.parquet")
+    settings = "select current_setting('memory_limit'), current_setting('max_temp_directory_size')"
+    memory, disk = connection.execute(settings).fetchone() or ("", "")
+    assert (memory != free.execute(settings).fetchall()[0][0], disk) == (True, "10.0 GiB")
+
+
+def test_a_result_is_bounded(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed, "MOST_ROWS", 20_000)
+    connection = duckdb.connect()
+    seal(connection, folders["lake's"])
+    assert len(rows_of(read_only(connection, "select * from range(20000)"))) == 20_000
+    with pytest.raises(TooMuch, match="more than 20,000 rows"):
+        rows_of(read_only(connection, "select * from range(1000000000000)"))

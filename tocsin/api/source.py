@@ -35,8 +35,9 @@ from tocsin.kafka.client_errors import (
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.consumer import PartitionConsumer
 from tocsin.kafka.consumer_pool import ConsumerPool
-from tocsin.kafka.decoding import MessageDecoder, Messages, Registry
+from tocsin.kafka.decoding import MessageDecoder, Messages
 from tocsin.kafka.reader_settings import reader_settings
+from tocsin.kafka.registry import Registry
 from tocsin.kafka.topic_ends import topic_ends
 from tocsin.kafka.topic_identity import TopicIdentity
 from tocsin.kafka.topic_name import TopicName

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
-from tocsin.compiler.checker import check_file
 from tocsin.compiler.diagnostics import JobError
 
 
@@ -30,7 +30,7 @@ def check(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
     problems, wrong = [], False
     for file in jobs:
         try:
-            job, warnings = check_file(str(file), trusted=trusted)
+            job, warnings = check_job(str(file), trusted=trusted)
             problems += warnings
             if not json:
                 say(f"{file}: {len(job.steps)} steps, {len(job.tests)} tests, good")

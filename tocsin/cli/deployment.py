@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
+from tocsin.cli.checking import check_job
 from tocsin.cli.console import complain, note
-from tocsin.compiler.checker import check_file
 from tocsin.compiler.job import Job
 from tocsin.compiler.state_compatibility import state_of
 from tocsin.flink.endpoints import Address
@@ -75,7 +75,7 @@ class Deployment:
         """Check the job and print its warnings. Raises JobError."""
         if self.brokers:
             os.environ[BROKERS_VARIABLE] = self.brokers
-        job, warnings = check_file(str(file), trusted=self.trusted)
+        job, warnings = check_job(str(file), trusted=self.trusted)
         for warning in warnings:
             complain(str(warning), plain=True)
         return job

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -22,6 +23,7 @@ def lake(
     older_than: str = "1 d",
     where: str | None = None,
     also: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    timeout: str = "5 min",
     json: bool = False,
 ) -> int:
     """List the datasets of a lake, query it with SQL (DuckDB), or maintain it.
@@ -53,13 +55,15 @@ def lake(
     also
         For SQL: another file or folder that it may read, such as labels.parquet. Repeat it for
         more.
+    timeout
+        For SQL: how long a query may take.
     json
         Print the result as JSON.
     """
     import duckdb
 
     from tocsin.lake.query import open_lake
-    from tocsin.lake.sealed import WritingQuery, read_only, seal
+    from tocsin.lake.sealed import TooMuch, WritingQuery, read_only, rows_of, seal, timed
 
     root = Path(folder)
     if not root.is_dir():
@@ -77,14 +81,19 @@ def lake(
             table(headers, rows, right=(1, 2))
         )
         return DONE
-    seal(connection, root, also or [])
+    seconds = duration_option("--timeout", timeout) / 1e6
     try:
-        result = read_only(connection, query)
+        with TemporaryDirectory(prefix="tocsin-") as spill, timed(connection, seconds):
+            seal(connection, root, also or [], Path(spill))
+            result = read_only(connection, query)
+            headers = [column[0] for column in result.description]
+            rows = [list(row) for row in rows_of(result)]
+    except TooMuch as error:
+        complain(str(error))
+        return FAILED
     except (duckdb.Error, WritingQuery) as error:
         complain(str(error).replace("\n", " ").strip())
         return WRONG
-    headers = [column[0] for column in result.description]
-    rows = [list(row) for row in result.fetchall()]
     if json:
         show_json([dict(zip(headers, row, strict=True)) for row in rows])
     else:

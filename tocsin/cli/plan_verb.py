@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.cli.backtest import backtest
+from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
-from tocsin.compiler.checker import check_file
 from tocsin.compiler.job import Job, Step
 from tocsin.compiler.state_compatibility import changes, state_of
 from tocsin.kernels.batch import user_columns
@@ -50,9 +50,9 @@ def plan(
     json
         Print the plan as JSON.
     """
-    checked, warnings = check_file(str(job), trusted=trusted)
+    checked, warnings = check_job(str(job), trusted=trusted)
     if against is not None:
-        before = None if diff is None else check_file(diff, trusted=trusted)[0]
+        before = None if diff is None else check_job(diff, trusted=trusted)[0]
         return backtest(before, checked, against, plots, json)
     if diff is not None:
         return _difference(diff, checked, flink, trusted, json)
@@ -88,7 +88,7 @@ def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: b
     state = (
         _running_state(job, flink)
         if before == RUNNING
-        else state_of(check_file(before, trusted=trusted)[0])
+        else state_of(check_job(before, trusted=trusted)[0])
     )
     found = changes(state, state_of(job))
     loses = any(change.loses for change in found)

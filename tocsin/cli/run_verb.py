@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 
+from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.cli.ledger_table import ledger_table
 from tocsin.cli.lost_input import lost_input
-from tocsin.compiler.checker import check_file
 from tocsin.compiler.job import Job
 from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
 from tocsin.foundation.ledger import Ledger
@@ -59,7 +59,7 @@ def run(
         live = True
     if brokers:
         os.environ[BROKERS_VARIABLE] = brokers
-    checked, warnings = check_file(str(job), trusted=trusted)
+    checked, warnings = check_job(str(job), trusted=trusted)
     for warning in warnings:
         complain(str(warning), plain=True)
     from tocsin.engines.beam.running import quiet_beam, run_bounded, run_live

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json
-from tocsin.compiler.checker import check_file
 
 
 def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
@@ -23,7 +23,7 @@ def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
     if not jobs:
         complain("name a job file, such as jobs/air_quality.yaml")
         return WRONG
-    checked = [check_file(str(file), trusted=trusted)[0] for file in jobs]
+    checked = [check_job(str(file), trusted=trusted)[0] for file in jobs]
     from tocsin.engines.beam.job_tests import run_test
     from tocsin.engines.beam.running import quiet_beam
 

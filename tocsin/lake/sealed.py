@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,63 @@ _NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _RUNNING = {"query", "json_execute_serialized_sql"}
 
 
+# Rows that a query may return: they are held as Python values.
+MOST_ROWS = 1_000_000
+# How much of a query's intermediate rows may go to the disk.
+MOST_SPILLED = "10 GiB"
+
+
 class WritingQuery(ValueError):
     """A statement that does more than read."""
 
 
-def seal(connection: Any, root: Path, also: Iterable[Path] = ()) -> None:
+class TooMuch(Exception):
+    """A query that takes longer, or returns more, than it may."""
+
+
+def seal(connection: Any, root: Path, also: Iterable[Path] = (), spill: Path | None = None) -> None:
     """Let a connection open files of the lake, load no extension and change no setting.
 
-    also: other files, and folders with files, that it may open.
+    It takes half of the memory.
+
+    Args:
+        connection: of DuckDB.
+        root: folder of the lake.
+        also: other files, and folders with files, that it may open.
+        spill: an empty folder for up to MOST_SPILLED of what does not fit into memory. DuckDB lets
+            queries read it. Without one, a query that needs more memory fails.
     """
     paths = [root.resolve(), *(path.resolve() for path in also)]
     folders = [f"{path}/" for path in paths if path.is_dir()]
     connection.execute(f"set allowed_directories = {_texts(folders)}")
     connection.execute(f"set allowed_paths = {_texts(map(str, paths))}")
+    connection.execute("set memory_limit = '50%'")
+    connection.execute(f"set temp_directory = {_text(str(spill or ''))}")
+    connection.execute(f"set max_temp_directory_size = '{MOST_SPILLED}'")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
 
 
 def _texts(values: Iterable[str]) -> str:
     """A list of texts in SQL."""
-    return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
+    return "[" + ", ".join(map(_text, values)) + "]"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+@contextmanager
+def timed(connection: Any, seconds: float) -> Iterator[None]:
+    """Interrupt the queries of a connection after some seconds of the clock. Raises TooMuch."""
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise TooMuch(f"the query takes longer than {seconds:g} s") from None
+    finally:
+        timer.cancel()
 
 
 def read_only(connection: Any, query: str) -> Any:
@@ -47,16 +85,26 @@ def read_only(connection: Any, query: str) -> Any:
     Raises WritingQuery for COPY, INSERT, SET, EXPLAIN ANALYZE and every other statement that could
     write, and duckdb.Error for SQL that is wrong.
     """
+    with suppress(duckdb.TransactionException):
+        connection.rollback()
     statements = connection.extract_statements(query)
     for statement in statements:
         _check(connection, statement)
     if not statements:
         raise WritingQuery("the query is empty")
     # The second line of defence: no transaction of a lake changes a table.
-    with suppress(duckdb.TransactionException):
-        connection.rollback()
     connection.execute("begin transaction read only")
     return connection.execute(query)
+
+
+def rows_of(result: Any) -> list[tuple[Any, ...]]:
+    """The rows of a result. Raises TooMuch for more than MOST_ROWS."""
+    rows: list[tuple[Any, ...]] = []
+    while some := result.fetchmany(10_000):
+        rows += some
+        if len(rows) > MOST_ROWS:
+            raise TooMuch(f"the query returns more than {MOST_ROWS:,} rows; limit it")
+    return rows
 
 
 def _check(connection: Any, statement: Any) -> None:

@@ -8,6 +8,7 @@ from tocsin.foundation.sandbox.client_settings import (
     KAFKA_SETTINGS,
     REGISTRY_SETTINGS,
     check_settings,
+    registry_numbers,
 )
 from tocsin.foundation.sandbox.globs import matching
 from tocsin.foundation.sandbox.hosts import (
@@ -60,5 +61,6 @@ __all__ = [
     "matching",
     "pinned",
     "readable_folders",
+    "registry_numbers",
     "resolved_settings",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from tocsin.foundation.printable import one_line
+
 # The settings of librdkafka that a job may set. Others load libraries, run commands, open files or
 # endpoints, or disable checks.
 KAFKA_SETTINGS = frozenset(
@@ -58,6 +60,13 @@ REGISTRY_SETTINGS = frozenset(
         "timeout",
     }
 )
+# Settings of the registry's client that its library takes as whole numbers, each with the greatest.
+REGISTRY_NUMBERS = {
+    "max.retries": 100,
+    "retries.wait.ms": 60_000,
+    "retries.max.wait.ms": 60_000,
+    "timeout": 600,
+}
 SECRETS = frozenset(
     {"sasl.username", "sasl.password", "ssl.key.pem", "ssl.key.password", "basic.auth.user.info"}
 )
@@ -73,8 +82,8 @@ def check_settings(settings: dict[str, Any], allowed: frozenset[str], what: str)
         what: the client's name, for the error.
 
     Raises:
-        ValueError: for a setting that is not allowed, a secret that is no reference, or a reference
-            in a setting that is no secret.
+        ValueError: for a setting that is not allowed, a secret that is no reference, a reference in
+            a setting that is no secret, and a value with control characters.
     """
     for name, value in settings.items():
         if name not in allowed:
@@ -94,3 +103,20 @@ def check_settings(settings: dict[str, Any], allowed: frozenset[str], what: str)
                 f"'{name}' is no secret; "
                 f"only {', '.join(sorted(SECRETS & allowed))} may be references"
             )
+        if isinstance(value, str) and one_line(value) != value and not name.endswith(".pem"):
+            raise ValueError(f"'{name}' of {what} holds a control character")
+
+
+def registry_numbers(settings: dict[str, Any]) -> dict[str, int]:
+    """The whole numbers in the settings of a registry's client, by name.
+
+    Raises ValueError for one that is no whole number from 0 to the greatest that is allowed.
+    """
+    found = {}
+    for name, greatest in REGISTRY_NUMBERS.items():
+        if name in settings:
+            text = str(settings[name])
+            if not (text.isascii() and text.isdigit() and int(text) <= greatest):
+                raise ValueError(f"'{name}' is a whole number from 0 to {greatest}, not '{text}'")
+            found[name] = int(text)
+    return found
