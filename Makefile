@@ -12,7 +12,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short fuzz mutants soak audit audit-short sbom
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short foreign fuzz mutants soak audit audit-short sbom
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,10 @@ audit-short: $(READY) sbom ## check installed versions, licences and the page of
 
 sbom: $(READY) ## write the bill of materials of packages and jars in CycloneDX: dist/tocsin.cdx.json
 	$(BIN)/python -m infra.audit sbom
+
+foreign: $(READY) ## read the test files of fastavro and pyarrow (fetches fastavro's source)
+	$(BIN)/python -m tests.foreign.fetch
+	$(BIN)/python -m pytest -q tests/foreign tests/parts/files/test_foreign_files.py
 
 fuzz: $(READY) ## decode 120,000 valid, damaged and random messages of every type (under 5 minutes)
 	TOCSIN_FUZZ=120000 $(BIN)/python -m pytest -q tests/kernels/avro/test_total.py tests/kernels/avro/test_total_json.py

@@ -49,7 +49,7 @@ def read(path: Path, rows: int = 7) -> tuple[list[dict[str, Any]], list[tuple[in
     return found, faults
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
+@pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz", "snappy", "zstandard", "lz4"])
 def test_every_codec_is_read(tmp_path: Path, codec: str) -> None:
     written(tmp_path / "x.avro", codec)
     rows, faults = read(tmp_path / "x.avro")
