@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import h3
 import numpy as np
 import pyarrow as pa
@@ -9,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.kernels.geo.space import buddy_check, cell_centre, cells, distance, neighbours
+from tocsin.kernels.geo.space import (
+    buddy_check,
+    cell_centre,
+    cells,
+    check_resolution,
+    distance,
+    neighbours,
+)
 
 
 def test_distances_and_cells() -> None:
@@ -112,3 +121,14 @@ def test_a_place_exactly_at_the_radius_is_a_neighbour() -> None:
         here, there = neighbours(latitude, longitude, radius)
         assert (here.tolist(), there.tolist()) == ([0, 1], [1, 0])
         assert not len(neighbours(latitude, longitude, radius * 0.999)[0])
+
+
+@pytest.mark.parametrize("resolution", range(16))
+def test_h3_has_sixteen_resolutions(resolution: int) -> None:
+    check_resolution(resolution)
+
+
+@pytest.mark.parametrize("resolution", [-1, 16, 8.0, "8", None])
+def test_others_are_refused(resolution: Any) -> None:
+    with pytest.raises(ValueError, match="no resolution of H3"):
+        check_resolution(resolution)
