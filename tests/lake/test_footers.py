@@ -187,3 +187,15 @@ def test_a_single_small_file_stays(tmp_path: Path, count: int) -> None:
         put(tmp_path / "d" / name(hour), {"x": [hour]})
     (found,) = compact(tmp_path, 0)
     assert (found.rows, found.after) == ((0, 1) if count == 1 else (2, 1))
+
+
+@pytest.mark.parametrize("name", ["until", "retention"])
+@pytest.mark.parametrize("value", ["", "soon", "1.5", "1e3", "9" * 20, "½"])
+def test_a_number_of_a_footer_that_is_none_is_a_sentence(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    file = put(tmp_path / "d" / "19700101T000000Z-1h-s000-r0.parquet", {"x": [1]}, **{name: value})
+    for read in (lambda: catalog(tmp_path), lambda: retain(tmp_path), lambda: open_lake(tmp_path)):
+        with pytest.raises(Failure, match=f"{file}.*'tocsin.{name}' is no number"):
+            read()
+    assert list(unreadable([file])) == [file]

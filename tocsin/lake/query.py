@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from pyarrow import parquet
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import merge_offsets
 from tocsin.lake.partition_values import partition_types, partition_values
+
+# The whole numbers of a footer, in microseconds.
+_NUMBERS = {"tocsin.until", "tocsin.retention"}
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 LakeOffsets = dict[str, dict[str, tuple[int, int]]]
 """First and last offset by topic and partition."""
@@ -179,11 +184,20 @@ def footer(file: Path) -> dict[str, str]:
 
     Raises Failure with the file's name where it cannot be read.
     """
-    return {
-        key.decode(): value.decode()
-        for key, value in (schema_in(file).metadata or {}).items()
-        if key.startswith(b"tocsin.")
-    }
+    try:
+        found = {
+            key.decode(): value.decode()
+            for key, value in (schema_in(file).metadata or {}).items()
+            if key.startswith(b"tocsin.")
+        }
+    except UnicodeDecodeError:
+        raise Failure(f"{file}: cannot be read: its footer is not tocsin's: no UTF-8") from None
+    for name in _NUMBERS & found.keys():
+        if not _NUMBER.fullmatch(found[name]):
+            raise Failure(
+                f"{file}: cannot be read: its footer is not tocsin's: '{name}' is no number"
+            )
+    return found
 
 
 def schema_in(file: Path) -> pa.Schema:
