@@ -1,0 +1,126 @@
+"""Commits: a change is computed from the newest version, and put as the next one or not at all.
+
+The file of a commit is on the disk before anybody sees it, and its name is taken once. Whoever
+comes second reads the new version and computes its change again. So a change never rests on a
+version that is no longer the newest, and a mark, once written, is always seen.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tocsin.foundation.failpoint import failpoint
+from tocsin.foundation.failure import Failure
+from tocsin.table.synced import put_if_absent
+from tocsin.table.table import LOG, LiveFile, Table, lines, open_table
+
+# Attempts to be the next commit. Each is lost to another writer's success.
+_ATTEMPTS = 200
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A Parquet file that a commit adds; it is on the disk already.
+
+    Attributes:
+        path: relative to the table, of a name that was never used before.
+        size: in bytes.
+        statistics: `numRecords`, and `minValues`, `maxValues`, `nullCount` by column.
+        partition_values: as text, by column; None for null.
+    """
+
+    path: str
+    size: int
+    statistics: Mapping[str, Any]
+    partition_values: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one commit changes.
+
+    Attributes:
+        operation: a word for the history, such as WRITE or OPTIMIZE.
+        adds, removes: files.
+        marks: a number for each name of a writer, greater than the one before.
+        changes_rows: False if the rows are the same, as after a compaction.
+        about: what else the history says.
+    """
+
+    operation: str
+    adds: Iterable[NewFile] = ()
+    removes: Iterable[LiveFile] = ()
+    marks: Mapping[str, int] = field(default_factory=dict)
+    changes_rows: bool = True
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def commit(place: str, change_of: Callable[[Table], Change | None]) -> int | None:
+    """Commit a change of the newest version; its number, or None if nothing was to be changed.
+
+    Args:
+        place: folder of the table.
+        change_of: the change of a version. It is asked again after each lost attempt, so it must
+            read marks and files from the version that it is given.
+
+    Raises:
+        Failure: if there is no table, or others commit all the time.
+    """
+    for attempt in range(_ATTEMPTS):
+        table = open_table(place)
+        if table is None:
+            raise Failure(f"there is no table in {place}")
+        change = change_of(table)
+        if change is None:
+            return None
+        version = table.version + 1
+        failpoint("table.begin")
+        if put_if_absent(Path(place) / LOG / f"{version:020}.json", _actions(change)):
+            failpoint("table.committed")
+            return version
+        time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311 - spreads writers
+    raise Failure(f"other writers of {place} committed {_ATTEMPTS} times while one change waited")
+
+
+def _actions(change: Change) -> bytes:
+    now = int(time.time() * 1000)
+    info = {"timestamp": now, "operation": change.operation, "engineInfo": "tocsin", **change.about}
+    actions: list[dict[str, Any]] = [{"commitInfo": info}]
+    actions += [{"txn": {"appId": name, "version": to}} for name, to in change.marks.items()]
+    actions += [_removed(file, now, change) for file in change.removes]
+    actions += [_added(file, now, change) for file in change.adds]
+    return lines(actions)
+
+
+def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
+    import json
+
+    return {
+        "add": {
+            "path": quote(file.path),
+            "partitionValues": dict(file.partition_values),
+            "size": file.size,
+            "modificationTime": now,
+            "dataChange": change.changes_rows,
+            "stats": json.dumps(file.statistics),
+        }
+    }
+
+
+def _removed(file: LiveFile, now: int, change: Change) -> dict[str, Any]:
+    return {
+        "remove": {
+            "path": quote(file.path),
+            "deletionTimestamp": now,
+            "dataChange": change.changes_rows,
+            "extendedFileMetadata": True,
+            "partitionValues": dict(file.partition_values),
+            "size": file.size,
+        }
+    }

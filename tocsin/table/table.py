@@ -1,0 +1,162 @@
+"""A Delta table as it is at one version: its columns, live files, properties and marks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from tocsin.foundation.failure import Failure
+
+LOG = "_delta_log"
+# A table whose schema or protocol this release cannot keep is refused by the library.
+_Values = dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """A data file that a version of a table holds.
+
+    path: relative to the table. partition_values: as text, by column; None for null.
+    """
+
+    path: str
+    size: int
+    rows: int
+    partition_values: _Values = field(default_factory=dict)
+
+
+class Table:
+    """A Delta table at one version. To see later commits, open it again."""
+
+    def __init__(self, place: str, found: DeltaTable) -> None:
+        self.place = place
+        self._found = found
+
+    @property
+    def version(self) -> int:
+        """The number of the last commit."""
+        return int(self._found.version())
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns, those of partitions included."""
+        return pa.schema(self._found.schema().to_arrow())
+
+    @property
+    def partition_by(self) -> list[str]:
+        """Columns whose values stand in the log, and not in the files."""
+        return list(self._found.metadata().partition_columns)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The table's properties."""
+        return dict(self._found.metadata().configuration)
+
+    def mark(self, name: str) -> int | None:
+        """The number that a writer of this name committed last, or None."""
+        found = self._found.transaction_version(name)
+        return None if found is None else int(found)
+
+    def files(self) -> list[LiveFile]:
+        """The live files, sorted by path."""
+        actions = pa.table(self._found.get_add_actions(flatten=True))
+        prefix = "partition."
+        names = [name for name in actions.column_names if name.startswith(prefix)]
+        found = [
+            LiveFile(
+                unquote(row["path"]),
+                row["size_bytes"],
+                row["num_records"] or 0,
+                {name.removeprefix(prefix): _text(row[name]) for name in names},
+            )
+            for row in actions.to_pylist()
+        ]
+        return sorted(found, key=lambda file: file.path)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def open_table(place: str) -> Table | None:
+    """The newest version of the table in a folder, or None where there is no table.
+
+    Raises Failure for a table that cannot be read, with its reason.
+    """
+    try:
+        return Table(place, DeltaTable(place))
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError, ValueError) as error:
+        raise Failure(f"the table {place} cannot be read: {_line(error)}") from None
+
+
+def create_table(
+    place: str, schema: pa.Schema, partition_by: list[str], properties: dict[str, str]
+) -> Table:
+    """The table in a folder, made where there is none: of several makers, one does.
+
+    Args:
+        place: the folder; it and its log are made.
+        schema: all columns, those of partitions included.
+        partition_by: columns of partitions.
+        properties: of the table.
+
+    Raises:
+        Failure: if it cannot be made or read.
+    """
+    from deltalake import Schema
+
+    from tocsin.table.synced import make_folder, put_if_absent
+
+    found = open_table(place)
+    if found is not None:
+        return found
+    log = Path(place) / LOG
+    make_folder(log)
+    actions = [
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
+        {
+            "metaData": {
+                "id": _table_id(),
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": Schema.from_arrow(schema).to_json(),
+                "partitionColumns": partition_by,
+                "configuration": properties,
+                "createdTime": _now(),
+            }
+        },
+    ]
+    put_if_absent(log / f"{0:020}.json", lines(actions))
+    found = open_table(place)
+    if found is None:
+        raise Failure(f"the table {place} is gone while it was made")
+    return found
+
+
+def lines(actions: list[dict[str, Any]]) -> bytes:
+    """A commit: one action a line."""
+    return "".join(f"{json.dumps(action, ensure_ascii=False)}\n" for action in actions).encode()
+
+
+def _table_id() -> str:
+    from uuid import uuid4
+
+    return str(uuid4())
+
+
+def _now() -> int:
+    from time import time
+
+    return int(time() * 1000)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
