@@ -53,6 +53,7 @@ def write_three_days(folder: Path) -> Path:
     for hour in range(72):
         for sink in (locks, others):
             sink.write(batch_of(hour), f"{START + hour * HOUR}.s000.r0")
+            sink.flush()
     return folder
 
 

@@ -6,7 +6,9 @@ For errors: `Fault` (a mistake in the configuration), `Failure` (a target that f
 For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_columns`, `offsets_of`,
 `group_ids`, `reasons_of`.
 For files: `check_lake`, `check_lake_folder`, `readable_folders`, `path_part`, `format_timestamp`,
-`with_points`, `failpoint`, `notes_of`, `notes_footer`, `with_notes`.
+`with_points`, `failpoint`, `notes_of`, `notes_footer`, `with_notes`, `probe_folder`.
+For tables: `Writer`, `UnitWriter`, `Unit`, `open_table`, `stored_type`, `stored_batch`,
+`TIME_PARTS`, `with_parts`, `by_values`, `has_offsets`.
 For Kafka: `Kafka`, `Producer`, `Transactions`.
 """
 
@@ -30,9 +32,18 @@ from tocsin.kernels.time.file_timestamps import format_timestamp
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, need_columns
 from tocsin.parts.sink import Sink
+from tocsin.table.columns import stored_batch, stored_type
+from tocsin.table.earlier_runs import has_offsets
+from tocsin.table.owner import Writer
+from tocsin.table.parts_of_time import TIME_PARTS, by_values, with_parts
+from tocsin.table.synced import probe_folder
+from tocsin.table.table import open_table
+from tocsin.table.unit_writer import UnitWriter
+from tocsin.table.units import Unit
 
 __all__ = [
     "EVENT_TIME",
+    "TIME_PARTS",
     "WATERMARK",
     "Duration",
     "Failure",
@@ -43,23 +54,33 @@ __all__ = [
     "Sink",
     "TopicName",
     "Transactions",
+    "Unit",
+    "UnitWriter",
+    "Writer",
+    "by_values",
     "check_lake",
     "check_lake_folder",
     "failpoint",
     "format_duration",
     "format_timestamp",
     "group_ids",
+    "has_offsets",
     "micros",
     "need_columns",
     "notes_footer",
     "notes_of",
     "offsets_of",
+    "open_table",
     "path_part",
+    "probe_folder",
     "readable_folders",
     "reasons_of",
+    "stored_batch",
+    "stored_type",
     "suggestion",
     "traits",
     "user_columns",
     "with_notes",
+    "with_parts",
     "with_points",
 ]

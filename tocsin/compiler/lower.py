@@ -31,7 +31,7 @@ def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
         config["tocsin_folders"] = job.folders
         if not job.trusted:
             config["tocsin_sandboxed"] = True
-        if live and step.is_source:
+        if live and (step.is_source or isinstance(step.part, Sink)):
             config["tocsin_live"] = True
     if isinstance(step.part, StatefulStep):
         config |= step.part.completed(_datasets_of(job, step))

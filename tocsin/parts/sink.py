@@ -22,6 +22,7 @@ class Sink(Part):
     takes: ClassVar[tuple[str, ...]] = ()
     # The framework sets it.
     _step_name: str = PrivateAttr("")
+    _run: str = PrivateAttr("")
 
     @property
     def step_name(self) -> str:
@@ -31,6 +32,18 @@ class Sink(Part):
     def set_step_name(self, name: str) -> None:
         """Say which step it is. The framework calls it before the first write."""
         self._step_name = name
+
+    @property
+    def run(self) -> str:
+        """The id of a run that ends with its input, or '' for a live job.
+
+        A restart within the run does not change it; each further run has another.
+        """
+        return self._run
+
+    def set_run(self, run: str) -> None:
+        """Say which run it is. The framework calls it before the first write."""
+        self._run = run
 
     def check_schema(self, schema: pa.Schema) -> None:
         """Check that the sink can write rows of the schema.
@@ -84,4 +97,14 @@ class Sink(Part):
 
         Raises:
             Failure: if one is not.
+        """
+
+    def end(self, shard: int) -> None:
+        """Note that a shard has read its whole input. The framework calls it after the last flush.
+
+        Args:
+            shard: number of the shard, as in the names of its units.
+
+        Raises:
+            Failure: if the target does not take the note.
         """

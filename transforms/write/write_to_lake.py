@@ -3,70 +3,75 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
-from pyarrow import fs, parquet
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
 from tocsin.api.sink import (
     EVENT_TIME,
+    TIME_PARTS,
     WATERMARK,
     Duration,
     Failure,
     Fault,
     Param,
     Sink,
+    Unit,
+    UnitWriter,
+    Writer,
+    by_values,
     check_lake,
     check_lake_folder,
-    failpoint,
     format_duration,
-    format_timestamp,
-    group_ids,
+    has_offsets,
     micros,
     need_columns,
     notes_footer,
     notes_of,
     offsets_of,
-    path_part,
+    open_table,
+    probe_folder,
     readable_folders,
+    stored_batch,
+    stored_type,
     suggestion,
     traits,
     user_columns,
     with_notes,
+    with_parts,
     with_points,
 )
 
-# Without separators of folders, `=`, `%` and control characters; no dots, which lead upwards.
-_FOLDER_NAME = re.compile(r"[\w -]{1,100}")
-_TIME_PARTS = {"date": "%Y-%m-%d", "hour": "%H", "month": "%Y-%m", "year": "%Y"}
-
 
 class WriteToLake(Sink):
-    """Writes Parquet files named by what they hold, so a retry replaces a file by the same rows.
+    """Writes a Delta table of Parquet files. Each row is in the table once, whatever crashes.
 
-    Folders are Hive partitions: `date` and `hour` of the event time (UTC) and columns, whose values
-    are encoded. A file is written under a temporary name and moved into place. Rows are sorted; the
-    footer has the offsets of the topic that they come from. The metadata of each column has its
-    `unit` and `description`, where they are known. For each window and key, use the highest
-    revision.
+    A file is on the disk before a commit names it. The commit has the files of a shard and a mark
+    of how far the shard is written, so a retry adds nothing. Rows are sorted; the footer of a file
+    has the offsets of the topic that they come from. The metadata of each column has its `unit` and
+    `description`, where they are known. For each window and key, use the highest revision.
+
+    Types that Delta lacks are stored as others: uint8, uint16 and uint32 as the next wider integer,
+    uint64 as decimal(20,0), times of a day and durations as microseconds, timestamps in UTC.
     """
 
-    lake: str = Param(
-        help="folder or URI of the lake, such as /data/lake or s3://bucket/lake", examples=["lake"]
-    )
+    lake: str = Param(help="folder of the lake, such as /data/lake", examples=["lake"])
     dataset: str = Param(
-        help="name of the table: the folder under the lake",
+        help="name of the table: the folder under the lake, with one step that writes it",
         pattern=r"^[a-z][a-z0-9_]*$",
         examples=["air_quality"],
         max_length=100,
     )
     span: Duration = Param("15 min", help="event time in one file", validate_default=True)
-    partition_by: list[str] = Param(["date"], help="date, hour, month, year, or columns")
+    partition_by: list[str] = Param(
+        ["date"],
+        help="rows with different values are in different files: date, hour, month, year, "
+        "which become columns, or columns of the input",
+    )
     geometry: list[str] | None = Param(
         None,
         help="columns of latitude and longitude: files are GeoParquet with points",
@@ -87,9 +92,15 @@ class WriteToLake(Sink):
         ge=1,
         le=256,
     )
+    rerun: Literal["continue", "append", "replace"] = Param(
+        "continue",
+        help="rows of earlier runs with an end: continue behind the offsets that they read "
+        "(results without offsets: replace), append to them, or replace spans of time",
+    )
 
     # The sandbox of an untrusted job: it judges each folder again when a file is written.
     _places: tuple[str, ...] | None = PrivateAttr(None)
+    _writer: UnitWriter | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
@@ -100,8 +111,13 @@ class WriteToLake(Sink):
     def __getstate__(self) -> dict[Any, Any]:
         """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
-        lake = self.lake if "://" in self.lake else str(Path(self.lake).absolute())
-        return {**state, "__dict__": {**state["__dict__"], "lake": lake}}
+        lake = str(Path(self.lake).absolute())
+        private = {**(state["__pydantic_private__"] or {}), "_writer": None}
+        return {
+            **state,
+            "__dict__": {**state["__dict__"], "lake": lake},
+            "__pydantic_private__": private,
+        }
 
     @classmethod
     def sample(cls, folder: str) -> WriteToLake:
@@ -118,6 +134,12 @@ class WriteToLake(Sink):
         return self.shards
 
     def check_schema(self, schema: pa.Schema) -> None:
+        if "://" in self.lake:
+            raise Fault(
+                f"'{self.lake}' is an address, and a lake is a folder of this machine: "
+                "object stores are not supported yet",
+                "lake",
+            )
         if self.span < 1_000_000 or self.span % 1_000_000:
             raise Fault("a file spans whole seconds, at least one", "span")
         names = user_columns(schema)
@@ -125,183 +147,135 @@ class WriteToLake(Sink):
             need_columns(self.geometry, schema, "geometry")
             if "geometry" in names:
                 raise Fault("its input has a column 'geometry' already", "geometry")
+        for name in names:
+            try:
+                stored_type(schema.field(name).type)
+            except ValueError as error:
+                raise Fault(f"the column '{name}' cannot be stored: {error}") from None
         for at, name in enumerate(self.partition_by):
-            own = next((one for one in names if one.lower() == name), None)
-            if name in _TIME_PARTS and own is not None:
-                raise Fault(
-                    f"its input has a column '{own}', and readers would see the {name} of the "
-                    f"folder in its place; give it another name in the schema, or "
-                    f"partition by {self._free_parts(names)}",
-                    "partition_by",
-                    at,
-                )
-            if name not in _TIME_PARTS and name not in names:
-                raise Fault(
-                    f"no column '{name}' in its input{suggestion(name, [*names, *_TIME_PARTS])}"
-                    f" (columns: {', '.join(names)}; "
-                    f"from the event time: {', '.join(_TIME_PARTS)})",
-                    "partition_by",
-                    at,
-                )
+            self._check_part(name, at, names, schema)
 
-            if name not in _TIME_PARTS and not _FOLDER_NAME.fullmatch(name):
-                raise Fault(
-                    f"'{name}' would be part of a folder's name, and may have letters, digits, "
-                    "blanks, '_' and '-'; give it another name in the schema or with Derive",
-                    "partition_by",
-                    at,
-                )
+    def _check_part(self, name: str, at: int, names: list[str], schema: pa.Schema) -> None:
+        own = next((one for one in names if one.lower() == name), None)
+        if name in TIME_PARTS and own is not None:
+            raise Fault(
+                f"its input has a column '{own}', and the table would have the {name} of the "
+                f"event time under the same name; give it another name in the schema, or "
+                f"partition by {self._free_parts(names)}",
+                "partition_by",
+                at,
+            )
+        if name not in TIME_PARTS and name not in names:
+            raise Fault(
+                f"no column '{name}' in its input{suggestion(name, [*names, *TIME_PARTS])}"
+                f" (columns: {', '.join(names)}; "
+                f"from the event time: {', '.join(TIME_PARTS)})",
+                "partition_by",
+                at,
+            )
 
     def _free_parts(self, names: list[str]) -> str:
         """The time parts that no column hides, for a suggestion."""
         taken = {name.lower() for name in names} | set(self.partition_by)
-        free = [name for name in _TIME_PARTS if name not in taken]
+        free = [name for name in TIME_PARTS if name not in taken]
         return " or ".join(f"'{name}'" for name in free) or "a column"
 
     def check_target(self) -> None:
-        try:
-            files, root = self._store()
-            probe = f"{root}/{self.dataset}/.probe"
-            self._check_folder(files, f"{root}/{self.dataset}")
-            files.create_dir(f"{root}/{self.dataset}", recursive=True)
-            with files.open_output_stream(probe) as stream:
-                stream.write(b"tocsin")
-            files.delete_file(probe)
-        except (OSError, NotImplementedError, pa.ArrowException) as error:
-            raise self._unwritable(error) from None
+        with self._failures():
+            self._check_folder(self._place)
+            probe_folder(self._place)
+        table = open_table(self._place)
+        if table is not None:
+            self._as_writer().check(table)
 
-    def _store(self) -> tuple[Any, str]:
-        """The file system and the path in it: local, from pyarrow, or from fsspec."""
-        if "://" not in self.lake:
-            return fs.LocalFileSystem(), self.lake.rstrip("/") or "/"
-        try:
-            files, path = fs.FileSystem.from_uri(self.lake)
-            return files, path.rstrip("/")
-        except pa.ArrowInvalid:
-            pass
-        try:
-            import fsspec
+    @property
+    def _place(self) -> str:
+        return str(Path(self.lake).absolute() / self.dataset)
 
-            store, path = fsspec.core.url_to_fs(self.lake)
-        except (ImportError, ValueError) as error:
-            raise Failure(f"no file system for the lake {self.lake}: {error}") from None
-        return fs.PyFileSystem(fs.FSSpecHandler(store)), path.rstrip("/")
+    def _as_writer(self) -> Writer:
+        return Writer(self._place, self.dataset, self.step_name, self.run, self.shards, self.rerun)
 
-    def _check_folder(self, files: Any, folder: str) -> None:
-        if not isinstance(files, fs.LocalFileSystem):
-            return
+    def _check_folder(self, folder: str) -> None:
         try:
             check_lake_folder(folder, self._places)
         except ValueError as error:
             raise Failure(str(error)) from None
 
-    def _unwritable(self, error: Exception) -> Failure:
-        reason = getattr(error, "strerror", None) or str(error) or "it takes no files"
-        return Failure(f"cannot write the lake {self.lake}: {reason}")
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or "it takes no files"
+            raise Failure(f"cannot write the lake {self.lake}: {reason}") from None
+
+    def _open(self) -> UnitWriter:
+        if self._writer is None:
+            self._writer = UnitWriter(self._as_writer(), self._check_folder)
+        return self._writer
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
-        start, _, rest = unit.partition(".")
-        span = format_duration(self.span).replace(" ", "")
-        name = f"{format_timestamp(int(start))}-{span}-{rest.replace('.', '-')}.parquet"
-        offsets = offsets_of(batch)
-        metadata = {
-            "tocsin.offsets": json.dumps({traits(batch.schema).topic: offsets}, sort_keys=True),
-            "tocsin.unit": unit,
-            "tocsin.until": str(int(start) + self.span),
-            **notes_footer(notes_of(batch.schema)),
-            "tocsin.partitions": json.dumps(
-                {
-                    name: str(batch.schema.field(name).type)
-                    for name in self.partition_by
-                    if name not in _TIME_PARTS
-                }
-            ),
-            "tocsin.keys": json.dumps(
-                ["window_start", *traits(batch.schema).keys]
-                if traits(batch.schema).aggregated
-                else []
-            ),
-        }
-        if self.retention is not None:
-            metadata["tocsin.retention"] = str(self.retention)
-        folders = self._folders(batch)
-        ids, first = group_ids([pa.array(folders)])
-        for number, row in enumerate(first.tolist()):
-            here = batch if len(first) == 1 else batch.filter(pa.array(ids == number))
-            self._write_file(self._stored(here), folders[row], name, metadata)
+        known = traits(batch.schema)
+        one = Unit.of(unit, self.span, known.allowed_lateness)
+        rows = self._stored(batch)
+        schema = rows.schema
+        if self.geometry is not None:
+            schema = schema.append(pa.field("geometry", pa.binary()))
+        reads = has_offsets(rows, known.topic)
+        writer = self._open()
+        with self._failures():
+            writer.begin(schema, has_offsets=reads)
+            if reads:
+                rows = writer.uncovered(rows, one.shard, known.topic)
+            if rows.num_rows:
+                files = self._files(batch, rows, one)
+                writer.write(one, self._label(one), files, has_offsets=reads)
 
-    def _folders(self, batch: pa.RecordBatch) -> list[str]:
-        """The folder of each row. Text is made once for each distinct value."""
-        whole = np.zeros(batch.num_rows, np.int64)
-        texts = [""]
-        for part in self.partition_by:
-            if part in _TIME_PARTS:
-                hours = micros(batch.column(EVENT_TIME)) // 3_600_000_000
-                column = pa.array(hours)
-            else:
-                column = batch.column(part)
-            encoded = column.dictionary_encode(null_encoding="encode")
-            names = [self._part(part, value) for value in encoded.dictionary.to_pylist()]
-            codes = encoded.indices.to_numpy().astype(np.int64)
-            ids, first = group_ids([whole, codes])
-            texts = [f"{texts[whole[row]]}/{names[codes[row]]}" for row in first.tolist()]
-            whole = ids
-        return [texts[number] for number in whole.tolist()]
+    def flush(self) -> None:
+        if self._writer is not None:
+            with self._failures():
+                self._writer.flush()
 
-    @staticmethod
-    def _part(part: str, value: Any) -> str:
-        if part in _TIME_PARTS:
-            seconds = min(max(int(value) * 3600, -62_135_596_800), 253_402_300_799)
-            return f"{part}={datetime.fromtimestamp(seconds, UTC).strftime(_TIME_PARTS[part])}"
-        return f"{part}={path_part(value)}"
+    def end(self, shard: int) -> None:
+        with self._failures():
+            self._open().end(f"s{shard:03d}")
 
     def _stored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The columns of a file: aggregates have no system columns, readings time and offset."""
-        left_out = {WATERMARK, *(name for name in self.partition_by if name not in _TIME_PARTS)}
+        """The columns of a file: results have no system columns, readings time and offset."""
+        left_out = {WATERMARK}
         if traits(batch.schema).aggregated or "alarm_id" in batch.schema.names:
             left_out |= set(batch.schema.names) - set(user_columns(batch.schema))
-        return batch.select([name for name in batch.schema.names if name not in left_out])
+        times = micros(batch.column(EVENT_TIME))
+        kept = batch.select([name for name in batch.schema.names if name not in left_out])
+        return with_parts(stored_batch(kept), self.partition_by, times)
 
-    def _write_file(
-        self, batch: pa.RecordBatch, folder: str, name: str, metadata: dict[str, str]
-    ) -> None:
-        files, root = self._store()
-        path = f"{root}/{self.dataset}{folder}"
-        is_local = isinstance(files, fs.LocalFileSystem)
-        self._check_folder(files, path)
-        # On object stores an object appears when it is complete; on a disk a file grows, so it is
-        # moved into place.
-        target = f"{path}/{name}"
-        temporary = f"{path}/.{name}.{_token()}.part" if is_local else target
-        table = pa.Table.from_batches([batch]).replace_schema_metadata(metadata)
-        table = with_notes(table, notes_of(batch.schema))
-        if self.geometry is not None:
-            table = with_points(table, *self.geometry)
-        try:
-            failpoint("lake.begin")
-            files.create_dir(path, recursive=True)
-            try:
-                parquet.write_table(
-                    table,
-                    temporary,
-                    filesystem=files,
-                    compression="zstd",
-                    row_group_size=256 * 1024,
-                )
-                failpoint("lake.written")
-                if is_local:
-                    files.move(temporary, target)
-                failpoint("lake.moved")
-            except OSError:
-                if is_local and files.get_file_info(temporary).type != fs.FileType.NotFound:
-                    files.delete_file(temporary)
-                raise
-        except OSError as error:
-            raise self._unwritable(error) from None
+    def _label(self, unit: Unit) -> str:
+        span = format_duration(self.span).replace(" ", "")
+        return "-".join([span, *unit.name.split(".")[1:]])
 
+    def _files(self, batch: pa.RecordBatch, rows: pa.RecordBatch, unit: Unit) -> list[Any]:
+        """A table for each file of a unit, with the metadata of its footer."""
+        footer, notes = self._footer(batch, unit), notes_of(batch.schema)
+        found = []
+        for part in by_values(rows, self.partition_by):
+            table = pa.Table.from_batches([part]).replace_schema_metadata(footer)
+            table = with_notes(table, notes)
+            if self.geometry is not None:
+                table = with_points(table, *self.geometry)
+            found.append(table)
+        return found
 
-def _token() -> str:
-    import os
-    import secrets
-
-    return f"{os.getpid()}-{secrets.token_hex(4)}"
+    def _footer(self, batch: pa.RecordBatch, unit: Unit) -> dict[str, str]:
+        known = traits(batch.schema)
+        keys = ["window_start", *known.keys] if known.aggregated else []
+        footer = {
+            "tocsin.offsets": json.dumps({known.topic: offsets_of(batch)}, sort_keys=True),
+            "tocsin.unit": unit.name,
+            "tocsin.until": str(unit.until),
+            "tocsin.run": self.run,
+            "tocsin.keys": json.dumps(keys),
+            **notes_footer(notes_of(batch.schema)),
+        }
+        if self.retention is not None:
+            footer["tocsin.retention"] = str(self.retention)
+        return footer

@@ -61,7 +61,7 @@ def run_live(job: Job, prism: str) -> Ledger:
 
     prism: path of Prism's binary. Raises Failure where the job ends by itself with an error.
     """
-    check_targets(job)
+    check_targets(job, live=True)
     options = PipelineOptions(
         [f"--prism_location={prism}", "--environment_type=LOOPBACK", "--job_name=" + job.name]
     )
@@ -99,9 +99,14 @@ def _refuse_split(_worker: Any, _request: Any, instruction_id: str) -> Any:
     )
 
 
-def check_targets(job: Job) -> None:
-    """Raise Failure where a sink's target cannot be written."""
-    for _, sink in sinks(job):
+def check_targets(job: Job, *, live: bool = False) -> None:
+    """Raise Failure where a sink's target cannot be written.
+
+    live: whether the job will run without an end.
+    """
+    for name, sink in sinks(job):
+        sink.set_step_name(f"{job.name}/{name}")
+        sink.set_run("" if live else "check")
         sink.check_target()
 
 

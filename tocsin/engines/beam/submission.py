@@ -142,7 +142,7 @@ def rehearse(job: Job, address: Address) -> None:
 
     Raises Failure where a submission would fail.
     """
-    check_targets(job)
+    check_targets(job, live=True)
     with tempfile.TemporaryDirectory() as folder, one_sentence_failures():
         _pipeline(job, address, Settings(), pack(Path(folder)), {})
     host, _, port = address.job_server.rpartition(":")

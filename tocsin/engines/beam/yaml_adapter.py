@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import apache_beam as beam
 import yaml
@@ -88,6 +89,7 @@ class _Step(beam.PTransform):  # type: ignore[misc]
         if isinstance(part, Sink):
             part.check_schema(schema)
             part.set_step_name(self.rule or self.step)
+            part.set_run("" if self.live else uuid4().hex[:16])
             if part.file_span() is None:
                 collection | Write(part, self.step)
                 return Outputs({}, {})

@@ -15,6 +15,7 @@ from tocsin.kernels.batch import (
     OFFSET,
     PARTITION,
     WATERMARK,
+    Booleans,
     Int64s,
     merge_offsets,
     micros,
@@ -110,18 +111,17 @@ class FileOperator(Operator):
             [part.replace_schema_metadata(self.shard_schema.metadata) for part in parts]
         )
         ends, revisions, moments = self._moments(rows, is_last=time >= FOREVER)
+        apart = self._met_no_watermark(rows, is_last=time >= FOREVER)
         outputs: list[tuple[str, pa.RecordBatch]] = []
-        for moment_end, revision in sorted(
-            set(zip(ends.tolist(), revisions.tolist(), strict=True))
+        for moment_end, revision, is_apart in sorted(
+            set(zip(ends.tolist(), revisions.tolist(), apart.tolist(), strict=True))
         ):
             if moment_end + revision * self.lateness > time:
                 continue
             unit = f"{moment_end - self.span}.r{revision}"
-            here = rows.filter(pa.array((ends == moment_end) & (revisions == revision)))
-            # By the rules of lateness a unit is complete once. If it is not, a number in its name
-            # keeps its rows from overwriting others.
-            times = done[unit] = done.get(unit, -1) + 1
-            name = unit if times == 0 else f"{unit}.{times}"
+            named = (ends == moment_end) & (revisions == revision) & (apart == is_apart)
+            here = rows.filter(pa.array(named))
+            name = f"{unit}.0" if is_apart else self._numbered(unit, done)
             outputs.append((UNIT + name, with_offsets(self._sorted(here), offsets)))
         waiting = moments > time
         rest = rows.filter(pa.array(waiting))
@@ -136,6 +136,26 @@ class FileOperator(Operator):
         written = with_offsets(rest, offsets if rest.num_rows else {})
         metadata = {**(written.schema.metadata or {}), _DONE: json.dumps(recent).encode()}
         return Advanced(outputs, [to_ipc(written.replace_schema_metadata(metadata))], due)
+
+    @staticmethod
+    def _numbered(unit: str, done: dict[str, int]) -> str:
+        """The unit's name, with a number if rows of the unit were emitted before.
+
+        By the rules of lateness a unit is complete once. If it is not, the number in its name keeps
+        its rows apart from those before.
+        """
+        times = done[unit] = done.get(unit, -1) + 1
+        return unit if times == 0 else f"{unit}.{times}"
+
+    def _met_no_watermark(self, batch: pa.RecordBatch, *, is_last: bool) -> Booleans:
+        """Rows of an archive that end with their partition before it had a watermark.
+
+        Their units may fall due before units that were emitted, so they have names of their own.
+        """
+        if not (self.by_arrival and is_last):
+            return np.zeros(batch.num_rows, np.bool_)
+        found: Booleans = _arrivals(batch, np.full(batch.num_rows, FOREVER)) >= FOREVER
+        return found
 
     def _sorted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         names = [*(name for name in self.traits.keys), EVENT_TIME]

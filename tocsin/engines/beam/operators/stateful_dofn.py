@@ -122,6 +122,8 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             cells.due.write(advanced.due)
             self._set(cells, cache, cache.soon(advanced.due, self.hold), advanced.due)
         if ended:
+            if self.sink is not None:
+                self.sink.end(shard)
             cells.ends.clear()
             marker = EndOfInput(f"{self.step}:{shard}", self.operator.shards, end)
             for tag, schema in self.operator.outputs.items():
@@ -143,15 +145,20 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
             for name in ("output", "alarms")
         }
         self.counter.add(**advanced.counts, given=emitted["output"], alarms=emitted["alarms"])
-        for tag, batch in advanced.outputs:
-            if tag.startswith(UNIT):
-                assert self.sink is not None
-                start, _, rest = tag.removeprefix(UNIT).partition(".")
-                self.sink.write(batch, f"{start}.s{shard:03d}.{rest}")
-            else:
-                yield _tagged(tag, batch)
         if self.sink is not None:
-            self.sink.flush()
+            self._write(shard, self.sink, advanced.outputs)
+        for tag, batch in advanced.outputs:
+            if not tag.startswith(UNIT):
+                yield _tagged(tag, batch)
+
+    @staticmethod
+    def _write(shard: int, sink: Sink, outputs: list[tuple[str, pa.RecordBatch]]) -> None:
+        """Write the units of one advance, and nothing between them and their flush."""
+        for tag, batch in outputs:
+            if tag.startswith(UNIT):
+                start, _, rest = tag.removeprefix(UNIT).partition(".")
+                sink.write(batch, f"{start}.s{shard:03d}.{rest}")
+        sink.flush()
 
     @staticmethod
     def _note_end(end: EndOfInput, ends: Any) -> None:
