@@ -1,9 +1,11 @@
-"""Files of a lake: their names, folders, columns and footers, which readers and reruns rely on."""
+"""Files of a lake: their names, columns and footers, which readers and reruns rely on."""
 
 from __future__ import annotations
 
 import json
 import pickle
+import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from tests.support.lakes import HOUR, ROWS, SCHEMA, START, batch_of
+from tests.support.tables import live_files, strays, table_of
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
 from tocsin.kernels.batch import (
@@ -36,30 +39,57 @@ def files(lake: Path) -> list[str]:
     return sorted(str(path.relative_to(lake)) for path in lake.rglob("*") if path.is_file())
 
 
+def write(one: Any, batch: pa.RecordBatch, unit: str) -> None:
+    one.write(batch, unit)
+    one.flush()
+
+
+def rows(lake: Path) -> list[pa.Table]:
+    """The rows of each live file."""
+    return [parquet.read_table(file, partitioning=None) for file in live_files(lake, "locks")]
+
+
 def footer(file: Path) -> dict[str, str]:
     metadata = parquet.read_metadata(file).metadata or {}
     return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"tocsin.")}
 
 
 def test_a_file_is_named_by_its_unit_and_says_what_it_holds(tmp_path: Path) -> None:
-    sink(tmp_path, retention="2 d").write(batch_of(1), f"{START + HOUR}.s003.r1")
-    (name,) = files(tmp_path)
-    assert name == "locks/date=2026-03-02/20260302T010000Z-1h-s003-r1.parquet"
-    assert footer(tmp_path / name) == {
+    write(sink(tmp_path, retention="2 d"), batch_of(1), f"{START + HOUR}.s003.r1")
+    (file,) = live_files(tmp_path, "locks")
+    name = str(file.relative_to(tmp_path))
+    form = r"locks/data/2026-03-02/20260302T010000Z-1h-s003-r1-[0-9a-f]{16}\.parquet"
+    assert re.fullmatch(form, name)
+    assert footer(file) == {
         "tocsin.offsets": json.dumps({"city.locks": {"0": [ROWS, 2 * ROWS - 1]}}),
         "tocsin.unit": f"{START + HOUR}.s003.r1",
         "tocsin.until": str(START + 2 * HOUR),
+        "tocsin.run": "",
         "tocsin.keys": "[]",
-        "tocsin.partitions": "{}",
         "tocsin.retention": str(48 * HOUR),
     }
 
 
+def test_no_name_is_used_twice(tmp_path: Path) -> None:
+    for lake in (tmp_path / "one", tmp_path / "other"):
+        write(sink(lake), batch_of(0), f"{START}.s000.r0")
+    assert len({file.name for file in tmp_path.rglob("*.parquet")}) == 2
+
+
+def test_nobody_sees_a_file_before_its_commit(tmp_path: Path) -> None:
+    one = sink(tmp_path)
+    one.write(batch_of(0), f"{START}.s000.r0")
+    assert (live_files(tmp_path, "locks"), len(strays(tmp_path, "locks"))) == ([], 1)
+    one.flush()
+    assert (len(live_files(tmp_path, "locks")), strays(tmp_path, "locks")) == (1, [])
+
+
 def test_readings_keep_their_origin_but_not_the_watermark(tmp_path: Path) -> None:
-    sink(tmp_path).write(batch_of(0), f"{START}.s000.r0")
-    table = parquet.read_table(tmp_path / files(tmp_path)[0], partitioning=None)
+    write(sink(tmp_path), batch_of(0), f"{START}.s000.r0")
+    (table,) = rows(tmp_path)
     assert table.schema.names == [
-        *("lock_id", "value", "lat", "lng", "_event_time", "_partition", "_offset", "_index")
+        *("lock_id", "value", "lat", "lng", "_event_time", "_partition", "_offset", "_index"),
+        "date",
     ]
     assert table.column("_offset").to_pylist() == list(range(ROWS))
 
@@ -77,50 +107,50 @@ def test_results_are_stored_without_the_columns_of_readings(tmp_path: Path, kind
     columns = [column, pa.array(["l-1"]), timestamps(np.array([START + HOUR - 1]))]
     nulls = [pa.nulls(1, field.type) for field in SYSTEM_FIELDS[1:]]
     batch = pa.RecordBatch.from_arrays([*columns, *nulls], schema=schema)
-    sink(tmp_path).write(with_offsets(batch, {"0": (3, 9)}), f"{START}.s000.r0")
-    (file,) = files(tmp_path)
-    table = parquet.read_table(tmp_path / file, partitioning=None)
-    assert table.schema.names == [name, "lock_id"]
-    keys = json.loads(footer(tmp_path / file)["tocsin.keys"])
+    write(sink(tmp_path), with_offsets(batch, {"0": (3, 9)}), f"{START}.s000.r0")
+    (file,), (table,) = live_files(tmp_path, "locks"), rows(tmp_path)
+    assert table.schema.names == [name, "lock_id", "date"]
+    keys = json.loads(footer(file)["tocsin.keys"])
     assert keys == (["window_start", "lock_id"] if kind == "aggregated" else [])
-    offsets = json.loads(footer(tmp_path / file)["tocsin.offsets"])
+    offsets = json.loads(footer(file)["tocsin.offsets"])
     assert offsets == {"city.locks": {"0": [3, 9]}}
 
 
-def test_folders_are_parts_of_the_time_and_columns_in_their_order(tmp_path: Path) -> None:
+def test_parts_of_the_time_are_columns_and_split_files_with_those_of_the_input(
+    tmp_path: Path,
+) -> None:
     parts = ["year", "month", "date", "hour", "lock_id"]
-    sink(tmp_path, partition_by=parts).write(batch_of(5), f"{START + 5 * HOUR}.s000.r0")
-    folder = "locks/year=2026/month=2026-03/date=2026-03-02/hour=05"
-    assert [Path(name).parent for name in files(tmp_path)] == [
-        Path(f"{folder}/lock_id=l-{number}") for number in range(3)
-    ]
-    rows = [parquet.read_table(tmp_path / name, partitioning=None) for name in files(tmp_path)]
-    assert [table.column("value").to_pylist() for table in rows] == [
+    write(sink(tmp_path, partition_by=parts), batch_of(5), f"{START + 5 * HOUR}.s000.r0")
+    tables = sorted(rows(tmp_path), key=lambda table: table.column("lock_id")[0].as_py())
+    assert [table.column("value").to_pylist() for table in tables] == [
         [500.0 + number, 503.0 + number] for number in range(3)
     ]
-    # The folder says it, so the file does not.
-    assert "lock_id" not in rows[0].schema.names
+    for table in tables:
+        assert table.schema.names[-4:] == parts[:4]
+        (values,) = set(zip(*(table.column(name).to_pylist() for name in parts[:4]), strict=True))
+        assert values == (2026, "2026-03", date(2026, 3, 2), 5)
+        assert len(set(table.column("lock_id").to_pylist())) == 1
+    assert table_of(tmp_path, "locks").partition_by == []
 
 
-def test_a_unit_over_midnight_is_a_file_in_each_day(tmp_path: Path) -> None:
+def test_a_unit_over_midnight_is_a_file_for_each_day(tmp_path: Path) -> None:
     batch = pa.Table.from_batches([batch_of(23), batch_of(24)]).combine_chunks().to_batches()[0]
-    sink(tmp_path, span="2 h").write(batch, f"{START + 23 * HOUR}.s000.r0")
-    assert files(tmp_path) == [
-        f"locks/date=2026-03-0{day}/20260302T230000Z-2h-s000-r0.parquet" for day in (2, 3)
-    ]
+    write(sink(tmp_path, span="2 h"), batch, f"{START + 23 * HOUR}.s000.r0")
+    days = sorted(set(table.column("date").to_pylist()).pop() for table in rows(tmp_path))
+    assert days == [date(2026, 3, 2), date(2026, 3, 3)]
+    assert table_of(tmp_path, "locks").version == 1
 
 
-def test_a_lake_by_an_address_is_written_in_place(tmp_path: Path) -> None:
-    import fsspec
+def test_a_lake_on_an_object_store_is_refused(tmp_path: Path) -> None:
+    one = sink(tmp_path).model_copy(update={"lake": "s3://bucket/lake"})
+    with pytest.raises(Fault, match="'s3://bucket/lake' is an address"):
+        one.check_schema(SCHEMA)
 
-    memory = fsspec.filesystem("memory")
-    one = sink(tmp_path).model_copy(update={"lake": "memory://lake"})
-    one.write(batch_of(0), f"{START}.s000.r0")
-    (path,) = memory.find("lake")
-    assert path.endswith("lake/locks/date=2026-03-02/20260302T000000Z-1h-s000-r0.parquet")
-    with memory.open(path) as stream:
-        assert parquet.read_table(stream).num_rows == ROWS
-    memory.rm("lake", recursive=True)
+
+@pytest.mark.parametrize("kind", [pa.month_day_nano_interval(), pa.decimal256(60, 0)])
+def test_a_column_of_a_type_that_no_table_holds_is_refused(tmp_path: Path, kind: Any) -> None:
+    with pytest.raises(Fault, match="the column 'odd' cannot be stored: a Delta table has no type"):
+        sink(tmp_path).check_schema(SCHEMA.append(pa.field("odd", kind)))
 
 
 def test_the_check_before_a_run_leaves_nothing(tmp_path: Path) -> None:
@@ -137,6 +167,16 @@ def test_a_lake_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
         one.write(batch_of(0), f"{START}.s000.r0")
 
 
+def test_another_steps_dataset_fails_the_check_before_a_run(tmp_path: Path) -> None:
+    one, other = sink(tmp_path), sink(tmp_path)
+    one.set_step_name("city/one")
+    other.set_step_name("city/other")
+    write(one, batch_of(0), f"{START}.s000.r0")
+    one.check_target()
+    with pytest.raises(Failure, match="'locks' belongs to 'city/one', and 'city/other' may not"):
+        other.check_target()
+
+
 def test_a_file_whose_writing_failed_is_not_left(tmp_path: Path, monkeypatch: Any) -> None:
     def full(table: Any, where: str, **_: Any) -> None:
         Path(where).write_bytes(b"half")
@@ -145,7 +185,7 @@ def test_a_file_whose_writing_failed_is_not_left(tmp_path: Path, monkeypatch: An
     monkeypatch.setattr(parquet, "write_table", full)
     with pytest.raises(Failure, match="No space left on device"):
         sink(tmp_path).write(batch_of(0), f"{START}.s000.r0")
-    assert files(tmp_path) == []
+    assert [name for name in files(tmp_path) if name.endswith(".parquet")] == []
 
 
 def test_another_process_writes_to_the_same_folder(monkeypatch: Any, tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
             "size": file.size,
             "modificationTime": now,
             "dataChange": change.changes_rows,
-            "stats": json.dumps(file.statistics),
+            # The library misreads escapes of characters beyond U+FFFF.
+            "stats": json.dumps(file.statistics, ensure_ascii=False),
         }
     }
 

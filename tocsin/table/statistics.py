@@ -1,7 +1,8 @@
 """Statistics of a data file in the log, by which readers leave out files.
 
-A bound that JSON cannot hold exactly, or that readers understand differently, is left out: no
-bound is right for every query.
+Each column has bounds in every file that has a value of it: where a file lacks them, a reader
+(deltalake's own for pyarrow) leaves out the file. Bounds of times are within the years 1 to 9999.
+Where a column holds a NaN, its bounds are the infinities, so that no comparison is decided by them.
 
 Source: Delta transaction log protocol, "Per-file Statistics".
 """
@@ -9,7 +10,9 @@ Source: Delta transaction log protocol, "Per-file Statistics".
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -28,7 +31,8 @@ _DAY = 86_400_000_000
 def statistics_of(table: Any) -> dict[str, Any]:
     """`numRecords`, and by column `minValues`, `maxValues` and `nullCount`.
 
-    Structs, lists and maps have no statistics, binary values and truths only a count of nulls.
+    Structs, lists and maps have no statistics, binary values only a count of nulls. A column of
+    nulls has no bounds.
     """
     lows: dict[str, Any] = {}
     highs: dict[str, Any] = {}
@@ -38,11 +42,9 @@ def statistics_of(table: Any) -> dict[str, Any]:
         if pa.types.is_nested(column.type):
             continue
         nulls[name] = column.null_count
-        low, high = _bounds(column)
-        if low is not None:
-            lows[name] = low
-        if high is not None:
-            highs[name] = high
+        bounds = _bounds(column)
+        if bounds is not None:
+            lows[name], highs[name] = bounds
     return {
         "numRecords": table.num_rows,
         "minValues": lows,
@@ -51,56 +53,54 @@ def statistics_of(table: Any) -> dict[str, Any]:
     }
 
 
-def _bounds(column: Any) -> tuple[Any, Any]:
-    kind = column.type
-    types = pa.types
-    if not (
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_string(kind)
-        or types.is_timestamp(kind)
-        or types.is_date32(kind)
-    ):
-        return None, None
+def _bounds(column: Any) -> tuple[Any, Any] | None:
+    kind, types = column.type, pa.types
+    if types.is_binary(kind) or column.null_count == len(column):
+        return None
     if types.is_timestamp(kind) or types.is_date32(kind):
-        numbers = column.cast(pa.int64() if types.is_timestamp(kind) else pa.int32())
-        return tuple(_day_or_moment(one, kind) for one in _least_and_greatest(numbers))  # type: ignore[return-value]
-    low, high = _least_and_greatest(column)
-    if types.is_string(kind):
-        return _text_bounds(low, high)
+        column = column.cast(pa.int64() if types.is_timestamp(kind) else pa.int32())
     if types.is_floating(kind):
-        # A value that is no number is greater than every number for some readers.
         if pc.any(pc.is_nan(column)).as_py():
-            return None, None
-        return _finite(low), _finite(high)
-    return low, high
-
-
-def _least_and_greatest(column: Any) -> tuple[Any, Any]:
+            return "-Infinity", "Infinity"
     found = pc.min_max(column)
-    return found["min"].as_py(), found["max"].as_py()
+    low, high = found["min"].as_py(), found["max"].as_py()
+    if types.is_string(kind):
+        return low[:LONGEST], _at_least(high)
+    text = next((text for is_kind, text in _TEXTS if is_kind(kind)), None)
+    return (low, high) if text is None else (text(low), text(high))
 
 
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) else None
+def _at_least(text: str) -> str:
+    """A text that is not less and is short, if one is."""
+    for end in range(LONGEST, len(text)):
+        if text[end] != _LAST:
+            return text[:end] + _LAST
+    return text
 
 
-def _text_bounds(low: str | None, high: str | None) -> tuple[str | None, str | None]:
-    if low is None or high is None:
-        return None, None
-    if len(high) <= LONGEST:
-        return low[:LONGEST], high
-    cut = high[:LONGEST]
-    return low[:LONGEST], None if high[LONGEST] == _LAST else cut + _LAST
+def _day(number: int) -> str:
+    return str(np.datetime64(min(max(number, _FIRST_DAY), _LAST_DAY), "D"))
 
 
-def _day_or_moment(number: int | None, kind: pa.DataType) -> str | None:
-    if number is None:
-        return None
-    day = number if pa.types.is_date32(kind) else number // _DAY
-    if not _FIRST_DAY <= day <= _LAST_DAY:
-        return None
-    if pa.types.is_date32(kind):
-        return str(np.datetime64(day, "D"))
-    moment = _EPOCH + timedelta(microseconds=number)
+def _moment(number: int) -> str:
+    limited = min(max(number, _FIRST_DAY * _DAY), (_LAST_DAY + 1) * _DAY - 1)
+    moment = _EPOCH + timedelta(microseconds=limited)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def _fraction(number: float) -> float | str:
+    if math.isfinite(number):
+        return number
+    return "Infinity" if number > 0 else "-Infinity"
+
+
+def _decimal(number: Decimal) -> str:
+    return f"{number:f}"
+
+
+_TEXTS: list[tuple[Callable[[Any], bool], Callable[[Any], Any]]] = [
+    (pa.types.is_timestamp, _moment),
+    (pa.types.is_date32, _day),
+    (pa.types.is_floating, _fraction),
+    (pa.types.is_decimal, _decimal),
+]
