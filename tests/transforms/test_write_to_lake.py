@@ -13,9 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from pydantic import ValidationError
 
 from tests.support.lakes import HOUR, ROWS, SCHEMA, START, batch_of
 from tests.support.tables import live_files, strays, table_of
+from tocsin.compiler.checker import check_text
+from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
 from tocsin.kernels.batch import (
@@ -142,9 +145,34 @@ def test_a_unit_over_midnight_is_a_file_for_each_day(tmp_path: Path) -> None:
 
 
 def test_a_lake_on_an_object_store_is_refused(tmp_path: Path) -> None:
-    one = sink(tmp_path).model_copy(update={"lake": "s3://bucket/lake"})
-    with pytest.raises(Fault, match="'s3://bucket/lake' is an address"):
-        one.check_schema(SCHEMA)
+    with pytest.raises(ValidationError, match="'s3://bucket/lake' is an address"):
+        find("write", "write_to_lake")(lake="s3://bucket/lake", dataset="locks")
+
+
+@pytest.mark.parametrize("of", ["archive", "step"])
+def test_a_job_with_a_lake_on_an_object_store_is_refused_at_check(of: str, tmp_path: Path) -> None:
+    (tmp_path / "r.parquet").touch()
+    lake = "lake: 's3://city/lake', dataset: raw"
+    archive = f", archive: {{{lake}}}" if of == "archive" else ""
+    settings = f"topic: t, event_time: at, fields: {{at: timestamp}}{archive}"
+    step = f"    - {{type: WriteToLake, config: {{{lake}}}}}\n" if of == "step" else ""
+    text = (
+        "pipeline:\n  type: chain\n  transforms:\n"
+        f"    - {{type: ReadTelemetry, config: {{{settings}}}}}\n{step}"
+    )
+    with pytest.raises(JobError) as wrong:
+        check_text(str(tmp_path / "job.yaml"), text, trusted=True)
+    assert "'s3://city/lake' is an address, and jobs write lakes to folders" in str(wrong.value)
+
+
+def test_a_lake_may_be_a_file_address(tmp_path: Path) -> None:
+    lake = tmp_path / "a lake"
+    write(
+        find("write", "write_to_lake")(lake=lake.as_uri(), dataset="locks"),
+        batch_of(0),
+        f"{START}.s000.r0",
+    )
+    assert len(live_files(lake, "locks")) == 1
 
 
 @pytest.mark.parametrize("kind", [pa.month_day_nano_interval(), pa.decimal256(60, 0)])

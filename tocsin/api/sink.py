@@ -5,7 +5,8 @@ For parameters: `Duration`, `format_duration`, `need_columns`, `suggestion`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (a target that fails).
 For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_columns`, `offsets_of`,
 `group_ids`, `reasons_of`.
-For files: `check_lake`, `check_lake_folder`, `readable_folders`, `path_part`, `format_timestamp`,
+For files: `check_lake`, `check_lake_folder`, `readable_folders`, `lake_folder`,
+`path_part`, `format_timestamp`,
 `with_points`, `failpoint`, `notes_of`, `notes_footer`, `with_notes`, `probe_folder`.
 For tables: `Writer`, `UnitWriter`, `Unit`, `open_table`, `stored_type`, `stored_batch`,
 `TIME_PARTS`, `with_parts`, `by_values`, `has_offsets`.
@@ -16,6 +17,7 @@ from tocsin.alarms.data_quality import reasons_of
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
+from tocsin.foundation.lake_folder import lake_folder
 from tocsin.foundation.sandbox import check_lake, check_lake_folder, readable_folders
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.producer import Producer
@@ -65,6 +67,7 @@ __all__ = [
     "format_timestamp",
     "group_ids",
     "has_offsets",
+    "lake_folder",
     "micros",
     "need_columns",
     "notes_footer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationInfo, model_validator
 
+from tocsin.foundation.lake_folder import lake_folder
 from tocsin.foundation.sandbox import check_lake
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, Part
@@ -15,7 +16,7 @@ class Archive(Part):
     Each row has its partition and offset.
     """
 
-    lake: str = Param(help="folder or URI of the lake; empty for no archive")
+    lake: str = Param(help="folder of the lake; empty for no archive")
     dataset: str = Param(
         help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$", max_length=100
     )
@@ -25,6 +26,7 @@ class Archive(Part):
     def _is_allowed(self, info: ValidationInfo) -> Archive:
         if self.lake:
             check_lake(self.lake, info.context)
+            lake_folder(self.lake)
         return self
 
     def as_sink(self) -> dict[str, object]:

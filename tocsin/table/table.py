@@ -132,7 +132,7 @@ def open_table(place: str) -> Table | None:
 def create_table(
     place: str, schema: pa.Schema, partition_by: list[str], properties: dict[str, str]
 ) -> Table:
-    """The table in a folder, made where there is none: of several makers, one does.
+    """The table in a folder, made where the folder has no table; one of several makers does.
 
     Args:
         place: the folder; it and its log are made.

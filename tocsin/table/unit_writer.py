@@ -45,7 +45,7 @@ class UnitWriter:
         self._reached: dict[str, Ends] = {}
 
     def begin(self, schema: pa.Schema, *, has_offsets: bool) -> None:
-        """Make the table where there is none, and take it over for this run.
+        """Make the table if it does not exist, and take it over for this run.
 
         Args:
             schema: columns of the rows, in the types of a table.

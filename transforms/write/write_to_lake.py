@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -28,6 +27,7 @@ from tocsin.api.sink import (
     check_lake_folder,
     format_duration,
     has_offsets,
+    lake_folder,
     micros,
     need_columns,
     notes_footer,
@@ -105,13 +105,14 @@ class WriteToLake(Sink):
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
         check_lake(self.lake, info.context)
+        lake_folder(self.lake)
         self._places = readable_folders(info.context)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
         """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
-        lake = str(Path(self.lake).absolute())
+        lake = str(lake_folder(self.lake))
         private = {**(state["__pydantic_private__"] or {}), "_writer": None}
         return {
             **state,
@@ -134,12 +135,6 @@ class WriteToLake(Sink):
         return self.shards
 
     def check_schema(self, schema: pa.Schema) -> None:
-        if "://" in self.lake:
-            raise Fault(
-                f"'{self.lake}' is an address, and a lake is a folder of this machine: "
-                "object stores are not supported yet",
-                "lake",
-            )
         if self.span < 1_000_000 or self.span % 1_000_000:
             raise Fault("a file spans whole seconds, at least one", "span")
         names = user_columns(schema)
@@ -190,7 +185,7 @@ class WriteToLake(Sink):
 
     @property
     def _place(self) -> str:
-        return str(Path(self.lake).absolute() / self.dataset)
+        return str(lake_folder(self.lake) / self.dataset)
 
     def _as_writer(self) -> Writer:
         return Writer(self._place, self.dataset, self.step_name, self.run, self.shards, self.rerun)

@@ -361,18 +361,3 @@ def test_slow_downstream_steps_get_smaller_batches_and_fast_ones_larger(
     for _ in range(20):
         reader._adapt_piece(5.0)
     assert made._piece == LEAST_PIECE
-
-
-def test_a_lake_can_be_an_fsspec_store() -> None:
-    import fsspec
-    from pyarrow import parquet
-    from tocsin.transforms.write.write_to_lake import WriteToLake
-
-    from tocsin.laws.readings import START, batch, series
-
-    sink = WriteToLake(lake="memory://city", dataset="air")
-    sink.check_target()
-    sink.write(batch(series(1)), f"{START}.s000.r0")
-    files = fsspec.filesystem("memory").glob("/city/air/**/*.parquet")
-    assert [file.rpartition("/")[2] for file in files] == ["20260302T000000Z-15min-s000-r0.parquet"]
-    assert parquet.read_table(fsspec.filesystem("memory").open(files[0])).num_rows == 60
