@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
@@ -182,3 +183,59 @@ def test_no_hidden_file_is_left(place: str) -> None:
         f"{version:020}.json" for version in range(4)
     ]
     shutil.rmtree(place)
+
+
+def test_a_refreshed_table_is_the_one_that_is_opened(place: str, tmp_path: Path) -> None:
+    kept = open_table(place)
+    assert kept is not None
+    chance = random.Random(18)
+    for number in range(40):
+        file = added(place, number)
+        change = Change(
+            "WRITE",
+            [file],
+            marks={f"m{chance.randrange(4)}": number},
+            columns=[pa.field(f"c{number}", pa.int64())] if number % 10 == 3 else [],
+            properties={"n": str(number)} if number % 7 == 2 else {},
+        )
+        commit(place, lambda _, change=change: change)  # type: ignore[misc]
+        if number in (15, 30):
+            DeltaTable(place).create_checkpoint()
+        if number == 30:  # The commits that the kept table has not read are gone.
+            for version in range(25):
+                commit_file(place, version).unlink(missing_ok=True)
+        if chance.random() < 0.3 and not 20 < number < 31:
+            kept.refresh()
+            fresh = open_table(place)
+            assert fresh is not None
+            names = [f"m{one}" for one in range(5)]
+            assert [kept.mark(name) for name in names] == [fresh.mark(name) for name in names]
+            assert (kept.version, kept.properties) == (fresh.version, fresh.properties)
+            assert kept.schema == fresh.schema
+            if chance.random() < 0.5:
+                assert kept.files() == fresh.files()
+    kept.refresh()
+    assert (kept.version, len(kept.files())) == (40, 40)
+
+
+def test_a_table_that_was_made_again_is_read_from_its_beginning(place: str) -> None:
+    kept = open_table(place)
+    assert kept is not None
+    for number in range(3):
+        commit(place, lambda _, number=number: Change("X", marks={"m": number}))  # type: ignore[misc]
+    kept.refresh()
+    shutil.rmtree(place)
+    with pytest.raises(Failure, match="is gone"):
+        kept.refresh()
+    create_table(place, SCHEMA, [], {})
+    kept.refresh()
+    assert (kept.version, kept.mark("m"), kept.properties) == (0, None, {})
+
+
+def test_a_refresh_names_a_broken_commit(place: str) -> None:
+    kept = open_table(place)
+    assert kept is not None
+    for content in ("", '{"add": {"pa'):
+        commit_file(place, 1).write_text(content)
+        with pytest.raises(Failure, match=str(commit_file(place, 1))):
+            commit(place, lambda _: Change("X"), kept)

@@ -24,11 +24,10 @@ def name_of(shard: int, quarter: int, revision: int) -> str:
     return f"{shard}-{quarter}-{revision}"
 
 
-def main() -> None:
-    """Write ROUNDS quarters of an hour, with a lateness of two quarters, to the end."""
-    lake, run, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+def write_all(lake: Path, run: str, rounds: int) -> None:
+    """Write some quarters of an hour, with a lateness of two quarters, to the end."""
     sink = find("write", "write_to_lake")(
-        lake=str(lake), dataset="places", shards=SHARDS, partition_by=["date", "place"]
+        lake=str(lake), dataset="places", shards=SHARDS, partition_by=["date"]
     )
     sink.set_step_name("city/places")
     sink.set_run(run)
@@ -51,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_all(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

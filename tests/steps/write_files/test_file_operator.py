@@ -22,10 +22,28 @@ from tests.support.streams import (
     rows_of,
 )
 from tocsin.api.sink import Sink
-from tocsin.kernels.batch import FOREVER, offsets_of, with_traits
+from tocsin.kernels.batch import BEGINNING, FOREVER, offsets_of, with_traits
 from tocsin.kernels.time.lateness import behind
 from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.steps.write_files.file_operator import FileOperator
+from tocsin.table.units import Unit
+
+
+class Marks:
+    """The marks of a table's shards: what falls due later has a greater moment."""
+
+    def __init__(self) -> None:
+        self.last: dict[int, int] = {}
+
+    def advance(self, shard: int, tags: list[str]) -> None:
+        """The units of one advance."""
+        units = [
+            Unit.of(tag.removeprefix("unit:").replace(".r", ".s.r"), 10 * SECOND, LATENESS)
+            for tag in tags
+        ]
+        moments = [unit.moment for unit in units if not unit.is_numbered]
+        assert all(moment > self.last.get(shard, -FOREVER) for moment in moments)
+        self.last[shard] = max(moments, default=self.last.get(shard, -FOREVER))
 
 
 class Files(Sink):
@@ -46,10 +64,12 @@ def test_units_do_not_depend_on_the_runner(streams: Any, one: int, other: int) -
         random = np.random.default_rng(seed)
         units, late = {}, 0
         made = FileOperator(Files(), SCHEMA)
-        shards = Shards(made, random)
+        shards, marks = Shards(made, random), Marks()
 
-        def advance(shard: int, time: int) -> None:
-            for tag, batch in shards.advance(shard, time):
+        def advance(shard: int, time: int, marks: Marks = marks) -> None:
+            emitted = list(shards.advance(shard, time))
+            marks.advance(shard, [tag for tag, _ in emitted])
+            for tag, batch in emitted:
                 assert (shard, tag) not in units, "a unit was written twice"
                 units[shard, tag] = batch.to_pylist()
 
@@ -123,8 +143,12 @@ def test_an_archive_has_the_rows_of_a_partition_in_order_whatever_their_clocks(
     shards = Shards(made, random)
     units: dict[tuple[int, str], list[Any]] = {}
 
+    marks = Marks()
+
     def advance(shard: int, time: int) -> None:
-        for tag, batch in shards.advance(shard, time):
+        emitted = list(shards.advance(shard, time))
+        marks.advance(shard, [tag for tag, _ in emitted])
+        for tag, batch in emitted:
             assert (shard, tag) not in units, "a unit was written twice"
             units[shard, tag] = batch.to_pylist()
 
@@ -145,3 +169,15 @@ def test_an_archive_has_the_rows_of_a_partition_in_order_whatever_their_clocks(
         for row in sorted(units[key], key=lambda row: row["_offset"]):
             read[row["_partition"]].append(row["_offset"])
     assert read == {number: [*range(len(one))] for number, one in enumerate(rows)}
+
+
+def test_rows_of_an_archive_that_met_no_watermark_have_a_unit_of_their_own() -> None:
+    """Their unit may fall due before others of the shard that were emitted."""
+    schema = with_traits(SCHEMA, out_of_orderness=OUT_OF_ORDERNESS)
+    made = FileOperator(Archive(), schema)
+    (rows,) = rows_of([[("a", 1, 1.0)]])
+    (part,) = made.route(batch_of([replace(row, watermark=BEGINNING) for row in rows])).by_shard
+    advanced = made.advance([], [part[1]], FOREVER, None)
+    ((tag, _),) = advanced.outputs
+    assert tag.endswith(".r0.0")
+    assert made.advance([], [part[1]], 10**9 * SECOND, None).outputs == []
