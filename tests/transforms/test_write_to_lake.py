@@ -69,6 +69,7 @@ def test_a_file_is_named_by_its_unit_and_says_what_it_holds(tmp_path: Path) -> N
         "tocsin.until": str(START + 2 * HOUR),
         "tocsin.run": "",
         "tocsin.keys": "[]",
+        "tocsin.parts": '["date"]',
         "tocsin.retention": str(48 * HOUR),
     }
 

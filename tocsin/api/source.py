@@ -65,6 +65,7 @@ from tocsin.parts.files.parquet_file import (
 )
 from tocsin.parts.part import Param
 from tocsin.parts.source import Fetched, Source, Split
+from tocsin.table.table import open_table
 
 __all__ = [
     "BEGINNING",
@@ -111,6 +112,7 @@ __all__ = [
     "matching",
     "micros",
     "notes_in_fields",
+    "open_table",
     "parquet_file",
     "parse_schema",
     "pinned",

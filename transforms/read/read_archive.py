@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tocsin.api.source import (
     check_lake,
     format_timestamp,
     notes_in_fields,
+    open_table,
     pinned,
     readable_folders,
 )
@@ -70,7 +72,8 @@ class ReadArchive(Source):
     def _spans(self) -> list[list[Path]]:
         """The files of each span of arrival, in order: offsets rise with the watermark."""
         folder = Path(self.lake) / self.dataset
-        files = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))
+        table = open_table(str(folder))
+        files = [] if table is None else [folder / file.path for file in table.files()]
         by_start: dict[str, list[Path]] = {}
         for path in files:
             by_start.setdefault(path.name.split("-")[0], []).append(path)
@@ -92,7 +95,13 @@ class ReadArchive(Source):
         schema = self._schema(spans)
         if not set(_PLACE) <= set(schema.names):
             raise Fault(f"'{self.dataset}' is no archive: it has no {', '.join(_PLACE)}", "dataset")
-        return [field.with_metadata(None) for field in schema if not field.name.startswith("_")]
+        # The lake added them; a job has no such columns.
+        added = json.loads((schema.metadata or {}).get(b"tocsin.parts", b"[]"))
+        return [
+            field.with_metadata(None)
+            for field in schema
+            if not field.name.startswith("_") and field.name not in added
+        ]
 
     def descriptions_of_fields(self) -> dict[str, str]:
         notes = notes_in_fields(self._schema(self._spans()))

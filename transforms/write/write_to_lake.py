@@ -269,6 +269,8 @@ class WriteToLake(Sink):
             "tocsin.until": str(unit.until),
             "tocsin.run": self.run,
             "tocsin.keys": json.dumps(keys),
+            # Columns that the input did not have.
+            "tocsin.parts": json.dumps([one for one in self.partition_by if one in TIME_PARTS]),
             **notes_footer(notes_of(batch.schema)),
         }
         if self.retention is not None:
