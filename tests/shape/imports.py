@@ -20,6 +20,7 @@ _FOUNDATION = {"foundation"}
 _KERNELS = {*_FOUNDATION, "kernels"}
 _PARTS = {*_KERNELS, "parts"}
 _CLIENTS = {*_PARTS, "kafka", "alarms"}
+_TABLE = {*_KERNELS, "table"}
 _STEPS = {*_CLIENTS, "steps"}
 _COMPILER = {*_STEPS, "compiler"}
 ALLOWED = {
@@ -28,16 +29,17 @@ ALLOWED = {
     "parts": _PARTS,
     "kafka": {*_PARTS, "kafka"},
     "alarms": {*_PARTS, "alarms"},
+    "table": _TABLE,
     "steps": _STEPS,
     "compiler": _COMPILER,
-    "api": _STEPS,
+    "api": {*_STEPS, "table"},
     "transforms": {"api"},
     "project": _FOUNDATION,
     "laws": {*_STEPS, "laws"},
     "flink": {*_FOUNDATION, "flink"},
     "profile": {*_FOUNDATION, "profile"},
     "simulator": {*_KERNELS, "simulator"},
-    "lake": {*_KERNELS, "kafka", "lake"},
+    "lake": {*_KERNELS, "kafka", "table", "lake"},
     "evaluation": {*_PARTS, "simulator", "evaluation"},
     "backtest": {*_COMPILER, "backtest"},
     "engines": {*_COMPILER, "flink", "engines"},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 FAILPOINTS_VARIABLE = "TOCSIN_FAILPOINTS"
 
-LAKE = ("lake.begin", "lake.written", "lake.moved")
+LAKE = ("lake.begin", "lake.written", "table.begin", "table.committed")
 ALARMS = ("alarms.begin", "alarms.begun", "alarms.produced", "alarms.marked", "alarms.committed")
 """All failpoints of a commit to a lake and to an alarm topic, in order."""
 

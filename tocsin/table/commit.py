@@ -7,18 +7,21 @@ version that is no longer the newest, and a mark, once written, is always seen.
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pyarrow as pa
+
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
+from tocsin.table.log_files import commit_file
 from tocsin.table.synced import put_if_absent
-from tocsin.table.table import LOG, LiveFile, Table, lines, open_table
+from tocsin.table.table import LiveFile, Table, lines, open_table
 
 # Attempts to be the next commit. Each is lost to another writer's success.
 _ATTEMPTS = 200
@@ -51,6 +54,8 @@ class Change:
         marks: a number for each name of a writer, greater than the one before.
         changes_rows: False if the rows are the same, as after a compaction.
         about: what else the history says.
+        columns: new ones, nullable and of types that Delta has.
+        properties: of the table, to be set.
     """
 
     operation: str
@@ -59,6 +64,8 @@ class Change:
     marks: Mapping[str, int] = field(default_factory=dict)
     changes_rows: bool = True
     about: Mapping[str, Any] = field(default_factory=dict)
+    columns: Iterable[pa.Field] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def commit(place: str, change_of: Callable[[Table], Change | None]) -> int | None:
@@ -81,17 +88,20 @@ def commit(place: str, change_of: Callable[[Table], Change | None]) -> int | Non
             return None
         version = table.version + 1
         failpoint("table.begin")
-        if put_if_absent(Path(place) / LOG / f"{version:020}.json", _actions(change)):
+        if put_if_absent(commit_file(place, version), _actions(change, table)):
             failpoint("table.committed")
             return version
         time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311 - spreads writers
     raise Failure(f"other writers of {place} committed {_ATTEMPTS} times while one change waited")
 
 
-def _actions(change: Change) -> bytes:
+def _actions(change: Change, table: Table) -> bytes:
     now = int(time.time() * 1000)
     info = {"timestamp": now, "operation": change.operation, "engineInfo": "tocsin", **change.about}
     actions: list[dict[str, Any]] = [{"commitInfo": info}]
+    columns = list(change.columns)
+    if columns or change.properties:
+        actions.append(table.described(columns, change.properties))
     actions += [{"txn": {"appId": name, "version": to}} for name, to in change.marks.items()]
     actions += [_removed(file, now, change) for file in change.removes]
     actions += [_added(file, now, change) for file in change.adds]
@@ -99,8 +109,6 @@ def _actions(change: Change) -> bytes:
 
 
 def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
-    import json
-
     return {
         "add": {
             "path": quote(file.path),
@@ -108,7 +116,8 @@ def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
             "size": file.size,
             "modificationTime": now,
             "dataChange": change.changes_rows,
-            "stats": json.dumps(file.statistics),
+            # The library misreads escapes of characters beyond U+FFFF.
+            "stats": json.dumps(file.statistics, ensure_ascii=False),
         }
     }
 

@@ -44,3 +44,14 @@ def put_if_absent(path: Path, content: bytes) -> bool:
         return True
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def probe_folder(folder: str) -> None:
+    """Make a folder, and a file in it that is deleted again. Raises OSError where it cannot."""
+    path = Path(folder)
+    make_folder(path)
+    probe = path / f".probe.{secrets.token_hex(8)}"
+    try:
+        probe.write_bytes(b"tocsin")
+    finally:
+        probe.unlink(missing_ok=True)

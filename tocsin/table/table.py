@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tocsin.foundation.failure import Failure
+from tocsin.table.log_files import LOG_FOLDER, broken_commit, newest_is_whole
+from tocsin.table.synced import make_folder, put_if_absent
 
-LOG = "_delta_log"
+LOG = LOG_FOLDER
 # A table whose schema or protocol this release cannot keep is refused by the library.
 _Values = dict[str, str | None]
 
@@ -59,6 +62,29 @@ class Table:
         """The table's properties."""
         return dict(self._found.metadata().configuration)
 
+    def described(
+        self, columns: Iterable[pa.Field], properties: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """The action that adds columns and sets properties.
+
+        columns: of types that Delta has, nullable.
+        """
+        about = self._found.metadata()
+        known = json.loads(self._found.schema().to_json())["fields"]
+        added = json.loads(Schema.from_arrow(pa.schema(list(columns))).to_json())["fields"]
+        named = {name: text for name in ("name", "description") if (text := getattr(about, name))}
+        return {
+            "metaData": {
+                "id": about.id,
+                **named,
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": json.dumps({"type": "struct", "fields": [*known, *added]}),
+                "partitionColumns": list(about.partition_columns),
+                "configuration": {**about.configuration, **properties},
+                "createdTime": about.created_time,
+            }
+        }
+
     def mark(self, name: str) -> int | None:
         """The number that a writer of this name committed last, or None."""
         found = self._found.transaction_version(name)
@@ -91,11 +117,16 @@ def open_table(place: str) -> Table | None:
     Raises Failure for a table that cannot be read, with its reason.
     """
     try:
-        return Table(place, DeltaTable(place))
+        found = Table(place, DeltaTable(place))
     except TableNotFoundError:
         return None
     except (DeltaError, OSError, ValueError) as error:
-        raise Failure(f"the table {place} cannot be read: {_line(error)}") from None
+        reason = broken_commit(place) or _line(error)
+        raise Failure(f"the table {place} cannot be read: {reason}") from None
+    # The library takes an empty commit file for a commit without changes.
+    if not newest_is_whole(place, found.version):
+        raise Failure(f"the table {place} cannot be read: {broken_commit(place)}")
+    return found
 
 
 def create_table(
@@ -112,16 +143,12 @@ def create_table(
     Raises:
         Failure: if it cannot be made or read.
     """
-    from deltalake import Schema
-
-    from tocsin.table.synced import make_folder, put_if_absent
-
     found = open_table(place)
     if found is not None:
         return found
     log = Path(place) / LOG
     make_folder(log)
-    actions = [
+    actions: list[dict[str, Any]] = [
         {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
         {
             "metaData": {

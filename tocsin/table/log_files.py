@@ -1,0 +1,50 @@
+"""Commit files of a table: whether the newest is whole, and which one is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+LOG_FOLDER = "_delta_log"
+
+
+def commit_file(place: str, version: int) -> Path:
+    """Where the commit of a version is, or would be."""
+    return Path(place) / LOG_FOLDER / f"{version:020}.json"
+
+
+def newest_is_whole(place: str, version: int) -> bool:
+    """Whether the file of the newest commit ends where a commit ends.
+
+    A commit that only a checkpoint holds is whole.
+    """
+    try:
+        with commit_file(place, version).open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(size - 2, 0))
+            # Other writers end a commit without the end of a line.
+            return stream.read().rstrip().endswith(b"}")
+    except FileNotFoundError:
+        return True
+
+
+def broken_commit(place: str) -> str | None:
+    """What is wrong with the newest commit file that cannot be read, with its name, or None."""
+    for path in sorted((Path(place) / LOG_FOLDER).glob("[0-9]*.json"), reverse=True):
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            return f"{path}: {error}"
+        if not lines:
+            return f"{path} is empty; restore it from a copy of the lake"
+        for number, line in enumerate(lines, 1):
+            if not _is_action(line):
+                return f"{path}: line {number} is cut; restore it from a copy of the lake"
+    return None
+
+
+def _is_action(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
