@@ -152,7 +152,8 @@ def _exchange(
 
     try:
         for group in groups:
-            made.append((group, _merged(folder, table, group, heads)))
+            # One after another, so that those before a failure are deleted.
+            made.append((group, _merged(folder, table, group, heads)))  # noqa: PERF401
         commit(place, change_of)
     except Failure:
         remove_unseen(place, [file for _, file in made])

@@ -44,8 +44,10 @@ def _folders(root: Path) -> list[Path]:
 
 
 def is_old_layout(folder: Path) -> bool:
-    """Whether a folder holds Parquet files and no log."""
-    return not (folder / LOG).is_dir() and next(folder.rglob("[!.]*.parquet"), None) is not None
+    """Whether a folder holds Parquet files, and no table in it or below."""
+    if (folder / LOG).is_dir() or next(folder.rglob("[!.]*.parquet"), None) is None:
+        return False
+    return next(folder.rglob(LOG), None) is None
 
 
 def table_of(dataset: Path, at: str | None = None) -> Table:
