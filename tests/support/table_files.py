@@ -59,7 +59,7 @@ def _offsets(rows: Any) -> dict[str, list[int]]:
 def add(
     dataset: Path, *files: NewFile, schema: pa.Schema | None = None, **marks: int
 ) -> int | None:
-    """Commit files to a dataset, which is made where there is none; the version."""
+    """Commit files to a dataset, which is made where it is missing; the version."""
     if open_table(str(dataset)) is None:
         known = readings(0).schema if schema is None else schema.remove_metadata()
         create_table(str(dataset), known, [], {})

@@ -25,7 +25,7 @@ from tocsin.table.table import Table
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. version: of the table. geometry: whether the file is GeoParquet."""
+    """The written file. version: of the table. geometry: whether the file is GeoParquet."""
 
     dataset: str
     version: int

@@ -1,4 +1,4 @@
-"""What is wrong with the files of a table, compared with its log."""
+"""Faults of the files of a table, compared with its log."""
 
 from __future__ import annotations
 

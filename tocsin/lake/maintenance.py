@@ -20,7 +20,7 @@ LOG_KEPT = 30 * 86_400
 
 @dataclass(frozen=True)
 class Maintained:
-    """What was done to a dataset.
+    """The outcome for a dataset.
 
     version: the newest one afterwards. before, after: number of live files. folded: rows of older
     revisions that were removed. checkpoint: whether the log has a new one. deleted: files that no

@@ -25,7 +25,7 @@ Gone = dict[str, Any]
 
 @dataclass
 class Rewritten:
-    """What was done. version: of the last commit, or None. files: paths that were removed."""
+    """The outcome. version: of the last commit, or None. files: paths that were removed."""
 
     version: int | None = None
     rows: int = 0
