@@ -68,19 +68,24 @@ class Change:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-def commit(place: str, change_of: Callable[[Table], Change | None]) -> int | None:
+def commit(
+    place: str, change_of: Callable[[Table], Change | None], known: Table | None = None
+) -> int | None:
     """Commit a change of the newest version; its number, or None if nothing was to be changed.
 
     Args:
         place: folder of the table.
         change_of: the change of a version. It is asked again after each lost attempt, so it must
             read marks and files from the version that it is given.
+        known: an older version; only the commits since are read, and it is refreshed.
 
     Raises:
         Failure: if there is no table, or others commit all the time.
     """
     for attempt in range(_ATTEMPTS):
-        table = open_table(place)
+        if known is not None:
+            known.refresh()
+        table = open_table(place) if known is None else known
         if table is None:
             raise Failure(f"there is no table in {place}")
         change = change_of(table)

@@ -32,7 +32,10 @@ def has_offsets(rows: Any, topic: str) -> bool:
     return not rows.column(PARTITION).null_count and not rows.column(OFFSET).null_count
 
 
-def uncovered(table: Table, rows: Any, shard: str, topic: str) -> Any:
+Marks = dict[str, int | None]
+
+
+def uncovered(table: Table, rows: Any, shard: str, topic: str, known: Marks) -> Any:
     """The rows that no finished run has read.
 
     Args:
@@ -40,12 +43,16 @@ def uncovered(table: Table, rows: Any, shard: str, topic: str) -> Any:
         rows: a batch with partitions and offsets.
         shard: of the rows.
         topic: of the rows.
+        known: marks that were read before. They do not change while a run writes.
     """
     partitions = rows.column(PARTITION).to_numpy()
     offsets = rows.column(OFFSET).to_numpy()
     fresh: Booleans = np.ones(rows.num_rows, np.bool_)
     for partition, where in by_partition(partitions) if len(partitions) else []:
-        last = table.mark(covered_mark(shard, topic, partition))
+        name = covered_mark(shard, topic, partition)
+        if name not in known:
+            known[name] = table.mark(name)
+        last = known[name]
         if last is not None:
             fresh[where] = offsets[where] > last
     return rows if fresh.all() else rows.filter(pa.array(fresh))

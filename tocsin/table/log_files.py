@@ -29,7 +29,7 @@ def newest_is_whole(place: str, version: int) -> bool:
 
 
 def broken_commit(place: str) -> str | None:
-    """What is wrong with the newest commit file that cannot be read, with its name, or None."""
+    """The fault of the newest commit file that cannot be read, with its name, or None."""
     for path in sorted((Path(place) / LOG_FOLDER).glob("[0-9]*.json"), reverse=True):
         try:
             lines = path.read_text("utf-8").splitlines()

@@ -59,9 +59,8 @@ def _bounds(column: Any) -> tuple[Any, Any] | None:
         return None
     if types.is_timestamp(kind) or types.is_date32(kind):
         column = column.cast(pa.int64() if types.is_timestamp(kind) else pa.int32())
-    if types.is_floating(kind):
-        if pc.any(pc.is_nan(column)).as_py():
-            return "-Infinity", "Infinity"
+    if types.is_floating(kind) and pc.any(pc.is_nan(column)).as_py():
+        return "-Infinity", "Infinity"
     found = pc.min_max(column)
     low, high = found["min"].as_py(), found["max"].as_py()
     if types.is_string(kind):

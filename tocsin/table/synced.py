@@ -28,7 +28,7 @@ def make_folder(folder: Path) -> None:
 def put_if_absent(path: Path, content: bytes) -> bool:
     """Write a whole file under a new name, on the disk before it is seen; whether it was new.
 
-    A reader sees no file or the whole one. Of several writers of one name, one gets it.
+    A reader sees no file or the whole one. One of several writers of a name gets it.
     """
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:

@@ -16,6 +16,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from tocsin.foundation.failure import Failure
 from tocsin.table.log_files import LOG_FOLDER, broken_commit, newest_is_whole
 from tocsin.table.synced import make_folder, put_if_absent
+from tocsin.table.tail import Tail
 
 LOG = LOG_FOLDER
 # A table whose schema or protocol this release cannot keep is refused by the library.
@@ -36,21 +37,33 @@ class LiveFile:
 
 
 class Table:
-    """A Delta table at one version. To see later commits, open it again."""
+    """A Delta table at one version. To see later commits, refresh it or open it again."""
 
     def __init__(self, place: str, found: DeltaTable) -> None:
         self.place = place
         self._found = found
+        self._tail = Tail(place, int(found.version()))
+        self._marks: dict[str, int | None] = {}
 
     @property
     def version(self) -> int:
         """The number of the last commit."""
-        return int(self._found.version())
+        return self._tail.version
+
+    def refresh(self) -> None:
+        """Read the commits since. Raises Failure for a table that cannot be read."""
+        if self._tail.read():
+            return
+        found = _load(self.place)
+        if found is None:
+            raise Failure(f"the table {self.place} is gone")
+        self._found, self._tail, self._marks = found, Tail(self.place, int(found.version())), {}
 
     @property
     def schema(self) -> pa.Schema:
         """All columns, those of partitions included."""
-        return pa.schema(self._found.schema().to_arrow())
+        known = self._tail.schema
+        return pa.schema(self._found.schema().to_arrow()) if known is None else known
 
     @property
     def partition_by(self) -> list[str]:
@@ -60,7 +73,8 @@ class Table:
     @property
     def properties(self) -> dict[str, str]:
         """The table's properties."""
-        return dict(self._found.metadata().configuration)
+        known = self._tail.properties
+        return dict(self._found.metadata().configuration if known is None else known)
 
     def described(
         self, columns: Iterable[pa.Field], properties: Mapping[str, str]
@@ -69,6 +83,7 @@ class Table:
 
         columns: of types that Delta has, nullable.
         """
+        self._catch_up()
         about = self._found.metadata()
         known = json.loads(self._found.schema().to_json())["fields"]
         added = json.loads(Schema.from_arrow(pa.schema(list(columns))).to_json())["fields"]
@@ -87,11 +102,24 @@ class Table:
 
     def mark(self, name: str) -> int | None:
         """The number that a writer of this name committed last, or None."""
-        found = self._found.transaction_version(name)
-        return None if found is None else int(found)
+        if name in self._tail.marks:
+            return self._tail.marks[name]
+        if name not in self._marks:
+            found = self._found.transaction_version(name)
+            self._marks[name] = None if found is None else int(found)
+        return self._marks[name]
+
+    def _catch_up(self) -> None:
+        """Let the library read as far as the version."""
+        if self._found.version() != self.version:
+            try:
+                self._found.load_as_version(self.version)
+            except (DeltaError, OSError, ValueError) as error:
+                raise Failure(f"the table {self.place} cannot be read: {_line(error)}") from None
 
     def files(self) -> list[LiveFile]:
         """The live files, sorted by path."""
+        self._catch_up()
         actions = pa.table(self._found.get_add_actions(flatten=True))
         prefix = "partition."
         names = [name for name in actions.column_names if name.startswith(prefix)]
@@ -107,6 +135,21 @@ class Table:
         return sorted(found, key=lambda file: file.path)
 
 
+def _load(place: str) -> DeltaTable | None:
+    """The newest version as the library reads it. Raises Failure where it cannot be read."""
+    try:
+        found = DeltaTable(place)
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError, ValueError) as error:
+        reason = broken_commit(place) or _line(error)
+        raise Failure(f"the table {place} cannot be read: {reason}") from None
+    # The library takes an empty commit file for a commit without changes.
+    if not newest_is_whole(place, int(found.version())):
+        raise Failure(f"the table {place} cannot be read: {broken_commit(place)}")
+    return found
+
+
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
@@ -116,23 +159,14 @@ def open_table(place: str) -> Table | None:
 
     Raises Failure for a table that cannot be read, with its reason.
     """
-    try:
-        found = Table(place, DeltaTable(place))
-    except TableNotFoundError:
-        return None
-    except (DeltaError, OSError, ValueError) as error:
-        reason = broken_commit(place) or _line(error)
-        raise Failure(f"the table {place} cannot be read: {reason}") from None
-    # The library takes an empty commit file for a commit without changes.
-    if not newest_is_whole(place, found.version):
-        raise Failure(f"the table {place} cannot be read: {broken_commit(place)}")
-    return found
+    found = _load(place)
+    return None if found is None else Table(place, found)
 
 
 def create_table(
     place: str, schema: pa.Schema, partition_by: list[str], properties: dict[str, str]
 ) -> Table:
-    """The table in a folder, made where there is none: of several makers, one does.
+    """The table in a folder, made where the folder has no table; one of several makers does.
 
     Args:
         place: the folder; it and its log are made.

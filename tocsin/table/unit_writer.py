@@ -13,7 +13,7 @@ from tocsin.kernels.batch import OFFSET
 from tocsin.table.columns import new_columns, with_all_columns
 from tocsin.table.commit import Change, NewFile, commit
 from tocsin.table.data_file import data_path, remove_unseen, write_data_file
-from tocsin.table.earlier_runs import EarlierFiles, covered_mark, uncovered, unfinished
+from tocsin.table.earlier_runs import EarlierFiles, Marks, covered_mark, uncovered, unfinished
 from tocsin.table.extents import Ends, Extents, merged_ends
 from tocsin.table.owner import CURRENT_RUN, SHARDS, Writer
 from tocsin.table.table import Table, create_table, open_table
@@ -38,6 +38,7 @@ class UnitWriter:
         self.writer = writer
         self._check_folder = check
         self._table: Table | None = None
+        self._covered: Marks = {}
         self._extents = Extents(writer.place)
         self._earlier = EarlierFiles(writer, self._extents)
         self._pending: dict[str, _Pending] = {}
@@ -45,7 +46,7 @@ class UnitWriter:
         self._reached: dict[str, Ends] = {}
 
     def begin(self, schema: pa.Schema, *, has_offsets: bool) -> None:
-        """Make the table where there is none, and take it over for this run.
+        """Make the table if it does not exist, and take it over for this run.
 
         Args:
             schema: columns of the rows, in the types of a table.
@@ -88,9 +89,9 @@ class UnitWriter:
     def uncovered(self, rows: Any, shard: str, topic: str) -> Any:
         """The rows of a batch, without those that a finished run has read already."""
         assert self._table is not None
-        if self.writer.rerun != "continue":
+        if self.writer.rerun != "continue" or CURRENT_RUN not in self._table.properties:
             return rows
-        return uncovered(self._table, rows, shard, topic)
+        return uncovered(self._table, rows, shard, topic, self._covered)
 
     def write(self, unit: Unit, label: str, parts: list[Any], *, has_offsets: bool) -> None:
         """Write the files of a unit; the next flush commits them.
@@ -155,7 +156,7 @@ class UnitWriter:
             return used[0] if used else None
 
         try:
-            commit(self.writer.place, change_of)
+            commit(self.writer.place, change_of, self._table)
         except Failure:
             self.forget()
             raise
