@@ -15,8 +15,9 @@ from infra.cluster.settings import ROOT, Cluster
 from tests.support.cluster import Run, as_json, messages, wait_for
 from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
-from tocsin.lake.backfill_merge import rows_digest
-from tocsin.lake.query import files_of, footer
+from tocsin.lake.datasets import files_of
+from tocsin.lake.footers import footer
+from tocsin.lake.row_order import rows_digest
 from tocsin.simulator.city import City
 from tocsin.simulator.systems import SYSTEMS, system_of
 

@@ -12,7 +12,8 @@ import pytest
 
 from tocsin.cli.publishing import Publisher
 from tocsin.kafka.connection import Kafka
-from tocsin.lake.query import files_of, open_lake
+from tocsin.lake.datasets import files_of
+from tocsin.lake.query import open_lake
 from tocsin.simulator.city import City
 from tocsin.simulator.systems import SYSTEMS, system_of
 

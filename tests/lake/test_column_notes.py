@@ -8,19 +8,19 @@ from typing import Any
 
 import duckdb
 import pytest
-from pyarrow import dataset as datasets
 from pyarrow import parquet
 
-from tests.support.lakes import HOUR, START, batch_of
+from tests.support.table_files import put, readings
 from tocsin.compiler.checker import check_file
 from tocsin.kernels.avro.types import descriptions, parse_schema
-from tocsin.kernels.batch import traits, with_traits
-from tocsin.kernels.column_notes import notes_in_fields
+from tocsin.kernels.batch import traits
+from tocsin.kernels.column_notes import notes_footer, notes_in_fields, with_notes
+from tocsin.kernels.geo.geoparquet import with_points
 from tocsin.lake.catalog import catalog
 from tocsin.lake.compaction import compact
-from tocsin.lake.query import files_of
+from tocsin.lake.datasets import files_of
+from tocsin.lake.export import export
 from tocsin.lake.retention import erase
-from tocsin.parts.registry import find
 
 NOTES = {
     "lock_id": {"description": "The lock's number, as “printed”"},
@@ -32,23 +32,14 @@ NOTES = {
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
     """Two hours with notes on three columns and a geometry."""
-    sink = find("write", "write_to_lake")(
-        lake=str(tmp_path), dataset="locks", span="1 h", geometry=["lat", "lng"]
-    )
     for hour in range(2):
-        batch = batch_of(hour)
-        schema = with_traits(
-            batch.schema,
-            units={n: one["unit"] for n, one in NOTES.items() if "unit" in one},
-            descriptions={
-                n: one["description"] for n, one in NOTES.items() if "description" in one
-            },
-        )
-        sink.write(batch.cast(schema), f"{START + hour * HOUR}.s000.r0")
+        rows = with_points(readings(hour, lat=[48.1] * 6, lng=[-1.6] * 6), "lat", "lng")
+        known = {key.removeprefix("tocsin."): text for key, text in notes_footer(NOTES).items()}
+        put(tmp_path / "locks", with_notes(rows, NOTES), hour, **known)
     return tmp_path
 
 
-def test_notes_survive_compaction_and_erasure(lake: Path) -> None:
+def test_notes_survive_compaction_erasure_and_export(lake: Path) -> None:
     def compacted() -> None:
         assert compact(lake, 0)[0].after == 1
 
@@ -57,10 +48,10 @@ def test_notes_survive_compaction_and_erasure(lake: Path) -> None:
         for file in files_of(lake):
             assert notes_in_fields(parquet.read_schema(file)) == NOTES
             assert "geo" in str(parquet.read_schema(file).metadata)
-        schema = datasets.dataset(lake / "locks", partitioning="hive").schema
-        assert schema.field("value").metadata[b"unit"] == b"ug/m3"
         assert by_duckdb(lake) == NOTES
         assert catalog(lake)[0]["notes"] == NOTES
+    export(lake, "locks", lake / "out.parquet")
+    assert notes_in_fields(parquet.read_schema(lake / "out.parquet")) == NOTES
 
 
 def by_duckdb(lake: Path) -> Any:

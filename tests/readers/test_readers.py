@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from tocsin.lake.query import files_of
+from tocsin.lake.datasets import files_of
 
 ROOT = Path(__file__).parents[2]
 READERS = os.environ.get("TOCSIN_READERS")

@@ -14,8 +14,8 @@ from tocsin.cli.run_verb import verdict
 from tocsin.compiler.backfill_job import from_archive, into_subfolder, without_messages
 from tocsin.compiler.job import Job
 from tocsin.foundation.ledger import Ledger
-from tocsin.lake.atomic_replace import remove_folder, staging_name
 from tocsin.lake.backfill_merge import MergedDataset, merge_backfill
+from tocsin.lake.staging import remove_folder, staging_name
 
 
 def backfill(
@@ -66,7 +66,7 @@ def backfill(
         )
     if not messages:
         checked = without_messages(checked)
-    token = staging_name("backfill")
+    token = staging_name()
     checked, lakes = into_subfolder(checked, token)
     started = time.monotonic()
     note(f"{checked.name}: reading {archive or 'its topics'} again")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from tocsin.cli.console import DONE, FAILED, WRONG, complain, say, show_json, table
+from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
+from tocsin.cli.lake_care import WORDS, Care, care
 from tocsin.cli.option_values import duration_option
 from tocsin.kafka.connection import Kafka
 
@@ -18,13 +18,13 @@ def lake(
     folder: str,
     query: str | None = None,
     *,
+    at: str | None = None,
     brokers: str | None = None,
-    dataset: str | None = None,
-    older_than: str = "1 d",
-    where: str | None = None,
+    skip_unreadable: bool = False,
     also: Annotated[list[Path] | None, Parameter(negative=())] = None,
     timeout: str = "5 min",
     json: bool = False,
+    on: Care | None = None,
 ) -> int:
     """List the datasets of a lake, query it with SQL (DuckDB), or maintain it.
 
@@ -32,26 +32,28 @@ def lake(
     reads the lake and the files of --also. It opens nothing else, writes nothing and changes no
     setting.
 
-    In place of SQL, one of these words maintains the lake: `check` compares the offsets in the
-    files with one another and, with --brokers, with the topic. `contents` lists columns, rows,
-    times and keys of each dataset. `compact` merges small files. `retain` deletes rows older than
-    their retention. `erase` deletes the rows of --where.
+    In place of SQL, one of these words maintains the lake. Jobs may write meanwhile, except during
+    `adopt`. `check` compares files, rows and marks with the log, looks for rows that are there
+    twice, and with --brokers compares offsets with the topic. `contents` lists columns, rows,
+    times and keys of each dataset. `maintain` merges small files, writes checkpoints of the log and
+    deletes files that left the tables before --delay. `compact` only merges small files. `retain`
+    removes rows older than their retention. `erase` deletes the rows of --where and their files at
+    once. `export` writes one plain file. `adopt` takes over datasets of the layout before tables,
+    or gives a dataset to another step.
 
     Parameters
     ----------
     folder
         Folder of the lake.
     query
-        SQL, or one of the words check, contents, compact, retain, erase.
+        SQL, or one of the words check, contents, maintain, compact, retain, erase, export, adopt.
+    at
+        For SQL and export: each table as it was, at a version such as 12 or at a time such as
+        2026-03-02T10:00:00Z.
     brokers
         For check: Kafka brokers, to compare with the topics as they are now.
-    dataset
-        For compact and erase: change only this dataset.
-    older_than
-        For compact: leave files alone that are newer than this, counted from the newest file,
-        because jobs still write there.
-    where
-        For erase: the rows to delete as column=value, such as lock_id=lock-00017.
+    skip_unreadable
+        For SQL: leave out files that are missing or cannot be read, and name them.
     also
         For SQL: another file or folder that it may read, such as labels.parquet. Repeat it for
         more.
@@ -60,34 +62,59 @@ def lake(
     json
         Print the result as JSON.
     """
-    import duckdb
-
-    from tocsin.lake.query import open_lake
-    from tocsin.lake.sealed import TooMuch, WritingQuery, read_only, rows_of, seal, timed
-
     root = Path(folder)
     if not root.is_dir():
         complain(f"no lake at {folder}")
         return WRONG
     if query == "check":
         return _check(root, brokers, json)
-    if query in ("contents", "compact", "retain", "erase"):
-        return _care(root, query, dataset, older_than, where, json)
-    connection, datasets = open_lake(root)
+    if query in WORDS:
+        return care(root, query, on or Care(), at, json)
+    skip = _skipped(root, at) if skip_unreadable else []
     if query is None:
-        rows = [[d.name, d.files, d.rows, d.first or "", d.last or ""] for d in datasets]
-        headers = ["dataset", "files", "rows", "from", "to"]
-        show_json([dict(zip(headers, row, strict=True)) for row in rows]) if json else say(
-            table(headers, rows, right=(1, 2))
-        )
-        return DONE
+        return _list(root, skip, at, json)
+    return _select(root, query, (skip, at, also or [], timeout), json)
+
+
+def _skipped(root: Path, at: str | None) -> list[Path]:
+    from tocsin.lake.datasets import files_of
+    from tocsin.lake.footers import unreadable
+
+    bad = unreadable(files_of(root, at))
+    for sentence in bad.values():
+        note(f"left out: {sentence}")
+    return list(bad)
+
+
+def _list(root: Path, skip: list[Path], at: str | None, json: bool) -> int:
+    from tocsin.lake.query import open_lake
+
+    _, datasets = open_lake(root, skip, at)
+    rows = [[d.name, d.files, d.rows, d.first or "", d.last or ""] for d in datasets]
+    headers = ["dataset", "files", "rows", "from", "to"]
+    show_json([dict(zip(headers, row, strict=True)) for row in rows]) if json else say(
+        table(headers, rows, right=(1, 2))
+    )
+    return DONE
+
+
+def _select(
+    root: Path, query: str, how: tuple[list[Path], str | None, list[Path], str], json: bool
+) -> int:
+    import duckdb
+
+    from tocsin.lake.query import open_views
+    from tocsin.lake.sealed import TooMuch, WritingQuery, read_only, rows_of, seal, timed
+
+    skip, at, also, timeout = how
     seconds = duration_option("--timeout", timeout) / 1e6
+    connection, _ = open_views(root, skip, at)
     try:
         with TemporaryDirectory(prefix="tocsin-") as spill, timed(connection, seconds):
-            seal(connection, root, also or [], Path(spill))
+            seal(connection, root, also, Path(spill))
             result = read_only(connection, query)
             headers = [column[0] for column in result.description]
-            rows = [list(row) for row in rows_of(result)]
+            rows: list[list[Any]] = [list(row) for row in rows_of(result)]
     except TooMuch as error:
         complain(str(error))
         return FAILED
@@ -110,44 +137,3 @@ def _check(root: Path, brokers: str | None, json: bool) -> int:
     else:
         say(report.text())
     return DONE if report.is_good else FAILED
-
-
-def _care(
-    root: Path, word: str, dataset: str | None, older_than: str, where: str | None, json: bool
-) -> int:
-    from tocsin.lake.catalog import catalog
-    from tocsin.lake.compaction import compact
-    from tocsin.lake.retention import erase, retain
-
-    column, separator, value = (where or "").partition("=")
-    if word == "erase" and not (column and separator):
-        complain("erase needs --where column=value, such as lock_id=lock-00017")
-        return WRONG
-    if word == "contents":
-        found = catalog(root)
-        shown = [
-            {**one, "columns": ", ".join(one["columns"]), "keys": ", ".join(one["keys"])}
-            for one in found
-        ]
-        names = ["dataset", "rows", "files", "bytes", "from", "to", "keys", "columns"]
-    elif word == "compact":
-        found = shown = [
-            asdict(one)
-            for one in compact(root, duration_option("--older-than", older_than), dataset)
-        ]
-        names = ["dataset", "before", "after", "rows"]
-    else:
-        gone = retain(root) if word == "retain" else erase(root, column, value, dataset)
-        found = shown = [asdict(one) for one in gone]
-        names = ["dataset", "files", "rows"]
-    if json:
-        show_json(found)
-    else:
-        say(
-            table(
-                names,
-                [[one[name] for name in names] for one in shown],
-                right=tuple(range(1, min(len(names), 4))),
-            )
-        )
-    return DONE

@@ -1,8 +1,7 @@
-"""Audits a lake: duplicate rows, unfinished files, and offsets compared with the topics."""
+"""Audits a lake: its files, counts and marks against the log, rows twice, offsets, topics."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,11 @@ import pyarrow as pa
 
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
-from tocsin.lake.atomic_replace import is_staging
-from tocsin.lake.query import (
-    brief,
-    datasets_of,
-    files_of,
-    footer,
-    offsets_in,
-    open_lake,
-    quoted,
-    rows_with_files,
-    schema_in,
-    unreadable,
-)
+from tocsin.lake.datasets import datasets_of, keys_in, old_datasets_of, table_of
+from tocsin.lake.file_checks import check_files, check_leftovers, check_marks, check_types
+from tocsin.lake.footers import brief, footer, offsets_in, unreadable
+from tocsin.lake.query import one_dataset, quoted, rows_with_files
+from tocsin.lake.staging import is_staging
 
 
 @dataclass
@@ -68,43 +59,28 @@ class AuditReport:
 
 
 def audit_lake(root: Path, kafka: Kafka | None = None) -> AuditReport:
-    """Read every footer, and the rows with DuckDB; with `kafka`, compare offsets with the topics.
+    """Compare the files of each table with its log, and look for rows that are there twice.
 
-    A file that cannot be read is a problem of the report. Raises Failure where Kafka does not
-    answer.
+    It reads every footer, and the rows with DuckDB; with `kafka`, it compares offsets with the
+    topics. A file that is missing or cannot be read is a problem of the report, and the others are
+    audited. Raises Failure where Kafka does not answer.
     """
     report = AuditReport(str(root))
-    skip = unreadable(file for folder in datasets_of(root) for file in files_of(folder))
-    report.problems += skip.values()
-    for folder in datasets_of(root):
-        for file in files_of(folder):
-            report.files += 1
-            if file not in skip:
-                _note_offsets(report, file)
-        _check_types(report, [file for file in files_of(folder) if file not in skip])
-    try:
-        connection, datasets = open_lake(root, skip)
-    except Failure as failure:
-        report.problems.append(failure.sentence)
-        connection, datasets = None, []
-    for dataset in datasets:
-        report.rows += dataset.rows
-        try:
-            folder = root / dataset.name
-            files = [file for file in files_of(folder) if file not in skip]
-            _check_rows(report, connection, folder, files)
-        except duckdb.Error as error:
-            report.problems.append(f"{dataset.name}: its rows cannot be read: {brief(error)}")
-    hidden = list(root.rglob(".*.part"))
-    if hidden:
-        report.problems.append(
-            f"{len(hidden)} unfinished files of an interrupted run, "
-            f"such as {hidden[0].name} (safe to delete)"
-        )
+    report.problems += [
+        f"{path.name}: has the layout of an earlier release; take it over with "
+        f"`tocsin lake {root} adopt --dataset {path.name}`"
+        for path in old_datasets_of(root)
+    ]
+    if not report.problems:
+        for folder in datasets_of(root):
+            try:
+                _audit(report, folder)
+            except Failure as failure:
+                report.problems.append(failure.sentence)
     left = [path.name for path in root.iterdir() if is_staging(path)]
     if left:
         report.problems.append(
-            f"{', '.join(sorted(left))}: left by an interrupted backfill or compaction "
+            f"{', '.join(sorted(left))}: left by an interrupted backfill "
             "(safe to delete unless one is running)"
         )
     if kafka is not None:
@@ -112,54 +88,68 @@ def audit_lake(root: Path, kafka: Kafka | None = None) -> AuditReport:
     return report
 
 
-def _note_offsets(report: AuditReport, file: Path) -> None:
-    metadata = footer(file)
-    if "tocsin.offsets" not in metadata:
+def _audit(report: AuditReport, folder: Path) -> None:
+    """Audit one dataset."""
+    table = table_of(folder)
+    known = {folder / file.path: file for file in table.files()}
+    bad = unreadable(known)
+    report.files += len(known)
+    report.problems += bad.values()
+    readable = {path: file for path, file in known.items() if path not in bad}
+    heads = {path: footer(path) for path in readable}
+    for path, head in heads.items():
+        _note_offsets(report, path, head)
+    report.problems += check_types(table, list(readable))
+    report.problems += check_marks(table, heads)
+    wrong = check_files(readable)
+    report.problems += wrong
+    report.notes += check_leftovers(folder)
+    if not readable:
+        return
+    try:
+        _check_rows(report, folder, heads)
+    except (duckdb.Error, Failure) as error:
+        reason = error.sentence if isinstance(error, Failure) else brief(error)
+        report.problems.append(f"{folder.name}: its rows cannot be read: {reason}")
+
+
+def _note_offsets(report: AuditReport, file: Path, head: dict[str, str]) -> None:
+    if "tocsin.offsets" not in head:
         report.problems.append(f"{file}: not written by tocsin (its footer has no offsets)")
         return
-    for topic, partitions in offsets_in(metadata).items():
+    for topic, partitions in offsets_in(head).items():
         known = report.offsets.setdefault(topic, {})
         for partition, (first, last) in partitions.items():
             offsets = known.setdefault(partition, [first, last])
             offsets[:] = min(offsets[0], first), max(offsets[1], last)
 
 
-def _check_types(report: AuditReport, files: list[Path]) -> None:
-    """Look for columns whose types in two files have no common one: readers give text, or fail."""
-    known: dict[str, dict[pa.DataType, Path]] = {}
-    for file in files:
-        for column in schema_in(file):
-            known.setdefault(column.name, {}).setdefault(column.type, file)
-    for name, kinds in known.items():
-        (first, *others) = kinds
-        for kind in others:
-            try:
-                pa.unify_schemas(
-                    [pa.schema([(name, one)]) for one in (first, kind)],
-                    promote_options="permissive",
-                )
-            except (pa.ArrowInvalid, pa.ArrowTypeError):
-                report.problems.append(
-                    f"{kinds[kind]}: the column '{name}' is {kind}, but {first} in {kinds[first]}"
-                )
-
-
-def _check_rows(report: AuditReport, connection: Any, folder: Path, files: list[Path]) -> None:
-    """Look for rows that are there twice."""
-    name = quoted(folder.name)
-    all_of = quoted(f"{folder.name}_all")
-    columns = {row[0] for row in connection.execute(f"describe {all_of}").fetchall()}
-    keys: list[str] = json.loads(footer(files[0]).get("tocsin.keys", "[]"))
+def _check_rows(report: AuditReport, folder: Path, heads: dict[Path, dict[str, str]]) -> None:
+    """Count the rows, and look for rows that are there twice."""
+    connection = one_dataset(folder.name, list(heads), keys_in([*heads.values()][:1]))
+    every = quoted(f"{folder.name}_all")
+    query = f"select count(*) from {quoted(folder.name)}"  # noqa: S608 - names are quoted
+    report.rows += int(connection.execute(query).fetchall()[0][0])
+    columns = {row[0] for row in connection.execute(f"describe {every}").fetchall()}
+    keys = keys_in(list(heads.values()))
     if {"_partition", "_offset", "_index"} <= columns:
-        # One offset occurs in several topics, and a compacted file may have rows of several.
-        rows = f"{rows_with_files(folder, files)} join tocsin.{name} using (_file)"
-        twice = _repeated(
-            connection, rows, "topics, _partition, _offset, _index", "any_value(sources)"
-        )
+        # One offset occurs in several topics, and a file may have rows of several.
+        topics = [sorted(offsets_in(head)) for head in heads.values()]
+        listed = {
+            "_file": [str(file) for file in heads],
+            "topics": [", ".join(names) for names in topics],
+            "sources": [max(len(names), 1) for names in topics],
+        }
+        connection.register("listed", pa.table(listed))
+        rows = f"{rows_with_files(list(heads))} join listed using (_file)"
+        # Rows without a place in a topic are no reading's.
+        where = "where _partition is not null and _offset is not null"
+        columns_of = "topics, _partition, _offset, _index"
+        twice = _repeated(connection, f"{rows} {where}", columns_of, "any_value(sources)")
         what = "readings are there twice"
     elif {"window_start", "revision"} <= columns and keys:
-        listed = ", ".join(quoted(key) for key in [*keys, "revision"])
-        twice = _repeated(connection, all_of, listed, "1")
+        names = ", ".join(quoted(key) for key in [*keys, "revision"])
+        twice = _repeated(connection, every, names, "1")
         what = "windows are there twice with one revision"
     else:
         return

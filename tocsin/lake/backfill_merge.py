@@ -1,18 +1,25 @@
-"""Merges the files of a backfill into a lake. Only files whose rows differ are replaced."""
+"""Merges the rows of a backfill into a lake. Only units whose rows differ are replaced."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from tocsin.kernels.column_notes import without_metadata
-from tocsin.kernels.time.file_timestamps import parse_timestamp
-from tocsin.lake.atomic_replace import exchange_folders, remove_folder, staging_name
-from tocsin.lake.query import LakeOffsets, files_of, footer, merged, offsets_in, table_in
+from tocsin.foundation.failure import Failure
+from tocsin.lake.datasets import files_of
+from tocsin.lake.footers import LakeOffsets, footer, merged, offsets_in, start_of, units_in
+from tocsin.lake.row_order import rows_digest
+from tocsin.lake.unit_groups import connected
+from tocsin.table.columns import new_columns
+from tocsin.table.commit import Change, NewFile, commit
+from tocsin.table.linked import link_file
+from tocsin.table.owner import BOUNDED, KIND, LIVE, OWNER
+from tocsin.table.table import LiveFile, Table, create_table, open_table
+
+Head = dict[str, str]
 
 
 @dataclass
@@ -24,7 +31,8 @@ class MergedDataset:
         changed: files that were replaced.
         new: files that were added.
         gone: files that were removed, because the rerun produced no rows for them.
-        kept: files that stay, because not all of their messages were read again.
+        kept: files that stay, because not all of their messages were read again; and files that
+            were not added, because the live job has still to write their units.
     """
 
     dataset: str
@@ -38,11 +46,11 @@ class MergedDataset:
 def merge_backfill(
     staged: Path, root: Path, datasets: list[str], since: int | None = None
 ) -> list[MergedDataset]:
-    """Move the files of some datasets from a staged lake to their places in a lake.
+    """Exchange the units of some datasets for those of a staged lake, each dataset in one commit.
 
-    These files of the lake stay untouched: files with equal rows; files whose messages were not all
+    These files of the lake stay: files of units with equal rows; files whose messages were not all
     read again, because the topic has deleted some or a running job has read more; files that end at
-    `since` or before. Each file is replaced atomically, and a compacted folder as a whole.
+    `since` or before. The files of compacted units change together.
 
     Args:
         staged: folder of the backfill's lake, on the same disk.
@@ -51,99 +59,167 @@ def merge_backfill(
         since: microseconds since 1970; None to merge all files.
 
     Raises:
-        Failure: the file system cannot exchange two folders.
+        Failure: if a file cannot be read, or a column has another type in the lake.
     """
     covered = merged(offsets_in(footer(file)) for file in files_of(staged))
-    return [
-        _Merge(MergedDataset(dataset), staged / dataset, root / dataset, covered, since).done()
-        for dataset in datasets
-    ]
-
-
-Headed = dict[str, tuple[Path, dict[str, str]]]
-"""Files by name, with their footers."""
+    return [_Merge(staged / name, root / name, covered, since).done() for name in datasets]
 
 
 @dataclass
+class _Part:
+    """Files of the same units: ours of the backfill, theirs of the lake."""
+
+    ours: list[LiveFile] = field(default_factory=list)
+    theirs: list[LiveFile] = field(default_factory=list)
+
+
 class _Merge:
     """The merge of one dataset. covered: the offsets that were read again."""
 
-    found: MergedDataset
-    staged: Path
-    dataset: Path
-    covered: LakeOffsets
-    since: int | None
+    def __init__(
+        self, staged: Path, dataset: Path, covered: LakeOffsets, since: int | None
+    ) -> None:
+        self.staged, self.dataset = staged, dataset
+        self.covered, self.since = covered, since
+        self.found = MergedDataset(dataset.name)
+        self._heads: dict[Path, Head] = {}
+        self._digests: dict[frozenset[Path], str] = {}
+        self._links: dict[str, NewFile] = {}
+        self._source = open_table(str(staged))
 
     def done(self) -> MergedDataset:
-        both = (self.staged, self.dataset)
-        for folder in sorted(
-            {file.parent.relative_to(whole) for whole in both for file in files_of(whole)}
-        ):
-            ours, theirs = _by_name(self.staged / folder), _by_name(self.dataset / folder)
-            if any("tocsin.units" in head for _, head in theirs.values()):
-                self._merge_compacted(folder, ours, theirs)
-            else:
-                for name in sorted(ours.keys() | theirs.keys()):
-                    self._merge_file(folder / name, ours.get(name), theirs.get(name))
+        if open_table(str(self.dataset)) is None:
+            if self._source is None:
+                return self.found
+            known = {name: self._source.properties.get(name) for name in (OWNER, KIND)}
+            properties = {name: value for name, value in known.items() if value is not None}
+            create_table(str(self.dataset), self._source.schema, [], properties)
+        used: list[str] = []
+
+        def change_of(table: Table) -> Change | None:
+            self.found = MergedDataset(self.dataset.name)
+            change = self._change(table)
+            used[:] = [file.path for file in change.adds] if change else []
+            return change
+
+        try:
+            commit(str(self.dataset), change_of)
+        except Failure:
+            used[:] = []
+            raise
+        finally:
+            for file in self._links.values():
+                if file.path not in used:
+                    (self.dataset / file.path).unlink(missing_ok=True)
         return self.found
 
-    def _merge_file(
-        self,
-        name: Path,
-        ours: tuple[Path, dict[str, str]] | None,
-        theirs: tuple[Path, dict[str, str]] | None,
+    def _change(self, table: Table) -> Change | None:
+        ours = self._source.files() if self._source else []
+        adds: list[LiveFile] = []
+        removes: list[LiveFile] = []
+        for part in self._parts(ours, table.files()):
+            self._judge(part, table, adds, removes)
+        if not adds and not removes:
+            return None
+        added = [self._linked(file) for file in adds]
+        columns = self._new_columns(table) if adds else []
+        return Change("BACKFILL", added, removes, self._ends(adds, table), columns=columns)
+
+    def _judge(
+        self, part: _Part, table: Table, adds: list[LiveFile], removes: list[LiveFile]
     ) -> None:
-        present = theirs or ours
-        if present is None or self._is_before(present[1]):
+        """Decide about the files of the same units, and note it."""
+        found = self.found
+        names = [file.path for file in part.theirs or part.ours]
+        ours = {self.staged / file.path: file for file in part.ours}
+        theirs = {self.dataset / file.path: file for file in part.theirs}
+        if all(self._is_before(file) for file in theirs or ours):
             return
-        if theirs is None and ours is not None:
-            (self.dataset / name).parent.mkdir(parents=True, exist_ok=True)
-            ours[0].replace(self.dataset / name)
-            self.found.new.append(str(name))
-        elif ours is not None and rows_digest([present[0]]) == rows_digest([ours[0]]):
-            self.found.same += 1
-        elif not self._was_read(present[1], replaced=ours is not None):
-            self.found.kept.append(str(name))
-        elif ours is None:
-            present[0].unlink()
-            self.found.gone.append(str(name))
-        else:
-            ours[0].replace(present[0])
-            self.found.changed.append(str(name))
-
-    def _merge_compacted(self, folder: Path, ours: Headed, theirs: Headed) -> None:
-        """Merge a folder whose files are compacted: it stays, or is exchanged as a whole."""
-        files, names = (
-            [file for file, _ in theirs.values()],
-            [str(folder / name) for name in theirs],
-        )
-        if all(self._is_before(head) for _, head in theirs.values()):
-            return
-        is_cut = self.since is not None and any(
-            parse_timestamp(name.split("-")[0]) < self.since for name in theirs
-        )
-        if ours and rows_digest(files) == rows_digest([file for file, _ in ours.values()]):
-            self.found.same += len(files)
-        elif is_cut or not all(
-            self._was_read(head, replaced=bool(ours)) for _, head in theirs.values()
+        if not theirs:
+            if all(self._is_passed(file, table) for file in ours):
+                adds += part.ours
+                found.new += names
+            else:
+                found.kept += names
+        elif ours and self._digest(ours) == self._digest(theirs):
+            found.same += len(theirs)
+        elif self._is_cut(theirs) or not all(
+            self._was_read(self._head(file), replaced=bool(ours)) for file in theirs
         ):
-            self.found.kept += names
+            found.kept += names
         else:
-            # Outside of the dataset, because readers would see it there.
-            staging = self.dataset.parent / staging_name("merge")
-            staging.mkdir()
-            try:
-                for name, (file, _) in ours.items():
-                    file.replace(staging / name)
-                exchange_folders(self.dataset / folder, staging)
-            finally:
-                remove_folder(staging)
-            (self.found.changed if ours else self.found.gone).extend(names)
+            added, removed = self._without_equal(ours, theirs)
+            removes += removed.values()
+            adds += added.values()
+            found.same += len(theirs) - len(removed)
+            changed = [file.path for file in removed.values()]
+            (found.changed if added or ours else found.gone).extend(changed)
 
-    def _is_before(self, head: dict[str, str]) -> bool:
-        return self.since is not None and int(head["tocsin.until"]) <= self.since
+    def _parts(self, ours: list[LiveFile], theirs: list[LiveFile]) -> list[_Part]:
+        """Files of both sides by the units that they share, also through other files."""
+        both = [(file, self.staged, True) for file in ours]
+        both += [(file, self.dataset, False) for file in theirs]
+        names = [units_in(self._head(place / file.path)) or [file.path] for file, place, _ in both]
+        parts: dict[int, _Part] = {}
+        for (file, _, is_ours), number in zip(both, connected(names), strict=True):
+            part = parts.setdefault(number, _Part())
+            (part.ours if is_ours else part.theirs).append(file)
+        return list(parts.values())
 
-    def _was_read(self, head: dict[str, str], *, replaced: bool) -> bool:
+    def _without_equal(
+        self, ours: dict[Path, LiveFile], theirs: dict[Path, LiveFile]
+    ) -> tuple[dict[Path, LiveFile], dict[Path, LiveFile]]:
+        """The files of units without those that have equal rows on both sides."""
+        known = {self._digest([path]): path for path in theirs}
+        equal = {path: known.get(self._digest([path])) for path in ours}
+        stay = {path for path in equal.values() if path is not None}
+        return (
+            {path: file for path, file in ours.items() if equal[path] is None},
+            {path: file for path, file in theirs.items() if path not in stay},
+        )
+
+    def _head(self, file: Path) -> Head:
+        if file not in self._heads:
+            self._heads[file] = footer(file)
+        return self._heads[file]
+
+    def _digest(self, files: Iterable[Path]) -> str:
+        known = frozenset(files)
+        if known not in self._digests:
+            self._digests[known] = rows_digest(sorted(known))
+        return self._digests[known]
+
+    def _is_before(self, file: Path) -> bool:
+        until = self._head(file).get("tocsin.until")
+        return self.since is not None and until is not None and int(until) <= self.since
+
+    def _is_cut(self, files: Iterable[Path]) -> bool:
+        """Whether compacted files have units on both sides of `since`."""
+        if self.since is None:
+            return False
+        units = [units_in(self._head(file)) for file in files]
+        starts = [start_of(unit) for names in units if len(names) > 1 for unit in names]
+        return any(start is not None and start < self.since for start in starts)
+
+    def _is_passed(self, file: Path, table: Table) -> bool:
+        """Whether the live job of a dataset will not write the units of a file any more.
+
+        Late revisions fall due at a time that no footer has, so a live job keeps them.
+        """
+        if table.properties.get(KIND, BOUNDED) != LIVE:
+            return True
+        head = self._head(file)
+        owner = table.properties.get(OWNER, "")
+        marks = [
+            (table.mark(f"{owner}//{shard}"), revision)
+            for _, shard, revision, *_ in (unit.split(".") for unit in units_in(head))
+        ]
+        until = int(head.get("tocsin.until", 0))
+        return all(
+            mark is not None and until <= mark and revision == "r0" for mark, revision in marks
+        )
+
+    def _was_read(self, head: Head, *, replaced: bool) -> bool:
         """Whether all messages of a file were read again.
 
         A file without offsets in its footer may be replaced, but not removed.
@@ -162,21 +238,27 @@ class _Merge:
             for topic, partition, (first, last) in sources
         )
 
+    def _linked(self, file: LiveFile) -> NewFile:
+        """A file of the backfill, in the folder of the dataset under a name of its own."""
+        if file.path not in self._links:
+            self._links[file.path] = link_file(str(self.staged), file.path, str(self.dataset))
+        return self._links[file.path]
 
-def _by_name(folder: Path) -> Headed:
-    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
-    return {file.name: (file, footer(file)) for file in files if not file.name.startswith(".")}
+    def _new_columns(self, table: Table) -> list[pa.Field]:
+        assert self._source is not None
+        try:
+            return new_columns(table.schema, self._source.schema, self.dataset.name)
+        except ValueError as error:
+            raise Failure(str(error)) from None
 
-
-def rows_digest(files: list[Path]) -> str:
-    """SHA-256 of the rows of files, in their order.
-
-    Footers do not count, because they hold the offsets of batches, which differ between runs. Units
-    and descriptions of columns do not count either.
-    """
-    tables = [without_metadata(table_in(file)) for file in files]
-    rows = pa.concat_tables(tables, promote_options="default").combine_chunks()
-    stream: Any = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, rows.schema) as writer:
-        writer.write_table(rows)
-    return hashlib.sha256(stream.getvalue()).hexdigest()
+    def _ends(self, adds: list[LiveFile], table: Table) -> dict[str, int]:
+        """Marks that the backfill has ended, so that no further run removes its files."""
+        assert self._source is not None or not adds
+        owner = table.properties.get(OWNER, "")
+        found = {}
+        for file in adds:
+            head = self._head(self.staged / file.path)
+            run = head.get("tocsin.run", "")
+            for unit in units_in(head) if run else []:
+                found[f"{owner}/{run}/{unit.split('.')[1]}/end"] = 1
+        return {name: number for name, number in found.items() if table.mark(name) is None}

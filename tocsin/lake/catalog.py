@@ -2,59 +2,64 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pyarrow import parquet
-
 from tocsin.kernels.column_notes import Notes, notes_in_fields
-from tocsin.kernels.time.file_timestamps import parse_timestamp
-from tocsin.lake.query import datasets_of, files_of, footer, offsets_in, schema_in
+from tocsin.lake.datasets import datasets_of, keys_in, live, table_of
+from tocsin.lake.footers import footer_in, offsets_in, schema_in, start_of, units_in
+from tocsin.table.owner import OWNER
 
 
 def catalog(root: Path) -> list[dict[str, Any]]:
     """One mapping for each dataset, from the files' footers; no row is read.
 
-    Keys: `dataset`, `columns` (Arrow types by name), `notes` (`unit` and `description` by column),
-    `partitioned_by`, `rows` (of all revisions), `files`, `bytes`, `from` and `to` (ISO 8601),
-    `keys`, `topics`, and `retention_seconds` (None without retention).
+    Keys: `dataset`, `version`, `columns` (types of the table by name), `notes` (`unit` and
+    `description` by column), `rows` (of all revisions), `files`, `bytes`, `from` and `to`
+    (ISO 8601; None where no footer has times), `keys`, `topics`, `owner` (the step that writes it,
+    or None), and `retention_seconds` (None without retention).
+
+    Raises Failure for a file that is missing or cannot be read.
     """
     found = []
     for folder in datasets_of(root):
-        files = files_of(folder)
+        table = table_of(folder)
+        files = table.files()
         if not files:
             continue
-        heads = [footer(file) for file in files]
-        columns: dict[str, str] = {}
+        schemas = {file: schema_in(file) for file in live(table)}
+        heads = [footer_in(schema, file) for file, schema in schemas.items()]
         notes: Notes = {}
-        for file in files:
-            schema = schema_in(file)
+        for schema in schemas.values():
             notes |= notes_in_fields(schema)
-            for field in schema:
-                columns.setdefault(field.name, str(field.type))
-        parts = dict.fromkeys(
-            p.partition("=")[0] for file in files for p in file.relative_to(folder).parts[:-1]
-        )
-        starts = [file.name.split("-")[0] for file in files]
+        units = (start_of(unit) for head in heads for unit in units_in(head))
+        starts = [start for start in units if start is not None]
+        untils = [int(head["tocsin.until"]) for head in heads if "tocsin.until" in head]
         retention = {int(head["tocsin.retention"]) for head in heads if "tocsin.retention" in head}
         found.append(
             {
                 "dataset": folder.name,
-                "columns": columns,
+                "version": table.version,
+                "columns": {field.name: str(field.type) for field in table.schema},
                 "notes": notes,
-                "partitioned_by": list(parts),
-                "rows": sum(parquet.read_metadata(file).num_rows for file in files),
+                "rows": sum(file.rows for file in files),
                 "files": len(files),
-                "bytes": sum(file.stat().st_size for file in files),
-                "from": datetime.fromtimestamp(parse_timestamp(min(starts)) / 1e6, UTC).isoformat(),
-                "to": datetime.fromtimestamp(
-                    max(int(head.get("tocsin.until", 0)) for head in heads) / 1e6, UTC
-                ).isoformat(),
-                "keys": json.loads(heads[0].get("tocsin.keys", "[]")),
+                "bytes": sum(file.size for file in files),
+                "from": _iso(min(starts, default=None)),
+                "to": _iso(max(untils, default=None)),
+                "keys": keys_in(heads),
                 "topics": sorted({topic for head in heads for topic in offsets_in(head) if topic}),
+                "owner": table.properties.get(OWNER),
                 "retention_seconds": min(retention) / 1e6 if retention else None,
             }
         )
     return found
+
+
+def _iso(micros: int | None) -> str | None:
+    """A time limited to the years 1 to 9999."""
+    if micros is None:
+        return None
+    limited = min(max(micros, -62_135_596_800_000_000), 253_402_300_799_000_000)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=limited)).isoformat()

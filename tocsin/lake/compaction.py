@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
+from tocsin.foundation.failure import Failure
 from tocsin.kernels.column_notes import Notes, notes_footer, notes_in_fields, with_notes
-from tocsin.lake.atomic_replace import exchange_folders, remove_folder, staging_name
-from tocsin.lake.query import datasets_of, files_of, footer, merged, offsets_in, table_in
+from tocsin.lake.datasets import chosen, on_newest, table_of
+from tocsin.lake.footers import (
+    footer,
+    merged,
+    offsets_in,
+    start_of,
+    table_in,
+    units_in,
+)
+from tocsin.lake.row_order import in_order
+from tocsin.table.columns import stored_column, with_all_columns
+from tocsin.table.commit import Change, NewFile, commit
+from tocsin.table.data_file import data_path, remove_unseen, write_data_file
+from tocsin.table.table import LiveFile, Table
 
 LARGE = 128 * 1024 * 1024
 """Files of this many bytes or more stay as they are."""
+_ROUNDS = 20
+_DAY = 86_400_000_000
+Head = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -28,72 +45,141 @@ class Compacted:
 
 
 def compact(root: Path, older_than: int, dataset: str | None = None) -> list[Compacted]:
-    """Merge the small files of each folder into one file.
+    """Merge the small files of each day of a dataset into one file.
 
-    Each folder is replaced atomically: a listing shows the old files or the new one, and open files
-    stay readable. A query that lists the folder before and opens its files afterwards fails, and
-    must be repeated. If a job later rewrites a unit of a compacted folder, its rows are there
-    twice, and `tocsin lake FOLDER check` reports them.
+    Files of different runs, topics, keys or retentions stay apart. Rows are sorted. All files of a
+    dataset are exchanged in one commit: a query sees the old files or the new ones, and both have
+    the same rows. Files that another writer removes meanwhile stay removed.
 
     Args:
         root: folder of the lake.
-        older_than: microseconds; a folder stays untouched if it is younger than the dataset's
-            newest file by less, because a job may still write to it.
+        older_than: microseconds; a file stays untouched if it is younger than the dataset's newest
+            file by less.
         dataset: name of the only dataset to compact; None for all.
 
     Raises:
-        Failure: the file system cannot exchange two folders.
+        Failure: if a file cannot be read, or there is no such dataset.
     """
-    found = []
-    for folder in (path for path in datasets_of(root) if dataset in (None, path.name)):
-        files = files_of(folder)
-        if not files:
-            continue
-        newest = max(int(footer(file).get("tocsin.until", 0)) for file in files)
-        rows = 0
-        for partition in sorted({file.parent for file in files}):
-            rows += _compact_folder(root, partition, newest - older_than)
-        found.append(Compacted(folder.name, len(files), len(files_of(folder)), rows))
-    return found
+    return [_compacted(folder, older_than) for folder in chosen(root, dataset)]
 
 
-def _compact_folder(root: Path, folder: Path, before: int) -> int:
-    """Compact one folder; return the number of merged rows."""
-    files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
-    heads = {file: footer(file) for file in files}
-    small = [file for file in files if file.stat().st_size < LARGE]
-    if len(small) < 2 or any(
-        int(head.get("tocsin.until", before + 1)) > before for head in heads.values()
-    ):
-        return 0
-    if any(path.is_dir() for path in folder.iterdir()):
-        return 0
-    tables = [table_in(file) for file in small]
-    whole = pa.concat_tables(tables, promote_options="default")
-    notes = _notes(tables)
-    footer_of_all = {**_footer([heads[file] for file in small], tables), **notes_footer(notes)}
-    whole = with_notes(whole, notes).replace_schema_metadata(footer_of_all)
-    # Outside of the dataset, because readers would see it there.
-    staging = root / staging_name("compaction")
-    staging.mkdir()
+def _compacted(folder: Path, older_than: int) -> Compacted:
+    heads: dict[str, Head] = {}
+    before, rows = len(table_of(folder).files()), 0
+    for _ in range(_ROUNDS):
+        done, lost = on_newest(folder, lambda table: _round(folder, table, heads, older_than))
+        rows += done
+        if not lost:
+            break
+    return Compacted(folder.name, before, len(table_of(folder).files()), rows)
+
+
+def _round(folder: Path, table: Table, heads: dict[str, Head], older_than: int) -> tuple[int, bool]:
+    files = table.files()
+    heads.update({f.path: footer(folder / f.path) for f in files if f.path not in heads})
+    groups = list(_groups(files, heads, older_than))
+    return _exchange(folder, table, groups, heads) if groups else (0, False)
+
+
+def _groups(
+    files: list[LiveFile], heads: dict[str, Head], older_than: int
+) -> Iterator[list[LiveFile]]:
+    """The files that become one, at least two each and together hardly larger than LARGE."""
+    untils = [int(heads[file.path]["tocsin.until"]) for file in files if _is_ours(heads[file.path])]
+    limit = max(untils, default=0) - older_than
+    alike: dict[tuple[Any, ...], list[LiveFile]] = {}
+    for file in files:
+        head = heads[file.path]
+        if _is_ours(head) and int(head["tocsin.until"]) <= limit and file.size < LARGE:
+            alike.setdefault(_kind(head), []).append(file)
+    for kind in alike.values():
+        group: list[LiveFile] = []
+        size = 0
+        for file in sorted(kind, key=lambda file: (_start(heads[file.path]), file.path)):
+            group.append(file)
+            size += file.size
+            if size >= LARGE:
+                yield from [group] if len(group) > 1 else []
+                group, size = [], 0
+        if len(group) > 1:
+            yield group
+
+
+def _is_ours(head: Head) -> bool:
+    """Whether a footer has what a compacted file needs. Files of other programs stay."""
+    units = units_in(head)
+    return bool(
+        "tocsin.until" in head and units and all(start_of(one) is not None for one in units)
+    )
+
+
+def _start(head: Head) -> int:
+    return min(start for unit in units_in(head) if (start := start_of(unit)) is not None)
+
+
+def _kind(head: Head) -> tuple[Any, ...]:
+    """Files of one kind may become one.
+
+    The shards of a bounded run stay apart, because a further run removes those without an end.
+    """
+    run = head.get("tocsin.run", "")
+    shards = frozenset(".".join(unit.split(".")[1:2]) for unit in units_in(head)) if run else None
+    return (
+        _start(head) // _DAY,
+        run,
+        shards,
+        frozenset(offsets_in(head)),
+        head.get("tocsin.keys"),
+        head.get("tocsin.retention"),
+    )
+
+
+def _exchange(
+    folder: Path, table: Table, groups: list[list[LiveFile]], heads: dict[str, Head]
+) -> tuple[int, bool]:
+    """Put one file in the place of each group; the exchanged rows, and whether a group was lost."""
+    place = str(folder)
+    made: list[tuple[list[LiveFile], NewFile]] = []
+    used: list[tuple[list[LiveFile], NewFile]] = []
+
+    def change_of(newest: Table) -> Change | None:
+        alive = {file.path for file in newest.files()}
+        used[:] = [one for one in made if all(file.path in alive for file in one[0])]
+        if not used:
+            return None
+        removes = [file for group, _ in used for file in group]
+        return Change("OPTIMIZE", [file for _, file in used], removes, changes_rows=False)
+
     try:
-        units = {name for head in heads.values() for name in _units(head)}
-        first, last = small[0].name.split("-")[0], small[-1].name.split("-")[0]
-        parquet.write_table(
-            whole,
-            staging / f"{first}-{last}-{len(units)}.parquet",
-            compression="zstd",
-            row_group_size=256 * 1024,
-        )
-        for file in set(files) - set(small):
-            (staging / file.name).hardlink_to(file)
-        exchange_folders(folder, staging)
-        # A file that arrived in the meantime, against all expectation, is not lost.
-        for stray in set(staging.iterdir()) - {staging / file.name for file in files}:
-            stray.rename(folder / stray.name)
-    finally:
-        remove_folder(staging)
-    return int(whole.num_rows)
+        for group in groups:
+            # One after another, so that those before a failure are deleted.
+            made.append((group, _merged(folder, table, group, heads)))  # noqa: PERF401
+        commit(place, change_of)
+    except Failure:
+        remove_unseen(place, [file for _, file in made])
+        raise
+    kept = {file.path for _, file in used}
+    remove_unseen(place, [file for _, file in made if file.path not in kept])
+    return sum(file.rows for group, _ in used for file in group), len(used) < len(groups)
+
+
+def _merged(folder: Path, table: Table, group: list[LiveFile], heads: dict[str, Head]) -> NewFile:
+    """One file with the rows of several."""
+    tables = [table_in(folder / file.path) for file in group]
+    notes = _notes(tables)
+    plain = [with_notes(_stored(one), {}).replace_schema_metadata(None) for one in tables]
+    whole = with_all_columns(pa.concat_tables(plain, promote_options="permissive"), table.schema)
+    ours = [heads[file.path] for file in group]
+    about = {**_footer(ours, tables), **notes_footer(notes)}
+    whole = with_notes(in_order(whole, ours), notes).replace_schema_metadata(about)
+    start = min(_start(head) for head in ours)
+    return write_data_file(str(folder), data_path(start, f"{len(group)}-files"), whole)
+
+
+def _stored(table: Any) -> Any:
+    """The rows in the types of a table, as files of other writers may lack."""
+    columns = [stored_column(column) for column in table.columns]
+    return pa.table(dict(zip(table.column_names, columns, strict=True)))
 
 
 def _notes(tables: list[pa.Table]) -> Notes:
@@ -104,26 +190,25 @@ def _notes(tables: list[pa.Table]) -> Notes:
     return found
 
 
-def _units(head: dict[str, str]) -> list[str]:
-    units: list[str] = (
-        json.loads(head["tocsin.units"]) if "tocsin.units" in head else [head["tocsin.unit"]]
-    )
-    return units
-
-
-def _footer(heads: list[dict[str, str]], tables: list[pa.Table]) -> dict[str, str]:
-    """The common footer of several files."""
+def _footer(heads: list[Head], tables: list[pa.Table]) -> dict[str, str]:
+    """The common footer of several files of one kind."""
+    same = ("tocsin.keys", "tocsin.run", "tocsin.retention")
     common = {
         "tocsin.offsets": json.dumps(merged(offsets_in(head) for head in heads), sort_keys=True),
-        "tocsin.units": json.dumps(sorted(unit for head in heads for unit in _units(head))),
+        "tocsin.units": json.dumps(sorted({unit for head in heads for unit in units_in(head)})),
         "tocsin.until": str(max(int(head["tocsin.until"]) for head in heads)),
-        "tocsin.keys": heads[0]["tocsin.keys"],
-        **{name: heads[0][name] for name in ("tocsin.retention",) if name in heads[0]},
+        **{name: heads[0][name] for name in same if name in heads[0]},
     }
-    geo = (tables[0].schema.metadata or {}).get(b"geo")
-    if geo is not None:
-        about = json.loads(geo)
-        for column in about["columns"].values():
-            column.pop("bbox", None)
-        common["geo"] = json.dumps(about)
-    return common
+    geo = next((found for one in tables if (found := geo_of(one.schema))), None)
+    return {**common, "geo": geo} if geo else common
+
+
+def geo_of(schema: pa.Schema) -> str | None:
+    """The metadata of GeoParquet without the box, which other rows exceed; None without it."""
+    found = (schema.metadata or {}).get(b"geo")
+    if found is None:
+        return None
+    about = json.loads(found)
+    for column in about["columns"].values():
+        column.pop("bbox", None)
+    return json.dumps(about)

@@ -1,0 +1,78 @@
+"""Faults of the files of a table, compared with its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from tocsin.lake.footers import schema_in, start_of, units_in
+from tocsin.table.columns import new_columns
+from tocsin.table.leftovers import HOUR, left_over
+from tocsin.table.owner import OWNER
+from tocsin.table.table import LiveFile, Table
+
+
+def check_files(files: dict[Path, LiveFile]) -> list[str]:
+    """Compare sizes and counts of rows with the log. files: readable ones."""
+    found = []
+    for path, known in files.items():
+        rows, size = parquet.read_metadata(path).num_rows, path.stat().st_size
+        if rows != known.rows:
+            found.append(f"{path}: has {rows:,} rows, and {known.rows:,} by the log")
+        elif size != known.size:
+            found.append(f"{path}: has {size:,} bytes, and {known.size:,} by the log")
+    return found
+
+
+def check_types(table: Table, files: list[Path]) -> list[str]:
+    """Look for columns that the table lacks, or has in another type."""
+    found = []
+    for file in files:
+        schema = schema_in(file).remove_metadata()
+        try:
+            added = new_columns(table.schema, schema, Path(table.place).name)
+        except (ValueError, pa.ArrowException) as error:
+            found.append(f"{file}: {str(error).partition(';')[0]}")
+            continue
+        found += [f"{file}: the table has no column '{field.name}'" for field in added]
+    return found
+
+
+def check_marks(table: Table, heads: dict[Path, dict[str, str]]) -> list[str]:
+    """Look for files of the live job that its marks do not cover: a restart writes them again."""
+    owner = table.properties.get(OWNER)
+    if owner is None:
+        return []
+    found = []
+    marks: dict[str, int | None] = {}
+    for path, head in heads.items():
+        if head.get("tocsin.run") != "" or "tocsin.until" not in head:
+            continue
+        for unit in units_in(head):
+            _, *rest = unit.split(".")
+            if start_of(unit) is None or len(rest) != 2:
+                continue
+            mark = marks.setdefault(rest[0], table.mark(f"{owner}//{rest[0]}"))
+            # A compacted file has several units, of which the last ends at its `until`.
+            until = int(head["tocsin.until"]) if "tocsin.unit" in head else start_of(unit)
+            if mark is not None and until is not None and mark < until:
+                found.append(
+                    f"{path}: the mark of {rest[0]} does not cover its unit {unit}, "
+                    "so a restart would write the unit again"
+                )
+                break
+    return found
+
+
+def check_leftovers(folder: Path) -> list[str]:
+    """Files of no version, older than an hour: a process was killed before its commit."""
+    orphans = sorted(path for path, age in left_over(str(folder)).orphans.items() if age > HOUR)
+    if not orphans:
+        return []
+    sentence = (
+        f"{folder.name}: {len(orphans)} files that no version has, older than an hour, such as "
+        f"{orphans[0]}; `maintain` deletes them"
+    )
+    return [sentence]

@@ -1,0 +1,108 @@
+"""Checkpoints of a log: a table opens fast however many commits it has."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from tocsin.foundation.failure import Failure
+from tocsin.table.history import committed_at, versions
+from tocsin.table.log_files import LOG_FOLDER, commit_file
+from tocsin.table.synced import sync
+from tocsin.table.table import open_table
+
+_NEWEST = "_last_checkpoint"
+_EVERY = 10
+"""Commits after which a further checkpoint is worth its time."""
+
+
+def checkpoint(place: str, *, keep: float) -> int | None:
+    """Write a checkpoint of the newest version where the last one is ten commits old.
+
+    The checkpoint is on the disk before commit files and checkpoints that it replaces are deleted.
+
+    Args:
+        place: folder of the table.
+        keep: seconds for which commits, and with them time travel, are kept.
+
+    Returns:
+        The version with a new checkpoint, or None.
+
+    Raises:
+        Failure: if there is no table, or no checkpoint can be written.
+    """
+    table = open_table(place)
+    if table is None:
+        raise Failure(f"there is no table in {place}")
+    log = Path(place) / LOG_FOLDER
+    last = max(_checkpoints(log), default=-1)
+    if table.version - last < _EVERY:
+        return None
+    write_checkpoint(place, table.version)
+    _clean(place, table.version, keep)
+    return table.version
+
+
+def write_checkpoint(place: str, version: int) -> None:
+    """Write the checkpoint of a version; it is on the disk afterwards.
+
+    Raises Failure where it cannot be written.
+    """
+    log = Path(place) / LOG_FOLDER
+    try:
+        DeltaTable(place, version=version).create_checkpoint()
+        for path in log.glob(f"{version:020}.checkpoint*.parquet"):
+            sync(path)
+        sync(log / _NEWEST)
+        sync(log)
+    except (DeltaError, OSError, ValueError) as error:
+        raise Failure(f"no checkpoint of the log in {place}: {error}") from None
+
+
+def renew_checkpoint(place: str, version: int) -> None:
+    """Replace all checkpoints of a table that has any by one of a version.
+
+    Raises Failure where it cannot be written.
+    """
+    if _checkpoints(Path(place) / LOG_FOLDER):
+        write_checkpoint(place, version)
+        _remove_older(place, version)
+
+
+def _remove_older(place: str, version: int) -> None:
+    """Delete the checkpoints of versions before one."""
+    log = Path(place) / LOG_FOLDER
+    for known, paths in _checkpoints(log).items():
+        if known < version:
+            for path in paths:
+                path.unlink(missing_ok=True)
+    sync(log)
+
+
+def _checkpoints(log: Path) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = {}
+    for path in log.glob("[0-9]*.checkpoint*.parquet"):
+        number = path.name.split(".")[0]
+        if number.isdigit():
+            found.setdefault(int(number), []).append(path)
+    return found
+
+
+def _clean(place: str, version: int, keep: float) -> None:
+    """Delete commits before a checkpoint that are older than `keep`, oldest first, and checkpoints.
+
+    Oldest first, because a version needs all commits since its checkpoint.
+    """
+    oldest = (time.time() - keep) * 1000
+    for one in versions(place):
+        if one >= version or committed_at(place, one) >= oldest:
+            break
+        commit_file(place, one).unlink(missing_ok=True)
+    left = versions(place)
+    # A version that still has its commit may rest on the checkpoint before it.
+    known = [one for one in _checkpoints(Path(place) / LOG_FOLDER) if one <= left[0]]
+    needed = max(known, default=-1)
+    _remove_older(place, needed)
