@@ -101,7 +101,7 @@ def unreadable(files: Iterable[Path]) -> dict[Path, str]:
         except Failure as failure:
             found[file] = failure.sentence
         except (ValueError, AttributeError, TypeError) as error:
-            found[file] = f"{file}: cannot be read: its footer is not tocsin's: {brief(error)}"
+            found[file] = _not_ours(file, brief(error))
     return found
 
 
@@ -115,10 +115,15 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+def text_in_sql(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def rows_with_files(folder: Path, files: list[Path] | None = None) -> str:
     """SQL of a dataset's rows with the column `_file`. files: None for all."""
     paths = [folder / "**" / "*.parquet"] if files is None else files
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    listed = ", ".join(text_in_sql(str(path)) for path in paths)
     return (
         f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true, "
         "filename = '_file')"
@@ -191,13 +196,15 @@ def footer(file: Path) -> dict[str, str]:
             if key.startswith(b"tocsin.")
         }
     except UnicodeDecodeError:
-        raise Failure(f"{file}: cannot be read: its footer is not tocsin's: no UTF-8") from None
+        raise Failure(_not_ours(file, "no UTF-8")) from None
     for name in _NUMBERS & found.keys():
         if not _NUMBER.fullmatch(found[name]):
-            raise Failure(
-                f"{file}: cannot be read: its footer is not tocsin's: '{name}' is no number"
-            )
+            raise Failure(_not_ours(file, f"'{name}' is no number"))
     return found
+
+
+def _not_ours(file: Path, why: str) -> str:
+    return f"{file}: cannot be read: its footer is not tocsin's: {why}"
 
 
 def schema_in(file: Path) -> pa.Schema:
