@@ -11,16 +11,19 @@ import pytest
 from tests.support.packages import ROOT, command_environment
 from tocsin.cli.checking import limited
 
+# What runs, its seconds, and how the process ends.
 BODIES = {
-    "time": ("while True: pass", 2, "the check of a.yaml takes longer than 0.5 s"),
-    "time in C": ("import threading; threading.Event().wait()", 2, "takes longer than 0.5 s"),
+    "time": ("while True: pass", 0.5, 2, "the check of a.yaml takes longer than 0.5 s"),
+    "time in C": ("import threading; threading.Event().wait()", 0.5, 2, "takes longer than 0.5 s"),
     "memory": (
         "kept = []\nwhile True: kept.append(bytearray(1 << 20))",
+        60,
         2,
         "takes more memory than a job needs",
     ),
     "a loop in C that lets no other thread run": (
         "sum(iter(int, 1))",
+        0.5,
         -signal.SIGALRM,
         "",
     ),
@@ -29,13 +32,12 @@ BODIES = {
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_the_process_ends(kind: str) -> None:
-    body, code, sentence = BODIES[kind]
+    body, seconds, code, sentence = BODIES[kind]
     program = (
         "import tocsin.cli.checking as checking\n"
         "checking._GRACE = 1\n"
-        "with checking.limited('the check of a.yaml', 0.5 if 'time' in KIND or 'C' in KIND "
-        "else 60, 64 << 20):\n"
-    ).replace("KIND", repr(kind)) + "".join(f"    {line}\n" for line in body.splitlines())
+        f"with checking.limited('the check of a.yaml', {seconds}, 64 << 20):\n"
+    ) + "".join(f"    {line}\n" for line in body.splitlines())
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

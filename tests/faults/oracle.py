@@ -17,6 +17,8 @@ OUT_OF_ORDERNESS, LATENESS = 1_000_000, 2_000_000
 NEVER = -(2**62)
 # Messages of a partition before it has a watermark.
 FIRST = 8
+# Clients that are tried one after another.
+ATTEMPTS = 3
 
 
 @dataclass
@@ -40,7 +42,18 @@ class Oracle:
     _consumer: Any = None
 
     def follow(self) -> None:
-        """Read the new messages."""
+        """Read the new messages. A client that a fault has left without a broker is replaced."""
+        for attempt in range(ATTEMPTS):
+            try:
+                self._read()
+            except confluent_kafka.KafkaException:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                self._consumer = None
+            else:
+                return
+
+    def _read(self) -> None:
         settings = {
             "bootstrap.servers": self.brokers,
             "group.id": "oracle",

@@ -15,6 +15,7 @@ import fastavro
 import pytest
 
 from tests.foreign.fetch import FOLDER
+from tests.support.damage import damaged
 from tocsin.kernels.avro.avro_file import raw_avro_file
 from tocsin.kernels.avro.types import leaves, parse_schema
 
@@ -79,11 +80,7 @@ def test_a_damaged_file_gives_rows_or_faults(file: Path, tmp_path: Path) -> None
     draw, content = random.Random(file.name), file.read_bytes()
     broken = tmp_path / "broken.avro"
     for _ in range(40):
-        octets = bytearray(content)
-        for _ in range(draw.randint(1, 4)):
-            octets[draw.randrange(len(octets))] = draw.randrange(256)
-        end = draw.randint(0, len(octets)) if draw.random() < 0.3 else len(octets)
-        broken.write_bytes(octets[:end])
+        broken.write_bytes(damaged(content, draw))
         for piece in raw_avro_file(str(broken), json.dumps(schema), 50):
             assert len(piece.decoded.rows) + len(piece.decoded.faults) == piece.count
 

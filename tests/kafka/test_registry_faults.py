@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from tocsin.foundation.failure import Failure
-from tocsin.kafka import bounded_answers
+from tocsin.kafka import registry
 from tocsin.kafka.bounded_answers import Bounds
 from tocsin.kafka.registry import Registry
 
@@ -116,7 +116,7 @@ class Endless(BaseHTTPRequestHandler):
 def test_a_registry_cannot_answer_without_end(
     kind: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded_answers, "Bounds", lambda: Bounds(size=1_000_000, seconds=1))
+    monkeypatch.setattr(registry, "Bounds", lambda: Bounds(size=1_000_000, seconds=1))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)

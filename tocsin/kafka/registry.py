@@ -23,6 +23,7 @@ from tocsin.foundation.sandbox import (
     registry_numbers,
     resolved_settings,
 )
+from tocsin.kafka.bounded_answers import Bounds, TooMuch, bound_answers
 from tocsin.kernels.avro.references import inlined
 from tocsin.parts.part import Param
 
@@ -64,8 +65,6 @@ class Registry(BaseModel):
         """
         from confluent_kafka.schema_registry import SchemaRegistryClient
         from confluent_kafka.schema_registry.error import SchemaRegistryError
-
-        from tocsin.kafka.bounded_answers import Bounds, TooMuch, bound_answers
 
         resolved = resolved_settings(self.settings, self._places) | registry_numbers(self.settings)
         found: dict[str, str] = {}

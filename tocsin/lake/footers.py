@@ -38,13 +38,15 @@ def footer_in(schema: pa.Schema, file: Path) -> dict[str, str]:
             if key.startswith(b"tocsin.")
         }
     except UnicodeDecodeError:
-        raise Failure(f"{file}: cannot be read: its footer is not tocsin's: no UTF-8") from None
+        raise Failure(_not_ours(file, "no UTF-8")) from None
     for name in _NUMBERS & found.keys():
         if not _NUMBER.fullmatch(found[name]):
-            raise Failure(
-                f"{file}: cannot be read: its footer is not tocsin's: '{name}' is no number"
-            )
+            raise Failure(_not_ours(file, f"'{name}' is no number"))
     return found
+
+
+def _not_ours(file: Path, why: str) -> str:
+    return f"{file}: cannot be read: its footer is not tocsin's: {why}"
 
 
 def schema_in(file: Path) -> pa.Schema:
@@ -78,7 +80,7 @@ def unreadable(files: Iterable[Path]) -> dict[Path, str]:
         except Failure as failure:
             found[file] = failure.sentence
         except (ValueError, AttributeError, TypeError) as error:
-            found[file] = f"{file}: cannot be read: its footer is not tocsin's: {brief(error)}"
+            found[file] = _not_ours(file, brief(error))
     return found
 
 

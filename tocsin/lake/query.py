@@ -110,9 +110,14 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+def text_in_sql(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def rows_with_files(files: list[Path]) -> str:
     """SQL of the rows of files, with the column `_file`."""
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+    listed = ", ".join(text_in_sql(str(path)) for path in files)
     return (
         f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true, "
         "filename = '_file')"

@@ -11,6 +11,8 @@ from typing import Any
 
 import duckdb
 
+from tocsin.lake.query import text_in_sql
+
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 # What an EXPLAIN may explain. EXPLAIN ANALYZE runs its statement, which could be a COPY.
 _EXPLAINED = ("select", "from", "with", "values", "table", "unpivot", "describe", "show")
@@ -18,8 +20,6 @@ _EXPLAINED = ("select", "from", "with", "values", "table", "unpivot", "describe"
 _NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 # Functions that run a text as SQL, which no tree shows.
 _RUNNING = {"query", "json_execute_serialized_sql"}
-
-
 # Rows that a query may return: they are held as Python values.
 MOST_ROWS = 1_000_000
 # How much of a query's intermediate rows may go to the disk.
@@ -51,7 +51,7 @@ def seal(connection: Any, root: Path, also: Iterable[Path] = (), spill: Path | N
     connection.execute(f"set allowed_directories = {_texts(folders)}")
     connection.execute(f"set allowed_paths = {_texts(map(str, paths))}")
     connection.execute("set memory_limit = '50%'")
-    connection.execute(f"set temp_directory = {_text(str(spill or ''))}")
+    connection.execute(f"set temp_directory = {text_in_sql(str(spill or ''))}")
     connection.execute(f"set max_temp_directory_size = '{MOST_SPILLED}'")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
@@ -59,11 +59,7 @@ def seal(connection: Any, root: Path, also: Iterable[Path] = (), spill: Path | N
 
 def _texts(values: Iterable[str]) -> str:
     """A list of texts in SQL."""
-    return "[" + ", ".join(map(_text, values)) + "]"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return "[" + ", ".join(map(text_in_sql, values)) + "]"
 
 
 @contextmanager

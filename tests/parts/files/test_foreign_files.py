@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from tests.support.damage import damaged
 from tocsin.foundation.failure import Failure
 from tocsin.parts.files.parquet_file import count_of_rows, footer, leaves_of, parquet_file
 
@@ -34,11 +35,7 @@ def test_a_damaged_file_gives_rows_or_faults_or_a_sentence(file: Path, tmp_path:
     draw, content = random.Random(file.name), file.read_bytes()
     broken = tmp_path / "broken.parquet"
     for _ in range(60):
-        octets = bytearray(content)
-        for _ in range(draw.randint(1, 4)):
-            octets[draw.randrange(len(octets))] = draw.randrange(256)
-        end = draw.randint(0, len(octets)) if draw.random() < 0.3 else len(octets)
-        broken.write_bytes(octets[:end])
+        broken.write_bytes(damaged(content, draw))
         try:
             leaves = leaves_of(footer(str(broken)))
             for piece in parquet_file(str(broken), leaves, [], 4):

@@ -17,6 +17,7 @@ from tocsin.kernels.batch import (
     FOREVER,
     SYSTEM_FIELDS,
     TIMESTAMP,
+    no_rows,
     readings_schema,
     timestamps,
     traits,
@@ -242,3 +243,9 @@ def test_a_join_comes_after_its_inputs() -> None:
     stage = max(traits(LEFT).stage, traits(RIGHT).stage)
     joined_schema = WindowJoin.model_validate({"by": ["district"]}).outputs(SCHEMA)["output"]
     assert traits(joined_schema).stage == stage + 1
+
+
+def test_a_batch_without_rows_goes_nowhere_and_counts_nothing() -> None:
+    operator = WindowJoin.model_validate({"by": ["district"]}).operator(SCHEMA, "")
+    routed = operator.route(no_rows(SCHEMA))
+    assert (routed.by_shard, routed.outputs, routed.counts) == ([], {}, {"kept": 0})
