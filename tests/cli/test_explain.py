@@ -14,6 +14,7 @@ import yaml
 from pyarrow import parquet
 
 from tests.support.packages import DROP, ROOT, install_package, run_command
+from tests.support.table_files import put
 from tocsin.cli.part_page import BRIDGES, bridge_page, page
 from tocsin.compiler.checker import check_text
 from tocsin.parts.registry import load, locations
@@ -70,12 +71,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {
         "recordings/air.parquet": readings,
         "registry/heights.parquet": registry,
-        "lake/raw_air/20260302T100000Z-s000-r0.parquet": {**readings, **system},
     }
     for name, columns in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         table = pa.schema(list(columns.items())).empty_table()
         parquet.write_table(table, folder / name)
+    archived = {**readings, "observed_at": pa.timestamp("us", "UTC"), **system}
+    put(folder / "lake" / "raw_air", pa.schema(list(archived.items())).empty_table())
     (folder / "registry").mkdir(exist_ok=True)
     shutil.copy(ROOT / "registry/air_sensors.csv", folder / "registry")
     areas = {"type": "FeatureCollection", "features": [DISTRICT]}

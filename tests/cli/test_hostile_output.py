@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import Producer
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import parquet
 
+from tests.support.table_files import put
 from tocsin.cli.console import table
 from tocsin.foundation.printable import one_line, printable
 from tocsin.simulator.embedded_kafka import EmbeddedKafka
@@ -79,10 +79,8 @@ def test_hostile_alarms_are_shown_escaped_and_what_is_no_alarm_is_named(
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    folder = tmp_path / "lake" / "air" / "date=2026-03-02"
-    folder.mkdir(parents=True)
     rows = pa.table({"sensor": [HOSTILE, "=cmd()"], HOSTILE: [1.0, 2.0]})
-    parquet.write_table(rows, folder / "20260302T000000Z-a.parquet")
+    put(tmp_path / "lake" / "air", rows)
     (tmp_path / "secret.csv").write_text("password\nhunter2\n", "utf-8")
     return tmp_path / "lake"
 

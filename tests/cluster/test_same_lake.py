@@ -81,11 +81,14 @@ def fill(brokers: str, topic: str, city: City) -> None:
 
 
 def files(lake: Path, before: int) -> dict[str, str]:
-    """Digests of rows by path, for files whose time span ends before a time (microseconds)."""
-    found = files_of(lake) if lake.is_dir() else []
-    return {
-        str(file.relative_to(lake)): rows_digest([file]) for file in found if ends(file) <= before
-    }
+    """Digests of rows by dataset and unit, for units that end before a time (microseconds)."""
+    by_unit: dict[str, list[Path]] = {}
+    for file in files_of(lake) if lake.is_dir() else []:
+        head = footer(file)
+        if int(head["tocsin.until"]) <= before:
+            dataset = file.relative_to(lake).parts[0]
+            by_unit.setdefault(f"{dataset}/{head['tocsin.unit']}", []).append(file)
+    return {unit: rows_digest(files) for unit, files in by_unit.items()}
 
 
 def ends(file: Path) -> int:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from infra.cluster.settings import ROOT, Cluster
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Proxy
 from tests.faults.traffic import WINDOW, Traffic
+from tests.support.tables import live_files
 
 HERE = Path(__file__).parent
 JOB = HERE / "survive.yaml"
@@ -237,16 +239,11 @@ class Stage:
     def newest_output(self) -> int:
         """End of the newest window in the lake, microseconds; 0 for none."""
         newest = 0
-        for file in (self.lake / "windows").rglob("*-r0.parquet"):
+        for file in live_files(self.lake, "windows"):
             stamp = re.match(r"(\d{8}T\d{6})Z", file.name)
-            if stamp and not file.name.startswith("."):
-                newest = max(
-                    newest,
-                    int(
-                        time.mktime(time.strptime(stamp[1] + " UTC", "%Y%m%dT%H%M%S %Z"))
-                        - time.timezone
-                    ),
-                )
+            if stamp:
+                moment = datetime.strptime(stamp[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+                newest = max(newest, int(moment.timestamp()))
         return newest * 1_000_000 + WINDOW if newest else 0
 
     def _watch(self) -> None:

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.cluster.settings import Cluster
 from tests.faults.traffic import Traffic
+from tests.support.tables import live_files
 
 CANARY = "canary-5f1e7a-must-never-be-seen"
 REGISTRY_CANARY = "canary-9b02c4-of-the-registry"
@@ -97,8 +98,9 @@ def traffic(cluster: Cluster, topic: str) -> Iterator[Traffic]:
 
 
 def parquet_files(lake: Path) -> list[Path]:
-    """The committed files of a lake."""
-    return sorted(file for file in lake.rglob("*.parquet") if not file.name.startswith("."))
+    """The live files of all tables of a lake; none before it is made."""
+    folders = sorted(lake.iterdir()) if lake.is_dir() else []
+    return [file for folder in folders for file in live_files(lake, folder.name)]
 
 
 def create_again(admin: AdminClient, topics: Callable[..., None], name: str) -> None:

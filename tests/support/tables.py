@@ -19,8 +19,9 @@ def table_of(lake: Path, dataset: str) -> Table:
 
 
 def live_files(lake: Path, dataset: str) -> list[Path]:
-    """The files of the newest version, by path."""
-    return [lake / dataset / file.path for file in table_of(lake, dataset).files()]
+    """The files of the newest version, by path; none where there is no table yet."""
+    found = open_table(str(lake / dataset))
+    return [] if found is None else [lake / dataset / file.path for file in found.files()]
 
 
 def live_rows(lake: Path, dataset: str) -> pa.Table:

@@ -31,6 +31,8 @@ LARGE = 128 * 1024 * 1024
 """Files of this many bytes or more stay as they are."""
 _ROUNDS = 20
 _DAY = 86_400_000_000
+# What the files that become one have in common, and the footer says.
+_SAME = ("tocsin.keys", "tocsin.run", "tocsin.retention", "tocsin.parts")
 Head = dict[str, str]
 
 
@@ -129,8 +131,7 @@ def _kind(head: Head) -> tuple[Any, ...]:
         run,
         shards,
         frozenset(offsets_in(head)),
-        head.get("tocsin.keys"),
-        head.get("tocsin.retention"),
+        *(head.get(name) for name in _SAME),
     )
 
 
@@ -192,12 +193,11 @@ def _notes(tables: list[pa.Table]) -> Notes:
 
 def _footer(heads: list[Head], tables: list[pa.Table]) -> dict[str, str]:
     """The common footer of several files of one kind."""
-    same = ("tocsin.keys", "tocsin.run", "tocsin.retention")
     common = {
         "tocsin.offsets": json.dumps(merged(offsets_in(head) for head in heads), sort_keys=True),
         "tocsin.units": json.dumps(sorted({unit for head in heads for unit in units_in(head)})),
         "tocsin.until": str(max(int(head["tocsin.until"]) for head in heads)),
-        **{name: heads[0][name] for name in same if name in heads[0]},
+        **{name: heads[0][name] for name in _SAME if name in heads[0]},
     }
     geo = next((found for one in tables if (found := geo_of(one.schema))), None)
     return {**common, "geo": geo} if geo else common
