@@ -1,4 +1,4 @@
-"""GeoPandas, DuckDB with its spatial extension, and Spark read the lakes of the six jobs.
+"""Programs read the lakes of the six jobs: GeoPandas, DuckDB, Spark, Polars, pandas and pyarrow.
 
 They need other versions of packages: `make test-readers` makes an environment for them and sets
 TOCSIN_READERS to its interpreter.
@@ -13,13 +13,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from deltalake import DeltaTable
 
-from tocsin.lake.datasets import files_of
+from tocsin.lake.datasets import datasets_of, table_of
+from tocsin.lake.export import export
+from tocsin.lake.query import open_views
 
 ROOT = Path(__file__).parents[2]
 READERS = os.environ.get("TOCSIN_READERS")
+# Delta for the release of Spark in requirements-readers.txt.
+DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 # Datasets with points, by job.
 PLACED = {
     "air_quality": ["air_quality_hours", "air_quality_index"],
@@ -53,43 +59,55 @@ def read(program: str, *arguments: object) -> Any:
     return json.loads(found.stdout.strip().splitlines()[-1])
 
 
-def expected(dataset: Path) -> dict[str, Any]:
-    """Rows, rows with a place, and the corners of their bounding box."""
-    tables = [
-        parquet.read_table(file, columns=["latitude", "longitude"], partitioning=None)
-        for file in files_of(dataset)
+@pytest.fixture(scope="module")
+def datasets(lakes: Path) -> list[str]:
+    """All datasets, as `job/dataset`."""
+    found = [
+        f"{job.name}/{one.name}" for job in sorted(lakes.iterdir()) for one in datasets_of(job)
     ]
-    known = [table.filter(table.column("latitude").is_valid()) for table in tables]
-    latitudes, longitudes = (
-        [v for t in known for v in t.column(name).to_pylist()] for name in ("latitude", "longitude")
+    assert len(found) > 30
+    return found
+
+
+def rows_in_log(lakes: Path, dataset: str, version: str | None = None) -> int:
+    return sum(file.rows for file in table_of(lakes / dataset, version).files())
+
+
+def expected(lake: Path, name: str) -> dict[str, Any]:
+    """Rows of the newest revisions, those with a place, and the corners of their bounding box."""
+    query = (
+        "select count(*), count(latitude), min(longitude), min(latitude), max(longitude), "
+        f"max(latitude) from {name}"
     )
-    corners = [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
-    return {
-        "rows": sum(table.num_rows for table in tables),
-        "places": len(latitudes),
-        "corners": corners,
-    }
+    rows, places, *corners = open_views(lake)[0].execute(query).fetchall()[0]
+    return {"rows": rows, "places": places, "corners": corners}
 
 
 @pytest.mark.parametrize(
     ("job", "name"), [(job, name) for job, names in PLACED.items() for name in names]
 )
 @pytest.mark.parametrize("program", ["with_geopandas", "with_duckdb_spatial"])
-def test_map_programs_read_points(program: str, job: str, name: str, lakes: Path) -> None:
-    wanted = expected(lakes / job / name)
+def test_map_programs_read_points(
+    program: str, job: str, name: str, lakes: Path, tmp_path: Path
+) -> None:
+    wanted = expected(lakes / job, name)
     assert wanted["places"] > 20
-    found = read(program, lakes / job / name)
+    export(lakes / job, name, tmp_path / "layer.parquet")
+    found = read(program, tmp_path / "layer.parquet")
     assert found.pop("system") == "OGC:CRS84"
     assert found == wanted
 
 
-def test_spark_reads_every_dataset(lakes: Path) -> None:
-    datasets = sorted({file.relative_to(lakes).parts[:2] for file in files_of(lakes)})
-    assert len(datasets) > 30
-    wanted = {
-        f"{job}/{name}": sum(
-            parquet.read_metadata(file).num_rows for file in files_of(lakes / job / name)
-        )
-        for job, name in datasets
-    }
-    assert read("with_spark", lakes, *wanted) == wanted
+def test_spark_reads_every_dataset(lakes: Path, datasets: list[str]) -> None:
+    wanted = {one: [rows_in_log(lakes, one), rows_in_log(lakes, one, "1")] for one in datasets}
+    assert read("with_spark", DELTA, lakes, *wanted) == wanted
+
+
+def test_programs_of_python_read_every_dataset(lakes: Path, datasets: list[str]) -> None:
+    for one in datasets:
+        place, rows = str(lakes / one), rows_in_log(lakes, one)
+        table = DeltaTable(place)
+        assert pl.scan_delta(place).select(pl.len()).collect().item() == rows, one
+        assert len(table.to_pandas()) == rows, one
+        assert table.to_pyarrow_dataset().count_rows() == rows, one
+        assert pa.table(table.to_pyarrow_table()).num_rows == rows, one
