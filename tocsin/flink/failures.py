@@ -13,6 +13,10 @@ from tocsin.foundation.failure import sentence_in
 # task, or in the worker's log. A worker that could not report why it ended looks the same.
 _CUT_OFF = re.compile(r"StatusRuntimeException: ((?:CANCELLED|UNAVAILABLE)\b.*)", re.IGNORECASE)
 
+_NO_SLOTS = "NoResourceAvailableException"
+NO_SLOTS = "are there enough task slots?"
+"""What to ask where a job does not start. Flink reports it late, or not at all."""
+
 
 @dataclass(frozen=True)
 class JobFailure:
@@ -33,6 +37,8 @@ class JobFailure:
     def sentence(self) -> str:
         """The failure in one sentence, for a person."""
         cut_off = self._cut_off
+        if _NO_SLOTS in self.text:
+            return f"Flink found no slots for all tasks; {NO_SLOTS}"
         if cut_off is None:
             return brief(self.text)
         return f"a worker was cut off ({cut_off[1]}): another failure or the worker's log says why"

@@ -57,7 +57,7 @@ def wait_until_running(
             "look at the job server's log"
         )
     tasks = _tasks(rest, job)
-    hint = reason_of(rest.failures(job.id)) or "are there enough task slots?"
+    hint = reason_of(rest.failures(job.id)) or NO_SLOTS
     rest.cancel(job.id)
     raise Failure(f"no checkpoint within {patience:.0f} s ({tasks}); the job was cancelled; {hint}")
 
