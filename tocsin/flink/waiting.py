@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tocsin.flink.failures import brief, reason_of
+from tocsin.flink.failures import NO_SLOTS, brief, reason_of
 from tocsin.flink.rest import FlinkJob, FlinkRest
 from tocsin.foundation.failure import Failure
 
