@@ -267,6 +267,7 @@ class WriteToLake(Sink):
             "tocsin.offsets": json.dumps({known.topic: offsets_of(batch)}, sort_keys=True),
             "tocsin.unit": unit.name,
             "tocsin.until": str(unit.until),
+            "tocsin.lateness": str(known.allowed_lateness),
             "tocsin.run": self.run,
             "tocsin.keys": json.dumps(keys),
             # Columns that the input did not have.
