@@ -21,7 +21,7 @@ class Care:
     Parameters
     ----------
     dataset
-        For maintain, compact, erase, export, newest and adopt: only this dataset.
+        For maintain, compact, erase, export, newest, widen and adopt: only this dataset.
     older_than
         For maintain and compact: leave files alone that are newer than this, counted from the
         newest file.
@@ -34,6 +34,8 @@ class Care:
         For erase: the rows to delete as column=value, such as lock_id=lock-00017.
     to
         For export: the file to write, such as air.parquet.
+    column
+        For widen: the column and its wider type, such as count=int64 or value=float64.
     dialect
         For newest: the program that runs the SQL.
     owner
@@ -46,6 +48,7 @@ class Care:
     fold_revisions: bool = False
     where: str | None = None
     to: Path | None = None
+    column: str | None = None
     dialect: Literal["duckdb", "spark", "trino"] = "spark"
     owner: str | None = None
 
@@ -147,6 +150,23 @@ def _newest(task: _Task) -> list[dict[str, Any]]:
     ]
 
 
+def _widen(task: _Task) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    from tocsin.lake.datasets import chosen
+    from tocsin.lake.widening import widen
+
+    column, _, kind = (task.care.column or "").rpartition("=")
+    if task.care.dataset is None or not column:
+        raise _Wrong("widen needs --dataset NAME --column NAME=TYPE, such as count=int64")
+    try:
+        known = pa.type_for_alias(kind)
+    except ValueError:
+        raise _Wrong(f"'{kind}' is no type; write int16, int32, int64 or float64") from None
+    (folder,) = chosen(task.root, task.care.dataset)
+    return [asdict(widen(folder, column, known))]
+
+
 def _adopt(task: _Task) -> list[dict[str, Any]]:
     from tocsin.lake.adoption import adopt
     from tocsin.lake.datasets import old_datasets_of
@@ -176,6 +196,7 @@ _TASKS: dict[str, tuple[list[str], Callable[[_Task], list[dict[str, Any]]]]] = {
     "erase": (["dataset", "version", "files", "rows"], _erase),
     "export": (["dataset", "version", "to", "rows", "geometry"], _export),
     "newest": (["sql"], _newest),
+    "widen": (["dataset", "version", "column", "type", "files"], _widen),
     "adopt": (["dataset", "version", "adopted", "rewritten", "rows", "owner"], _adopt),
 }
 WORDS = tuple(_TASKS)

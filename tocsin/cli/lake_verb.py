@@ -39,8 +39,8 @@ def lake(
     deletes files that left the tables before --delay. `compact` only merges small files. `retain`
     removes rows older than their retention. `erase` deletes the rows of --where and their files at
     once. `export` writes one plain file. `newest` prints the SQL of the newest revisions for other
-    programs. `adopt` takes over datasets of the layout before tables,
-    or gives a dataset to another step.
+    programs. `widen` gives a column a wider type. `adopt` takes over datasets of the layout
+    before tables, or gives a dataset to another step.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def lake(
         Folder of the lake.
     query
         SQL, or one of the words check, contents, maintain, compact, retain, erase, export,
-        newest, adopt.
+        newest, widen, adopt.
     at
         For SQL and export: each table as it was, at a version such as 12 or at a time such as
         2026-03-02T10:00:00Z.

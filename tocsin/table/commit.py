@@ -56,6 +56,7 @@ class Change:
         about: what else the history says.
         columns: new ones, nullable and of types that Delta has.
         properties: of the table, to be set.
+        widened: columns that the table has, in a type that holds all values of theirs.
     """
 
     operation: str
@@ -66,6 +67,7 @@ class Change:
     about: Mapping[str, Any] = field(default_factory=dict)
     columns: Iterable[pa.Field] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
+    widened: Iterable[pa.Field] = ()
 
 
 def commit(
@@ -104,9 +106,9 @@ def _actions(change: Change, table: Table) -> bytes:
     now = int(time.time() * 1000)
     info = {"timestamp": now, "operation": change.operation, "engineInfo": "tocsin", **change.about}
     actions: list[dict[str, Any]] = [{"commitInfo": info}]
-    columns = list(change.columns)
-    if columns or change.properties:
-        actions.append(table.described(columns, change.properties))
+    columns, widened = list(change.columns), list(change.widened)
+    if columns or widened or change.properties:
+        actions.append(table.described(columns, change.properties, widened))
     actions += [{"txn": {"appId": name, "version": to}} for name, to in change.marks.items()]
     actions += [_removed(file, now, change) for file in change.removes]
     actions += [_added(file, now, change) for file in change.adds]

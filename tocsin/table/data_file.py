@@ -63,6 +63,12 @@ def write_data_file(
     return NewFile(path, file.stat().st_size, statistics_of(rows))
 
 
+def read_rows(place: str, path: str) -> Any:
+    """The rows of a data file, with its footer. Raises OSError or ArrowException."""
+    with parquet.ParquetFile(Path(place) / path) as opened:
+        return opened.read()
+
+
 def remove_unseen(place: str, files: list[NewFile]) -> None:
     """Delete files that no commit names."""
     for file in files:
