@@ -55,7 +55,8 @@ def lake(
     brokers
         For check: Kafka brokers, to compare with the topics as they are now.
     skip_unreadable
-        For SQL: leave out files that are missing or cannot be read, and name them.
+        For SQL: leave out files that are missing, cannot be read or whose bytes have changed, and
+        name them.
     also
         For SQL: another file or folder that it may read, such as labels.parquet. Repeat it for
         more.
@@ -79,10 +80,12 @@ def lake(
 
 
 def _skipped(root: Path, at: str | None) -> list[Path]:
-    from tocsin.lake.datasets import files_of
-    from tocsin.lake.footers import unreadable
+    from tocsin.lake.datasets import datasets_of, table_of
+    from tocsin.lake.file_checks import damaged
 
-    bad = unreadable(files_of(root, at))
+    bad: dict[Path, str] = {}
+    for folder in datasets_of(root):
+        bad |= damaged(table_of(folder, at))
     for sentence in bad.values():
         note(f"left out: {sentence}")
     return list(bad)

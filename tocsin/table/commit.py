@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
+from tocsin.table.checksums import TAG
 from tocsin.table.log_files import commit_file
 from tocsin.table.synced import put_if_absent
 from tocsin.table.table import LiveFile, Table, lines, open_table
@@ -36,12 +37,14 @@ class NewFile:
         size: in bytes.
         statistics: `numRecords`, and `minValues`, `maxValues`, `nullCount` by column.
         partition_values: as text, by column; None for null.
+        checksum: SHA-256 of its bytes, in hexadecimal digits.
     """
 
     path: str
     size: int
     statistics: Mapping[str, Any]
     partition_values: Mapping[str, str | None] = field(default_factory=dict)
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ def _actions(change: Change, table: Table) -> bytes:
 
 
 def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
+    tags = {} if file.checksum is None else {"tags": {TAG: file.checksum}}
     return {
         "add": {
             "path": quote(file.path),
@@ -125,6 +129,7 @@ def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
             "dataChange": change.changes_rows,
             # The library misreads escapes of characters beyond U+FFFF.
             "stats": json.dumps(file.statistics, ensure_ascii=False),
+            **tags,
         }
     }
 
