@@ -67,6 +67,7 @@ def test_a_file_is_named_by_its_unit_and_says_what_it_holds(tmp_path: Path) -> N
         "tocsin.offsets": json.dumps({"city.locks": {"0": [ROWS, 2 * ROWS - 1]}}),
         "tocsin.unit": f"{START + HOUR}.s003.r1",
         "tocsin.until": str(START + 2 * HOUR),
+        "tocsin.lateness": "0",
         "tocsin.run": "",
         "tocsin.keys": "[]",
         "tocsin.parts": '["date"]',

@@ -8,7 +8,8 @@ For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_col
 For files: `check_lake`, `check_lake_folder`, `readable_folders`, `lake_folder`,
 `path_part`, `format_timestamp`,
 `with_points`, `failpoint`, `notes_of`, `notes_footer`, `with_notes`, `probe_folder`.
-For tables: `Writer`, `UnitWriter`, `Unit`, `open_table`, `stored_type`, `stored_batch`,
+For tables: `TargetChange`, `table_changes`, `Writer`, `UnitWriter`, `Unit`,
+`open_table`, `stored_type`, `stored_batch`,
 `TIME_PARTS`, `with_parts`, `by_values`, `has_offsets`.
 For Kafka: `Kafka`, `Producer`, `Transactions`.
 """
@@ -19,6 +20,7 @@ from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
 from tocsin.foundation.lake_folder import lake_folder
 from tocsin.foundation.sandbox import check_lake, check_lake_folder, readable_folders
+from tocsin.foundation.target_change import TargetChange
 from tocsin.kafka.connection import Kafka
 from tocsin.kafka.producer import Producer
 from tocsin.kafka.topic_name import TopicName
@@ -40,6 +42,7 @@ from tocsin.table.owner import Writer
 from tocsin.table.parts_of_time import TIME_PARTS, by_values, with_parts
 from tocsin.table.synced import probe_folder
 from tocsin.table.table import open_table
+from tocsin.table.table_changes import table_changes
 from tocsin.table.unit_writer import UnitWriter
 from tocsin.table.units import Unit
 
@@ -54,6 +57,7 @@ __all__ = [
     "Param",
     "Producer",
     "Sink",
+    "TargetChange",
     "TopicName",
     "Transactions",
     "Unit",
@@ -81,6 +85,7 @@ __all__ = [
     "stored_batch",
     "stored_type",
     "suggestion",
+    "table_changes",
     "traits",
     "user_columns",
     "with_notes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,18 +21,23 @@ class Care:
     Parameters
     ----------
     dataset
-        For maintain, compact, erase, export and adopt: only this dataset.
+        For maintain, compact, erase, export, newest, widen and adopt: only this dataset.
     older_than
         For maintain and compact: leave files alone that are newer than this, counted from the
         newest file.
     delay
         For maintain: how long removed files stay, and with them the older versions.
     fold_revisions
-        For maintain: remove the rows that a later revision supersedes.
+        For maintain: remove the rows that a later revision supersedes, where no further revision
+        can come.
     where
         For erase: the rows to delete as column=value, such as lock_id=lock-00017.
     to
         For export: the file to write, such as air.parquet.
+    column
+        For widen: the column and its wider type, such as count=int64 or value=float64.
+    dialect
+        For newest: the program that runs the SQL.
     owner
         For adopt: the step that may write the dataset from now on, as JOB/STEP.
     """
@@ -43,6 +48,8 @@ class Care:
     fold_revisions: bool = False
     where: str | None = None
     to: Path | None = None
+    column: str | None = None
+    dialect: Literal["duckdb", "spark", "trino"] = "spark"
     owner: str | None = None
 
 
@@ -67,6 +74,9 @@ def care(root: Path, word: str, on: Care, at: str | None, json: bool) -> int:
         return WRONG
     if json:
         show_json(found)
+        return DONE
+    if names == ["sql"]:
+        say("\n".join(one["sql"] for one in found))
         return DONE
     rows = [[_shown(one[name]) for name in names] for one in found]
     right = [at for at, name in enumerate(names) if name in _COUNTS]
@@ -131,6 +141,32 @@ def _export(task: _Task) -> list[dict[str, Any]]:
     return [asdict(export(task.root, task.care.dataset, task.care.to, task.at))]
 
 
+def _newest(task: _Task) -> list[dict[str, Any]]:
+    from tocsin.lake.newest_sql import newest_sql
+
+    return [
+        {"dataset": name, "sql": sql}
+        for name, sql in newest_sql(task.root, task.care.dialect, task.care.dataset).items()
+    ]
+
+
+def _widen(task: _Task) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    from tocsin.lake.datasets import chosen
+    from tocsin.lake.widening import widen
+
+    column, _, kind = (task.care.column or "").rpartition("=")
+    if task.care.dataset is None or not column:
+        raise _Wrong("widen needs --dataset NAME --column NAME=TYPE, such as count=int64")
+    try:
+        known = pa.type_for_alias(kind)
+    except ValueError:
+        raise _Wrong(f"'{kind}' is no type; write int16, int32, int64 or float64") from None
+    (folder,) = chosen(task.root, task.care.dataset)
+    return [asdict(widen(folder, column, known))]
+
+
 def _adopt(task: _Task) -> list[dict[str, Any]]:
     from tocsin.lake.adoption import adopt
     from tocsin.lake.datasets import old_datasets_of
@@ -159,6 +195,8 @@ _TASKS: dict[str, tuple[list[str], Callable[[_Task], list[dict[str, Any]]]]] = {
     "retain": (["dataset", "version", "files", "rows"], _retain),
     "erase": (["dataset", "version", "files", "rows"], _erase),
     "export": (["dataset", "version", "to", "rows", "geometry"], _export),
+    "newest": (["sql"], _newest),
+    "widen": (["dataset", "version", "column", "type", "files"], _widen),
     "adopt": (["dataset", "version", "adopted", "rewritten", "rows", "owner"], _adopt),
 }
 WORDS = tuple(_TASKS)

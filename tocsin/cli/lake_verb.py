@@ -38,22 +38,25 @@ def lake(
     times and keys of each dataset. `maintain` merges small files, writes checkpoints of the log and
     deletes files that left the tables before --delay. `compact` only merges small files. `retain`
     removes rows older than their retention. `erase` deletes the rows of --where and their files at
-    once. `export` writes one plain file. `adopt` takes over datasets of the layout before tables,
-    or gives a dataset to another step.
+    once. `export` writes one plain file. `newest` prints the SQL of the newest revisions for other
+    programs. `widen` gives a column a wider type. `adopt` takes over datasets of the layout
+    before tables, or gives a dataset to another step.
 
     Parameters
     ----------
     folder
         Folder of the lake.
     query
-        SQL, or one of the words check, contents, maintain, compact, retain, erase, export, adopt.
+        SQL, or one of the words check, contents, maintain, compact, retain, erase, export,
+        newest, widen, adopt.
     at
         For SQL and export: each table as it was, at a version such as 12 or at a time such as
         2026-03-02T10:00:00Z.
     brokers
         For check: Kafka brokers, to compare with the topics as they are now.
     skip_unreadable
-        For SQL: leave out files that are missing or cannot be read, and name them.
+        For SQL: leave out files that are missing, cannot be read or whose bytes have changed, and
+        name them.
     also
         For SQL: another file or folder that it may read, such as labels.parquet. Repeat it for
         more.
@@ -77,10 +80,12 @@ def lake(
 
 
 def _skipped(root: Path, at: str | None) -> list[Path]:
-    from tocsin.lake.datasets import files_of
-    from tocsin.lake.footers import unreadable
+    from tocsin.lake.datasets import datasets_of, table_of
+    from tocsin.lake.file_checks import damaged
 
-    bad = unreadable(files_of(root, at))
+    bad: dict[Path, str] = {}
+    for folder in datasets_of(root):
+        bad |= damaged(table_of(folder, at))
     for sentence in bad.values():
         note(f"left out: {sentence}")
     return list(bad)

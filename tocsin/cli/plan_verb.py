@@ -11,7 +11,9 @@ from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
 from tocsin.compiler.job import Job, Step
 from tocsin.compiler.state_compatibility import changes, state_of
+from tocsin.foundation.target_change import TargetChange
 from tocsin.kernels.batch import user_columns
+from tocsin.parts.sink import Sink
 from tocsin.parts.stateful_step import StatefulStep
 
 RUNNING = "running"
@@ -35,8 +37,9 @@ def plan(
         Job file.
     diff
         Show instead how a change of the job affects its state. The version before is a file, or
-        `running` for the one on the cluster. The exit code is 2 if state would be lost:
-        `tocsin upgrade` refuses such a change.
+        `running` for the one on the cluster. It also says what happens to the table of each
+        WriteToLake. The exit code is 2 if state would be lost, which `tocsin upgrade` refuses, or
+        if a table would refuse the rows.
     against
         Show instead the alarms that the job raises on a recording: Parquet or CSV, a file or a
         folder, with the columns of the job's source. With --diff FILE, compare them with the
@@ -90,17 +93,37 @@ def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: b
         if before == RUNNING
         else state_of(check_job(before, trusted=trusted)[0])
     )
-    found = changes(state, state_of(job))
+    found, targets = changes(state, state_of(job)), _targets(job)
     loses = any(change.loses for change in found)
+    refused = any(one.is_refused for some in targets.values() for one in some)
     if json:
+        shown = [{"step": name, **asdict(one)} for name, some in targets.items() for one in some]
+        state_changes = [asdict(change) for change in found]
         show_json(
-            {"job": job.name, "loses_state": loses, "changes": [asdict(change) for change in found]}
+            {"job": job.name, "loses_state": loses, "changes": state_changes, "targets": shown}
         )
-        return WRONG if loses else DONE
+        return WRONG if loses or refused else DONE
     for change in found:
         say(f"{'loses' if change.loses else 'keeps'}  {change.step}: {change.sentence}")
+    for name, some in targets.items():
+        for one in some:
+            say(f"{'refused' if one.is_refused else 'table'}  {name}: {one.sentence}")
     say("an upgrade would lose state, and is refused" if loses else "an upgrade keeps all state")
-    return WRONG if loses else DONE
+    if refused:
+        say("a target would refuse the rows of the new version")
+    return WRONG if loses or refused else DONE
+
+
+def _targets(job: Job) -> dict[str, list[TargetChange]]:
+    """What a live job does to the targets of its sinks, by step."""
+    found = {}
+    for step in job.steps:
+        if isinstance(step.part, Sink) and step.schema is not None:
+            step.part.set_step_name(f"{job.name}/{step.name}")
+            some = step.part.target_changes(step.schema)
+            if some:
+                found[step.name] = some
+    return found
 
 
 def _running_state(job: Job, flink: str | None) -> dict[str, dict[str, Any]]:

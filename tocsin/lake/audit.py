@@ -12,7 +12,14 @@ import pyarrow as pa
 from tocsin.foundation.failure import Failure
 from tocsin.kafka.connection import Kafka
 from tocsin.lake.datasets import datasets_of, keys_in, old_datasets_of, table_of
-from tocsin.lake.file_checks import check_files, check_leftovers, check_marks, check_types
+from tocsin.lake.file_checks import (
+    check_checksums,
+    check_files,
+    check_leftovers,
+    check_marks,
+    check_types,
+    without_checksum,
+)
 from tocsin.lake.footers import brief, footer, offsets_in, unreadable
 from tocsin.lake.query import one_dataset, quoted, rows_with_files
 from tocsin.lake.staging import is_staging
@@ -102,9 +109,13 @@ def _audit(report: AuditReport, folder: Path) -> None:
     report.problems += check_types(table, list(readable))
     report.problems += check_marks(table, heads)
     wrong = check_files(readable)
-    report.problems += wrong
+    report.problems += wrong.values()
+    damaged = check_checksums(table, {p: f for p, f in readable.items() if p not in wrong})
+    report.problems += damaged.values()
+    report.notes += without_checksum(table, readable)
     report.notes += check_leftovers(folder)
-    if not readable:
+    heads = {path: head for path, head in heads.items() if path not in damaged}
+    if not heads:
         return
     try:
         _check_rows(report, folder, heads)

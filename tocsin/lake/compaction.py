@@ -199,6 +199,9 @@ def _footer(heads: list[Head], tables: list[pa.Table]) -> dict[str, str]:
         "tocsin.until": str(max(int(head["tocsin.until"]) for head in heads)),
         **{name: heads[0][name] for name in _SAME if name in heads[0]},
     }
+    latenesses = [head["tocsin.lateness"] for head in heads if "tocsin.lateness" in head]
+    if len(latenesses) == len(heads):
+        common["tocsin.lateness"] = max(latenesses, key=int)
     geo = next((found for one in tables if (found := geo_of(one.schema))), None)
     return {**common, "geo": geo} if geo else common
 

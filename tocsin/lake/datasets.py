@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tocsin.foundation.failure import Failure
+from tocsin.lake.footers import footer
 from tocsin.table.history import open_at
 from tocsin.table.table import LOG, Table
 
@@ -103,6 +104,18 @@ def on_newest(folder: Path, do: Callable[[Table], Result]) -> Result:
             if known <= {file.path for file in table_of(folder).files()}:
                 raise
     raise Failure(f"others erase rows of {folder} all the time")
+
+
+def keys_of(table: Table) -> list[str]:
+    """The keys of a table's rows, from the first footer that says them; empty without keys.
+
+    Raises Failure for a file that cannot be read.
+    """
+    for file in live(table):
+        head = footer(file)
+        if "tocsin.keys" in head:
+            return keys_in([head])
+    return []
 
 
 def keys_in(heads: list[dict[str, str]]) -> list[str]:

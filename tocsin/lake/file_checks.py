@@ -7,23 +7,60 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from tocsin.lake.footers import schema_in, start_of, units_in
+from tocsin.lake.footers import schema_in, start_of, units_in, unreadable
+from tocsin.table.checksums import checksum_of, checksums
 from tocsin.table.columns import new_columns
 from tocsin.table.leftovers import HOUR, left_over
 from tocsin.table.owner import OWNER
 from tocsin.table.table import LiveFile, Table
 
 
-def check_files(files: dict[Path, LiveFile]) -> list[str]:
+def check_files(files: dict[Path, LiveFile]) -> dict[Path, str]:
     """Compare sizes and counts of rows with the log. files: readable ones."""
-    found = []
+    found = {}
     for path, known in files.items():
         rows, size = parquet.read_metadata(path).num_rows, path.stat().st_size
         if rows != known.rows:
-            found.append(f"{path}: has {rows:,} rows, and {known.rows:,} by the log")
+            found[path] = f"{path}: has {rows:,} rows, and {known.rows:,} by the log"
         elif size != known.size:
-            found.append(f"{path}: has {size:,} bytes, and {known.size:,} by the log")
+            found[path] = f"{path}: has {size:,} bytes, and {known.size:,} by the log"
     return found
+
+
+def check_checksums(table: Table, files: dict[Path, LiveFile]) -> dict[Path, str]:
+    """The files whose bytes differ from those that were committed, each with a sentence.
+
+    Sizes and counts of rows may be right. files: those to compare. Files without a checksum are
+    passed over. Raises Failure where the log cannot be read.
+    """
+    known = checksums(table.place, table.version)
+    found = {}
+    for path, file in files.items():
+        expected = known.get(file.path)
+        try:
+            if expected is not None and checksum_of(path) != expected:
+                found[path] = (
+                    f"{path}: its bytes differ from those that were written (checksum); restore it "
+                    "from a copy of the lake, or write its rows again with `tocsin backfill`"
+                )
+        except OSError as error:
+            found[path] = f"{path}: cannot be read: {error.strerror}"
+    return found
+
+
+def damaged(table: Table) -> dict[Path, str]:
+    """The files of a version that are missing, cannot be read or have changed, with sentences."""
+    files = {Path(table.place) / file.path: file for file in table.files()}
+    bad = unreadable(files)
+    return bad | check_checksums(table, {p: f for p, f in files.items() if p not in bad})
+
+
+def without_checksum(table: Table, files: dict[Path, LiveFile]) -> list[str]:
+    """A note on files of other writers, whose bytes cannot be compared."""
+    known = checksums(table.place, table.version)
+    count = sum(file.path not in known for file in files.values())
+    name = Path(table.place).name
+    return [f"{name}: {count:,} files without a checksum, not compared"] if count else []
 
 
 def check_types(table: Table, files: list[Path]) -> list[str]:

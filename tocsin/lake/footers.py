@@ -14,7 +14,7 @@ from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import merge_offsets
 
 # The whole numbers of a footer, in microseconds.
-_NUMBERS = {"tocsin.until", "tocsin.retention"}
+_NUMBERS = {"tocsin.until", "tocsin.retention", "tocsin.lateness"}
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 LakeOffsets = dict[str, dict[str, tuple[int, int]]]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tocsin.lake.compaction import compact
 from tocsin.lake.datasets import chosen, table_of
-from tocsin.lake.rewriting import without_rows
-from tocsin.lake.superseded import superseded
+from tocsin.lake.folding import fold_revisions
 from tocsin.table.checkpoints import checkpoint
 from tocsin.table.leftovers import vacuum
 
@@ -51,9 +50,9 @@ def maintain(
     Args:
         root: folder of the lake.
         dataset: name of the only dataset; None for all.
-        older_than: microseconds; newer files are not merged.
+        older_than: microseconds; newer files are not merged, and their revisions not folded.
         delay: microseconds for which removed files stay, an hour at least.
-        fold: remove the rows of older revisions too.
+        fold: remove the rows of older revisions too, where no later revision can come.
 
     Raises:
         Failure: if a file cannot be read, or there is no such dataset.
@@ -66,11 +65,7 @@ def maintain(
     for folder in chosen(root, dataset):
         place = str(folder)
         before = len(table_of(folder).files())
-        folded = (
-            without_rows(place, "FOLD REVISIONS", superseded, whole_version=True).rows
-            if fold
-            else 0
-        )
+        folded = fold_revisions(folder, older_than) if fold else 0
         compact(root, older_than, folder.name)
         is_new = checkpoint(place, keep=max(LOG_KEPT, seconds)) is not None
         deleted = vacuum(place, seconds)

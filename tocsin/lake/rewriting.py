@@ -33,7 +33,12 @@ class Rewritten:
 
 
 def without_rows(
-    place: str, operation: str, gone_of: Callable[[Table], Gone], *, whole_version: bool = False
+    place: str,
+    operation: str,
+    gone_of: Callable[[Table], Gone],
+    *,
+    whole_version: bool = False,
+    keeps_footers: bool = False,
 ) -> Rewritten:
     """Remove rows until none is to be removed from the newest version.
 
@@ -47,6 +52,8 @@ def without_rows(
             remember files.
         whole_version: whether the choice rests on all files of the version, so that a commit needs
             all of them to be live.
+        keeps_footers: whether a file without any row left becomes an empty one, because its footer
+            says which messages the table was made from.
 
     Raises:
         Failure: if a file cannot be read, or others change the same files all the time.
@@ -56,7 +63,9 @@ def without_rows(
     def one_round(table: Table) -> bool:
         gone = gone_of(table)
         if gone:
-            _Round(place, operation, table, gone, whole_version).into(found)
+            _Round(place, operation, gone, keeps_footers, table if whole_version else None).into(
+                found
+            )
         return not gone
 
     for _ in range(_ROUNDS):
@@ -67,17 +76,18 @@ def without_rows(
 
 class _Round:
     def __init__(
-        self, place: str, operation: str, table: Table, gone: Gone, whole_version: bool
+        self, place: str, operation: str, gone: Gone, keeps_footers: bool, needed: Table | None
     ) -> None:
         self.place, self.operation, self.gone = place, operation, gone
-        self.needed = {file.path for file in table.files()} if whole_version else set()
+        self.keeps_footers = keeps_footers
+        self.needed = set() if needed is None else {file.path for file in needed.files()}
         self.rests: dict[str, NewFile] = {}
         self.used: dict[str, NewFile | None] = {}
 
     def into(self, found: Rewritten) -> None:
         try:
             for path, rows in self.gone.items():
-                rest = _without(self.place, path, rows)
+                rest = _without(self.place, path, rows, self.keeps_footers)
                 if rest is not None:
                     self.rests[path] = rest
             version = commit(self.place, self._change)
@@ -102,11 +112,11 @@ class _Round:
         return Change(self.operation, adds, [live[path] for path in self.used])
 
 
-def _without(place: str, path: str, gone: Any) -> NewFile | None:
-    """Write the rest of a file with its footer; None where no row remains."""
+def _without(place: str, path: str, gone: Any, keeps_footer: bool) -> NewFile | None:
+    """Write the rest of a file with its footer, or None where no row is left."""
     file = Path(place) / path
     left = table_in(file).filter(pc.invert(gone))
-    if not left.num_rows:
+    if not left.num_rows and not keeps_footer:
         return None
     starts = [start_of(unit) for unit in units_in(footer_in(left.schema, file))]
     start = min((one for one in starts if one is not None), default=0)

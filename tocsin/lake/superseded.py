@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.kernels.aggregation.grouping import group_ids
-from tocsin.lake.datasets import keys_in
-from tocsin.lake.footers import footer, table_in
+from tocsin.lake.datasets import keys_of
+from tocsin.lake.footers import table_in
 from tocsin.lake.rewriting import Gone
 from tocsin.table.table import Table
 
@@ -26,7 +26,7 @@ def superseded(table: Table) -> Gone:
     """
     paths = [file.path for file in table.files()]
     place = Path(table.place)
-    keys = keys_in([footer(place / path) for path in paths[:1]])
+    keys = keys_of(table)
     if not keys or REVISION not in table.schema.names:
         return {}
     columns = [*keys, REVISION]

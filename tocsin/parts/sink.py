@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import PrivateAttr
 
 from tocsin.foundation.faults import Fault
+from tocsin.foundation.target_change import TargetChange
 from tocsin.parts.part import Part
 
 
@@ -79,6 +80,13 @@ class Sink(Part):
         Raises:
             Failure: if it does not.
         """
+
+    def target_changes(self, schema: pa.Schema) -> list[TargetChange]:
+        """What a run does to a target that exists already, for `tocsin plan --diff`.
+
+        schema: of the input. Raises Failure where the target cannot be read.
+        """
+        return []
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
         """Write one unit.

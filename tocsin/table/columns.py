@@ -22,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from tocsin.kernels.batch import TIMESTAMP, in_micros
+from tocsin.table.widening import is_wider
 
 _WIDER = {
     pa.uint8(): pa.int16(),
@@ -133,10 +134,19 @@ def new_columns(known: pa.Schema, given: pa.Schema, dataset: str) -> list[pa.Fie
         elif not _is_one_type(known.field(at).type, field.type):
             raise ValueError(
                 f"the column '{field.name}' is {known.field(at).type} in the dataset '{dataset}', "
-                f"and {field.type} in these rows; give the column another name, "
-                "or write another dataset"
+                f"and {field.type} in these rows; "
+                f"{_remedy(field, known.field(at).type, dataset)}"
             )
     return found
+
+
+def _remedy(field: pa.Field, known: pa.DataType, dataset: str) -> str:
+    if is_wider(field.type, known):
+        return (
+            "widen it with "
+            f"`tocsin lake FOLDER widen --dataset {dataset} --column {field.name}={field.type}`"
+        )
+    return "give the column another name, or write another dataset"
 
 
 def _is_one_type(one: pa.DataType, other: pa.DataType) -> bool:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
+from tocsin.table.checksums import TAG
 from tocsin.table.log_files import commit_file
 from tocsin.table.synced import put_if_absent
 from tocsin.table.table import LiveFile, Table, lines, open_table
@@ -36,12 +37,14 @@ class NewFile:
         size: in bytes.
         statistics: `numRecords`, and `minValues`, `maxValues`, `nullCount` by column.
         partition_values: as text, by column; None for null.
+        checksum: SHA-256 of its bytes, in hexadecimal digits.
     """
 
     path: str
     size: int
     statistics: Mapping[str, Any]
     partition_values: Mapping[str, str | None] = field(default_factory=dict)
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Change:
         about: what else the history says.
         columns: new ones, nullable and of types that Delta has.
         properties: of the table, to be set.
+        widened: columns that the table has, in a type that holds all values of theirs.
     """
 
     operation: str
@@ -66,6 +70,7 @@ class Change:
     about: Mapping[str, Any] = field(default_factory=dict)
     columns: Iterable[pa.Field] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
+    widened: Iterable[pa.Field] = ()
 
 
 def commit(
@@ -104,9 +109,9 @@ def _actions(change: Change, table: Table) -> bytes:
     now = int(time.time() * 1000)
     info = {"timestamp": now, "operation": change.operation, "engineInfo": "tocsin", **change.about}
     actions: list[dict[str, Any]] = [{"commitInfo": info}]
-    columns = list(change.columns)
-    if columns or change.properties:
-        actions.append(table.described(columns, change.properties))
+    columns, widened = list(change.columns), list(change.widened)
+    if columns or widened or change.properties:
+        actions.append(table.described(columns, change.properties, widened))
     actions += [{"txn": {"appId": name, "version": to}} for name, to in change.marks.items()]
     actions += [_removed(file, now, change) for file in change.removes]
     actions += [_added(file, now, change) for file in change.adds]
@@ -114,6 +119,7 @@ def _actions(change: Change, table: Table) -> bytes:
 
 
 def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
+    tags = {} if file.checksum is None else {"tags": {TAG: file.checksum}}
     return {
         "add": {
             "path": quote(file.path),
@@ -123,6 +129,7 @@ def _added(file: NewFile, now: int, change: Change) -> dict[str, Any]:
             "dataChange": change.changes_rows,
             # The library misreads escapes of characters beyond U+FFFF.
             "stats": json.dumps(file.statistics, ensure_ascii=False),
+            **tags,
         }
     }
 

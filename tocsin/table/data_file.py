@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from tocsin.foundation.failpoint import failpoint
 from tocsin.kernels.time.file_timestamps import format_timestamp
+from tocsin.table.checksums import checksum_of
 from tocsin.table.commit import NewFile
 from tocsin.table.statistics import statistics_of
 from tocsin.table.synced import make_folder, sync
@@ -60,7 +61,14 @@ def write_data_file(
         file.unlink(missing_ok=True)
         raise
     failpoint("lake.written")
-    return NewFile(path, file.stat().st_size, statistics_of(rows))
+    checksum = checksum_of(file)
+    return NewFile(path, file.stat().st_size, statistics_of(rows), checksum=checksum)
+
+
+def read_rows(place: str, path: str) -> Any:
+    """The rows of a data file, with its footer. Raises OSError or ArrowException."""
+    with parquet.ParquetFile(Path(place) / path) as opened:
+        return opened.read()
 
 
 def remove_unseen(place: str, files: list[NewFile]) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.table.checksums import checksum_of
 from tocsin.table.commit import NewFile
 from tocsin.table.statistics import statistics_of
 from tocsin.table.synced import make_folder, sync
@@ -51,7 +52,8 @@ def known_file(place: str, path: str) -> NewFile:
     try:
         with parquet.ParquetFile(file) as opened:
             rows = opened.read()
-        return NewFile(path, file.stat().st_size, statistics_of(rows))
+        checksum = checksum_of(file)
+        return NewFile(path, file.stat().st_size, statistics_of(rows), checksum=checksum)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise Failure(f"{file}: cannot be read: {reason}") from None

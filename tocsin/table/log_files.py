@@ -40,7 +40,19 @@ def broken_commit(place: str) -> str | None:
         for number, line in enumerate(lines, 1):
             if not _is_action(line):
                 return f"{path}: line {number} is cut; restore it from a copy of the lake"
-    return None
+    return _missing_commit(place)
+
+
+def _missing_commit(place: str) -> str | None:
+    """The last commit file that is gone while a later one is there, or None."""
+    log = Path(place) / LOG_FOLDER
+    known = {int(path.stem) for path in log.glob("[0-9]*.json") if path.stem.isdigit()}
+    starts = {path.name.split(".")[0] for path in log.glob("[0-9]*.checkpoint*.parquet")}
+    start = max((int(one) for one in starts if one.isdigit()), default=-1)
+    missing = {*range(start + 1, max(known, default=start))} - known
+    if not missing:
+        return None
+    return f"{commit_file(place, max(missing))} is missing; restore it from a copy of the lake"
 
 
 def _is_action(line: str) -> bool:

@@ -77,16 +77,24 @@ class Table:
         return dict(self._found.metadata().configuration if known is None else known)
 
     def described(
-        self, columns: Iterable[pa.Field], properties: Mapping[str, str]
+        self,
+        columns: Iterable[pa.Field],
+        properties: Mapping[str, str],
+        widened: Iterable[pa.Field] = (),
     ) -> dict[str, Any]:
-        """The action that adds columns and sets properties.
+        """The action that adds columns, widens others and sets properties.
 
-        columns: of types that Delta has, nullable.
+        columns, widened: of types that Delta has, nullable.
         """
         self._catch_up()
         about = self._found.metadata()
         known = json.loads(self._found.schema().to_json())["fields"]
-        added = json.loads(Schema.from_arrow(pa.schema(list(columns))).to_json())["fields"]
+        added, wide = (
+            json.loads(Schema.from_arrow(pa.schema(list(some))).to_json())["fields"]
+            for some in (columns, widened)
+        )
+        types = {field["name"]: field["type"] for field in wide}
+        known = [{**field, "type": types.get(field["name"], field["type"])} for field in known]
         named = {name: text for name in ("name", "description") if (text := getattr(about, name))}
         return {
             "metaData": {

@@ -12,12 +12,13 @@ from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import OFFSET
 from tocsin.table.columns import new_columns, with_all_columns
 from tocsin.table.commit import Change, NewFile, commit
-from tocsin.table.data_file import data_path, remove_unseen, write_data_file
+from tocsin.table.data_file import data_path, read_rows, remove_unseen, write_data_file
 from tocsin.table.earlier_runs import EarlierFiles, Marks, covered_mark, uncovered, unfinished
 from tocsin.table.extents import Ends, Extents, merged_ends
 from tocsin.table.owner import CURRENT_RUN, SHARDS, Writer
 from tocsin.table.table import Table, create_table, open_table
 from tocsin.table.units import Unit
+from tocsin.table.widening import widened_rows, widened_schema
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class UnitWriter:
 
     def _check_columns(self, table: Table, schema: pa.Schema) -> list[pa.Field]:
         try:
-            return new_columns(table.schema, schema, self.writer.dataset)
+            fits = widened_schema(schema, table.schema)
+            return new_columns(table.schema, fits, self.writer.dataset)
         except ValueError as error:
             raise Failure(str(error)) from None
 
@@ -112,7 +114,7 @@ class UnitWriter:
         try:
             for rows in parts:
                 path = data_path(unit.start, label)
-                whole = with_all_columns(rows, known)
+                whole = with_all_columns(widened_rows(rows, known), known)
                 files.append(write_data_file(writer.place, path, whole, self._check_folder))
                 self._note(path, rows, unit.shard)
         except BaseException:
@@ -121,7 +123,8 @@ class UnitWriter:
             self.forget()
             raise
         replaces = writer.rerun == "replace" or (writer.rerun == "continue" and not has_offsets)
-        self._pending[unit.name] = _Pending(unit, files, parts[0].schema, replaces)
+        schema = widened_schema(parts[0].schema, known)
+        self._pending[unit.name] = _Pending(unit, files, schema, replaces)
 
     def _note(self, path: str, rows: Any, shard: str) -> None:
         footer = {key.decode(): value.decode() for key, value in rows.schema.metadata.items()}
@@ -180,7 +183,7 @@ class UnitWriter:
             raise Failure(f"the dataset '{writer.dataset}' was made again while it was written")
         fresh = []
         marks: dict[str, int] = {}
-        for one in self._pending.values():
+        for one in [self._as_wide(one, table.schema) for one in self._pending.values()]:
             name, number = one.unit.mark(writer.marks)
             known = table.mark(name)
             if known is None or known < number:
@@ -201,6 +204,22 @@ class UnitWriter:
             columns=columns.values(),
             properties=self._changed_shards(table),
         )
+
+    def _as_wide(self, one: _Pending, known: pa.Schema) -> _Pending:
+        """A unit whose files are written again where a column became wider since."""
+        schema = widened_schema(one.schema, known)
+        if schema.equals(one.schema):
+            return one
+        files = []
+        for file in one.files:
+            rows = read_rows(self.writer.place, file.path)
+            path = data_path(one.unit.start, "widened")
+            self._note(path, rows, one.unit.shard)
+            wide = widened_rows(rows, known)
+            files.append(write_data_file(self.writer.place, path, wide, self._check_folder))
+        self._drop(one)
+        self._pending[one.unit.name] = _Pending(one.unit, files, schema, one.replaces)
+        return self._pending[one.unit.name]
 
     def _changed_shards(self, table: Table) -> dict[str, str]:
         shards = str(self.writer.shards)

@@ -19,6 +19,7 @@ from tocsin.api.sink import (
     Fault,
     Param,
     Sink,
+    TargetChange,
     Unit,
     UnitWriter,
     Writer,
@@ -39,6 +40,7 @@ from tocsin.api.sink import (
     stored_batch,
     stored_type,
     suggestion,
+    table_changes,
     traits,
     user_columns,
     with_notes,
@@ -101,6 +103,8 @@ class WriteToLake(Sink):
     # The sandbox of an untrusted job: it judges each folder again when a file is written.
     _places: tuple[str, ...] | None = PrivateAttr(None)
     _writer: UnitWriter | None = PrivateAttr(None)
+    # Columns of the table that the checked input needs, for the check before a run.
+    _columns: pa.Schema | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
@@ -113,7 +117,7 @@ class WriteToLake(Sink):
         """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
         lake = str(lake_folder(self.lake))
-        private = {**(state["__pydantic_private__"] or {}), "_writer": None}
+        private = {**(state["__pydantic_private__"] or {}), "_writer": None, "_columns": None}
         return {
             **state,
             "__dict__": {**state["__dict__"], "lake": lake},
@@ -149,6 +153,7 @@ class WriteToLake(Sink):
                 raise Fault(f"the column '{name}' cannot be stored: {error}") from None
         for at, name in enumerate(self.partition_by):
             self._check_part(name, at, names, schema)
+        self._columns = self._stored_schema(schema)
 
     def _check_part(self, name: str, at: int, names: list[str], schema: pa.Schema) -> None:
         own = next((one for one in names if one.lower() == name), None)
@@ -182,6 +187,17 @@ class WriteToLake(Sink):
         table = open_table(self._place)
         if table is not None:
             self._as_writer().check(table)
+            refused = [one for one in self._changes() if one.is_refused]
+            if refused:
+                raise Failure(refused[0].sentence)
+
+    def target_changes(self, schema: pa.Schema) -> list[TargetChange]:
+        self._columns = self._stored_schema(schema)
+        return self._changes()
+
+    def _changes(self) -> list[TargetChange]:
+        columns = pa.schema([]) if self._columns is None else self._columns
+        return table_changes(self._as_writer(), columns)
 
     @property
     def _place(self) -> str:
@@ -213,9 +229,7 @@ class WriteToLake(Sink):
         known = traits(batch.schema)
         one = Unit.of(unit, self.span, known.allowed_lateness)
         rows = self._stored(batch)
-        schema = rows.schema
-        if self.geometry is not None:
-            schema = schema.append(pa.field("geometry", pa.binary()))
+        schema = self._with_geometry(rows.schema)
         reads = has_offsets(rows, known.topic)
         writer = self._open()
         with self._failures():
@@ -244,6 +258,19 @@ class WriteToLake(Sink):
         kept = batch.select([name for name in batch.schema.names if name not in left_out])
         return with_parts(stored_batch(kept), self.partition_by, times)
 
+    def _with_geometry(self, schema: pa.Schema) -> pa.Schema:
+        if self.geometry is None:
+            return schema
+        return schema.append(pa.field("geometry", pa.binary()))
+
+    def _stored_schema(self, schema: pa.Schema) -> pa.Schema | None:
+        """The columns of the table for rows of a schema; None for rows without a time."""
+        if EVENT_TIME not in schema.names:
+            return None
+        columns = [pa.array([], field.type) for field in schema]
+        empty = pa.RecordBatch.from_arrays(columns, schema=schema)
+        return self._with_geometry(self._stored(empty).schema).remove_metadata()
+
     def _label(self, unit: Unit) -> str:
         span = format_duration(self.span).replace(" ", "")
         return "-".join([span, *unit.name.split(".")[1:]])
@@ -267,6 +294,7 @@ class WriteToLake(Sink):
             "tocsin.offsets": json.dumps({known.topic: offsets_of(batch)}, sort_keys=True),
             "tocsin.unit": unit.name,
             "tocsin.until": str(unit.until),
+            "tocsin.lateness": str(known.allowed_lateness),
             "tocsin.run": self.run,
             "tocsin.keys": json.dumps(keys),
             # Columns that the input did not have.
