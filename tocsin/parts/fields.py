@@ -50,6 +50,9 @@ Duration = Annotated[
 ]
 """Microseconds, written as text with a unit."""
 
+Settings = dict[str, str | int | bool]
+"""The settings of a client by name; secrets as env:NAME or file:/path."""
+
 
 class JobFile(BaseModel):
     """A file that a job names, with its text at the time of the check.

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.commit import NewFile
 from tocsin.table.statistics import statistics_of
 from tocsin.table.synced import make_folder, sync
@@ -49,7 +50,7 @@ def known_file(place: str, path: str) -> NewFile:
     """
     file = Path(place) / path
     try:
-        with parquet.ParquetFile(file) as opened:
+        with parquet.ParquetFile(stored.fetched(file)) as opened:
             rows = opened.read()
         return NewFile(path, file.stat().st_size, statistics_of(rows))
     except (OSError, ValueError, pa.ArrowException) as error:
