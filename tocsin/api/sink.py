@@ -8,7 +8,7 @@ For columns of a batch: `EVENT_TIME`, `WATERMARK`, `micros`, `traits`, `user_col
 For files: `check_lake`, `check_lake_folder`, `readable_folders`, `lake_folder`,
 `path_part`, `format_timestamp`,
 `with_points`, `failpoint`, `notes_of`, `notes_footer`, `with_notes`.
-For object stores: `Settings`, `check_place`, `is_in_store`, `absolute_lake`, `judge_store`,
+For object stores: `StoreSettings`, `check_place`, `is_in_store`, `absolute_lake`, `judge_store`,
 `store_settings`, `place_of`, `probe`, `shown`.
 For tables: `Writer`, `UnitWriter`, `Unit`, `open_table`, `stored_type`, `stored_batch`,
 `TIME_PARTS`, `with_parts`, `by_values`, `has_offsets`.
@@ -39,7 +39,7 @@ from tocsin.kernels.geo.geoparquet import with_points
 from tocsin.kernels.path_encoding import path_part
 from tocsin.kernels.time.durations import format_duration
 from tocsin.kernels.time.file_timestamps import format_timestamp
-from tocsin.parts.fields import Duration, Settings
+from tocsin.parts.fields import Duration, StoreSettings
 from tocsin.parts.part import Param, need_columns
 from tocsin.parts.sink import Sink
 from tocsin.table.columns import stored_batch, stored_type
@@ -62,8 +62,8 @@ __all__ = [
     "Kafka",
     "Param",
     "Producer",
-    "Settings",
     "Sink",
+    "StoreSettings",
     "TopicName",
     "Transactions",
     "Unit",

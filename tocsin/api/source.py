@@ -6,7 +6,7 @@ For parameters: `Duration`, `TextFile`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
 For files: `check_lake`, `readable_folders`, `matching`, `JudgedPath`, `pinned`, `format_timestamp`,
 `Archive`.
-For object stores: `Settings`, `is_in_store`, `absolute_lake`, `judge_store`, `store_settings`,
+For object stores: `StoreSettings`, `is_in_store`, `absolute_lake`, `judge_store`, `store_settings`,
 `place_of`, `fetched`.
 For the rows of files: `FilePiece`, `raw_avro_file`, `json_lines_file`, `count_of_lines`.
 For CSV: `header_for`, `csv_file`.
@@ -56,7 +56,7 @@ from tocsin.kernels.time.event_times import event_micros
 from tocsin.kernels.time.file_timestamps import format_timestamp
 from tocsin.kernels.time.likely_unit import likely_unit
 from tocsin.parts.archive import Archive
-from tocsin.parts.fields import Duration, Settings, TextFile
+from tocsin.parts.fields import Duration, StoreSettings, TextFile
 from tocsin.parts.files.byte_blocks import count_of_lines
 from tocsin.parts.files.csv_file import csv_file, header_for
 from tocsin.parts.files.json_lines_file import json_lines_file
@@ -94,9 +94,9 @@ __all__ = [
     "Param",
     "PartitionConsumer",
     "Registry",
-    "Settings",
     "Source",
     "Split",
+    "StoreSettings",
     "TextFile",
     "TopicIdentity",
     "TopicName",

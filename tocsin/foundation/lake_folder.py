@@ -21,7 +21,7 @@ def check_place(lake: str) -> None:
     bucket, _, path = lake.removeprefix(STORE).partition("/")
     if not bucket:
         raise ValueError(f"'{lake}' names no bucket; write s3://BUCKET/FOLDER")
-    if any(part in (".", "..") for part in path.split("/")) or "//" in path:
+    if any(part in (".", "..") for part in path.split("/")) or path.startswith("/") or "//" in path:
         raise ValueError(f"the path of the address '{lake}' may have no '..', '.' or '//'")
 
 

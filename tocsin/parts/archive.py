@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationInfo, model_validator
 
 from tocsin.foundation.lake_folder import check_place
-from tocsin.foundation.sandbox import check_lake, judge_store
-from tocsin.parts.fields import Duration, Settings
+from tocsin.foundation.sandbox import check_lake
+from tocsin.parts.fields import Duration, StoreSettings
 from tocsin.parts.part import Param, Part
 
 
@@ -20,7 +20,7 @@ class Archive(Part):
     dataset: str = Param(
         help="name of the table, such as raw_air", pattern=r"^[a-z][a-z0-9_]*$", max_length=100
     )
-    store: Settings = Param({}, help="for a lake at s3://: as `store` of WriteToLake")
+    store: StoreSettings = Param({}, help="for a lake at s3://: as `store` of WriteToLake")
     span: Duration = Param("1 h", help="arrival time that one file covers", validate_default=True)
 
     @model_validator(mode="after")
@@ -28,7 +28,6 @@ class Archive(Part):
         if self.lake:
             check_lake(self.lake, info.context)
             check_place(self.lake)
-            judge_store(self.store, info.context)
         return self
 
     def as_sink(self) -> dict[str, object]:

@@ -18,6 +18,7 @@ from pydantic import (
 from tocsin.foundation.sandbox import (
     JudgedPath,
     check_readable,
+    judge_store,
     judged_place,
     pinned,
     readable_folders,
@@ -50,8 +51,14 @@ Duration = Annotated[
 ]
 """Microseconds, written as text with a unit."""
 
-Settings = dict[str, str | int | bool]
-"""The settings of a client by name; secrets as env:NAME or file:/path."""
+
+def _store(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    judge_store(value, info.context)
+    return value
+
+
+StoreSettings = Annotated[dict[str, str | int | bool], AfterValidator(_store)]
+"""The connection to an object store, by the name of the setting; empty for the machine's own."""
 
 
 class JobFile(BaseModel):

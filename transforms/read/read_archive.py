@@ -20,9 +20,9 @@ from tocsin.api.source import (
     Fault,
     Fetched,
     Param,
-    Settings,
     Source,
     Split,
+    StoreSettings,
     absolute_lake,
     check_lake,
     fetched,
@@ -60,7 +60,7 @@ class ReadArchive(Source):
         None,
         help="skip readings that arrived before this watermark (microseconds since 1970)",
     )
-    store: Settings = Param({}, help="for a lake at s3://: as `store` of WriteToLake")
+    store: StoreSettings = Param({}, help="for a lake at s3://: as `store` of WriteToLake")
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     # The sandbox of an untrusted job: it judges each file again when it is opened.

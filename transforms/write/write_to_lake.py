@@ -18,8 +18,8 @@ from tocsin.api.sink import (
     Failure,
     Fault,
     Param,
-    Settings,
     Sink,
+    StoreSettings,
     Unit,
     UnitWriter,
     Writer,
@@ -108,7 +108,7 @@ class WriteToLake(Sink):
         "(results without offsets: replace), append to them, or replace spans of time",
     )
 
-    store: Settings = Param(
+    store: StoreSettings = Param(
         {},
         help="for s3://: endpoint, region, access_key_id and secret_access_key (as env:NAME or "
         "file:/path); by default those of the variables AWS_…",
