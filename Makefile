@@ -12,7 +12,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short foreign fuzz mutants soak audit audit-short sbom
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults faults-short foreign fuzz mutants soak audit audit-short sbom object-stores
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -124,9 +124,22 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock: $(READY) ## rewrite the locks with their hashes; UPGRADE=--upgrade takes the newest versions
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev -o requirements.lock
-	$(LOCK) $(UPGRADE) pyproject.toml --extra detectors --extra geo -c requirements.lock -o requirements-workers.lock
+	$(LOCK) $(UPGRADE) pyproject.toml --extra detectors --extra geo --extra s3 -c requirements.lock -o requirements-workers.lock
 	$(LOCK) $(UPGRADE) --group pyproject.toml:build -o requirements-build.lock
 	$(LOCK) $(UPGRADE) requirements-readers.txt -o requirements-readers.lock
+
+# Its go.mod replaces a module, so `go install` refuses it; its source is built as the main module.
+WEED := v0.0.0-20261109003541-7506e5f91cd6
+VERSITYGW := v1.8.0
+TOOLS := $(or $(TOCSIN_TOOLS),.tools)
+object-stores: ## build versitygw and SeaweedFS, with which tests of lakes run too (needs Go 1.26; 20 minutes)
+	mkdir -p $(TOOLS)
+	GOBIN="$(abspath $(TOOLS))" go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
+	rm -rf build/seaweedfs && mkdir -p build
+	go mod download github.com/seaweedfs/seaweedfs@$(WEED)
+	cp -r "$$(go env GOMODCACHE)/github.com/seaweedfs/seaweedfs@$(WEED)" build/seaweedfs
+	chmod -R u+w build/seaweedfs
+	cd build/seaweedfs && go build -o "$(abspath $(TOOLS))/weed" ./weed
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) $(READERS) demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

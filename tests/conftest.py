@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.store_fixtures import faulty, store_lake, store_server
+
+__all__ = ["faulty", "store_lake", "store_server"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 settings.register_profile(

@@ -38,8 +38,8 @@ def test_the_reason_of_several_failures_is_a_cause() -> None:
 
 def test_too_few_slots_are_a_question_about_slots() -> None:
     text = (
-        "org.apache.flink.runtime.JobException: Recovery is suppressed\nCaused by: org.apache."
-        "flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire the minimum"
+        "org.apache.flink.runtime.JobException: Recovery is suppressed\nCaused by: org.apache.flink"
+        ".runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire the minimum"
     )
     (found,) = failures_in([entry(text)])
     assert found.sentence == "Flink found no slots for all tasks; are there enough task slots?"

@@ -41,7 +41,8 @@ def test_the_locks_agree_on_every_version() -> None:
 def test_workers_have_no_development_tools() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    needed = declared([*project["dependencies"], *extras["detectors"], *extras["geo"]])
+    optional = (one for name in ("detectors", "geo", "s3") for one in extras[name])
+    needed = declared([*project["dependencies"], *optional])
     tools = declared(extras["dev"]) - needed
     workers = packages("requirements-workers.lock")
     assert needed <= workers.keys()

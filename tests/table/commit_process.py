@@ -1,7 +1,8 @@
 """A process that commits files to a table until it has done its part or is killed.
 
-Arguments: PLACE NAME COUNT. Each commit adds a file of one row and raises the mark NAME by one, so
-a process that starts again continues behind its mark.
+Arguments: PLACE NAME COUNT, where PLACE is a folder or s3://BUCKET/LAKE/DATASET. Each commit adds a
+file of one row and raises the mark NAME by one, so a process that starts again continues behind its
+mark.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import pyarrow as pa
 
 from tocsin.table.commit import Change, commit
 from tocsin.table.data_file import data_path, write_data_file
+from tocsin.table.places import place_of
 from tocsin.table.table import Table, create_table
 
 
 def main() -> None:
     """Create the table, and commit COUNT files."""
-    place, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    lake, _, dataset = sys.argv[1].rpartition("/")
+    name, count = sys.argv[2], int(sys.argv[3])
+    place = str(place_of(lake) / dataset)
     schema = pa.schema([("name", pa.string()), ("number", pa.int64())])
     table = create_table(place, schema, [], {"maker": name})
     for number in range(1 + (table.mark(name) or 0), count + 1):

@@ -24,7 +24,7 @@ def name_of(shard: int, quarter: int, revision: int) -> str:
     return f"{shard}-{quarter}-{revision}"
 
 
-def write_all(lake: Path, run: str, rounds: int) -> None:
+def write_all(lake: Path | str, run: str, rounds: int) -> None:
     """Write some quarters of an hour, with a lateness of two quarters, to the end."""
     sink = find("write", "write_to_lake")(
         lake=str(lake), dataset="places", shards=SHARDS, partition_by=["date"]
@@ -50,4 +50,4 @@ def write_all(lake: Path, run: str, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    write_all(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    write_all(sys.argv[1], sys.argv[2], int(sys.argv[3]))

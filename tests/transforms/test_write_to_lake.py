@@ -146,15 +146,15 @@ def test_a_unit_over_midnight_is_a_file_for_each_day(tmp_path: Path) -> None:
     assert table_of(tmp_path, "locks").version == 1
 
 
-def test_a_lake_on_an_object_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="'s3://bucket/lake' is an address"):
-        find("write", "write_to_lake")(lake="s3://bucket/lake", dataset="locks")
+def test_a_lake_on_another_object_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="'gs://bucket/lake' is an address"):
+        find("write", "write_to_lake")(lake="gs://bucket/lake", dataset="locks")
 
 
 @pytest.mark.parametrize("of", ["archive", "step"])
-def test_a_job_with_a_lake_on_an_object_store_is_refused_at_check(of: str, tmp_path: Path) -> None:
+def test_a_job_with_a_lake_on_another_store_is_refused_at_check(of: str, tmp_path: Path) -> None:
     (tmp_path / "r.parquet").touch()
-    lake = "lake: 's3://city/lake', dataset: raw"
+    lake = "lake: 'gs://city/lake', dataset: raw"
     archive = f", archive: {{{lake}}}" if of == "archive" else ""
     settings = f"topic: t, event_time: at, fields: {{at: timestamp}}{archive}"
     step = f"    - {{type: WriteToLake, config: {{{lake}}}}}\n" if of == "step" else ""
@@ -164,7 +164,7 @@ def test_a_job_with_a_lake_on_an_object_store_is_refused_at_check(of: str, tmp_p
     )
     with pytest.raises(JobError) as wrong:
         check_text(str(tmp_path / "job.yaml"), text, trusted=True)
-    assert "'s3://city/lake' is an address, and jobs write lakes to folders" in str(wrong.value)
+    assert "'gs://city/lake' is an address, and jobs write lakes to folders" in str(wrong.value)
 
 
 def test_a_lake_may_be_a_file_address(tmp_path: Path) -> None:

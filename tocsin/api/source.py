@@ -6,6 +6,8 @@ For parameters: `Duration`, `TextFile`.
 For errors: `Fault` (a mistake in the configuration), `Failure` (an input that fails).
 For files: `check_lake`, `readable_folders`, `matching`, `JudgedPath`, `pinned`, `format_timestamp`,
 `Archive`.
+For object stores: `StoreSettings`, `is_in_store`, `absolute_lake`, `judge_store`, `store_settings`,
+`place_of`, `fetched`.
 For the rows of files: `FilePiece`, `raw_avro_file`, `json_lines_file`, `count_of_lines`.
 For CSV: `header_for`, `csv_file`.
 For Parquet: `footer`, `leaves_of`, `check_columns`, `parquet_file`, `count_of_rows`,
@@ -20,12 +22,15 @@ For times and types of NumPy arrays: `micros`, `event_micros`, `likely_unit`, `I
 
 from tocsin.foundation.failure import Failure
 from tocsin.foundation.faults import Fault
+from tocsin.foundation.lake_folder import absolute_lake, is_in_store
 from tocsin.foundation.sandbox import (
     JudgedPath,
     check_lake,
+    judge_store,
     matching,
     pinned,
     readable_folders,
+    store_settings,
 )
 from tocsin.kafka.client_errors import (
     is_passing,
@@ -51,7 +56,7 @@ from tocsin.kernels.time.event_times import event_micros
 from tocsin.kernels.time.file_timestamps import format_timestamp
 from tocsin.kernels.time.likely_unit import likely_unit
 from tocsin.parts.archive import Archive
-from tocsin.parts.fields import Duration, TextFile
+from tocsin.parts.fields import Duration, StoreSettings, TextFile
 from tocsin.parts.files.byte_blocks import count_of_lines
 from tocsin.parts.files.csv_file import csv_file, header_for
 from tocsin.parts.files.json_lines_file import json_lines_file
@@ -65,6 +70,8 @@ from tocsin.parts.files.parquet_file import (
 )
 from tocsin.parts.part import Param
 from tocsin.parts.source import Fetched, Source, Split
+from tocsin.table.places import place_of
+from tocsin.table.stored import fetched
 from tocsin.table.table import open_table
 
 __all__ = [
@@ -89,9 +96,11 @@ __all__ = [
     "Registry",
     "Source",
     "Split",
+    "StoreSettings",
     "TextFile",
     "TopicIdentity",
     "TopicName",
+    "absolute_lake",
     "arrow_fields",
     "check_columns",
     "check_lake",
@@ -100,12 +109,15 @@ __all__ = [
     "csv_file",
     "descriptions",
     "event_micros",
+    "fetched",
     "first_number",
     "footer",
     "format_timestamp",
     "header_for",
+    "is_in_store",
     "is_passing",
     "json_lines_file",
+    "judge_store",
     "leaves",
     "leaves_of",
     "likely_unit",
@@ -116,11 +128,13 @@ __all__ = [
     "parquet_file",
     "parse_schema",
     "pinned",
+    "place_of",
     "raw_avro_file",
     "readable_folders",
     "reader_settings",
     "says_offset_is_gone",
     "says_topic_is_gone",
+    "store_settings",
     "topic_ends",
     "total",
 ]

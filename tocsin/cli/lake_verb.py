@@ -10,8 +10,10 @@ from cyclopts import Parameter
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.cli.lake_care import WORDS, Care, care
+from tocsin.cli.lake_place import lake_root
 from tocsin.cli.option_values import duration_option
 from tocsin.kafka.connection import Kafka
+from tocsin.table.places import shown
 
 
 def lake(
@@ -45,7 +47,7 @@ def lake(
     Parameters
     ----------
     folder
-        Folder of the lake.
+        Folder of the lake; or s3://BUCKET/FOLDER, with the connection of the variables AWS_….
     query
         SQL, or one of the words check, contents, maintain, compact, retain, erase, export,
         newest, widen, adopt.
@@ -65,18 +67,15 @@ def lake(
     json
         Print the result as JSON.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        complain(f"no lake at {folder}")
-        return WRONG
-    if query == "check":
-        return _check(root, brokers, json)
-    if query in WORDS:
-        return care(root, query, on or Care(), at, json)
-    skip = _skipped(root, at) if skip_unreadable else []
-    if query is None:
-        return _list(root, skip, at, json)
-    return _select(root, query, (skip, at, also or [], timeout), json)
+    with lake_root(folder) as root:
+        if query == "check":
+            return _check(root, brokers, json)
+        if query in WORDS:
+            return care(root, query, on or Care(), at, json)
+        skip = _skipped(root, at) if skip_unreadable else []
+        if query is None:
+            return _list(root, skip, at, json)
+        return _select(root, query, (skip, at, also or [], timeout), json)
 
 
 def _skipped(root: Path, at: str | None) -> list[Path]:
@@ -87,7 +86,7 @@ def _skipped(root: Path, at: str | None) -> list[Path]:
     for folder in datasets_of(root):
         bad |= damaged(table_of(folder, at))
     for sentence in bad.values():
-        note(f"left out: {sentence}")
+        note(f"left out: {shown(sentence)}")
     return list(bad)
 
 
@@ -113,7 +112,7 @@ def _select(
 
     skip, at, also, timeout = how
     seconds = duration_option("--timeout", timeout) / 1e6
-    connection, _ = open_views(root, skip, at)
+    connection, _ = open_views(root, skip, at, query)
     try:
         with TemporaryDirectory(prefix="tocsin-") as spill, timed(connection, seconds):
             seal(connection, root, also, Path(spill))
@@ -124,7 +123,7 @@ def _select(
         complain(str(error))
         return FAILED
     except (duckdb.Error, WritingQuery) as error:
-        complain(str(error).replace("\n", " ").strip())
+        complain(shown(str(error)).replace("\n", " ").strip())
         return WRONG
     if json:
         show_json([dict(zip(headers, row, strict=True)) for row in rows])
@@ -137,6 +136,8 @@ def _check(root: Path, brokers: str | None, json: bool) -> int:
     from tocsin.lake.audit import audit_lake
 
     report = audit_lake(root, Kafka(brokers=brokers) if brokers else None)
+    report.lake = shown(report.lake)
+    report.problems = [shown(one) for one in report.problems]
     if json:
         show_json(report.as_dict())
     else:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.compiler.job import Job, Step
-from tocsin.foundation.failure import Failure
+from tocsin.foundation.failure import Failure, Mistake
+from tocsin.foundation.lake_folder import is_in_store
 from tocsin.kernels.batch import traits
 from tocsin.parts.registry import load, step_types
 
@@ -49,15 +50,20 @@ def without_messages(job: Job) -> Job:
 def into_subfolder(job: Job, folder: str) -> tuple[Job, dict[Path, list[str]]]:
     """The same job, writing into a folder inside each lake; and the lakes with their datasets.
 
-    A lake that is not a folder of this machine is written where it is.
+    Raises Mistake for a lake in an object store.
     """
     lakes: dict[Path, list[str]] = {}
     steps = []
     for step in job.steps:
         lake = getattr(step.part, "lake", "") if step.type == "WriteToLake" else ""
-        if step.part is None or not lake or "://" in lake:
+        if step.part is None or not lake:
             steps.append(step)
             continue
+        if is_in_store(lake):
+            raise Mistake(
+                f"'{step.name}' writes the lake {lake}, and a backfill replaces rows of lakes in "
+                "folders of this machine only"
+            )
         lakes.setdefault(Path(lake), []).append(step.config["dataset"])
         place = {"lake": str(Path(lake).absolute() / folder)}
         steps.append(

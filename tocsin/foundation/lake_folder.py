@@ -1,9 +1,28 @@
-"""The folder of a lake that a job writes."""
+"""The folder of a lake: on this machine, or in an object store."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+STORE = "s3://"
+
+
+def is_in_store(lake: str) -> bool:
+    """Whether a lake is in an object store."""
+    return lake.startswith(STORE)
+
+
+def check_place(lake: str) -> None:
+    """Check the form of a lake's path or address. Raises ValueError for an unknown kind."""
+    if not is_in_store(lake):
+        lake_folder(lake)
+        return
+    bucket, _, path = lake.removeprefix(STORE).partition("/")
+    if not bucket:
+        raise ValueError(f"'{lake}' names no bucket; write s3://BUCKET/FOLDER")
+    if any(part in (".", "..") for part in path.split("/")) or path.startswith("/") or "//" in path:
+        raise ValueError(f"the path of the address '{lake}' may have no '..', '.' or '//'")
 
 
 def lake_folder(lake: str) -> Path:
@@ -17,7 +36,15 @@ def lake_folder(lake: str) -> Path:
     address = urlsplit(lake)
     if address.scheme != "file" or address.netloc not in ("", "localhost"):
         raise ValueError(
-            f"'{lake}' is an address, and jobs write lakes to folders of this machine; "
-            "object stores are not supported yet"
+            f"'{lake}' is an address, and jobs write lakes to folders of this machine "
+            "or to object stores that speak S3 (s3://BUCKET/FOLDER)"
         )
     return Path(unquote(address.path))
+
+
+def absolute_lake(lake: str) -> str:
+    """A lake as workers in another folder find it.
+
+    Raises ValueError as `lake_folder`.
+    """
+    return lake if is_in_store(lake) else str(lake_folder(lake))

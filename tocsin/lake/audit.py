@@ -23,6 +23,7 @@ from tocsin.lake.file_checks import (
 from tocsin.lake.footers import brief, footer, offsets_in, unreadable
 from tocsin.lake.query import one_dataset, quoted, rows_with_files
 from tocsin.lake.staging import is_staging
+from tocsin.table.stored import fetch
 
 
 @dataclass
@@ -99,6 +100,7 @@ def _audit(report: AuditReport, folder: Path) -> None:
     """Audit one dataset."""
     table = table_of(folder)
     known = {folder / file.path: file for file in table.files()}
+    fetch(known)
     bad = unreadable(known)
     report.files += len(known)
     report.problems += bad.values()

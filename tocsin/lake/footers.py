@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import merge_offsets
+from tocsin.table import stored
 
 # The whole numbers of a footer, in microseconds.
 _NUMBERS = {"tocsin.until", "tocsin.retention", "tocsin.lateness"}
@@ -52,7 +53,7 @@ def _not_ours(file: Path, why: str) -> str:
 def schema_in(file: Path) -> pa.Schema:
     """The columns of a file. Raises Failure with its name where it cannot be read."""
     try:
-        return parquet.read_schema(file)
+        return parquet.read_schema(stored.footer_of(file))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Failure(f"{file}: cannot be read: {brief(error)}") from None
 
@@ -63,7 +64,7 @@ def table_in(file: Path, columns: list[str] | None = None) -> pa.Table:
     columns: None for all. Raises Failure with its name where it cannot be read.
     """
     try:
-        with parquet.ParquetFile(file) as opened:
+        with parquet.ParquetFile(stored.fetched(file)) as opened:
             return opened.read(columns)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Failure(f"{file}: cannot be read: {brief(error)}") from None

@@ -13,6 +13,8 @@ import duckdb
 from tocsin.foundation.failure import Failure
 from tocsin.lake.datasets import datasets_of, keys_in, live, table_of
 from tocsin.lake.footers import brief, footer, start_of, units_in, unreadable
+from tocsin.table.mirrors import mirror_of
+from tocsin.table.stored import fetch
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def open_lake(
 
 
 def open_views(
-    root: Path, skip: Iterable[Path] = (), at: str | None = None
+    root: Path, skip: Iterable[Path] = (), at: str | None = None, query: str | None = None
 ) -> tuple[Any, dict[Path, list[Path]]]:
     """A DuckDB connection with two views for each dataset, and the files of each dataset.
 
@@ -72,6 +74,7 @@ def open_views(
         root: folder of the lake.
         skip: files that are left out.
         at: a version or a time of every table; None for the newest version.
+        query: of a lake in an object store, only datasets that it names are fetched.
 
     Raises:
         Failure: for a file that is missing or cannot be read, and for a table without the version.
@@ -82,14 +85,19 @@ def open_views(
     found = {}
     for folder in datasets_of(root):
         files = [file for file in live(table_of(folder, at)) if file not in skipped]
-        if not files:
+        if not files or (query is not None and _is_unused(folder, query)):
             continue
+        fetch(files)
         try:
             _add_views(connection, folder.name, files, keys_in([footer(files[0])]))
         except (ValueError, AttributeError, TypeError, duckdb.Error) as error:
             raise _failure(folder, files, error) from None
         found[folder] = files
     return connection, found
+
+
+def _is_unused(folder: Path, query: str) -> bool:
+    return mirror_of(folder) is not None and folder.name not in query.lower()
 
 
 def one_dataset(name: str, files: list[Path], keys: list[str]) -> Any:

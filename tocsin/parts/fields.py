@@ -18,6 +18,7 @@ from pydantic import (
 from tocsin.foundation.sandbox import (
     JudgedPath,
     check_readable,
+    judge_store,
     judged_place,
     pinned,
     readable_folders,
@@ -49,6 +50,15 @@ Duration = Annotated[
     ),
 ]
 """Microseconds, written as text with a unit."""
+
+
+def _store(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    judge_store(value, info.context)
+    return value
+
+
+StoreSettings = Annotated[dict[str, str | int | bool], AfterValidator(_store)]
+"""The connection to an object store, by the name of the setting; empty for the machine's own."""
 
 
 class JobFile(BaseModel):

@@ -9,9 +9,9 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.history import committed_at, versions
 from tocsin.table.log_files import LOG_FOLDER, commit_file
-from tocsin.table.synced import sync
 from tocsin.table.table import open_table
 
 _NEWEST = "_last_checkpoint"
@@ -53,11 +53,12 @@ def write_checkpoint(place: str, version: int) -> None:
     """
     log = Path(place) / LOG_FOLDER
     try:
+        stored.refresh(place)
         DeltaTable(place, version=version).create_checkpoint()
         for path in log.glob(f"{version:020}.checkpoint*.parquet"):
-            sync(path)
-        sync(log / _NEWEST)
-        sync(log)
+            stored.store(path)
+        stored.store(log / _NEWEST)
+        stored.store_names(log)
     except (DeltaError, OSError, ValueError) as error:
         raise Failure(f"no checkpoint of the log in {place}: {error}") from None
 
@@ -75,19 +76,17 @@ def renew_checkpoint(place: str, version: int) -> None:
 def _remove_older(place: str, version: int) -> None:
     """Delete the checkpoints of versions before one."""
     log = Path(place) / LOG_FOLDER
-    for known, paths in _checkpoints(log).items():
-        if known < version:
-            for path in paths:
-                path.unlink(missing_ok=True)
-    sync(log)
+    stored.remove(
+        path for known, paths in _checkpoints(log).items() if known < version for path in paths
+    )
 
 
 def _checkpoints(log: Path) -> dict[int, list[Path]]:
     found: dict[int, list[Path]] = {}
-    for path in log.glob("[0-9]*.checkpoint*.parquet"):
-        number = path.name.split(".")[0]
-        if number.isdigit():
-            found.setdefault(int(number), []).append(path)
+    for name in stored.names(log):
+        number, _, rest = name.partition(".")
+        if number.isdigit() and rest.startswith("checkpoint") and rest.endswith(".parquet"):
+            found.setdefault(int(number), []).append(log / name)
     return found
 
 
@@ -100,7 +99,7 @@ def _clean(place: str, version: int, keep: float) -> None:
     for one in versions(place):
         if one >= version or committed_at(place, one) >= oldest:
             break
-        commit_file(place, one).unlink(missing_ok=True)
+        stored.remove([commit_file(place, one)], synced_too=False)
     left = versions(place)
     # A version that still has its commit may rest on the checkpoint before it.
     known = [one for one in _checkpoints(Path(place) / LOG_FOLDER) if one <= left[0]]

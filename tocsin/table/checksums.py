@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.history import versions
 from tocsin.table.log_files import LOG_FOLDER, commit_file
 
@@ -36,6 +37,7 @@ def checksums(place: str, version: int) -> dict[str, str]:
         Failure: if a part of the log cannot be read.
     """
     found: dict[str, str] = {}
+    stored.refresh(place)
     start, checkpoint = _checkpoint(place, version)
     try:
         for part in checkpoint:
@@ -43,7 +45,7 @@ def checksums(place: str, version: int) -> dict[str, str]:
             _take(found, [dict(one, tags=dict(one["tags"] or [])) for one in added if one])
         for number in versions(place):
             if start < number <= version:
-                lines = commit_file(place, number).read_text("utf-8").splitlines()
+                lines = stored.read(commit_file(place, number)).decode().splitlines()
                 _take(found, [one for line in lines if (one := json.loads(line).get("add"))])
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise Failure(f"the log of {place} cannot be read: {error}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
 from tocsin.table.checksums import TAG
 from tocsin.table.log_files import commit_file
-from tocsin.table.synced import put_if_absent
+from tocsin.table.stored import put_if_absent
 from tocsin.table.table import LiveFile, Table, lines, open_table
 
 # Attempts to be the next commit. Each is lost to another writer's success.
@@ -108,6 +109,8 @@ def commit(
 def _actions(change: Change, table: Table) -> bytes:
     now = int(time.time() * 1000)
     info = {"timestamp": now, "operation": change.operation, "engineInfo": "tocsin", **change.about}
+    # The content of no other commit, so that a writer knows its own.
+    info["txnId"] = secrets.token_hex(16)
     actions: list[dict[str, Any]] = [{"commitInfo": info}]
     columns, widened = list(change.columns), list(change.widened)
     if columns or widened or change.properties:

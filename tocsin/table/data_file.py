@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.foundation.failpoint import failpoint
+from tocsin.foundation.failure import Failure
 from tocsin.kernels.time.file_timestamps import format_timestamp
+from tocsin.table import stored
+from tocsin.table.bucket import Unanswered
 from tocsin.table.checksums import checksum_of
 from tocsin.table.commit import NewFile
 from tocsin.table.statistics import statistics_of
-from tocsin.table.synced import make_folder, sync
 
 DATA = "data"
 """The folder of a table's data files."""
@@ -52,26 +55,28 @@ def write_data_file(
     file = Path(place) / path
     check(str(file.parent))
     failpoint("lake.begin")
-    make_folder(file.parent)
+    stored.make_folder(file.parent)
     try:
         parquet.write_table(rows, str(file), compression="zstd", row_group_size=256 * 1024)
-        sync(file)
-        sync(file.parent)
-    except (OSError, pa.ArrowException):
+        size, checksum = file.stat().st_size, checksum_of(file)
+        stored.store(file)
+        stored.store_names(file.parent)
+        stored.let_go(file)
+    except (OSError, Failure, pa.ArrowException):
         file.unlink(missing_ok=True)
         raise
     failpoint("lake.written")
-    checksum = checksum_of(file)
-    return NewFile(path, file.stat().st_size, statistics_of(rows), checksum=checksum)
+    return NewFile(path, size, statistics_of(rows), checksum=checksum)
 
 
 def read_rows(place: str, path: str) -> Any:
     """The rows of a data file, with its footer. Raises OSError or ArrowException."""
-    with parquet.ParquetFile(Path(place) / path) as opened:
+    with parquet.ParquetFile(stored.fetched(Path(place) / path)) as opened:
         return opened.read()
 
 
 def remove_unseen(place: str, files: list[NewFile]) -> None:
     """Delete files that no commit names."""
-    for file in files:
-        (Path(place) / file.path).unlink(missing_ok=True)
+    # What cannot be deleted now is an orphan, which a vacuum deletes.
+    with suppress(Unanswered):
+        stored.remove((Path(place) / file.path for file in files), synced_too=False)

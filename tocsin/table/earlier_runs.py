@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import EVENT_TIME, OFFSET, PARTITION, Booleans, by_partition, micros
+from tocsin.table import stored
 from tocsin.table.commit import NewFile
 from tocsin.table.data_file import data_path, write_data_file
 from tocsin.table.extents import Extents
@@ -139,7 +140,7 @@ class EarlierFiles:
             return None
         path = Path(self._writer.place) / file.path
         try:
-            rows = parquet.read_table(path, partitioning=None)
+            rows = parquet.read_table(stored.fetched(path), partitioning=None)
         except (OSError, pa.ArrowException) as error:
             raise Failure(f"{path}: cannot be read: {error}") from None
         times = _times(rows, path)

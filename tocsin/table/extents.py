@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 
 RUN = "tocsin.run"
 Ends = dict[tuple[str, str], int]
@@ -69,7 +70,7 @@ class Extents:
         if path not in self._known:
             file = self._place / path
             try:
-                found = parquet.read_schema(file).metadata or {}
+                found = parquet.read_schema(stored.footer_of(file)).metadata or {}
                 footer = {key.decode(): found[key].decode() for key in found if _is_ours(key)}
                 self._known[path] = extent_of(footer)
             except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.log_files import LOG_FOLDER, commit_file
 from tocsin.table.table import Table, open_table
 
@@ -41,6 +42,7 @@ def open_at(place: str, at: str | None = None) -> Table:
     known = versions(place)
     try:
         if version <= newest.version:
+            stored.refresh(place, whole=True)
             return Table(place, DeltaTable(place, version=version))
     except (DeltaError, OSError, ValueError):
         pass
@@ -52,9 +54,8 @@ def open_at(place: str, at: str | None = None) -> Table:
 
 def versions(place: str) -> list[int]:
     """The versions whose commit files are there, ascending."""
-    return sorted(
-        int(path.stem) for path in (Path(place) / LOG_FOLDER).iterdir() if is_commit(path)
-    )
+    found = stored.names(Path(place) / LOG_FOLDER)
+    return [int(Path(name).stem) for name in found if is_commit(Path(name))]
 
 
 def is_commit(path: Path) -> bool:
@@ -68,11 +69,11 @@ def committed_at(place: str, version: int) -> int:
     Raises OSError where its commit file is gone.
     """
     path = commit_file(place, version)
-    for line in path.read_text("utf-8").splitlines():
+    for line in stored.read(path).decode().splitlines():
         about = json.loads(line).get("commitInfo")
         if about and isinstance(about.get("timestamp"), int):
             return int(about["timestamp"])
-    return int(path.stat().st_mtime * 1000)
+    return int(path.stat().st_mtime * 1000) if path.exists() else 0
 
 
 def version_at(place: str, moment: int) -> int:

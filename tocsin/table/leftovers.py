@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.history import committed_at, versions
-from tocsin.table.log_files import LOG_FOLDER, commit_file
-from tocsin.table.synced import sync
+from tocsin.table.log_files import commit_file
 from tocsin.table.table import open_table
 
 HOUR = 3600
@@ -47,7 +45,7 @@ def left_over(place: str) -> Leftovers:
     Raises Failure where there is no table, or it cannot be read.
     """
     # The folder comes first: a file that is committed meanwhile is then live.
-    there = dict(_data_files(Path(place)))
+    there = dict(stored.data_files(Path(place)))
     table = open_table(place)
     if table is None:
         raise Failure(f"there is no table in {place}")
@@ -91,14 +89,7 @@ def vacuum(place: str, delay: float) -> int:
 
 def remove_files(place: str, paths: Iterable[str]) -> None:
     """Delete data files, on the disk too. paths: in the table; missing ones are passed over."""
-    folders = set()
-    for path in paths:
-        file = Path(place) / path
-        file.unlink(missing_ok=True)
-        folders.add(file.parent)
-    for folder in folders:
-        if folder.is_dir():
-            sync(folder)
+    stored.remove(Path(place) / path for path in paths)
 
 
 def forget_bounds(place: str, column: str) -> None:
@@ -110,10 +101,10 @@ def forget_bounds(place: str, column: str) -> None:
     alive = set() if table is None else {file.path for file in table.files()}
     for version in versions(place):
         path = commit_file(place, version)
-        lines = path.read_text("utf-8").splitlines()
+        lines = stored.read(path).decode().splitlines()
         kept = [_without_bounds(line, column, alive) for line in lines]
         if kept != lines:
-            _replace(path, "".join(f"{line}\n" for line in kept).encode())
+            stored.replace(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def _without_bounds(line: str, column: str, alive: set[str]) -> str:
@@ -130,35 +121,12 @@ def _without_bounds(line: str, column: str, alive: set[str]) -> str:
     return json.dumps(action, ensure_ascii=False)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    with hidden.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    hidden.replace(path)
-    sync(path.parent)
-
-
-def _data_files(place: Path) -> Iterator[tuple[str, float]]:
-    """Paths in the table, with the times at which they were written last."""
-    for folder, names, files in os.walk(place):
-        names[:] = [name for name in names if name != LOG_FOLDER]
-        for name in files:
-            path = Path(folder) / name
-            if name.endswith(".parquet"):
-                try:
-                    yield str(path.relative_to(place)), path.stat().st_mtime
-                except FileNotFoundError:
-                    continue
-
-
 def _removed(place: str) -> dict[str, float]:
     """Files that a commit removed, with its time in seconds since 1970."""
     found = {}
     for version in versions(place):
         try:
-            lines = commit_file(place, version).read_text("utf-8").splitlines()
+            lines = stored.read(commit_file(place, version)).decode().splitlines()
             at = committed_at(place, version) / 1000
         except FileNotFoundError:
             continue

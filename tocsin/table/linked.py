@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.checksums import checksum_of
 from tocsin.table.commit import NewFile
 from tocsin.table.statistics import statistics_of
@@ -50,7 +51,7 @@ def known_file(place: str, path: str) -> NewFile:
     """
     file = Path(place) / path
     try:
-        with parquet.ParquetFile(file) as opened:
+        with parquet.ParquetFile(stored.fetched(file)) as opened:
             rows = opened.read()
         checksum = checksum_of(file)
         return NewFile(path, file.stat().st_size, statistics_of(rows), checksum=checksum)

@@ -14,8 +14,8 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.log_files import LOG_FOLDER, broken_commit, newest_is_whole
-from tocsin.table.synced import make_folder, put_if_absent
 from tocsin.table.tail import Tail
 
 LOG = LOG_FOLDER
@@ -52,8 +52,11 @@ class Table:
 
     def refresh(self) -> None:
         """Read the commits since. Raises Failure for a table that cannot be read."""
-        if self._tail.read():
-            return
+        try:
+            if self._tail.read():
+                return
+        except OSError as error:
+            raise Failure(f"the table {self.place} cannot be read: {error}") from None
         found = _load(self.place)
         if found is None:
             raise Failure(f"the table {self.place} is gone")
@@ -121,6 +124,7 @@ class Table:
         """Let the library read as far as the version."""
         if self._found.version() != self.version:
             try:
+                stored.refresh(self.place)
                 self._found.load_as_version(self.version)
             except (DeltaError, OSError, ValueError) as error:
                 raise Failure(f"the table {self.place} cannot be read: {_line(error)}") from None
@@ -146,6 +150,7 @@ class Table:
 def _load(place: str) -> DeltaTable | None:
     """The newest version as the library reads it. Raises Failure where it cannot be read."""
     try:
+        stored.refresh(place)
         found = DeltaTable(place)
     except TableNotFoundError:
         return None
@@ -189,7 +194,7 @@ def create_table(
     if found is not None:
         return found
     log = Path(place) / LOG
-    make_folder(log)
+    stored.make_folder(log)
     actions: list[dict[str, Any]] = [
         {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}},
         {
@@ -203,7 +208,7 @@ def create_table(
             }
         },
     ]
-    put_if_absent(log / f"{0:020}.json", lines(actions))
+    stored.put_if_absent(log / f"{0:020}.json", lines(actions))
     found = open_table(place)
     if found is None:
         raise Failure(f"the table {place} is gone while it was made")

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import Schema
 
+from tocsin.table import stored
 from tocsin.table.log_files import LOG_FOLDER, commit_file
 
 
@@ -32,7 +33,7 @@ class Tail:
         Old commits may be deleted once a checkpoint has them, and the table may be another one by
         now: then no file would say that there are later versions.
         """
-        if not commit_file(self._place, self.version).exists():
+        if not stored.exists(commit_file(self._place, self.version)):
             return False
         while (content := self._next()) is not None:
             try:
@@ -46,7 +47,7 @@ class Tail:
 
     def _next(self) -> bytes | None:
         try:
-            return commit_file(self._place, self.version + 1).read_bytes()
+            return stored.read(commit_file(self._place, self.version + 1))
         except FileNotFoundError:
             return None
 
@@ -65,7 +66,7 @@ class Tail:
     def _checkpoint(self) -> int:
         """The version of the last checkpoint, or -1."""
         try:
-            text = (Path(self._place) / LOG_FOLDER / "_last_checkpoint").read_bytes()
+            text = stored.read(Path(self._place) / LOG_FOLDER / "_last_checkpoint")
             return int(json.loads(text)["version"])
         except FileNotFoundError:
             return -1

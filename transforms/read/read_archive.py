@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,19 @@ from tocsin.api.source import (
     Param,
     Source,
     Split,
+    StoreSettings,
+    absolute_lake,
     check_lake,
+    fetched,
     format_timestamp,
+    is_in_store,
+    judge_store,
     notes_in_fields,
     open_table,
     pinned,
+    place_of,
     readable_folders,
+    store_settings,
 )
 
 _PLACE = ["_partition", "_offset", "_index"]
@@ -39,7 +47,9 @@ class ReadArchive(Source):
     unreadable messages.
     """
 
-    lake: str = Param(help="folder of the lake with the archive", examples=["lake"])
+    lake: str = Param(
+        help="folder of the lake with the archive; or s3://BUCKET/FOLDER", examples=["lake"]
+    )
     dataset: str = Param(
         help="name of the table, such as raw_air",
         pattern=r"^[a-z][a-z0-9_]*$",
@@ -50,28 +60,33 @@ class ReadArchive(Source):
         None,
         help="skip readings that arrived before this watermark (microseconds since 1970)",
     )
+    store: StoreSettings = Param({}, help="for a lake at s3://: as `store` of WriteToLake")
     batch_rows: int = Param(20_000, help="rows a batch", ge=1)
 
     # The sandbox of an untrusted job: it judges each file again when it is opened.
     _places: tuple[str, ...] | None = PrivateAttr(None)
+    _store_places: tuple[str, ...] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> ReadArchive:
         check_lake(self.lake, info.context)
+        self._store_places = judge_store(self.store, info.context)
         self._places = readable_folders(info.context)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
         """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
-        return {**state, "__dict__": {**state["__dict__"], "lake": str(Path(self.lake).absolute())}}
+        lake = absolute_lake(self.lake)
+        store = store_settings(self.store) if is_in_store(lake) else {}
+        return {**state, "__dict__": {**state["__dict__"], "lake": lake, "store": store}}
 
     def topic_name(self) -> str:
         return self.topic or self.dataset
 
     def _spans(self) -> list[list[Path]]:
         """The files of each span of arrival, in order: offsets rise with the watermark."""
-        folder = Path(self.lake) / self.dataset
+        folder = place_of(self.lake, self.store, self._store_places) / self.dataset
         table = open_table(str(folder))
         files = [] if table is None else [folder / file.path for file in table.files()]
         by_start: dict[str, list[Path]] = {}
@@ -136,16 +151,22 @@ class ReadArchive(Source):
             for batch in rows.combine_chunks().to_batches(self.batch_rows):
                 yield self._fetched(batch, fields)
 
+    def _opened(self, path: Path) -> AbstractContextManager[str]:
+        """A path of this machine under which a file of the archive can be read."""
+        if is_in_store(self.lake):
+            return nullcontext(str(fetched(path)))
+        return pinned(str(path), self._places)
+
     def _schema(self, spans: list[list[Path]]) -> pa.Schema:
         try:
-            with pinned(str(spans[0][0]), self._places) as opened:
+            with self._opened(spans[0][0]) as opened:
                 return parquet.read_schema(opened)
         except OSError as error:
             raise Fault(f"cannot read the archive: {error.strerror or error}", "lake") from None
 
     def _table(self, path: Path, columns: list[str], rows: Any = None) -> pa.Table:
         try:
-            with pinned(str(path), self._places) as opened:
+            with self._opened(path) as opened:
                 return parquet.read_table(opened, columns=columns, filters=rows, partitioning=None)
         except OSError as error:
             raise Failure(f"cannot read {path}: {error.strerror or error}") from None

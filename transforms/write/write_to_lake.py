@@ -19,24 +19,31 @@ from tocsin.api.sink import (
     Fault,
     Param,
     Sink,
+    StoreSettings,
     TargetChange,
     Unit,
     UnitWriter,
     Writer,
+    absolute_lake,
     by_values,
     check_lake,
     check_lake_folder,
+    check_place,
     format_duration,
     has_offsets,
-    lake_folder,
+    is_in_store,
+    judge_store,
     micros,
     need_columns,
     notes_footer,
     notes_of,
     offsets_of,
     open_table,
-    probe_folder,
+    place_of,
+    probe,
     readable_folders,
+    shown,
+    store_settings,
     stored_batch,
     stored_type,
     suggestion,
@@ -61,7 +68,10 @@ class WriteToLake(Sink):
     uint64 as decimal(20,0), times of a day and durations as microseconds, timestamps in UTC.
     """
 
-    lake: str = Param(help="folder of the lake, such as /data/lake", examples=["lake"])
+    lake: str = Param(
+        help="folder of the lake, such as /data/lake; or s3://BUCKET/FOLDER",
+        examples=["lake"],
+    )
     dataset: str = Param(
         help="name of the table: the folder under the lake, with one step that writes it",
         pattern=r"^[a-z][a-z0-9_]*$",
@@ -100,8 +110,15 @@ class WriteToLake(Sink):
         "(results without offsets: replace), append to them, or replace spans of time",
     )
 
+    store: StoreSettings = Param(
+        {},
+        help="for s3://: endpoint, region, access_key_id and secret_access_key (as env:NAME or "
+        "file:/path); by default those of the variables AWS_…",
+    )
+
     # The sandbox of an untrusted job: it judges each folder again when a file is written.
     _places: tuple[str, ...] | None = PrivateAttr(None)
+    _store_places: tuple[str, ...] | None = PrivateAttr(None)
     _writer: UnitWriter | None = PrivateAttr(None)
     # Columns of the table that the checked input needs, for the check before a run.
     _columns: pa.Schema | None = PrivateAttr(None)
@@ -109,18 +126,22 @@ class WriteToLake(Sink):
     @model_validator(mode="after")
     def _is_allowed(self, info: ValidationInfo) -> WriteToLake:
         check_lake(self.lake, info.context)
-        lake_folder(self.lake)
+        check_place(self.lake)
+        if self.store and not is_in_store(self.lake):
+            raise ValueError(f"'store' is for lakes at s3://, and '{self.lake}' is a folder")
+        self._store_places = judge_store(self.store, info.context)
         self._places = readable_folders(info.context)
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
         """The step with an absolute path, because workers run in another folder."""
         state = super().__getstate__()
-        lake = str(lake_folder(self.lake))
+        lake = absolute_lake(self.lake)
+        store = store_settings(self.store) if is_in_store(lake) else {}
         private = {**(state["__pydantic_private__"] or {}), "_writer": None, "_columns": None}
         return {
             **state,
-            "__dict__": {**state["__dict__"], "lake": lake},
+            "__dict__": {**state["__dict__"], "lake": lake, "store": store},
             "__pydantic_private__": private,
         }
 
@@ -183,13 +204,13 @@ class WriteToLake(Sink):
     def check_target(self) -> None:
         with self._failures():
             self._check_folder(self._place)
-            probe_folder(self._place)
-        table = open_table(self._place)
-        if table is not None:
-            self._as_writer().check(table)
-            refused = [one for one in self._changes() if one.is_refused]
-            if refused:
-                raise Failure(refused[0].sentence)
+            probe(self._place)
+            table = open_table(self._place)
+            if table is not None:
+                self._as_writer().check(table)
+                refused = [one for one in self._changes() if one.is_refused]
+                if refused:
+                    raise Failure(refused[0].sentence)
 
     def target_changes(self, schema: pa.Schema) -> list[TargetChange]:
         self._columns = self._stored_schema(schema)
@@ -201,12 +222,14 @@ class WriteToLake(Sink):
 
     @property
     def _place(self) -> str:
-        return str(lake_folder(self.lake) / self.dataset)
+        return str(place_of(self.lake, self.store, self._store_places) / self.dataset)
 
     def _as_writer(self) -> Writer:
         return Writer(self._place, self.dataset, self.step_name, self.run, self.shards, self.rerun)
 
     def _check_folder(self, folder: str) -> None:
+        if is_in_store(self.lake):
+            return
         try:
             check_lake_folder(folder, self._places)
         except ValueError as error:
@@ -216,8 +239,10 @@ class WriteToLake(Sink):
     def _failures(self) -> Iterator[None]:
         try:
             yield
+        except Failure as failure:
+            raise type(failure)(shown(failure.sentence)) from None
         except (OSError, pa.ArrowException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or "it takes no files"
+            reason = getattr(error, "strerror", None) or shown(str(error)) or "it takes no files"
             raise Failure(f"cannot write the lake {self.lake}: {reason}") from None
 
     def _open(self) -> UnitWriter:

@@ -35,6 +35,7 @@ from tocsin.foundation.sandbox.policy import (
     VARIABLES_VARIABLE,
 )
 from tocsin.foundation.sandbox.references import judge_settings, resolved_settings
+from tocsin.foundation.sandbox.stores import judge_store, resolved_store, store_settings
 from tocsin.foundation.sandbox.variables import Variables
 
 __all__ = [
@@ -57,10 +58,13 @@ __all__ = [
     "hosts_of",
     "hosts_of_urls",
     "judge_settings",
+    "judge_store",
     "judged_place",
     "matching",
     "pinned",
     "readable_folders",
     "registry_numbers",
     "resolved_settings",
+    "resolved_store",
+    "store_settings",
 ]

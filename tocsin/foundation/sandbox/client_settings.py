@@ -67,10 +67,31 @@ REGISTRY_NUMBERS = {
     "retries.max.wait.ms": 60_000,
     "timeout": 600,
 }
-SECRETS = frozenset(
-    {"sasl.username", "sasl.password", "ssl.key.pem", "ssl.key.password", "basic.auth.user.info"}
+STORE_SETTINGS = frozenset(
+    {
+        "endpoint",
+        "region",
+        "access_key_id",
+        "secret_access_key",
+        "session_token",
+        "allow_http",
+        "ssl.ca.location",
+        "timeout",
+    }
 )
-_MUST_BE_REFERENCES = SECRETS - {"sasl.username"}
+SECRETS = frozenset(
+    {
+        "sasl.username",
+        "sasl.password",
+        "ssl.key.pem",
+        "ssl.key.password",
+        "basic.auth.user.info",
+        "access_key_id",
+        "secret_access_key",
+        "session_token",
+    }
+)
+_MUST_BE_REFERENCES = SECRETS - {"sasl.username", "access_key_id"}
 
 
 def check_settings(settings: dict[str, Any], allowed: frozenset[str], what: str) -> None:
