@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tocsin.foundation.failure import Failure
+from tocsin.table.commit import is_behind
 from tocsin.table.history import open_at
 from tocsin.table.table import LOG, Table
 
@@ -90,8 +91,6 @@ def chosen(root: Path, dataset: str | None) -> list[Path]:
 def on_newest(folder: Path, do: Callable[[Table], Result]) -> Result:
     """Do something with the newest version of a dataset, again where its files are gone by then.
 
-    An erasure deletes files at once, so a version of a moment ago may lack them.
-
     Raises Failure as `do` does on a version that is still the newest, or has all files still live.
     """
     for _ in range(_ROUNDS):
@@ -99,8 +98,7 @@ def on_newest(folder: Path, do: Callable[[Table], Result]) -> Result:
         try:
             return do(table)
         except Failure:
-            known = {file.path for file in table.files()}
-            if known <= {file.path for file in table_of(folder).files()}:
+            if not is_behind(table):
                 raise
     raise Failure(f"others erase rows of {folder} all the time")
 

@@ -86,6 +86,7 @@ def vacuum(place: str, delay: float) -> int:
     gone = [path for path, moment in found.removed.items() if now - moment > delay]
     gone += [path for path, age in found.orphans.items() if age > delay]
     remove_files(place, gone)
+    remove_unfinished(place)
     return len(gone)
 
 
@@ -99,6 +100,23 @@ def remove_files(place: str, paths: Iterable[str]) -> None:
     for folder in folders:
         if folder.is_dir():
             sync(folder)
+
+
+def remove_unfinished(place: str) -> None:
+    """Delete hidden files of the log that are older than an hour, on the disk too.
+
+    A process that was killed, or lost its power, leaves the file of a commit under a hidden name.
+    """
+    log = Path(place) / LOG_FOLDER
+    oldest = time.time() - HOUR
+    # The library writes a checkpoint under a name with a `#` first.
+    for path in [*log.glob(".*.tmp"), *log.glob("*#*")]:
+        try:
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+    sync(log)
 
 
 def forget_bounds(place: str, column: str) -> None:
