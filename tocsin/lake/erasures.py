@@ -1,4 +1,4 @@
-"""How often rows were erased from a dataset: work that read them before may not write them again."""
+"""How often rows were erased from a dataset. What was read before may not be written after."""
 
 from __future__ import annotations
 

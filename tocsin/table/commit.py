@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +20,8 @@ import pyarrow as pa
 
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
-from tocsin.table.log_files import commit_file
-from tocsin.table.synced import put_if_absent
+from tocsin.table.log_files import LOG_FOLDER, commit_file
+from tocsin.table.synced import put_if_absent, sync
 from tocsin.table.table import LiveFile, Outdated, Table, lines, open_table
 
 # Attempts to be the next commit. Each is lost to another writer's success.
@@ -95,6 +96,9 @@ def commit(
                 raise
             continue
         if change is None:
+            # The commit that made it needless may be that of a process that was killed before its
+            # name was on the disk.
+            sync(Path(place) / LOG_FOLDER)
             return None
         version = table.version + 1
         failpoint("table.begin")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from tocsin.foundation.failure import Failure
+from tocsin.table.checkpoints import SCRATCH
 from tocsin.table.history import committed_at, versions
 from tocsin.table.log_files import LOG_FOLDER, commit_file
-from tocsin.table.synced import sync
+from tocsin.table.synced import replace, sync
 from tocsin.table.table import open_table
 
 HOUR = 3600
@@ -103,20 +104,25 @@ def remove_files(place: str, paths: Iterable[str]) -> None:
 
 
 def remove_unfinished(place: str) -> None:
-    """Delete hidden files of the log that are older than an hour, on the disk too.
+    """Delete what a process leaves that is killed in a commit, on the disk too.
 
-    A process that was killed, or lost its power, leaves the file of a commit under a hidden name.
+    Hidden files of the log, and folders of checkpoints, that are older than an hour.
     """
     log = Path(place) / LOG_FOLDER
     oldest = time.time() - HOUR
     # The library writes a checkpoint under a name with a `#` first.
-    for path in [*log.glob(".*.tmp"), *log.glob("*#*")]:
+    for path in [*log.glob(".*.tmp"), *log.glob("*#*"), *Path(place).glob(f"{SCRATCH}*")]:
         try:
-            if path.stat().st_mtime < oldest:
+            if path.stat().st_mtime >= oldest:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink()
         except FileNotFoundError:
             continue
     sync(log)
+    sync(Path(place))
 
 
 def forget_bounds(place: str, column: str) -> None:
@@ -131,7 +137,7 @@ def forget_bounds(place: str, column: str) -> None:
         lines = path.read_text("utf-8").splitlines()
         kept = [_without_bounds(line, column, alive) for line in lines]
         if kept != lines:
-            _replace(path, "".join(f"{line}\n" for line in kept).encode())
+            replace(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def _without_bounds(line: str, column: str, alive: set[str]) -> str:
@@ -146,16 +152,6 @@ def _without_bounds(line: str, column: str, alive: set[str]) -> str:
         bounds.get(name, {}).pop(column, None)
     added["stats"] = json.dumps(bounds, ensure_ascii=False)
     return json.dumps(action, ensure_ascii=False)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    with hidden.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    hidden.replace(path)
-    sync(path.parent)
 
 
 def _data_files(place: Path) -> Iterator[tuple[str, float]]:

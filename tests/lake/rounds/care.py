@@ -38,7 +38,7 @@ def erasure(stage: Stage, chance: random.Random) -> None:
     version = found[0].version if found else None
     rows = found[0].rows if found else 0
     stage.note("erased", key=key, marks=marks_of(_known(stage)), version=version, rows=rows)
-    time.sleep(chance.uniform(0, 1))
+    time.sleep(chance.uniform(0.2, 1.2))
 
 
 def _unfinished(stage: Stage) -> str | None:
@@ -74,7 +74,7 @@ def backfill(stage: Stage, chance: random.Random) -> None:
     events = stage.events()
     gone = {one["key"] for one in events if one["what"] == "erase"}
     rule = 1 + sum(one["what"] == "backfill" for one in events)
-    stage.note("backfill", rule=rule)
+    stage.note("backfill", rule=rule, without=sorted(gone))
     staged = stage.lake / staging_name()
     _write_again(stage, staged, rule, gone)
     time.sleep(chance.uniform(0, 0.3))
@@ -127,5 +127,3 @@ def care(name: str) -> Callable[[Stage, int, random.Random], None]:
             time.sleep(chance.uniform(0, 0.4))
 
     return loop
-
-

@@ -47,12 +47,16 @@ class Facts:
             if one["what"] == "flushed":
                 at = one["shard"]
                 self.flushed[at] = max(self.flushed[at], one["moment"])
+        self._left_out = {
+            key for one in events if one["what"] == "backfill" for key in one["without"]
+        }
         self.removals = list(_removals(events))
         self._last_backfill = _end_of_backfills(events)
 
     def may_lack(self, one: Reading) -> bool:
         """Whether a row may be gone."""
-        return any(removal.is_possible(one) for removal in self.removals)
+        left_out = one.key in self._left_out
+        return left_out or any(removal.is_possible(one) for removal in self.removals)
 
     def must_lack(self, one: Reading, later: Facts) -> bool:
         """Whether a row must be gone. later: facts at the end of the look at the lake.
@@ -84,5 +88,6 @@ def _removals(events: list[Event]) -> Iterator[Removal]:
 def _end_of_backfills(events: list[Event]) -> int:
     """Where the last backfill ended; after all events if one was killed or still runs."""
     begun = [one["rule"] for one in events if one["what"] == "backfill"]
-    ends = {one["rule"]: at for at, one in enumerate(events) if one["what"] == "backfilled"}
+    ended = {"backfilled", "refused"}
+    ends = {one["rule"]: at for at, one in enumerate(events) if one["what"] in ended}
     return max((ends.get(rule, len(events)) for rule in begun), default=-1)

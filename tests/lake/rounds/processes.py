@@ -69,7 +69,7 @@ def fork(work: Callable[[], None], errors: Path, *, failpoints: Path | None = No
             os.environ[FAILPOINTS_VARIABLE] = str(failpoints)
         work()
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the process ends here, and its failure is reported
         errors.write_text(traceback.format_exc())
     finally:
         os._exit(code)

@@ -47,28 +47,30 @@ def page(outcomes: list[Outcome]) -> str:
         "wrong": "wrong rounds",
     }
     lines = [f"| {text} | {found[name]:,} |" for name, text in names.items()]
-    failed = [f"- seed {one.seed}: {one.wrong[0][:200]}" for one in outcomes if one.wrong]
-    return "\n".join(
-        [
-            "# Random rounds on a lake",
-            "",
-            "In each round, 3 appenders, compaction, erasure, retention, maintenance, backfills and",
-            "2 readers work on one dataset at once, each in a process of its own. Processes are",
-            "killed and started again, and some appenders wake up after their successor has",
-            "started. The topic is the judge: each version that a reader sees, and the lake at the",
-            "end, must hold its rows once, without those that an erasure or a retention removed.",
-            "",
-            "```sh",
-            f"python -m tests.lake.rounds --rounds {found['rounds']} --seed {found['seed']} "
-            "--page docs/reports/lake_rounds.md",
-            "```",
-            "",
-            "| what | count |",
-            "|---|---|",
-            *lines,
-            "",
-            f"Seconds a round: {statistics.median(seconds):.1f} median, {max(seconds):.1f} most.",
-            *(["", *failed] if failed else []),
-            "",
-        ]
+    failed = [f"\n- seed {one.seed}: {one.wrong[0][:200]}\n" for one in outcomes if one.wrong]
+    command = (
+        f"python -m tests.lake.rounds --rounds {found['rounds']} --seed {found['seed']} "
+        "--page docs/reports/lake_rounds.md"
     )
+    spread = f"Seconds a round: {statistics.median(seconds):.1f} median, {max(seconds):.1f} most."
+    return _PAGE.format(command=command, lines="\n".join(lines), spread=spread) + "".join(failed)
+
+
+_PAGE = """# Random rounds on a lake
+
+In each round, 3 appenders, compaction, erasure, retention, maintenance, backfills and 2 readers
+work on one dataset at once, each in a process of its own. Processes are killed and started again.
+Some appenders are stopped, and wake up after a successor took over their shards. The topic is the
+judge: each version that a reader sees, and the lake at the end, must hold its rows once, without
+those that an erasure or a retention removed.
+
+```sh
+{command}
+```
+
+| what | count |
+|---|---|
+{lines}
+
+{spread}
+"""

@@ -54,6 +54,7 @@ def play(folder: Path, seed: int) -> Outcome:
         for role, number in CAST:
             troupe.start(role, number)
         _strike(troupe, random.Random(f"faults {seed}"), begun + PATIENCE)
+        _wait_for_backfill(troupe)
         stage.stop()
         outcome.wrong += _ended(troupe, begun + PATIENCE)
     finally:
@@ -93,6 +94,14 @@ def _strike(troupe: Troupe, chance: random.Random, end: float) -> None:
                 _stall(troupe, one)
     for _, one in stopped:
         one.signal(signal.SIGCONT)
+
+
+def _wait_for_backfill(troupe: Troupe) -> None:
+    """Let a backfill that has begun come to its end, for a second."""
+    stage, end = troupe.stage, time.monotonic() + 1
+    while not stage.count("backfilled") and time.monotonic() < end:
+        time.sleep(0.02)
+        troupe.replace_killed()
 
 
 def _stall(troupe: Troupe, one: Actor) -> None:

@@ -1,4 +1,4 @@
-"""The verdict on a round: the rows of the lake, its audit, and what is left when all care is done."""
+"""The verdict on a round: rows of the lake, its audit, and what is left after all care."""
 
 from __future__ import annotations
 
