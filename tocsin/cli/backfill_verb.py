@@ -15,6 +15,7 @@ from tocsin.compiler.backfill_job import from_archive, into_subfolder, without_m
 from tocsin.compiler.job import Job
 from tocsin.foundation.ledger import Ledger
 from tocsin.lake.backfill_merge import MergedDataset, merge_backfill
+from tocsin.lake.erasures import erasures
 from tocsin.lake.staging import remove_folder, staging_name
 
 
@@ -69,6 +70,7 @@ def backfill(
     token = staging_name()
     checked, lakes = into_subfolder(checked, token)
     started = time.monotonic()
+    erased = {lake: erasures(lake, datasets) for lake, datasets in lakes.items()}
     note(f"{checked.name}: reading {archive or 'its topics'} again")
     try:
         if cluster:
@@ -83,7 +85,7 @@ def backfill(
         changes = [
             one
             for lake, datasets in lakes.items()
-            for one in merge_backfill(lake / token, lake, datasets, first)
+            for one in merge_backfill(lake / token, lake, datasets, first, erased[lake])
         ]
     finally:
         for lake in lakes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.datasets import files_of
+from tocsin.lake.erasures import ERASURES
 from tocsin.lake.footers import LakeOffsets, footer, merged, offsets_in, start_of, units_in
 from tocsin.lake.row_order import rows_digest
 from tocsin.lake.unit_groups import connected
@@ -44,7 +45,11 @@ class MergedDataset:
 
 
 def merge_backfill(
-    staged: Path, root: Path, datasets: list[str], since: int | None = None
+    staged: Path,
+    root: Path,
+    datasets: list[str],
+    since: int | None = None,
+    erased: Mapping[str, int] | None = None,
 ) -> list[MergedDataset]:
     """Exchange the units of some datasets for those of a staged lake, each dataset in one commit.
 
@@ -57,12 +62,18 @@ def merge_backfill(
         root: folder of the lake.
         datasets: names of the datasets to merge.
         since: microseconds since 1970; None to merge all files.
+        erased: the `erasures` of the lake before the backfill read its first row; None if nobody
+            can have erased rows since.
 
     Raises:
-        Failure: if a file cannot be read, or a column has another type in the lake.
+        Failure: if a file cannot be read, a column has another type in the lake, or rows were
+            erased from a dataset since: the backfill may have read them before.
     """
     covered = merged(offsets_in(footer(file)) for file in files_of(staged))
-    return [_Merge(staged / name, root / name, covered, since).done() for name in datasets]
+    return [
+        _Merge(staged / name, root / name, covered, since, (erased or {}).get(name)).done()
+        for name in datasets
+    ]
 
 
 @dataclass
@@ -74,12 +85,20 @@ class _Part:
 
 
 class _Merge:
-    """The merge of one dataset. covered: the offsets that were read again."""
+    """The merge of one dataset.
+
+    covered: the offsets that were read again. erased: erasures before that, None for any number.
+    """
 
     def __init__(
-        self, staged: Path, dataset: Path, covered: LakeOffsets, since: int | None
+        self,
+        staged: Path,
+        dataset: Path,
+        covered: LakeOffsets,
+        since: int | None,
+        erased: int | None,
     ) -> None:
-        self.staged, self.dataset = staged, dataset
+        self.staged, self.dataset, self.erased = staged, dataset, erased
         self.covered, self.since = covered, since
         self.found = MergedDataset(dataset.name)
         self._heads: dict[Path, Head] = {}
@@ -113,7 +132,16 @@ class _Merge:
                     (self.dataset / file.path).unlink(missing_ok=True)
         return self.found
 
+    def _check_erasures(self, table: Table) -> None:
+        """Check that the backfill holds no rows that were erased since it read them."""
+        if self.erased is not None and (table.mark(ERASURES) or 0) != self.erased:
+            raise Failure(
+                f"rows were erased from the dataset '{self.dataset.name}' while the backfill ran, "
+                "which may have read them before; run the backfill again"
+            )
+
     def _change(self, table: Table) -> Change | None:
+        self._check_erasures(table)
         ours = self._source.files() if self._source else []
         adds: list[LiveFile] = []
         removes: list[LiveFile] = []

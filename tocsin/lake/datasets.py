@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.footers import footer
+from tocsin.table.commit import is_behind
 from tocsin.table.history import open_at
 from tocsin.table.table import LOG, Table
 
@@ -91,8 +92,6 @@ def chosen(root: Path, dataset: str | None) -> list[Path]:
 def on_newest(folder: Path, do: Callable[[Table], Result]) -> Result:
     """Do something with the newest version of a dataset, again where its files are gone by then.
 
-    An erasure deletes files at once, so a version of a moment ago may lack them.
-
     Raises Failure as `do` does on a version that is still the newest, or has all files still live.
     """
     for _ in range(_ROUNDS):
@@ -100,8 +99,7 @@ def on_newest(folder: Path, do: Callable[[Table], Result]) -> Result:
         try:
             return do(table)
         except Failure:
-            known = {file.path for file in table.files()}
-            if known <= {file.path for file in table_of(folder).files()}:
+            if not is_behind(table):
                 raise
     raise Failure(f"others erase rows of {folder} all the time")
 

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.datasets import chosen, datasets_of, on_newest, table_of
+from tocsin.lake.erasures import ERASURES
 from tocsin.lake.footers import footer, schema_in, table_in
 from tocsin.lake.rewriting import Gone, without_rows
 from tocsin.table.checkpoints import renew_checkpoint
 from tocsin.table.commit import Change, commit
-from tocsin.table.leftovers import forget_bounds, left_over, remove_files
+from tocsin.table.leftovers import forget_bounds, left_over, remove_files, remove_unfinished
 from tocsin.table.table import Table
 
 
@@ -119,11 +120,12 @@ class _Erasure:
 
     def done(self) -> Deleted | None:
         place = str(self.folder)
-        done = without_rows(place, "DELETE", self._gone)
+        done = without_rows(place, "DELETE", self._gone, counter=ERASURES)
         removed = left_over(place)
         # Files that a process wrote and has not committed yet are younger.
         old = [path for path in removed.old if self._matches(path)]
         remove_files(place, {*done.files, *old})
+        remove_unfinished(place)
         if done.version is None and not old:
             return None
         forget_bounds(place, self.column)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from tocsin.table.log_files import LOG_FOLDER, commit_file
 from tocsin.table.table import open_table
 
 _NEWEST = "_last_checkpoint"
+SCRATCH = ".checkpoint-"
+"""How the name of a folder in a table begins in which a checkpoint is written."""
+_ATTEMPTS = 5
 _EVERY = 10
 """Commits after which a further checkpoint is worth its time."""
 
@@ -51,16 +57,40 @@ def write_checkpoint(place: str, version: int) -> None:
 
     Raises Failure where it cannot be written.
     """
-    log = Path(place) / LOG_FOLDER
-    try:
-        stored.refresh(place)
-        DeltaTable(place, version=version).create_checkpoint()
-        for path in log.glob(f"{version:020}.checkpoint*.parquet"):
-            stored.store(path)
-        stored.store(log / _NEWEST)
-        stored.store_names(log)
-    except (DeltaError, OSError, ValueError) as error:
-        raise Failure(f"no checkpoint of the log in {place}: {error}") from None
+    stored.refresh(place, whole=True)
+    for attempt in range(_ATTEMPTS):
+        scratch = Path(place) / f"{SCRATCH}{secrets.token_hex(8)}"
+        try:
+            _write(Path(place) / LOG_FOLDER, version, scratch)
+        except (DeltaError, OSError, ValueError) as error:
+            # Others delete commits and checkpoints that a newer checkpoint replaces.
+            if attempt == _ATTEMPTS - 1:
+                raise Failure(f"no checkpoint of the log in {place}: {error}") from None
+        else:
+            return
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write(log: Path, version: int, scratch: Path) -> None:
+    """Let the library write the checkpoint next to the table, and put it into the log.
+
+    The library names a checkpoint before its content is on the disk. After a loss of power, the
+    table could not be read.
+    """
+    copy = scratch / LOG_FOLDER
+    copy.mkdir(parents=True)
+    before = {one: paths for one, paths in _checkpoints(log).items() if one < version}
+    base = max(before, default=-1)
+    for path in before.get(base, []):
+        os.link(path, copy / path.name)
+    for one in range(base + 1, version + 1):
+        os.link(log / f"{one:020}.json", copy / f"{one:020}.json")
+    DeltaTable(str(scratch), version=version).create_checkpoint()
+    for path in copy.glob(f"{version:020}.checkpoint*.parquet"):
+        stored.link(path, log / path.name)
+    stored.store_names(log)
+    stored.replace(log / _NEWEST, (copy / _NEWEST).read_bytes())
 
 
 def renew_checkpoint(place: str, version: int) -> None:

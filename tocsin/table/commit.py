@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,10 +21,11 @@ import pyarrow as pa
 
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
+from tocsin.table import stored
 from tocsin.table.checksums import TAG
-from tocsin.table.log_files import commit_file
+from tocsin.table.log_files import LOG_FOLDER, commit_file
 from tocsin.table.stored import put_if_absent
-from tocsin.table.table import LiveFile, Table, lines, open_table
+from tocsin.table.table import LiveFile, Outdated, Table, lines, open_table
 
 # Attempts to be the next commit. Each is lost to another writer's success.
 _ATTEMPTS = 200
@@ -94,8 +96,16 @@ def commit(
         table = open_table(place) if known is None else known
         if table is None:
             raise Failure(f"there is no table in {place}")
-        change = change_of(table)
+        try:
+            change = change_of(table)
+        except Failure:
+            if not is_behind(table):
+                raise
+            continue
         if change is None:
+            # The commit that made it needless may be that of a process that was killed before its
+            # name was on the disk.
+            stored.store_names(Path(place) / LOG_FOLDER)
             return None
         version = table.version + 1
         failpoint("table.begin")
@@ -104,6 +114,19 @@ def commit(
             return version
         time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311 - spreads writers
     raise Failure(f"other writers of {place} committed {_ATTEMPTS} times while one change waited")
+
+
+def is_behind(table: Table) -> bool:
+    """Whether a version cannot be used any more, because the newest lacks some of its files.
+
+    An erasure deletes files at once, so a version of a moment ago may lack them.
+    """
+    newest = open_table(table.place)
+    try:
+        alive = set() if newest is None else {file.path for file in newest.files()}
+        return any(file.path not in alive for file in table.files())
+    except Outdated:
+        return True
 
 
 def _actions(change: Change, table: Table) -> bytes:

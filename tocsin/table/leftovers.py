@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ from urllib.parse import unquote
 
 from tocsin.foundation.failure import Failure
 from tocsin.table import stored
+from tocsin.table.checkpoints import SCRATCH
 from tocsin.table.history import committed_at, versions
-from tocsin.table.log_files import commit_file
+from tocsin.table.log_files import LOG_FOLDER, commit_file
 from tocsin.table.table import open_table
 
 HOUR = 3600
@@ -84,12 +86,38 @@ def vacuum(place: str, delay: float) -> int:
     gone = [path for path, moment in found.removed.items() if now - moment > delay]
     gone += [path for path, age in found.orphans.items() if age > delay]
     remove_files(place, gone)
+    remove_unfinished(place)
     return len(gone)
 
 
 def remove_files(place: str, paths: Iterable[str]) -> None:
     """Delete data files, on the disk too. paths: in the table; missing ones are passed over."""
     stored.remove(Path(place) / path for path in paths)
+
+
+def remove_unfinished(place: str) -> None:
+    """Delete what a process leaves that is killed in a commit, on the disk too.
+
+    Hidden files of the log, and folders of checkpoints, that are older than an hour. An object
+    store has neither.
+    """
+    if not stored.is_on_disk(place):
+        return
+    log = Path(place) / LOG_FOLDER
+    oldest = time.time() - HOUR
+    # The library writes a checkpoint under a name with a `#` first.
+    for path in [*log.glob(".*.tmp"), *log.glob("*#*"), *Path(place).glob(f"{SCRATCH}*")]:
+        try:
+            if path.stat().st_mtime >= oldest:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+    stored.store_names(log)
+    stored.store_names(Path(place))
 
 
 def forget_bounds(place: str, column: str) -> None:

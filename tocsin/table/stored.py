@@ -7,8 +7,8 @@ file that is stored survives the machine's failure before anybody sees it.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,26 @@ def replace(path: Path, content: bytes) -> None:
     if found is not None:
         found.bucket.put(found.key(path), content)
         return
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    with hidden.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    hidden.replace(path)
-    synced.sync(path.parent)
+    synced.replace(path, content)
+
+
+def link(path: Path, name: Path) -> None:
+    """Store a file that this process has written under a further name, if nobody else has.
+
+    Its name on a disk is stored by `store_names`.
+    """
+    found = mirror_of(name)
+    if found is not None:
+        found.bucket.put_file(found.key(name), path)
+        return
+    synced.sync(path)
+    with suppress(FileExistsError):
+        os.link(path, name)
+
+
+def is_on_disk(place: str) -> bool:
+    """Whether a table is on a disk of this machine."""
+    return mirror_of(place) is None
 
 
 def make_folder(folder: Path) -> None:

@@ -6,6 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
+_sure: set[Path] = set()
+"""Folders that are on the disk for sure, with those above them."""
+
 
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
@@ -17,12 +20,24 @@ def sync(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; each that is new is on the disk afterwards."""
-    if folder.is_dir():
+    """Make a folder and those above it; all are on the disk afterwards.
+
+    A folder that exists may be the work of a process that was killed before its name was on the
+    disk. So each process waits for each folder once.
+    """
+    folder = folder.absolute()
+    is_there = folder.is_dir()
+    if folder == folder.parent or (is_there and folder in _sure):
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    sync(folder.parent)
+    try:
+        sync(folder.parent)
+    except OSError:
+        # The folder of another user, such as a mount point, is not ours to read.
+        if not is_there:
+            raise
+    _sure.add(folder)
 
 
 def put_if_absent(path: Path, content: bytes) -> bool:
@@ -44,6 +59,20 @@ def put_if_absent(path: Path, content: bytes) -> bool:
         return True
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a whole file in the place of another; a reader sees the old one or the new one."""
+    hidden = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with hidden.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        hidden.replace(path)
+    finally:
+        hidden.unlink(missing_ok=True)
+    sync(path.parent)
 
 
 def probe_folder(folder: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ from tocsin.table.tail import Tail
 LOG = LOG_FOLDER
 # A table whose schema or protocol this release cannot keep is refused by the library.
 _Values = dict[str, str | None]
+# A checkpoint may be replaced between the look at the log and the look at the checkpoint.
+_LOOKS = 5
+
+
+class Outdated(Failure):
+    """The log of a version is gone, because rows were erased since; the newest can be read."""
 
 
 @dataclass(frozen=True)
@@ -116,23 +122,39 @@ class Table:
         if name in self._tail.marks:
             return self._tail.marks[name]
         if name not in self._marks:
-            found = self._found.transaction_version(name)
+            found = self._asked(lambda library: library.transaction_version(name))
             self._marks[name] = None if found is None else int(found)
         return self._marks[name]
 
     def _catch_up(self) -> None:
         """Let the library read as far as the version."""
         if self._found.version() != self.version:
-            try:
-                stored.refresh(self.place)
-                self._found.load_as_version(self.version)
-            except (DeltaError, OSError, ValueError) as error:
-                raise Failure(f"the table {self.place} cannot be read: {_line(error)}") from None
+            stored.refresh(self.place)
+            self._asked(lambda library: library.load_as_version(self.version))
+
+    def _asked(self, question: Callable[[DeltaTable], Any]) -> Any:
+        """The library's answer about the version.
+
+        It reads checkpoints when it is asked, and others may have replaced them since.
+        """
+        try:
+            return question(self._found)
+        except (DeltaError, OSError, ValueError):
+            pass
+        newest = _load(self.place)
+        try:
+            self._found = DeltaTable(self.place, version=self.version)
+            return question(self._found)
+        except (DeltaError, OSError, ValueError) as error:
+            kind = Failure if newest is None else Outdated
+            raise kind(
+                f"the table {self.place} cannot be read at version {self.version}: {_line(error)}"
+            ) from None
 
     def files(self) -> list[LiveFile]:
         """The live files, sorted by path."""
         self._catch_up()
-        actions = pa.table(self._found.get_add_actions(flatten=True))
+        actions = pa.table(self._asked(lambda library: library.get_add_actions(flatten=True)))
         prefix = "partition."
         names = [name for name in actions.column_names if name.startswith(prefix)]
         found = [
@@ -149,14 +171,18 @@ class Table:
 
 def _load(place: str) -> DeltaTable | None:
     """The newest version as the library reads it. Raises Failure where it cannot be read."""
-    try:
-        stored.refresh(place)
-        found = DeltaTable(place)
-    except TableNotFoundError:
-        return None
-    except (DeltaError, OSError, ValueError) as error:
-        reason = broken_commit(place) or _line(error)
-        raise Failure(f"the table {place} cannot be read: {reason}") from None
+    for look in range(_LOOKS):
+        try:
+            stored.refresh(place)
+            found = DeltaTable(place)
+            break
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError, ValueError) as error:
+            reason = broken_commit(place)
+            if reason or look == _LOOKS - 1:
+                reason = reason or _line(error)
+                raise Failure(f"the table {place} cannot be read: {reason}") from None
     # The library takes an empty commit file for a commit without changes.
     if not newest_is_whole(place, int(found.version())):
         raise Failure(f"the table {place} cannot be read: {broken_commit(place)}")
