@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tocsin.foundation.failure import Failure
 from tocsin.kernels.batch import OFFSET
+from tocsin.table.care import TableCare
 from tocsin.table.columns import new_columns, with_all_columns
 from tocsin.table.commit import Change, NewFile, commit
 from tocsin.table.data_file import data_path, read_rows, remove_unseen, write_data_file
@@ -34,9 +35,20 @@ class _Pending:
 class UnitWriter:
     """Writes the units of a step. Nobody sees a unit before the commit that has its mark."""
 
-    def __init__(self, writer: Writer, check: Callable[[str], None] = lambda _: None) -> None:
-        """A writer of no units yet. check: called with each folder before it is written."""
+    def __init__(
+        self,
+        writer: Writer,
+        check: Callable[[str], None] = lambda _: None,
+        *,
+        maintains: bool = False,
+    ) -> None:
+        """A writer of no units yet.
+
+        check: called with each folder before it is written. maintains: whether it cares for the
+        table after commits.
+        """
         self.writer = writer
+        self.care = TableCare(writer.place) if maintains else None
         self._check_folder = check
         self._table: Table | None = None
         self._covered: Marks = {}
@@ -159,7 +171,7 @@ class UnitWriter:
             return used[0] if used else None
 
         try:
-            commit(self.writer.place, change_of, self._table)
+            version = commit(self.writer.place, change_of, self._table)
         except Failure:
             self.forget()
             raise
@@ -174,6 +186,8 @@ class UnitWriter:
         self._dropped += [file for file in written if file.path not in kept]
         self._dropped += self._earlier.unused(adds)
         self.forget()
+        if version is not None and self.care is not None:
+            self.care.after(version)
 
     def _change(self, table: Table) -> Change | None:
         """The change of a version: the units that it lacks."""

@@ -115,6 +115,11 @@ class WriteToLake(Sink):
         help="for s3://: endpoint, region, access_key_id and secret_access_key (as env:NAME or "
         "file:/path); by default those of the variables AWS_…",
     )
+    maintenance: bool = Param(
+        True,
+        help="write a checkpoint of the table's log every 100 commits, and once a day delete files "
+        "that left the table 7 days ago; `tocsin lake FOLDER maintain` does the same and compacts",
+    )
 
     # The sandbox of an untrusted job: it judges each folder again when a file is written.
     _places: tuple[str, ...] | None = PrivateAttr(None)
@@ -247,7 +252,9 @@ class WriteToLake(Sink):
 
     def _open(self) -> UnitWriter:
         if self._writer is None:
-            self._writer = UnitWriter(self._as_writer(), self._check_folder)
+            self._writer = UnitWriter(
+                self._as_writer(), self._check_folder, maintains=self.maintenance
+            )
         return self._writer
 
     def write(self, batch: pa.RecordBatch, unit: str) -> None:
