@@ -10,10 +10,8 @@ from cyclopts import Parameter
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.cli.lake_care import WORDS, Care, care
-from tocsin.cli.lake_place import lake_root
 from tocsin.cli.option_values import duration_option
 from tocsin.kafka.connection import Kafka
-from tocsin.table.places import shown
 
 
 def lake(
@@ -64,6 +62,8 @@ def lake(
     json
         Print the result as JSON.
     """
+    from tocsin.lake.roots import lake_root
+
     with lake_root(folder) as root:
         if query == "check":
             return _check(root, brokers, json)
@@ -78,6 +78,7 @@ def lake(
 def _skipped(root: Path, at: str | None) -> list[Path]:
     from tocsin.lake.datasets import files_of
     from tocsin.lake.footers import unreadable
+    from tocsin.lake.roots import shown
 
     bad = unreadable(files_of(root, at))
     for sentence in bad.values():
@@ -103,6 +104,7 @@ def _select(
     import duckdb
 
     from tocsin.lake.query import open_views
+    from tocsin.lake.roots import shown
     from tocsin.lake.sealed import TooMuch, WritingQuery, read_only, rows_of, seal, timed
 
     skip, at, also, timeout = how
@@ -129,6 +131,7 @@ def _select(
 
 def _check(root: Path, brokers: str | None, json: bool) -> int:
     from tocsin.lake.audit import audit_lake
+    from tocsin.lake.roots import shown
 
     report = audit_lake(root, Kafka(brokers=brokers) if brokers else None)
     report.lake = shown(report.lake)
