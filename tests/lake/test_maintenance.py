@@ -14,6 +14,7 @@ from tocsin.lake.compaction import compact
 from tocsin.lake.datasets import files_of, table_of
 from tocsin.lake.maintenance import maintain
 from tocsin.table import checkpoints
+from tocsin.table import synced as disk
 from tocsin.table.leftovers import left_over, vacuum
 
 DAY_S = 86_400
@@ -71,8 +72,8 @@ def test_a_checkpoint_is_on_the_disk_before_the_log_is_cleaned(
         put(tmp_path / "d", readings(hour), hour)
     place, log = str(tmp_path / "d"), tmp_path / "d" / "_delta_log"
     synced: list[str] = []
-    real = checkpoints.sync
-    monkeypatch.setattr(checkpoints, "sync", lambda path: (synced.append(path.name), real(path)))
+    real = disk.sync
+    monkeypatch.setattr(disk, "sync", lambda path: (synced.append(path.name), real(path)))
     assert checkpoints.checkpoint(place, keep=0) == 11
     assert synced[:3] == [f"{11:020}.checkpoint.parquet", "_last_checkpoint", "_delta_log"]
     assert [path.name for path in sorted(log.glob("*.json"))] == [f"{11:020}.json"]

@@ -10,10 +10,8 @@ from cyclopts import Parameter
 
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.cli.lake_care import WORDS, Care, care
-from tocsin.cli.lake_place import lake_root
 from tocsin.cli.option_values import duration_option
 from tocsin.kafka.connection import Kafka
-from tocsin.table.places import shown
 
 
 def lake(
@@ -67,6 +65,8 @@ def lake(
     json
         Print the result as JSON.
     """
+    from tocsin.lake.roots import lake_root
+
     with lake_root(folder) as root:
         if query == "check":
             return _check(root, brokers, json)
@@ -81,6 +81,7 @@ def lake(
 def _skipped(root: Path, at: str | None) -> list[Path]:
     from tocsin.lake.datasets import datasets_of, table_of
     from tocsin.lake.file_checks import damaged
+    from tocsin.lake.roots import shown
 
     bad: dict[Path, str] = {}
     for folder in datasets_of(root):
@@ -108,6 +109,7 @@ def _select(
     import duckdb
 
     from tocsin.lake.query import open_views
+    from tocsin.lake.roots import shown
     from tocsin.lake.sealed import TooMuch, WritingQuery, read_only, rows_of, seal, timed
 
     skip, at, also, timeout = how
@@ -134,6 +136,7 @@ def _select(
 
 def _check(root: Path, brokers: str | None, json: bool) -> int:
     from tocsin.lake.audit import audit_lake
+    from tocsin.lake.roots import shown
 
     report = audit_lake(root, Kafka(brokers=brokers) if brokers else None)
     report.lake = shown(report.lake)

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,8 @@ class Mirror:
         self.root = root
         self.bucket = bucket
         self._tags: dict[str, str] = {}
+        # A writer and the care of its table read one log.
+        self._lock = threading.RLock()
 
     def key(self, path: Path) -> str:
         """The key of a path in the folder."""
@@ -48,6 +51,10 @@ class Mirror:
 
     def refresh(self, place: str, *, whole: bool) -> None:
         """Bring the log of a table: the last checkpoint and what follows, or all of it."""
+        with self._lock:
+            self._refresh(place, whole)
+
+    def _refresh(self, place: str, whole: bool) -> None:
         log = Path(place) / LOG_FOLDER
         log.mkdir(parents=True, exist_ok=True)
         folder = self.key(log)
@@ -83,10 +90,11 @@ class Mirror:
 
     def fetch(self, paths: Iterable[Path]) -> None:
         """Bring data files that are not here yet; those that the store lacks stay away."""
-        missing = [self.key(path) for path in paths if not path.exists()]
-        for key, content in self.bucket.get_all(missing):
-            if content is not None:
-                self._keep(self.root / key, content)
+        with self._lock:
+            missing = [self.key(path) for path in paths if not path.exists()]
+            for key, content in self.bucket.get_all(missing):
+                if content is not None:
+                    self._keep(self.root / key, content)
 
     def footer(self, path: Path) -> Any:
         """A file, or the end of it, of which the footer can be read."""

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from tocsin.foundation.failure import Failure, Mistake
 from tocsin.foundation.lake_folder import check_place, is_in_store
+from tocsin.table.mirrors import with_datasets
+from tocsin.table.places import mirror_for, shown
+
+__all__ = ["lake_root", "shown"]
 
 
 @contextmanager
@@ -23,9 +27,6 @@ def lake_root(lake: str) -> Iterator[Path]:
             raise Mistake(f"no lake at {lake}")
         yield Path(lake)
         return
-    from tocsin.table.mirrors import with_datasets
-    from tocsin.table.places import mirror_for, shown
-
     try:
         check_place(lake)
     except ValueError as error:
