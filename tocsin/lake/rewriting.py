@@ -33,12 +33,7 @@ class Rewritten:
 
 
 def without_rows(
-    place: str,
-    operation: str,
-    gone_of: Callable[[Table], Gone],
-    *,
-    whole_version: bool = False,
-    counter: str | None = None,
+    place: str, operation: str, gone_of: Callable[[Table], Gone], *, whole_version: bool = False
 ) -> Rewritten:
     """Remove rows until none is to be removed from the newest version.
 
@@ -52,7 +47,6 @@ def without_rows(
             remember files.
         whole_version: whether the choice rests on all files of the version, so that a commit needs
             all of them to be live.
-        counter: name of a mark that each commit raises by one.
 
     Raises:
         Failure: if a file cannot be read, or others change the same files all the time.
@@ -62,7 +56,7 @@ def without_rows(
     def one_round(table: Table) -> bool:
         gone = gone_of(table)
         if gone:
-            _Round(place, operation, table, gone, whole_version, counter).into(found)
+            _Round(place, operation, table, gone, whole_version).into(found)
         return not gone
 
     for _ in range(_ROUNDS):
@@ -73,15 +67,9 @@ def without_rows(
 
 class _Round:
     def __init__(
-        self,
-        place: str,
-        operation: str,
-        table: Table,
-        gone: Gone,
-        whole_version: bool,
-        counter: str | None,
+        self, place: str, operation: str, table: Table, gone: Gone, whole_version: bool
     ) -> None:
-        self.place, self.operation, self.gone, self.counter = place, operation, gone, counter
+        self.place, self.operation, self.gone = place, operation, gone
         self.needed = {file.path for file in table.files()} if whole_version else set()
         self.rests: dict[str, NewFile] = {}
         self.used: dict[str, NewFile | None] = {}
@@ -111,9 +99,7 @@ class _Round:
             self.used = {}
             return None
         adds = [one for one in self.used.values() if one is not None]
-        counter = self.counter
-        marks = {} if counter is None else {counter: (table.mark(counter) or 0) + 1}
-        return Change(self.operation, adds, [live[path] for path in self.used], marks)
+        return Change(self.operation, adds, [live[path] for path in self.used])
 
 
 def _without(place: str, path: str, gone: Any) -> NewFile | None:
