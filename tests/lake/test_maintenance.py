@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -75,8 +76,10 @@ def test_a_checkpoint_is_on_the_disk_before_the_log_is_cleaned(
     real = disk.sync
     monkeypatch.setattr(disk, "sync", lambda path: (synced.append(path.name), real(path)))
     assert checkpoints.checkpoint(place, keep=0) == 11
-    assert synced[:3] == [f"{11:020}.checkpoint.parquet", "_last_checkpoint", "_delta_log"]
+    assert synced[:2] == [f"{11:020}.checkpoint.parquet", "_delta_log"]
     assert [path.name for path in sorted(log.glob("*.json"))] == [f"{11:020}.json"]
+    assert json.loads((log / "_last_checkpoint").read_text())["version"] == 11
+    assert list(Path(place).glob(".*")) == []
     assert checkpoints.checkpoint(place, keep=0) is None, "no commit came since"
     put(tmp_path / "d", readings(11), 11)
     assert len(rows_of(tmp_path, "d")) == 12 * 6

@@ -65,7 +65,7 @@ def test_a_certificate_names_version_files_and_rows(tmp_path: Path) -> None:
     put(tmp_path / "d", readings(1, lock_id=["l-1"] * ROWS), 1)
     put(tmp_path / "d", readings(2, lock_id=["l-0"] * ROWS), 2)
     before = table_of(tmp_path / "d").version
-    assert erase(tmp_path, "lock_id", "l-1") == [Deleted("d", before + 1, 2, 2 + ROWS)]
+    assert erase(tmp_path, "lock_id", "l-1") == [Deleted("d", before + 2, 2, 2 + ROWS)]
     assert len(files_of(tmp_path)) == 2, "a file without other rows is not written again"
 
 
@@ -77,6 +77,23 @@ def test_files_that_are_not_committed_yet_stay(tmp_path: Path) -> None:
     erase(tmp_path, "lock_id", "l-1")
     assert young.exists()
     assert not old.exists()
+
+
+def test_what_a_process_leaves_that_was_killed_in_a_commit_goes_after_an_hour(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "d"
+    put(place, readings(0))
+    names = ["_delta_log/.1.json.0a.tmp", "_delta_log/2.checkpoint.parquet#1", ".checkpoint-0b"]
+    (place / names[2] / "_delta_log").mkdir(parents=True)
+    for name in [*names[:2], f"{names[2]}/_delta_log/1.json"]:
+        (place / name).write_bytes(b'{"minValues": {"lock_id": "l-1"}}')
+    erase(tmp_path, "lock_id", "l-1")
+    assert all((place / name).exists() for name in names), "a living process may need them"
+    for name in names:
+        os.utime(place / name, (1, 1))
+    erase(tmp_path, "lock_id", "l-1")
+    assert not any((place / name).exists() for name in names)
 
 
 def test_only_the_named_dataset_is_erased(lake: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.datasets import chosen, datasets_of, on_newest, table_of
-from tocsin.lake.erasures import ERASURES
+from tocsin.lake.erasures import begin_erasure
 from tocsin.lake.footers import footer, schema_in, table_in
 from tocsin.lake.rewriting import Gone, without_rows
 from tocsin.table.checkpoints import renew_checkpoint
@@ -120,7 +120,8 @@ class _Erasure:
 
     def done(self) -> Deleted | None:
         place = str(self.folder)
-        done = without_rows(place, "DELETE", self._gone, counter=ERASURES)
+        begin_erasure(place)
+        done = without_rows(place, "DELETE", self._gone)
         removed = left_over(place)
         # Files that a process wrote and has not committed yet are younger.
         old = [path for path in removed.old if self._matches(path)]

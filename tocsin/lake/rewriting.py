@@ -39,7 +39,6 @@ def without_rows(
     *,
     whole_version: bool = False,
     keeps_footers: bool = False,
-    counter: str | None = None,
 ) -> Rewritten:
     """Remove rows until none is to be removed from the newest version.
 
@@ -55,18 +54,18 @@ def without_rows(
             all of them to be live.
         keeps_footers: whether a file without any row left becomes an empty one, because its footer
             says which messages the table was made from.
-        counter: name of a mark that each commit raises by one.
 
     Raises:
         Failure: if a file cannot be read, or others change the same files all the time.
     """
     found = Rewritten()
-    how = _How(operation, keeps_footers, counter)
 
     def one_round(table: Table) -> bool:
         gone = gone_of(table)
         if gone:
-            _Round(place, gone, table if whole_version else None, how).into(found)
+            _Round(place, operation, gone, keeps_footers, table if whole_version else None).into(
+                found
+            )
         return not gone
 
     for _ in range(_ROUNDS):
@@ -75,18 +74,12 @@ def without_rows(
     raise Failure(f"other writers of {place} changed the same files {_ROUNDS} times")
 
 
-@dataclass(frozen=True)
-class _How:
-    """The arguments of `without_rows` with the same names."""
-
-    operation: str
-    keeps_footers: bool
-    counter: str | None
-
-
 class _Round:
-    def __init__(self, place: str, gone: Gone, needed: Table | None, how: _How) -> None:
-        self.place, self.gone, self.how = place, gone, how
+    def __init__(
+        self, place: str, operation: str, gone: Gone, keeps_footers: bool, needed: Table | None
+    ) -> None:
+        self.place, self.operation, self.gone = place, operation, gone
+        self.keeps_footers = keeps_footers
         self.needed = set() if needed is None else {file.path for file in needed.files()}
         self.rests: dict[str, NewFile] = {}
         self.used: dict[str, NewFile | None] = {}
@@ -94,7 +87,7 @@ class _Round:
     def into(self, found: Rewritten) -> None:
         try:
             for path, rows in self.gone.items():
-                rest = _without(self.place, path, rows, self.how.keeps_footers)
+                rest = _without(self.place, path, rows, self.keeps_footers)
                 if rest is not None:
                     self.rests[path] = rest
             version = commit(self.place, self._change)
@@ -116,9 +109,7 @@ class _Round:
             self.used = {}
             return None
         adds = [one for one in self.used.values() if one is not None]
-        counter = self.how.counter
-        marks = {} if counter is None else {counter: (table.mark(counter) or 0) + 1}
-        return Change(self.how.operation, adds, [live[path] for path in self.used], marks)
+        return Change(self.operation, adds, [live[path] for path in self.used])
 
 
 def _without(place: str, path: str, gone: Any, keeps_footer: bool) -> NewFile | None:

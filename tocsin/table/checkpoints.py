@@ -57,19 +57,20 @@ def write_checkpoint(place: str, version: int) -> None:
 
     Raises Failure where it cannot be written.
     """
-    stored.refresh(place, whole=True)
-    for attempt in range(_ATTEMPTS):
+    reason: Exception | None = None
+    for _ in range(_ATTEMPTS):
         scratch = Path(place) / f"{SCRATCH}{secrets.token_hex(8)}"
         try:
+            stored.refresh(place, whole=True)
             _write(Path(place) / LOG_FOLDER, version, scratch)
         except (DeltaError, OSError, ValueError) as error:
             # Others delete commits and checkpoints that a newer checkpoint replaces.
-            if attempt == _ATTEMPTS - 1:
-                raise Failure(f"no checkpoint of the log in {place}: {error}") from None
+            reason = error
         else:
             return
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+    raise Failure(f"no checkpoint of the log in {place}: {reason}")
 
 
 def _write(log: Path, version: int, scratch: Path) -> None:

@@ -102,18 +102,31 @@ def commit(
             if not is_behind(table):
                 raise
             continue
+        _settle(place, table.version)
         if change is None:
-            # The commit that made it needless may be that of a process that was killed before its
-            # name was on the disk.
-            stored.store_names(Path(place) / LOG_FOLDER)
             return None
         version = table.version + 1
         failpoint("table.begin")
         if put_if_absent(commit_file(place, version), _actions(change, table)):
             failpoint("table.committed")
+            _settled[place] = version
             return version
         time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))  # noqa: S311 - spreads writers
     raise Failure(f"other writers of {place} committed {_ATTEMPTS} times while one change waited")
+
+
+_settled: dict[str, int] = {}
+"""By place, the newest version that is on the disk for sure."""
+
+
+def _settle(place: str, version: int) -> None:
+    """Wait until the commits of others are on the disk, on which the next step rests.
+
+    One of them may be that of a process that was killed before its name was on the disk.
+    """
+    if version > _settled.get(place, -1):
+        stored.store_names(Path(place) / LOG_FOLDER)
+        _settled[place] = version
 
 
 def is_behind(table: Table) -> bool:

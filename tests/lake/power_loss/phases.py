@@ -37,18 +37,25 @@ def write(stage: Stage, moments: range) -> None:
 
 
 def killed(stage: Stage, moments: range, syncs: int) -> None:
-    """Write moments, and be killed instead of waiting for the disk for the n-th time."""
+    """Write moments, and be killed instead of waiting for the lake's disk for the n-th time."""
     left = [syncs]
 
     def sync(path: Path) -> None:
-        left[0] -= 1
-        if not left[0]:
+        left[0] -= path.is_relative_to(stage.lake)
+        if not left[0] and path.is_relative_to(stage.lake):
             os.kill(os.getpid(), signal.SIGKILL)
         _sync(path)
 
     for name in ("tocsin.table.synced", "tocsin.table.data_file"):
         sys.modules[name].sync = sync  # type: ignore[attr-defined]
     write(stage, moments)
+
+
+def careless(stage: Stage) -> None:
+    """Write moments without waiting for the disk."""
+    for name in ("tocsin.table.synced", "tocsin.table.data_file"):
+        sys.modules[name].sync = lambda path: None  # type: ignore[attr-defined]
+    write(stage, range(2))
 
 
 def log(stage: Stage) -> None:
@@ -74,6 +81,7 @@ def note_retention(stage: Stage) -> None:
 
 PHASES: dict[str, Callable[[Stage], object]] = {
     "write": lambda stage: write(stage, range(2)),
+    "careless": careless,
     "more": lambda stage: write(stage, range(2, 6)),
     "log": log,
     "compact": lambda stage: compact(stage.lake, 0, DATASET),

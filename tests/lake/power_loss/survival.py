@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyarrow import parquet
-
 from tests.lake.power_loss.phases import write
 from tests.lake.power_loss.states import State
 from tests.lake.rounds.facts import Facts
 from tests.lake.rounds.snapshot import problems, snapshot
 from tests.lake.rounds.stage import Event, Stage
+from tests.lake.rounds.traces import traces
 from tocsin.foundation.failure import Failure
 from tocsin.lake.audit import audit_lake
 from tocsin.lake.staging import is_staging, remove_folder
@@ -42,7 +41,8 @@ def lost(stage: Stage, events: list[Event], *, repeats: bool) -> list[str]:
 def _lost(stage: Stage, events: list[Event]) -> Iterator[str]:
     facts = Facts(events)
     yield from _state(stage, facts)
-    yield from _erased(stage, events)
+    erased = {one["key"] for one in events if one["what"] == "erased"}
+    yield from traces(Path(stage.place), erased)
 
 
 def _repeated(stage: Stage, events: list[Event]) -> Iterator[str]:
@@ -61,17 +61,3 @@ def _state(stage: Stage, facts: Facts) -> list[str]:
     seen = snapshot(stage)
     assert seen is not None
     return problems(seen, stage.topic, facts, facts)
-
-
-def _erased(stage: Stage, events: list[Event]) -> Iterator[str]:
-    """No file has a row or a bound of a lock for which there is a certificate."""
-    keys = {one["key"] for one in events if one["what"] == "erased"}
-    for path in Path(stage.place).rglob("*") if keys else []:
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        found = {key for key in keys if key.encode() in content}
-        if path.suffix == ".parquet" and path.parent.name != "_delta_log":
-            found |= keys & set(parquet.read_table(path).column("lock_id").to_pylist())
-        for key in found:
-            yield f"{path.name} has {key}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from tocsin.foundation.failpoint import FAILPOINTS_VARIABLE
 
 Role = Callable[[Stage, int, random.Random], None]
 READERS = 2
+_DEATH_SIGNAL = 1
 ROLES: dict[str, Role] = {"append": append, "read": read, **{name: care(name) for name in CARE}}
 CAST = [
     *(("append", number) for number in APPENDERS),
@@ -65,6 +67,8 @@ def fork(work: Callable[[], None], errors: Path, *, failpoints: Path | None = No
         return pid
     code = 1
     try:
+        # A process of a round ends with it, even if it is killed.
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
         if failpoints is not None:
             os.environ[FAILPOINTS_VARIABLE] = str(failpoints)
         work()

@@ -10,6 +10,7 @@ from tests.lake.rounds.facts import Facts
 from tests.lake.rounds.snapshot import problems, snapshot
 from tests.lake.rounds.stage import DATASET, Stage
 from tests.lake.rounds.topic import ERASABLE, MOMENTS, SHARDS
+from tests.lake.rounds.traces import traces
 from tests.support.tables import strays
 from tocsin.lake.audit import audit_lake
 from tocsin.lake.compaction import compact
@@ -78,7 +79,4 @@ def _after_erasure(stage: Stage) -> list[str]:
     seen = snapshot(stage)
     assert seen is not None
     found = [f"an erasure left {row['lock_id']}" for row in seen.rows if row["lock_id"] in ERASABLE]
-    for path in Path(stage.place).rglob("*"):
-        content = path.read_bytes() if path.is_file() else b""
-        found += [f"{path.name} has {key}" for key in ERASABLE if key.encode() in content]
-    return found
+    return [*found, *traces(Path(stage.place), set(ERASABLE))]
