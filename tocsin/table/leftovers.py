@@ -103,6 +103,13 @@ def remove_files(place: str, paths: Iterable[str]) -> None:
             sync(folder)
 
 
+def settle_removals(place: str) -> None:
+    """Wait until all that any process deleted from the folders of data files is gone for sure."""
+    for folder, names, _ in os.walk(place):
+        names[:] = [name for name in names if name != LOG_FOLDER and not name.startswith(".")]
+        sync(Path(folder))
+
+
 def remove_unfinished(place: str) -> None:
     """Delete what a process leaves that is killed in a commit, on the disk too.
 
@@ -134,10 +141,15 @@ def forget_bounds(place: str, column: str) -> None:
     alive = set() if table is None else {file.path for file in table.files()}
     for version in versions(place):
         path = commit_file(place, version)
-        lines = path.read_text("utf-8").splitlines()
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            # A checkpoint has replaced it meanwhile.
+            continue
         kept = [_without_bounds(line, column, alive) for line in lines]
         if kept != lines:
             replace(path, "".join(f"{line}\n" for line in kept).encode())
+    sync(Path(place) / LOG_FOLDER)
 
 
 def _without_bounds(line: str, column: str, alive: set[str]) -> str:
