@@ -40,11 +40,18 @@ def test_nothing_is_lost_and_no_erased_row_returns(phases: tuple[str, ...], tmp_
 
 
 @traced
-@pytest.mark.parametrize("sync", [1, 3, 5, 10], ids=["lake", "table", "day", "commit"])
+@pytest.mark.parametrize("sync", [1, 4, 6, 13], ids=["lake", "table", "day", "commit"])
 def test_what_a_killed_process_left_unsynced_is_not_taken_for_sure(
     sync: int, tmp_path: Path
 ) -> None:
-    found = losses(tmp_path, f"killed-{sync}", "write", count=1, every=20, most=2)
+    found = losses(tmp_path, f"killed-write-{sync}", "write", count=1, every=20, most=2)
+    assert found.wrong == []
+
+
+@traced
+def test_an_erasure_after_one_that_was_killed_is_whole(tmp_path: Path) -> None:
+    phases = ("write", "compact", "killed-erase-11", "erase")
+    found = losses(tmp_path, *phases, count=1, every=20, most=2)
     assert found.wrong == []
 
 
@@ -66,7 +73,15 @@ def test_every_phase_in_a_row(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sync", range(1, 16))
 def test_a_writer_that_is_killed_at_each_wait_for_the_disk(sync: int, tmp_path: Path) -> None:
-    assert losses(tmp_path, f"killed-{sync}", "write").wrong == []
+    assert losses(tmp_path, f"killed-write-{sync}", "write").wrong == []
+
+
+@traced
+@pytest.mark.slow
+@pytest.mark.parametrize("sync", range(1, 24))
+def test_an_erasure_that_is_killed_at_each_wait_for_the_disk(sync: int, tmp_path: Path) -> None:
+    phases = ("write", "more", "log", "compact", f"killed-erase-{sync}", "erase")
+    assert losses(tmp_path, *phases).wrong == []
 
 
 def test_a_disk_keeps_what_was_synced_only() -> None:

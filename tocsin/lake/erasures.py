@@ -1,4 +1,4 @@
-"""How often rows were erased from a dataset. What was read before may not be written after."""
+"""The erasures of a dataset. Rows that were read before one may not be written after it."""
 
 from __future__ import annotations
 

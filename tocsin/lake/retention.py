@@ -17,7 +17,13 @@ from tocsin.lake.footers import footer, schema_in, table_in
 from tocsin.lake.rewriting import Gone, without_rows
 from tocsin.table.checkpoints import renew_checkpoint
 from tocsin.table.commit import Change, commit
-from tocsin.table.leftovers import forget_bounds, left_over, remove_files, remove_unfinished
+from tocsin.table.leftovers import (
+    forget_bounds,
+    left_over,
+    remove_files,
+    remove_unfinished,
+    settle_removals,
+)
 from tocsin.table.table import Table
 
 
@@ -127,11 +133,13 @@ class _Erasure:
         old = [path for path in removed.old if self._matches(path)]
         remove_files(place, {*done.files, *old})
         remove_unfinished(place)
-        if done.version is None and not old:
-            return None
+        # An erasure before may have been killed at any step, so each does all of them.
+        settle_removals(place)
         forget_bounds(place, self.column)
         newest = table_of(self.folder).version
         renew_checkpoint(place, newest)
+        if done.version is None and not old:
+            return None
         version = newest if done.version is None else done.version
         return Deleted(self.folder.name, version, len({*done.files, *old}), done.rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -95,6 +96,13 @@ def remove_files(place: str, paths: Iterable[str]) -> None:
     stored.remove(Path(place) / path for path in paths)
 
 
+def settle_removals(place: str) -> None:
+    """Wait until all that any process deleted from the folders of data files is gone for sure."""
+    for folder, names, _ in os.walk(place):
+        names[:] = [name for name in names if name != LOG_FOLDER and not name.startswith(".")]
+        stored.store_names(Path(folder))
+
+
 def remove_unfinished(place: str) -> None:
     """Delete what a process leaves that is killed in a commit, on the disk too.
 
@@ -129,10 +137,15 @@ def forget_bounds(place: str, column: str) -> None:
     alive = set() if table is None else {file.path for file in table.files()}
     for version in versions(place):
         path = commit_file(place, version)
-        lines = stored.read(path).decode().splitlines()
+        try:
+            lines = stored.read(path).decode().splitlines()
+        except FileNotFoundError:
+            # A checkpoint has replaced it meanwhile.
+            continue
         kept = [_without_bounds(line, column, alive) for line in lines]
         if kept != lines:
             stored.replace(path, "".join(f"{line}\n" for line in kept).encode())
+    stored.store_names(Path(place) / LOG_FOLDER)
 
 
 def _without_bounds(line: str, column: str, alive: set[str]) -> str:

@@ -24,7 +24,7 @@ class File:
         return self.content != self.synced
 
     def variants(self) -> Iterator[bytes]:
-        """What else a power loss may leave of it, besides its content."""
+        """What a power loss may leave of it instead of its content."""
         yield self.synced
         yield self.content[: max(len(self.synced), len(self.content) // 2)]
         yield self.synced + bytes(len(self.content) - len(self.synced))

@@ -17,12 +17,10 @@ from tests.lake.rounds.processes import fork
 from tests.lake.rounds.stage import DATASET, Stage
 from tests.lake.rounds.topic import batch_of
 from tocsin.lake.compaction import compact
-from tocsin.table import synced
 from tocsin.table.checkpoints import checkpoint
 from tocsin.table.leftovers import left_over, remove_files, remove_unfinished
 
 SEED = 7
-_sync = synced.sync
 
 
 def write(stage: Stage, moments: range) -> None:
@@ -36,25 +34,24 @@ def write(stage: Stage, moments: range) -> None:
             stage.note("flushed", shard=shard, moment=moment)
 
 
-def killed(stage: Stage, moments: range, syncs: int) -> None:
-    """Write moments, and be killed instead of waiting for the lake's disk for the n-th time."""
-    left = [syncs]
+def killed(stage: Stage, work: Callable[[Stage], object], syncs: int) -> None:
+    """Do some work, and be killed instead of waiting for the lake's disk for the n-th time."""
+    wait, left = os.fsync, [syncs]
 
-    def sync(path: Path) -> None:
-        left[0] -= path.is_relative_to(stage.lake)
-        if not left[0] and path.is_relative_to(stage.lake):
-            os.kill(os.getpid(), signal.SIGKILL)
-        _sync(path)
+    def fsync(number: int) -> None:
+        if Path(f"/proc/self/fd/{number}").readlink().is_relative_to(stage.lake):
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+        wait(number)
 
-    for name in ("tocsin.table.synced", "tocsin.table.data_file"):
-        sys.modules[name].sync = sync  # type: ignore[attr-defined]
-    write(stage, moments)
+    os.fsync = fsync  # type: ignore[assignment]
+    work(stage)
 
 
 def careless(stage: Stage) -> None:
     """Write moments without waiting for the disk."""
-    for name in ("tocsin.table.synced", "tocsin.table.data_file"):
-        sys.modules[name].sync = lambda path: None  # type: ignore[attr-defined]
+    os.fsync = lambda fd: None
     write(stage, range(2))
 
 
@@ -89,11 +86,15 @@ PHASES: dict[str, Callable[[Stage], object]] = {
     "backfill": lambda stage: CARE["backfill"](stage, random.Random(SEED)),
     "erase": erase_one,
     "vacuum": vacuum,
-    **{
-        f"killed-{syncs}": lambda stage, syncs=syncs: killed(stage, range(2), syncs)  # type: ignore[misc]
-        for syncs in range(1, 30)
-    },
 }
+
+
+def phase(name: str) -> Callable[[Stage], object]:
+    """The work of a phase. `killed-WORK-N` is the work, killed at its n-th wait for the disk."""
+    if not name.startswith("killed-"):
+        return PHASES[name]
+    _, work, syncs = name.split("-")
+    return lambda stage: killed(stage, PHASES[work], int(syncs))
 
 
 def main() -> None:
@@ -102,7 +103,7 @@ def main() -> None:
     for name in sys.argv[2:]:
         stage.note("phase", name=name)
         error = stage.folder / "error.txt"
-        _, status = os.waitpid(fork(lambda name=name: PHASES[name](stage), error), 0)  # type: ignore[misc]
+        _, status = os.waitpid(fork(lambda name=name: phase(name)(stage), error), 0)  # type: ignore[misc]
         if status and not name.startswith("killed"):
             sys.exit(error.read_text())
 

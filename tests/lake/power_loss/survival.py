@@ -1,4 +1,4 @@
-"""What has to be true of a lake after a power loss, whatever the disk has lost."""
+"""The judgement of a lake after a power loss, whatever the disk has lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def restore(state: State, old: str, new: Path) -> None:
 
 
 def lost(stage: Stage, events: list[Event], *, repeats: bool) -> list[str]:
-    """What is wrong with a lake after a power loss at the end of some events.
+    """The faults of a lake after a power loss at the end of some events.
 
     repeats: whether a writer then repeats all units and goes further.
     """

@@ -56,7 +56,7 @@ def _rows(table: Table) -> Iterator[Row]:
 
 
 def problems(seen: Snapshot, topic: Topic, before: Facts, after: Facts) -> list[str]:
-    """What is wrong with a version.
+    """The faults of a version.
 
     Args:
         seen: the version.

@@ -1,10 +1,11 @@
-"""What is left of erased values in a table's folder: rows, and bounds of rows."""
+"""Traces of erased values in a table's folder: rows, and bounds of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from tocsin.table.table import LOG
@@ -18,5 +19,13 @@ def traces(place: Path, keys: set[str]) -> Iterator[str]:
         content = path.read_bytes()
         found = {key for key in keys if key.encode() in content}
         if path.suffix == ".parquet" and path.parent.name != LOG:
-            found |= keys & set(parquet.read_table(path).column("lock_id").to_pylist())
+            found |= keys & _locks(path)
         yield from (f"{path.name} has {key}" for key in sorted(found))
+
+
+def _locks(path: Path) -> set[str]:
+    try:
+        return set(parquet.read_table(path, columns=["lock_id"]).column("lock_id").to_pylist())
+    except pa.ArrowInvalid:
+        # It was cut before its footer, which has the places of all values.
+        return set()
