@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -142,3 +144,44 @@ def test_a_store_that_does_not_answer_is_a_failure(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     code, _, err = run(capsys, lake)
     assert (code, "127.0.0.1:1 failed: it cannot be reached" in err) == (1, True), err
+
+
+def test_a_job_that_is_not_trusted_writes_the_store_that_the_operator_allows(
+    store_lake: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = batch_of(0)
+    rows = batch.select(["lock_id", "value"]).append_column("at", batch.column("_event_time"))
+    parquet.write_table(pa.Table.from_batches([rows]), tmp_path / "r.parquet")
+    keys = "access_key_id: env:AWS_ACCESS_KEY_ID, secret_access_key: env:AWS_SECRET_ACCESS_KEY"
+    job = tmp_path / "job.yaml"
+    job.write_text(
+        "pipeline:\n  type: chain\n  transforms:\n"
+        f"    - {{type: ReadFiles, config: {{files: '{tmp_path}/r.parquet', event_time: at}}}}\n"
+        f"    - {{type: WriteToLake, config: {{lake: '{store_lake}', dataset: locks, "
+        f"store: {{endpoint: '{os.environ['AWS_ENDPOINT_URL']}', {keys}}}}}}}\n"
+    )
+
+    def words(*given: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*given])
+        shown = capsys.readouterr()
+        assert SECRET not in shown.out + shown.err
+        return int(ended.value.code or 0), shown.err
+
+    monkeypatch.setenv("TOCSIN_ALLOW_FOLDERS", str(tmp_path))
+    secrets = ("env:AWS_ACCESS_KEY_ID@127.0.0.1", "env:AWS_SECRET_ACCESS_KEY@127.0.0.1")
+    for variable, value, refused in (
+        ("TOCSIN_ALLOW_HOSTS", "127.0.0.1", "the host '127.0.0.1' is not allowed here"),
+        ("TOCSIN_SECRETS", ";".join(secrets), "may not refer to the secret env:AWS_ACCESS_KEY_ID"),
+        ("TOCSIN_ALLOW_FOLDERS", f"{tmp_path}:{store_lake}", "in no store that the operator"),
+    ):
+        code, err = words("check", str(job))
+        assert (code, refused in err) == (2, True), err
+        monkeypatch.setenv(variable, value)
+    assert words("plan", str(job))[0] == 0
+    for _ in range(2):
+        assert words("run", str(job))[0] == 0
+        assert found(capsys, store_lake, "select count(*) as n from locks") == [{"n": ROWS}]

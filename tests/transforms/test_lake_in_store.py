@@ -102,6 +102,29 @@ def test_a_store_that_fails_in_the_middle_loses_no_unit(faulty: Proxy, store_lak
     assert values(store_lake, "locks", "_offset") == list(range(4 * ROWS))
 
 
+def test_the_rest_of_a_replaced_file_outlives_a_commit_without_an_answer(
+    faulty: Proxy, store_lake: str
+) -> None:
+    first = find("write", "write_to_lake")(lake=store_lake, dataset="locks", span="2 h")
+    both = pa.Table.from_batches([batch_of(0), batch_of(1)]).combine_chunks().to_batches()[0]
+    first.set_run("one")
+    write(first, both, f"{START}.s000.r0")
+    second = sink(store_lake, rerun="replace")
+    second.set_run("two")
+    second.write(batch_of(0), f"{START}.s000.r0")
+    faulty.faults = [
+        Fault("PUT", r"\.json", "lost"),
+        Fault("PUT", r"\.json", "500", 100),
+    ]
+    with pytest.raises(Failure, match="did not confirm a commit"):
+        second.flush()
+    faulty.faults = []
+    for hour in (0, 3):
+        write(second, batch_of(hour), f"{START + hour * HOUR}.s000.r0")
+    every = [hour * ROWS + row for hour in (0, 1, 3) for row in range(ROWS)]
+    assert values(store_lake, "locks", "_offset") == every
+
+
 def test_a_writer_keeps_no_rows_on_its_machine(store_lake: str) -> None:
     one = sink(store_lake)
     one.write(batch_of(0), f"{START}.s000.r0")

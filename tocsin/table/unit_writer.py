@@ -176,8 +176,9 @@ class UnitWriter:
             self.forget()
             raise
         except BaseException:
-            # Whether the commit is there is not known: its files stay.
+            # Whether the commit is there is not known: its files stay, and are not used again.
             self._pending = {}
+            self._earlier.unused(())
             raise
         adds = [file for change in used for file in change.adds]
         kept = {file.path for file in adds}
