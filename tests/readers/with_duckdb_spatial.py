@@ -1,4 +1,4 @@
-"""Reads a dataset with DuckDB and its spatial extension, which is installed from a package."""
+"""Reads an exported dataset with DuckDB and its extension `spatial`, from a package."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ extension = next(Path(duckdb_extension_spatial.__file__).parent.rglob("*.duckdb_
 connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 connection.execute(f"install '{extension}'")
 connection.execute("load spatial")
-lake = f"read_parquet('{sys.argv[1]}/**/*.parquet', hive_partitioning = true)"
+lake = f"read_parquet('{sys.argv[1]}')"
 ((_, kind, *_),) = connection.execute(f"describe select geometry from {lake}").fetchall()
 rows, places, *corners = connection.execute(
     "select count(*), count(geometry), min(st_x(geometry)), min(st_y(geometry)), "

@@ -1,4 +1,4 @@
-"""Reads a dataset with GeoPandas."""
+"""Reads an exported dataset with GeoPandas."""
 
 import json
 import sys

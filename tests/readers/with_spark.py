@@ -1,11 +1,12 @@
-"""Counts the rows of datasets with Spark, and reads every column of some rows."""
+"""Counts the rows of datasets with Spark, and those of their newest revisions by SQL."""
 
 import json
 import sys
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-lake, *names = sys.argv[1:]
+datasets = json.loads(Path(sys.argv[1]).read_text())
 settings = {
     "spark.ui.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
@@ -16,9 +17,12 @@ for key, value in settings.items():
     builder = builder.config(key, value)
 spark = builder.getOrCreate()
 found = {}
-for name in names:
-    table = spark.read.parquet(f"{lake}/{name}")
-    found[name] = table.count()
-    table.limit(50).collect()
+for name, dataset in datasets.items():
+    # Files of one dataset may lack columns that others have.
+    table = spark.read.option("mergeSchema", "true").parquet(*dataset["files"])
+    table.createOrReplaceTempView("dataset")
+    newest = spark.sql(dataset["sql"])
+    found[name] = [table.count(), newest.count()]
+    newest.limit(50).collect()
 spark.stop()
 print(json.dumps(found))
