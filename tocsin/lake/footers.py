@@ -18,6 +18,8 @@ from tocsin.table import stored
 _NUMBERS = {"tocsin.until", "tocsin.retention", "tocsin.lateness"}
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
+_FEW_ROWS = 65_536
+
 LakeOffsets = dict[str, dict[str, tuple[int, int]]]
 """First and last offset by topic and partition."""
 
@@ -64,8 +66,9 @@ def table_in(file: Path, columns: list[str] | None = None) -> pa.Table:
     columns: None for all. Raises Failure with its name where it cannot be read.
     """
     try:
-        with parquet.ParquetFile(stored.fetched(file)) as opened:
-            return opened.read(columns)
+        # Threads, also those of a buffer, cost more than they save in a small file.
+        with parquet.ParquetFile(stored.fetched(file), pre_buffer=False) as opened:
+            return opened.read(columns, use_threads=opened.metadata.num_rows > _FEW_ROWS)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Failure(f"{file}: cannot be read: {brief(error)}") from None
 
