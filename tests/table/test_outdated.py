@@ -65,7 +65,7 @@ def test_a_new_column_on_an_outdated_version_is_added_to_the_newest(tmp_path: Pa
         asked.append(table.version)
         return Change("X", columns=[column])
 
-    # The library is behind the table, as that of a writer is after commits of others.
+    # The library is behind the table: so is that of a writer after commits of others.
     commit(old.place, lambda _: Change("X"))
     assert commit(old.place, change_of, old) == asked[-1] + 1
     newest = open_table(old.place)
