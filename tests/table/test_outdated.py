@@ -54,6 +54,25 @@ def test_a_commit_of_an_outdated_version_is_computed_again(tmp_path: Path) -> No
     assert (asked[0], newest.version, version) == (11, version, asked[-1] + 1)
 
 
+def test_a_new_column_on_an_outdated_version_is_added_to_the_newest(tmp_path: Path) -> None:
+    """The library reads the columns after the change is known, and needs the log for it."""
+    old, asked = make(tmp_path), []
+    column = pa.field("further", pa.int64())
+
+    def change_of(table: Table) -> Change:
+        if not asked:
+            replace_checkpoint(tmp_path)
+        asked.append(table.version)
+        return Change("X", columns=[column])
+
+    # The library is behind the table: so is that of a writer after commits of others.
+    commit(old.place, lambda _: Change("X"))
+    assert commit(old.place, change_of, old) == asked[-1] + 1
+    newest = open_table(old.place)
+    assert newest is not None
+    assert column in list(newest.schema)
+
+
 def test_care_of_an_outdated_version_begins_again(tmp_path: Path) -> None:
     make(tmp_path)
     asked: list[int] = []

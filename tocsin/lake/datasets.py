@@ -11,7 +11,7 @@ from tocsin.foundation.failure import Failure
 from tocsin.lake.footers import footer
 from tocsin.table.commit import is_behind
 from tocsin.table.history import open_at
-from tocsin.table.table import LOG, Table
+from tocsin.table.table import LOG, Outdated, Table
 
 Result = TypeVar("Result")
 _ROUNDS = 100
@@ -98,6 +98,8 @@ def on_newest(folder: Path, do: Callable[[Table], Result]) -> Result:
         table = table_of(folder)
         try:
             return do(table)
+        except Outdated:
+            continue
         except Failure:
             if not is_behind(table):
                 raise

@@ -98,16 +98,19 @@ def commit(
             raise Failure(f"there is no table in {place}")
         try:
             change = change_of(table)
+            content = None if change is None else _actions(change, table)
+        except Outdated:
+            continue
         except Failure:
             if not is_behind(table):
                 raise
             continue
         _settle(place, table.version)
-        if change is None:
+        if content is None:
             return None
         version = table.version + 1
         failpoint("table.begin")
-        if put_if_absent(commit_file(place, version), _actions(change, table)):
+        if put_if_absent(commit_file(place, version), content):
             failpoint("table.committed")
             _settled[place] = version
             return version

@@ -13,7 +13,7 @@ from tests.lake.rounds.stage import Stage, marks_of
 from tests.lake.rounds.topic import SHARDS, Reading, Topic
 from tocsin.foundation.failure import Failure
 from tocsin.lake.footers import table_in
-from tocsin.table.table import Table
+from tocsin.table.table import Outdated, Table
 
 _COLUMNS = ["lock_id", "zone", "value", "rule", "_partition", "_offset"]
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ class Snapshot:
 
 
 def snapshot(stage: Stage) -> Snapshot | None:
-    """Read the newest version; None if another process deleted a file of it meanwhile.
+    """Read the newest version; None if another process deleted a part of it meanwhile.
 
     Raises Failure where a live file cannot be read.
     """
@@ -38,6 +38,8 @@ def snapshot(stage: Stage) -> Snapshot | None:
         return Snapshot(-1, [], [-1] * SHARDS)
     try:
         return Snapshot(table.version, list(_rows(table)), marks_of(table))
+    except Outdated:
+        return None
     except Failure:
         now = stage.table()
         assert now is not None
