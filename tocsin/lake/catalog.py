@@ -35,7 +35,7 @@ def catalog(root: Path) -> list[dict[str, Any]]:
             notes |= notes_in_fields(schema)
         units = (start_of(unit) for head in heads for unit in units_in(head))
         starts = [start for start in units if start is not None]
-        untils = [int(head["tocsin.until"]) for head in heads if "tocsin.until" in head]
+        latest = [int(head["tocsin.until"]) for head in heads if "tocsin.until" in head]
         retention = {int(head["tocsin.retention"]) for head in heads if "tocsin.retention" in head}
         found.append(
             {
@@ -47,7 +47,7 @@ def catalog(root: Path) -> list[dict[str, Any]]:
                 "files": len(files),
                 "bytes": sum(file.size for file in files),
                 "from": _iso(min(starts, default=None)),
-                "to": _iso(max(untils, default=None)),
+                "to": _iso(max(latest, default=None)),
                 "keys": keys_in(heads),
                 "topics": sorted({topic for head in heads for topic in offsets_in(head) if topic}),
                 "owner": table.properties.get(OWNER),

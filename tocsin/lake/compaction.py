@@ -87,8 +87,8 @@ def _groups(
     files: list[LiveFile], heads: dict[str, Head], older_than: int
 ) -> Iterator[list[LiveFile]]:
     """The files that become one, at least two each and together hardly larger than LARGE."""
-    untils = [int(heads[file.path]["tocsin.until"]) for file in files if _is_ours(heads[file.path])]
-    limit = max(untils, default=0) - older_than
+    latest = [int(heads[file.path]["tocsin.until"]) for file in files if _is_ours(heads[file.path])]
+    limit = max(latest, default=0) - older_than
     alike: dict[tuple[Any, ...], list[LiveFile]] = {}
     for file in files:
         head = heads[file.path]

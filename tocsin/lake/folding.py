@@ -31,8 +31,8 @@ def fold_revisions(folder: Path, older_than: int = 0) -> int:
         if not gone:
             return gone
         heads = {file.path: footer(folder / file.path) for file in table.files()}
-        untils = [int(head["tocsin.until"]) for head in heads.values() if "tocsin.until" in head]
-        limit = max(untils, default=0) - older_than
+        latest = [int(head["tocsin.until"]) for head in heads.values() if "tocsin.until" in head]
+        limit = max(latest, default=0) - older_than
         return {path: rows for path, rows in gone.items() if is_closed(table, heads[path], limit)}
 
     operation = "FOLD REVISIONS"
