@@ -14,11 +14,11 @@ from tocsin.foundation.failure import Failure
 from tocsin.kernels.column_notes import Notes, notes_footer, notes_in_fields, with_notes
 from tocsin.lake.datasets import chosen, on_newest, table_of
 from tocsin.lake.footers import (
-    footer,
+    footers_of,
     merged,
     offsets_in,
     start_of,
-    table_in,
+    tables_in,
     units_in,
 )
 from tocsin.lake.row_order import in_order
@@ -78,7 +78,8 @@ def _compacted(folder: Path, older_than: int) -> Compacted:
 
 def _round(folder: Path, table: Table, heads: dict[str, Head], older_than: int) -> tuple[int, bool]:
     files = table.files()
-    heads.update({f.path: footer(folder / f.path) for f in files if f.path not in heads})
+    new = [file.path for file in files if file.path not in heads]
+    heads.update(zip(new, footers_of(folder / path for path in new), strict=True))
     groups = list(_groups(files, heads, older_than))
     return _exchange(folder, table, groups, heads) if groups else (0, False)
 
@@ -166,7 +167,7 @@ def _exchange(
 
 def _merged(folder: Path, table: Table, group: list[LiveFile], heads: dict[str, Head]) -> NewFile:
     """One file with the rows of several."""
-    tables = [table_in(folder / file.path) for file in group]
+    tables = tables_in(folder / file.path for file in group)
     notes = _notes(tables)
     plain = [with_notes(_stored(one), {}).replace_schema_metadata(None) for one in tables]
     whole = with_all_columns(pa.concat_tables(plain, promote_options="permissive"), table.schema)

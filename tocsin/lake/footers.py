@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -19,6 +21,8 @@ _NUMBERS = {"tocsin.until", "tocsin.retention", "tocsin.lateness"}
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 _FEW_ROWS = 65_536
+# Files that are read at once. The library releases Python's lock while it reads.
+_READERS = 4
 
 LakeOffsets = dict[str, dict[str, tuple[int, int]]]
 """First and last offset by topic and partition."""
@@ -71,6 +75,20 @@ def table_in(file: Path, columns: list[str] | None = None) -> pa.Table:
             return opened.read(columns, use_threads=opened.metadata.num_rows > _FEW_ROWS)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise Failure(f"{file}: cannot be read: {brief(error)}") from None
+
+
+def footers_of(files: Iterable[Path]) -> list[dict[str, str]]:
+    """The footers of files, in their order. Raises Failure as `footer`."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(footer, files))
+
+
+def tables_in(files: Iterable[Path]) -> list[Any]:
+    """The rows of files, in their order. Raises Failure as `table_in`."""
+    listed = list(files)
+    stored.fetch(listed)
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(table_in, listed))
 
 
 def unreadable(files: Iterable[Path]) -> dict[Path, str]:
