@@ -164,9 +164,8 @@ def test_every_module_and_its_options_in_the_documentation_exist() -> None:
         module = arguments.split()[0]
         spec = importlib.util.find_spec(module)
         assert spec is not None, f"{page}: python -m {module}"
-        main = Path(str(spec.origin))
-        if main.name == "__init__.py":
-            main = main.with_name("__main__.py")
+        folders = spec.submodule_search_locations
+        main = Path([*folders][0]) / "__main__.py" if folders else Path(str(spec.origin))
         if module.split(".")[0] in {"benchmarks", "infra", "tests"}:
             for flag in set(FLAG.findall(arguments)) - {"--help"}:
                 assert flag in main.read_text("utf-8"), f"{page}: {module} has no {flag}"
