@@ -165,7 +165,7 @@ def test_every_module_and_its_options_in_the_documentation_exist() -> None:
         spec = importlib.util.find_spec(module)
         assert spec is not None, f"{page}: python -m {module}"
         folders = spec.submodule_search_locations
-        main = Path([*folders][0]) / "__main__.py" if folders else Path(str(spec.origin))
+        main = Path(next(iter(folders))) / "__main__.py" if folders else Path(str(spec.origin))
         if module.split(".")[0] in {"benchmarks", "infra", "tests"}:
             for flag in set(FLAG.findall(arguments)) - {"--help"}:
                 assert flag in main.read_text("utf-8"), f"{page}: {module} has no {flag}"

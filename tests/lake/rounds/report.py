@@ -43,7 +43,7 @@ def page(outcomes: list[Outcome]) -> str:
         "backfills": "merged backfills",
         "retentions": "retentions that removed rows",
         "checkpoints": "checkpoints of the log",
-        "snapshots": "snapshots read and judged",
+        "snapshots": "versions read and judged",
         "wrong": "wrong rounds",
     }
     lines = [f"| {text} | {found[name]:,} |" for name, text in names.items()]
