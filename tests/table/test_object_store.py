@@ -27,12 +27,12 @@ from tocsin.table.leftovers import left_over, vacuum
 from tocsin.table.places import place_of
 from tocsin.table.table import Table, create_table, open_table
 
-PROGRAM = Path(__file__).with_name("commit_process.py")
+PROGRAM = "tests.table.commit_process"
 SCHEMA = pa.schema([("name", pa.string()), ("number", pa.int64())])
 
 
 def start(place: str, name: str, count: int) -> subprocess.Popen[Any]:
-    return subprocess.Popen([sys.executable, PROGRAM, place, name, str(count)])
+    return subprocess.Popen([sys.executable, "-m", PROGRAM, place, name, str(count)])
 
 
 def table_at(place: str) -> Table:

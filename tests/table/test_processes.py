@@ -15,11 +15,11 @@ import pytest
 
 from tests.support.tables import table_of
 
-PROGRAM = Path(__file__).with_name("commit_process.py")
+PROGRAM = "tests.table.commit_process"
 
 
 def start(place: Path, name: str, count: int) -> subprocess.Popen[Any]:
-    return subprocess.Popen([sys.executable, PROGRAM, str(place), name, str(count)])
+    return subprocess.Popen([sys.executable, "-m", PROGRAM, str(place), name, str(count)])
 
 
 def test_processes_that_make_one_table_make_it_once(tmp_path: Path) -> None:

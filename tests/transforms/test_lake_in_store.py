@@ -26,7 +26,7 @@ from tocsin.table.leftovers import left_over
 from tocsin.table.mirrors import with_datasets
 from tocsin.table.places import mirror_for, place_of
 
-PROGRAM = Path(__file__).with_name("lake_process.py")
+PROGRAM = "tests.transforms.lake_process"
 ROUNDS = 2
 EVERY = sorted(name_of(shard, quarter, 0) for shard in range(2) for quarter in range(ROUNDS))
 
@@ -54,7 +54,7 @@ def test_replay_after_a_crash_leaves_each_row_once(
 ) -> None:
     (tmp_path / name).touch()
     environment = {**os.environ, FAILPOINTS_VARIABLE: str(tmp_path)}
-    command = [sys.executable, PROGRAM, store_lake, run, str(ROUNDS)]
+    command = [sys.executable, "-m", PROGRAM, store_lake, run, str(ROUNDS)]
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     write_all(store_lake, run, ROUNDS)
     assert values(store_lake, "places", "place") == EVERY
@@ -66,7 +66,7 @@ def test_replay_after_a_crash_leaves_each_row_once(
 
 
 def test_four_writers_of_one_step_leave_each_row_once(store_lake: str) -> None:
-    command = [sys.executable, PROGRAM, store_lake, "", str(ROUNDS)]
+    command = [sys.executable, "-m", PROGRAM, store_lake, "", str(ROUNDS)]
     running = [subprocess.Popen(command) for _ in range(4)]
     assert [process.wait(120) for process in running] == [0] * 4
     assert values(store_lake, "places", "place") == EVERY

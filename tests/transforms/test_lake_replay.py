@@ -21,7 +21,7 @@ from tocsin.foundation.failure import Failure
 from tocsin.parts.registry import find
 from tocsin.table.commit import Change, commit
 
-PROGRAM = Path(__file__).with_name("lake_process.py")
+PROGRAM = "tests.transforms.lake_process"
 ROUNDS = 3
 EVERY = sorted(
     name_of(shard, quarter, revision)
@@ -35,7 +35,9 @@ EVERY = sorted(
 def start(lake: Path, run: str, failpoints: Path) -> subprocess.Popen[Any]:
     failpoints.mkdir(exist_ok=True)
     environment = {**os.environ, FAILPOINTS_VARIABLE: str(failpoints)}
-    return subprocess.Popen([sys.executable, PROGRAM, str(lake), run, str(ROUNDS)], env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-m", PROGRAM, str(lake), run, str(ROUNDS)], env=environment
+    )
 
 
 @pytest.mark.parametrize("run", ["", "run1"], ids=["live", "bounded"])
