@@ -30,7 +30,8 @@ def make_folder(folder: Path) -> None:
     if folder == folder.parent or (is_there and folder in _sure):
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    if not is_there:
+        folder.mkdir(exist_ok=True)
     try:
         sync(folder.parent)
     except OSError:
