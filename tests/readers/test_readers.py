@@ -55,7 +55,7 @@ def read(program: str, *arguments: object) -> Any:
     """The JSON in the last line that a program of the other environment prints."""
     assert READERS is not None
     command = [READERS, str(Path(__file__).parent / f"{program}.py"), *map(str, arguments)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     assert found.returncode == 0, found.stderr[-3000:]
     return json.loads(found.stdout.strip().splitlines()[-1])
 
