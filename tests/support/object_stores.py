@@ -49,7 +49,7 @@ def server(kind: str, folder: Path) -> Iterator[str]:
     `unconditional`, which takes every put of a key.
     """
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, str(Path(__file__).with_name("moto_server.py")), str(port)]
     if kind == "weed":
         command = _weed(folder, port)
     if kind in ("versitygw", "unconditional"):
