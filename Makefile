@@ -30,7 +30,7 @@ demo: $(READY) ## run the main job on a simulated city: no Java, no Docker, no n
 	$(BIN)/tocsin demo
 
 test: $(READY) ## run the tests (17 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests --ignore tests/cluster --ignore tests/readers
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests --ignore tests/cluster --ignore tests/readers
 	$(BIN)/tocsin test jobs/*.yaml
 
 cluster: $(READY) ## start a real Kafka and a real Flink on this machine (needs Java 17 and Maven; OFFSET moves the ports)

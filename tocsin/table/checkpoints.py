@@ -110,6 +110,8 @@ def _remove_older(place: str, version: int) -> None:
     stored.remove(
         path for known, paths in _checkpoints(log).items() if known < version for path in paths
     )
+    # A process that was killed may have deleted some, and not waited for the disk.
+    stored.store_names(log)
 
 
 def _checkpoints(log: Path) -> dict[int, list[Path]]:
