@@ -23,6 +23,7 @@ from tocsin.lake.file_checks import (
 from tocsin.lake.footers import brief, footer, offsets_in, unreadable
 from tocsin.lake.query import one_dataset, quoted, rows_with_files
 from tocsin.lake.staging import is_staging
+from tocsin.table.checksums import checksums
 from tocsin.table.stored import fetch
 
 
@@ -112,9 +113,10 @@ def _audit(report: AuditReport, folder: Path) -> None:
     report.problems += check_marks(table, heads)
     wrong = check_files(readable)
     report.problems += wrong.values()
-    damaged = check_checksums(table, {p: f for p, f in readable.items() if p not in wrong})
+    sums = checksums(table.place, table.version)
+    damaged = check_checksums({p: f for p, f in readable.items() if p not in wrong}, sums)
     report.problems += damaged.values()
-    report.notes += without_checksum(table, readable)
+    report.notes += without_checksum(folder.name, readable, sums)
     report.notes += check_leftovers(folder)
     heads = {path: head for path, head in heads.items() if path not in damaged}
     if not heads:

@@ -14,6 +14,7 @@ from tocsin.foundation.failure import Failure
 from tocsin.kernels.column_notes import Notes, notes_footer, notes_in_fields, with_notes
 from tocsin.lake.datasets import chosen, on_newest, table_of
 from tocsin.lake.footers import (
+    first_start,
     footers_of,
     merged,
     offsets_in,
@@ -22,7 +23,7 @@ from tocsin.lake.footers import (
     units_in,
 )
 from tocsin.lake.row_order import in_order
-from tocsin.table.columns import stored_column, with_all_columns
+from tocsin.table.columns import stored_table, with_all_columns
 from tocsin.table.commit import Change, NewFile, commit
 from tocsin.table.data_file import data_path, remove_unseen, write_data_file
 from tocsin.table.table import LiveFile, Table
@@ -98,7 +99,7 @@ def _groups(
     for kind in alike.values():
         group: list[LiveFile] = []
         size = 0
-        for file in sorted(kind, key=lambda file: (_start(heads[file.path]), file.path)):
+        for file in sorted(kind, key=lambda file: (first_start(heads[file.path]), file.path)):
             group.append(file)
             size += file.size
             if size >= LARGE:
@@ -116,10 +117,6 @@ def _is_ours(head: Head) -> bool:
     )
 
 
-def _start(head: Head) -> int:
-    return min(start for unit in units_in(head) if (start := start_of(unit)) is not None)
-
-
 def _kind(head: Head) -> tuple[Any, ...]:
     """Files of one kind may become one.
 
@@ -128,7 +125,7 @@ def _kind(head: Head) -> tuple[Any, ...]:
     run = head.get("tocsin.run", "")
     shards = frozenset(".".join(unit.split(".")[1:2]) for unit in units_in(head)) if run else None
     return (
-        _start(head) // _DAY,
+        first_start(head) // _DAY,
         run,
         shards,
         frozenset(offsets_in(head)),
@@ -169,19 +166,13 @@ def _merged(folder: Path, table: Table, group: list[LiveFile], heads: dict[str, 
     """One file with the rows of several."""
     tables = tables_in(folder / file.path for file in group)
     notes = _notes(tables)
-    plain = [with_notes(_stored(one), {}).replace_schema_metadata(None) for one in tables]
+    plain = [with_notes(stored_table(one), {}).replace_schema_metadata(None) for one in tables]
     whole = with_all_columns(pa.concat_tables(plain, promote_options="permissive"), table.schema)
     ours = [heads[file.path] for file in group]
     about = {**_footer(ours, tables), **notes_footer(notes)}
     whole = with_notes(in_order(whole, ours), notes).replace_schema_metadata(about)
-    start = min(_start(head) for head in ours)
+    start = min(first_start(head) for head in ours)
     return write_data_file(str(folder), data_path(start, f"{len(group)}-files"), whole)
-
-
-def _stored(table: Any) -> Any:
-    """The rows in the types of a table, as files of other writers may lack."""
-    columns = [stored_column(column) for column in table.columns]
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
 
 
 def _notes(tables: list[pa.Table]) -> Notes:

@@ -6,7 +6,6 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +17,7 @@ from tocsin.lake.compaction import geo_of
 from tocsin.lake.datasets import chosen, on_newest, table_of
 from tocsin.lake.footers import schema_in, table_in
 from tocsin.lake.superseded import superseded
-from tocsin.table.columns import stored_column, with_all_columns
+from tocsin.table.columns import as_table
 from tocsin.table.synced import sync
 from tocsin.table.table import Table
 
@@ -91,13 +90,7 @@ def _write(table: Table, files: list[Path], schema: pa.Schema, hidden: Path) -> 
             if gone is not None:
                 rows = rows.filter(pc.invert(gone))
             count += rows.num_rows
-            writer.write_table(_as(rows, schema), row_group_size=256 * 1024)
+            writer.write_table(as_table(rows, schema), row_group_size=256 * 1024)
     with hidden.open("rb") as written:
         os.fsync(written.fileno())
     return count
-
-
-def _as(rows: Any, schema: pa.Schema) -> Any:
-    columns = [stored_column(column) for column in rows.columns]
-    plain = pa.table(dict(zip(rows.column_names, columns, strict=True)))
-    return with_all_columns(plain, schema).select(schema.names).cast(schema)

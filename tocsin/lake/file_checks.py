@@ -27,13 +27,12 @@ def check_files(files: dict[Path, LiveFile]) -> dict[Path, str]:
     return found
 
 
-def check_checksums(table: Table, files: dict[Path, LiveFile]) -> dict[Path, str]:
+def check_checksums(files: dict[Path, LiveFile], known: dict[str, str]) -> dict[Path, str]:
     """The files whose bytes differ from those that were committed, each with a sentence.
 
-    Sizes and counts of rows may be right. files: those to compare. Files without a checksum are
-    passed over. Raises Failure where the log cannot be read.
+    Sizes and counts of rows may be right. files: those to compare. known: the `checksums` of the
+    log. Files without one are passed over.
     """
-    known = checksums(table.place, table.version)
     found = {}
     for path, file in files.items():
         expected = known.get(file.path)
@@ -52,14 +51,13 @@ def damaged(table: Table) -> dict[Path, str]:
     """The files of a version that are missing, cannot be read or have changed, with sentences."""
     files = {Path(table.place) / file.path: file for file in table.files()}
     bad = unreadable(files)
-    return bad | check_checksums(table, {p: f for p, f in files.items() if p not in bad})
-
-
-def without_checksum(table: Table, files: dict[Path, LiveFile]) -> list[str]:
-    """A note on files of other writers, whose bytes cannot be compared."""
     known = checksums(table.place, table.version)
+    return bad | check_checksums({p: f for p, f in files.items() if p not in bad}, known)
+
+
+def without_checksum(name: str, files: dict[Path, LiveFile], known: dict[str, str]) -> list[str]:
+    """A note on files of other writers in a dataset, whose bytes cannot be compared."""
     count = sum(file.path not in known for file in files.values())
-    name = Path(table.place).name
     return [f"{name}: {count:,} files without a checksum, not compared"] if count else []
 
 

@@ -136,6 +136,12 @@ def units_in(head: dict[str, str]) -> list[str]:
     return [head["tocsin.unit"]] if "tocsin.unit" in head else []
 
 
+def first_start(head: dict[str, str]) -> int:
+    """The start of the first rows of a file, microseconds since 1970; 0 if no unit says it."""
+    starts = (start_of(unit) for unit in units_in(head))
+    return min((one for one in starts if one is not None), default=0)
+
+
 def start_of(unit: str) -> int | None:
     """The start of a unit's rows, microseconds since 1970; None where its name has no number."""
     start = unit.split(".", maxsplit=1)[0]

@@ -19,7 +19,7 @@ from tocsin.kernels.aggregation.grouping import group_ids
 from tocsin.lake.datasets import chosen, keys_of, on_newest, table_of
 from tocsin.lake.footers import table_in
 from tocsin.lake.superseded import REVISION
-from tocsin.table.columns import stored_column, with_all_columns
+from tocsin.table.columns import as_table
 from tocsin.table.table import Table
 
 
@@ -72,7 +72,9 @@ def _needed(name: str) -> Any:
 def _rows(table: Table) -> Any:
     schema = table.schema
     parts = [
-        _as(table_in(Path(table.place) / file.path), schema) for file in table.files() if file.rows
+        as_table(table_in(Path(table.place) / file.path), schema)
+        for file in table.files()
+        if file.rows
     ]
     whole = pa.concat_tables([schema.empty_table(), *parts])
     keys = keys_of(table)
@@ -82,9 +84,3 @@ def _rows(table: Table) -> Any:
     whole = whole.take(order).combine_chunks()
     _, first = group_ids([whole.column(key).combine_chunks() for key in keys])
     return whole.take(first)
-
-
-def _as(rows: Any, schema: pa.Schema) -> Any:
-    columns = [stored_column(column) for column in rows.columns]
-    plain = pa.table(dict(zip(rows.column_names, columns, strict=True)))
-    return with_all_columns(plain, schema).select(schema.names).cast(schema)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.datasets import on_newest
-from tocsin.lake.footers import footer_in, start_of, table_in, units_in
+from tocsin.lake.footers import first_start, footer_in, table_in
 from tocsin.table.commit import Change, NewFile, commit
 from tocsin.table.data_file import data_path, remove_unseen, write_data_file
 from tocsin.table.table import LiveFile, Table
@@ -118,6 +118,5 @@ def _without(place: str, path: str, gone: Any, keeps_footer: bool) -> NewFile | 
     left = table_in(file).filter(pc.invert(gone))
     if not left.num_rows and not keeps_footer:
         return None
-    starts = [start_of(unit) for unit in units_in(footer_in(left.schema, file))]
-    start = min((one for one in starts if one is not None), default=0)
+    start = first_start(footer_in(left.schema, file))
     return write_data_file(place, data_path(start, "rest"), left)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tocsin.foundation.failure import Failure
 from tocsin.lake.datasets import on_newest
-from tocsin.lake.footers import footer_in, schema_in, start_of, table_in, units_in
+from tocsin.lake.footers import first_start, footer_in, schema_in, table_in
 from tocsin.table.commit import Change, NewFile, commit
 from tocsin.table.data_file import data_path, remove_unseen, write_data_file
 from tocsin.table.table import LiveFile, Table
@@ -89,8 +89,7 @@ class _Widening:
         if file.path not in self.made:
             rows = table_in(self.folder / file.path)
             rows = widened_rows(rows, pa.schema([pa.field(self.column, self.kind)]))
-            starts = [start_of(unit) for unit in units_in(footer_in(rows.schema, self.folder))]
-            start = min((one for one in starts if one is not None), default=0)
+            start = first_start(footer_in(rows.schema, self.folder))
             self.made[file.path] = write_data_file(
                 str(self.folder), data_path(start, "widened"), rows
             )

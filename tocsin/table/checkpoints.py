@@ -14,10 +14,9 @@ from deltalake.exceptions import DeltaError
 from tocsin.foundation.failure import Failure
 from tocsin.table import stored
 from tocsin.table.history import committed_at, versions
-from tocsin.table.log_files import LOG_FOLDER, commit_file
+from tocsin.table.log_files import LAST_CHECKPOINT, LOG_FOLDER, checkpoint_version, commit_file
 from tocsin.table.table import open_table
 
-_NEWEST = "_last_checkpoint"
 SCRATCH = ".checkpoint-"
 """How the name of a folder in a table begins in which a checkpoint is written."""
 _ATTEMPTS = 5
@@ -86,12 +85,12 @@ def _write(log: Path, version: int, scratch: Path) -> None:
     for path in before.get(base, []):
         os.link(path, copy / path.name)
     for one in range(base + 1, version + 1):
-        os.link(log / f"{one:020}.json", copy / f"{one:020}.json")
+        os.link(commit_file(str(log.parent), one), commit_file(str(scratch), one))
     DeltaTable(str(scratch), version=version).create_checkpoint()
     for path in copy.glob(f"{version:020}.checkpoint*.parquet"):
         stored.link(path, log / path.name)
     stored.store_names(log)
-    stored.replace(log / _NEWEST, (copy / _NEWEST).read_bytes())
+    stored.replace(log / LAST_CHECKPOINT, (copy / LAST_CHECKPOINT).read_bytes())
 
 
 def renew_checkpoint(place: str, version: int) -> None:
@@ -117,9 +116,9 @@ def _remove_older(place: str, version: int) -> None:
 def _checkpoints(log: Path) -> dict[int, list[Path]]:
     found: dict[int, list[Path]] = {}
     for name in stored.names(log):
-        number, _, rest = name.partition(".")
-        if number.isdigit() and rest.startswith("checkpoint") and rest.endswith(".parquet"):
-            found.setdefault(int(number), []).append(log / name)
+        version = checkpoint_version(name)
+        if version is not None:
+            found.setdefault(version, []).append(log / name)
     return found
 
 

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from tocsin.foundation.failure import Failure
 from tocsin.table import stored
 from tocsin.table.history import versions
-from tocsin.table.log_files import LOG_FOLDER, commit_file
+from tocsin.table.log_files import LOG_FOLDER, checkpoint_version, commit_file
 
 TAG = "tocsin.sha256"
 
@@ -63,9 +63,9 @@ def _checkpoint(place: str, version: int) -> tuple[int, list[Path]]:
     """The version of the newest checkpoint up to one, or -1, and its files."""
     log = Path(place) / LOG_FOLDER
     found: dict[int, list[Path]] = {}
-    for path in log.glob("[0-9]*.checkpoint*.parquet"):
-        number = path.name.split(".")[0]
-        if number.isdigit() and int(number) <= version:
-            found.setdefault(int(number), []).append(path)
+    for path in log.glob("*"):
+        number = checkpoint_version(path.name)
+        if number is not None and number <= version:
+            found.setdefault(number, []).append(path)
     newest = max(found, default=-1)
     return newest, found.get(newest, [])

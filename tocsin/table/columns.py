@@ -115,6 +115,20 @@ def stored_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
+def stored_table(table: Any) -> Any:
+    """A table of rows in the types that a table of a lake has; metadata is dropped.
+
+    Files of other writers may lack these types.
+    """
+    columns = [stored_column(column) for column in table.columns]
+    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+
+
+def as_table(rows: Any, schema: pa.Schema) -> Any:
+    """Rows with exactly the columns of a schema; one that they lack is null."""
+    return with_all_columns(stored_table(rows), schema).select(schema.names).cast(schema)
+
+
 def new_columns(known: pa.Schema, given: pa.Schema, dataset: str) -> list[pa.Field]:
     """The columns of a batch that a table does not have yet.
 

@@ -24,7 +24,6 @@ from tocsin.foundation.failure import Failure
 from tocsin.table import stored
 from tocsin.table.checksums import TAG
 from tocsin.table.log_files import LOG_FOLDER, commit_file
-from tocsin.table.stored import put_if_absent
 from tocsin.table.table import LiveFile, Outdated, Table, lines, open_table
 
 # Attempts to be the next commit. Each is lost to another writer's success.
@@ -110,7 +109,7 @@ def commit(
             return None
         version = table.version + 1
         failpoint("table.begin")
-        if put_if_absent(commit_file(place, version), content):
+        if stored.put_if_absent(commit_file(place, version), content):
             failpoint("table.committed")
             _settled[place] = version
             return version

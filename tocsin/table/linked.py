@@ -7,12 +7,11 @@ import secrets
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
-from tocsin.table import stored
 from tocsin.table.checksums import checksum_of
 from tocsin.table.commit import NewFile
+from tocsin.table.data_file import read_rows
 from tocsin.table.statistics import statistics_of
 from tocsin.table.synced import make_folder, sync
 
@@ -51,8 +50,7 @@ def known_file(place: str, path: str) -> NewFile:
     """
     file = Path(place) / path
     try:
-        with parquet.ParquetFile(stored.fetched(file)) as opened:
-            rows = opened.read()
+        rows = read_rows(place, path)
         checksum = checksum_of(file)
         return NewFile(path, file.stat().st_size, statistics_of(rows), checksum=checksum)
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -6,11 +6,20 @@ import json
 from pathlib import Path
 
 LOG_FOLDER = "_delta_log"
+LAST_CHECKPOINT = "_last_checkpoint"
+"""The file that names the newest checkpoint."""
 
 
 def commit_file(place: str, version: int) -> Path:
     """Where the commit of a version is, or would be."""
     return Path(place) / LOG_FOLDER / f"{version:020}.json"
+
+
+def checkpoint_version(name: str) -> int | None:
+    """The version of a checkpoint's file; None for the name of another file."""
+    number, _, rest = name.partition(".")
+    is_one = number.isdigit() and rest.startswith("checkpoint") and rest.endswith(".parquet")
+    return int(number) if is_one else None
 
 
 def newest_is_whole(place: str, version: int) -> bool:
@@ -47,8 +56,8 @@ def _missing_commit(place: str) -> str | None:
     """The last commit file that is gone while a later one is there, or None."""
     log = Path(place) / LOG_FOLDER
     known = {int(path.stem) for path in log.glob("[0-9]*.json") if path.stem.isdigit()}
-    starts = {path.name.split(".")[0] for path in log.glob("[0-9]*.checkpoint*.parquet")}
-    start = max((int(one) for one in starts if one.isdigit()), default=-1)
+    starts = (checkpoint_version(path.name) for path in log.glob("*"))
+    start = max((one for one in starts if one is not None), default=-1)
     missing = {*range(start + 1, max(known, default=start))} - known
     if not missing:
         return None

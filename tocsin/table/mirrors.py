@@ -21,9 +21,8 @@ from typing import Any
 import pyarrow as pa
 
 from tocsin.table.bucket import Bucket
-from tocsin.table.log_files import LOG_FOLDER
+from tocsin.table.log_files import LAST_CHECKPOINT, LOG_FOLDER
 
-_NEWEST = "_last_checkpoint"
 _FOOTER = 256 * 1024
 _PREFIX = "tocsin-lake-"
 
@@ -61,9 +60,9 @@ class Mirror:
         start = self._checkpoint(log)
         after = None if whole or start is None else f"{folder}/{start - 1:020}.zzz"
         there = {one.key: one.tag for one in self.bucket.entries(folder, after)}
-        there.pop(f"{folder}/{_NEWEST}", None)
+        there.pop(f"{folder}/{LAST_CHECKPOINT}", None)
         for path in log.iterdir():
-            if path.name != _NEWEST and self.key(path) not in there:
+            if path.name != LAST_CHECKPOINT and self.key(path) not in there:
                 path.unlink()
         new = [key for key, tag in there.items() if not self._has(key, tag)]
         for key, content in self.bucket.get_all(new):
@@ -76,7 +75,7 @@ class Mirror:
 
     def _checkpoint(self, log: Path) -> int | None:
         """The version of the last checkpoint, whose pointer is kept; None where none is known."""
-        path = log / _NEWEST
+        path = log / LAST_CHECKPOINT
         try:
             content = self.bucket.get(self.key(path))
         except FileNotFoundError:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from deltalake import Schema
 
 from tocsin.table import stored
-from tocsin.table.log_files import LOG_FOLDER, commit_file
+from tocsin.table.log_files import LAST_CHECKPOINT, LOG_FOLDER, commit_file
 
 
 class Tail:
@@ -66,7 +66,7 @@ class Tail:
     def _checkpoint(self) -> int:
         """The version of the last checkpoint, or -1."""
         try:
-            text = stored.read(Path(self._place) / LOG_FOLDER / "_last_checkpoint")
+            text = stored.read(Path(self._place) / LOG_FOLDER / LAST_CHECKPOINT)
             return int(json.loads(text)["version"])
         except FileNotFoundError:
             return -1

@@ -38,7 +38,6 @@ from tocsin.api.sink import (
     notes_footer,
     notes_of,
     offsets_of,
-    open_table,
     place_of,
     probe,
     readable_folders,
@@ -210,12 +209,9 @@ class WriteToLake(Sink):
         with self._failures():
             self._check_folder(self._place)
             probe(self._place)
-            table = open_table(self._place)
-            if table is not None:
-                self._as_writer().check(table)
-                refused = [one for one in self._changes() if one.is_refused]
-                if refused:
-                    raise Failure(refused[0].sentence)
+            refused = [one for one in self._changes() if one.is_refused]
+            if refused:
+                raise Failure(refused[0].sentence)
 
     def target_changes(self, schema: pa.Schema) -> list[TargetChange]:
         self._columns = self._stored_schema(schema)
