@@ -104,3 +104,15 @@ def test_an_erased_row_that_is_back_is_found_and_one_that_came_later_is_not() ->
     early = [{**one, "marks": LOST} for one in (begun, ended)]
     assert judged(rows, MARKS, *early) == []
     assert "is lost" in judged(left, MARKS, *early)[0]
+
+
+def test_a_backfill_that_ends_while_a_retention_runs_may_bring_its_rows_back() -> None:
+    """The retention may have removed them before the backfill's commit, and said so after it."""
+    rows = rows_up_to(MARKS)
+    retain = {"what": "retain", "day": 0, "marks": MARKS}
+    retained = {"what": "retained", "day": 0, "marks": MARKS}
+    backfill = {"what": "backfill", "rule": 1, "without": []}
+    backfilled = {"what": "backfilled", "rule": 1}
+    assert judged(rows, MARKS, backfill, retain, backfilled, retained) == []
+    assert judged(rows, MARKS, retain, retained, backfill, backfilled) == []
+    assert "was removed before" in judged(rows, MARKS, backfill, backfilled, retain, retained)[0]

@@ -17,13 +17,14 @@ class Removal:
 
     surely: the last moments that it saw committed when it began; without an end, none.
     perhaps: the last moments that were committed when it ended; without an end, all.
+    begins_at: where the journal says that it began.
     """
 
     key: str | None
     day: int | None
     surely: list[int]
     perhaps: list[int]
-    ends_at: int
+    begins_at: int
 
     def has(self, one: Reading) -> bool:
         """Whether it is meant for a row."""
@@ -62,9 +63,10 @@ class Facts:
         """Whether a row must be gone. later: facts at the end of the look at the lake.
 
         A backfill may bring rows of days that are past their retention; the next one removes them.
+        Its commit lies before its end in the journal, and a retention's after its beginning.
         """
         for removal in self.removals:
-            may_return = removal.day is not None and removal.ends_at <= later._last_backfill
+            may_return = removal.day is not None and removal.begins_at <= later._last_backfill
             if removal.is_sure(one) and not may_return:
                 return True
         return False
@@ -76,13 +78,13 @@ def _removals(events: list[Event]) -> Iterator[Removal]:
         if begun["what"] not in {"erase", "retain"}:
             continue
         about = (begun.get("key"), begun.get("day"))
-        for end, ended in enumerate(events[at + 1 :], at + 1):
+        for ended in events[at + 1 :]:
             same = (ended.get("key"), ended.get("day")) == about
             if same and ended["what"] in {"erased", "retained"}:
-                yield Removal(*about, begun["marks"], ended["marks"], end)
+                yield Removal(*about, begun["marks"], ended["marks"], at)
                 break
         else:
-            yield Removal(*about, [-1] * SHARDS, _ALL, len(events))
+            yield Removal(*about, [-1] * SHARDS, _ALL, at)
 
 
 def _end_of_backfills(events: list[Event]) -> int:
