@@ -19,10 +19,10 @@ from apache_beam.runners.worker import sdk_worker
 
 from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower, sinks
-from tocsin.engines.beam.io.time_range_watch import SOURCE_LOG
 from tocsin.engines.beam.loopback_workers import keep_workers_on_loopback
 from tocsin.engines.beam.operators.metrics import ledger_of
 from tocsin.engines.beam.yaml_adapter import expand
+from tocsin.engines.reading.time_range_watch import SOURCE_LOG
 from tocsin.foundation.beam_records import drop_beam_records
 from tocsin.foundation.failure import Failure, sentence_in
 from tocsin.foundation.ledger import Ledger

@@ -20,7 +20,7 @@ from tocsin.engines.beam.io.restrictions import (
     SplitOf,
 )
 from tocsin.engines.beam.io.source_dofn import ReadSplit
-from tocsin.engines.beam.io.split_clock import SplitClock
+from tocsin.engines.reading.split_clock import SplitClock
 from tocsin.kafka.decoding import Messages
 from tocsin.kernels.batch import BEGINNING
 from tocsin.kernels.time.partition_clock import PartitionClock
@@ -170,7 +170,7 @@ def test_a_restored_split_without_a_clock_continues_from_its_greatest_event_time
     tmp_path: Path,
 ) -> None:
     made = source(tmp_path)
-    clock = SplitClock.of(made, OffsetRestriction(9, None, NOW * 1000))
+    clock = SplitClock.of(made, NOW * 1000)
     assert clock.consensus == PartitionClock.at(NOW * 1000)
     assert clock.claim(12) == (12, NOW * 1000, clock.consensus)
     watermarks, ahead, after = clock.follow(np.array([(NOW + DAY) * 1000]), np.array([9]))
@@ -197,7 +197,7 @@ def test_an_idle_partition_with_messages_far_apart_keeps_up_with_the_clock_on_th
             self.reached = value
 
     watermark, split = Beam(), Split("t", 0, 0, None)
-    clock = SplitClock.of(made, OffsetRestriction(0, None, NOW * 1000))
+    clock = SplitClock.of(made, NOW * 1000)
     for day in range(5):
         time = np.array([(NOW + day * DAY) * 1000])
         _, ahead, clock = clock.follow(time, np.array([day]))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from apache_beam import coders
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
@@ -16,7 +15,6 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration
 
 from tocsin.engines.beam.io.batch_coder import BatchType
 from tocsin.engines.beam.io.partition_discovery import Discover
-from tocsin.engines.beam.io.reject_rows import rejects_batch, row_as_json, shown
 from tocsin.engines.beam.io.restrictions import (
     ENDED,
     OffsetRestriction,
@@ -24,20 +22,12 @@ from tocsin.engines.beam.io.restrictions import (
     SplitOf,
     clipped,
 )
-from tocsin.engines.beam.io.split_clock import SplitClock
-from tocsin.engines.beam.io.time_range_watch import TimeRangeWatch
 from tocsin.engines.beam.operators.metrics import SplitGauges, StepCounter
-from tocsin.kernels.batch import (
-    BEGINNING,
-    EndOfInput,
-    end_marker,
-    timestamps,
-)
+from tocsin.engines.reading.judged_rows import Judge
+from tocsin.engines.reading.split_clock import SplitClock
+from tocsin.kernels.batch import BEGINNING, EndOfInput, end_marker
 from tocsin.kernels.time.durations import parse_duration
-from tocsin.kernels.time.event_times import event_micros, why_no_time
-from tocsin.kernels.time.lateness import from_the_future
 from tocsin.parts.source import REJECTS_SCHEMA, Fetched, Source, Split
-from tocsin.steps.state.progress import with_progress
 
 # Seconds of reading after which a live split that is behind permits a checkpoint. A split that
 # keeps up permits it after the source's `linger`, so that a reading does not wait for others.
@@ -95,7 +85,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         """Prepare the worker's state by partition."""
         self.counter = StepCounter(self.step)
-        self._watch = TimeRangeWatch(self.step, self.source.event_time, self.source.time_unit)
+        self._judge = Judge(self.source, self.step)
         # Position and iterator.
         self._iterators: dict[_Identity, tuple[int, Iterator[Fetched | None]]] = {}
         # Monotonic time of the last reading.
@@ -120,7 +110,10 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
         timestamp: the watermark at the split's discovery.
         """
         restriction: OffsetRestriction = tracker.current_restriction()
-        split, clock = part.split, SplitClock.of(self.source, restriction)
+        split, clock = (
+            part.split,
+            SplitClock.of(self.source, restriction.greatest, restriction.clock),
+        )
         until = time.monotonic() + self._begin_slice(split)
         for fetched in self._reader(split, restriction.start):
             if fetched is None:
@@ -132,7 +125,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 continue
             before = watermark.current_watermark() or timestamp
             with self.counter.at_work():
-                rows, rejects, clock = self._checked_rows(fetched, split, clock, before.micros)
+                judged = self._judge.judge(fetched, split, clock, _reported(before))
+            rows, clock = judged.rows, judged.clock
+            self.counter.add(**judged.counts)
             if not tracker.try_claim(clock.claim(fetched.position)):
                 self._iterators.pop(split.identity, None)
                 return
@@ -141,9 +136,9 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 emitted = time.monotonic()
                 yield beam.transforms.window.TimestampedValue(rows, before)
                 self._adapt_piece(time.monotonic() - emitted)
-            if rejects is not None:
+            if judged.rejects is not None:
                 yield beam.pvalue.TaggedOutput(
-                    "rejects", beam.transforms.window.TimestampedValue(rejects, before)
+                    "rejects", beam.transforms.window.TimestampedValue(judged.rejects, before)
                 )
             self._report(split, fetched, clock.greatest, watermark)
             if self.live and time.monotonic() > until:
@@ -155,7 +150,7 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 known.pop(split.identity, None)
             tracker.try_claim(clock.claim(ENDED))
         elif tracker.try_claim(clock.claim(restriction.stop)):
-            self._watch.judge()
+            self._judge.end()
             end = self._end_of(part, clock.best())
             yield beam.transforms.window.TimestampedValue(
                 end, watermark.current_watermark() or timestamp
@@ -257,78 +252,10 @@ class ReadSplit(beam.DoFn):  # type: ignore[misc]
                 )
         return now - since
 
-    def _checked_rows(
-        self, fetched: Fetched, split: Split, clock: SplitClock, reported: int
-    ) -> tuple[pa.RecordBatch, pa.RecordBatch | None, SplitClock]:
-        """Rows with system columns, rejects or None, and the clock after them.
 
-        Rows without event time or from the future are rejects. reported: the watermark that Beam
-        knows. While a partition was idle, it ran ahead of the readings. Readings behind it are
-        late, because windows may have closed.
-        """
-        column = fetched.batch.column(self.source.event_time)
-        times = event_micros(column, self.source.time_unit)
-        self._watch.add(column, times)
-        missing = times <= BEGINNING
-        future = from_the_future(times, fetched.received, self.source.max_future) & ~missing
-        bad = missing | future
-        rejected = [
-            *fetched.rejected,
-            *(
-                self._reject(fetched, split, row, bool(missing[row]))
-                for row in np.flatnonzero(bad).tolist()
-            ),
-        ]
-        good = ~bad
-        batch = fetched.batch if good.all() else fetched.batch.filter(pa.array(good))
-        at = max(clock.greatest - self.source.out_of_orderness, 0)
-        watermarks, ahead, clock = clock.follow(times[good], fetched.offsets[good])
-        if reported > MIN_TIMESTAMP.micros:
-            watermarks = np.maximum(watermarks, reported)
-        columns = [
-            *batch.columns,
-            timestamps(times[good]),
-            timestamps(watermarks),
-            pa.repeat(pa.scalar(split.partition, pa.int32()), batch.num_rows),
-            pa.array(fetched.offsets[good]),
-            pa.array(fetched.index[good].astype(np.int32)),
-        ]
-        rows = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-        if rows.num_rows and clock.greatest > BEGINNING:
-            reached = clock.greatest - self.source.out_of_orderness
-            rows = with_progress(rows, {str(split.partition): reached})
-        read = rows.num_rows + len(rejected)
-        self.counter.add(
-            read=read,
-            kept=rows.num_rows,
-            rejected=len(rejected),
-            ahead=ahead,
-            no_event_time=int(missing.sum()),
-            from_the_future=int(future.sum()),
-        )
-        return rows, rejects_batch(rejected, at) if rejected else None, clock
-
-    def _reject(self, fetched: Fetched, split: Split, row: int, missing: bool) -> dict[str, Any]:
-        key, value = fetched.original(row) if fetched.original is not None else (None, None)
-        if value is None:
-            value = row_as_json(fetched.batch.slice(row, 1))
-        received = int(fetched.received[row])
-        name = self.source.event_time
-        seen = shown(fetched.batch.column(name), row)
-        return {
-            "topic": split.topic,
-            "partition": split.partition,
-            "offset": int(fetched.offsets[row]),
-            "index": int(fetched.index[row]),
-            "timestamp": received if received > BEGINNING else None,
-            "key": key,
-            "value": value,
-            "step": self.step,
-            "reason": "no_event_time" if missing else "from_the_future",
-            "message": f"{name} {why_no_time(seen, self.source.time_unit)}"
-            if missing
-            else f"{name} {seen} is more than max_future after arrival",
-        }
+def _reported(watermark: Any) -> int:
+    """A watermark of Beam's in microseconds; BEGINNING for none."""
+    return BEGINNING if watermark <= MIN_TIMESTAMP else int(watermark.micros)
 
 
 class ReadLiveSplit(ReadSplit):

@@ -9,21 +9,12 @@ import apache_beam as beam
 import pyarrow as pa
 
 from tocsin.engines.beam.io.batch_coder import BatchType, schema_of
-from tocsin.engines.beam.io.reject_rows import rejects_batch, row_as_json
 from tocsin.engines.beam.operators.metrics import StepCounter
-from tocsin.kernels.batch import (
-    EVENT_TIME,
-    INDEX,
-    OFFSET,
-    PARTITION,
-    end_marker,
-    end_of_input,
-    micros,
-    traits,
-)
+from tocsin.engines.reading.reject_rows import rejects_of
+from tocsin.kernels.batch import end_marker, end_of_input, traits
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import REJECTS_SCHEMA
-from tocsin.parts.transform import Outcome, Transform
+from tocsin.parts.transform import Transform
 from tocsin.steps.state.progress import noted_progress, with_progress
 
 
@@ -60,26 +51,8 @@ class _ApplyTransform(beam.DoFn):  # type: ignore[misc]
             kept = pa.RecordBatch.from_arrays(outcome.kept.columns, schema=self.output)
             yield with_progress(kept, reached) if reached else kept
         if rejected:
-            yield beam.pvalue.TaggedOutput("rejects", self._rejects(outcome))
-
-    def _rejects(self, outcome: Outcome) -> pa.RecordBatch:
-        batch = outcome.rejected
-        assert batch is not None
-        where = {name: batch.column(name).to_pylist() for name in (PARTITION, OFFSET, INDEX)}
-        rows = [
-            {
-                "topic": self.topic,
-                "partition": where[PARTITION][at],
-                "offset": where[OFFSET][at],
-                "index": where[INDEX][at],
-                "value": row_as_json(batch.slice(at, 1)),
-                "step": self.step,
-                "reason": "invalid",
-                "message": reason,
-            }
-            for at, reason in enumerate(outcome.reasons.to_pylist())
-        ]
-        return rejects_batch(rows, micros(batch.column(EVENT_TIME)))
+            rejects = rejects_of(outcome, self.topic, self.step)
+            yield beam.pvalue.TaggedOutput("rejects", rejects)
 
 
 class Apply(beam.PTransform):  # type: ignore[misc]

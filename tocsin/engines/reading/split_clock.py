@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tocsin.engines.beam.io.restrictions import OffsetRestriction
 from tocsin.kernels.batch import BEGINNING, Int64s
 from tocsin.kernels.time.lateness import behind, running_watermarks
 from tocsin.kernels.time.partition_clock import PartitionClock
@@ -29,12 +28,13 @@ class SplitClock:
     max_ahead: int
 
     @classmethod
-    def of(cls, source: Source, restriction: OffsetRestriction) -> SplitClock:
-        """The clock at the beginning of a restriction.
+    def of(
+        cls, source: Source, greatest: int = BEGINNING, consensus: PartitionClock | None = None
+    ) -> SplitClock:
+        """The clock of a split, by default at its beginning; else what a checkpoint has of it.
 
         A checkpoint of a source without `max_ahead` has a greatest event time only: it counts.
         """
-        greatest, consensus = restriction.greatest, restriction.clock
         if source.max_ahead is None:
             return cls(greatest, None, source.out_of_orderness, 0)
         if consensus is None:

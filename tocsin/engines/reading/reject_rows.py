@@ -1,4 +1,4 @@
-"""Readings that a source rejects, as rows of `REJECTS`."""
+"""Readings that a source or a transform rejects, as rows of `REJECTS`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tocsin.kernels.batch import INDEX, OFFSET, PARTITION, Int64s, timestamps, user_columns
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    INDEX,
+    OFFSET,
+    PARTITION,
+    Int64s,
+    micros,
+    timestamps,
+    user_columns,
+)
 from tocsin.parts.source import REJECTS, REJECTS_SCHEMA
+from tocsin.parts.transform import Outcome
 
 
 def row_as_json(row: pa.RecordBatch) -> bytes:
@@ -42,3 +52,24 @@ def rejects_batch(rows: list[dict[str, Any]], at: Int64s | int) -> pa.RecordBatc
         *where.values(),
     ]
     return pa.RecordBatch.from_arrays([*columns, *system], schema=REJECTS_SCHEMA)
+
+
+def rejects_of(outcome: Outcome, topic: str, step: str) -> pa.RecordBatch:
+    """The rows that a transform rejected. topic: of its input. step: its name."""
+    batch = outcome.rejected
+    assert batch is not None
+    where = {name: batch.column(name).to_pylist() for name in (PARTITION, OFFSET, INDEX)}
+    rows = [
+        {
+            "topic": topic,
+            "partition": where[PARTITION][at],
+            "offset": where[OFFSET][at],
+            "index": where[INDEX][at],
+            "value": row_as_json(batch.slice(at, 1)),
+            "step": step,
+            "reason": "invalid",
+            "message": reason,
+        }
+        for at, reason in enumerate(outcome.reasons.to_pylist())
+    ]
+    return rejects_batch(rows, micros(batch.column(EVENT_TIME)))

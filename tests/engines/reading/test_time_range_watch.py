@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tocsin.engines.beam import running
-from tocsin.engines.beam.io.time_range_watch import SOURCE_LOG, TimeRangeWatch
+from tocsin.engines.reading.time_range_watch import SOURCE_LOG, TimeRangeWatch
 from tocsin.kernels.time.event_times import event_micros
 
 SECOND = 1_772_445_600
