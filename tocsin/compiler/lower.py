@@ -23,8 +23,16 @@ def lower(job: Job, *, live: bool = False) -> dict[str, Any]:
     }
 
 
+def configuration(job: Job, step: Step) -> dict[str, Any]:
+    """The configuration of a step, with what it takes from the rest of the job."""
+    config = {name: value for name, value in step.config.items() if name != "error_handling"}
+    if isinstance(step.part, StatefulStep):
+        config |= step.part.completed(_datasets_of(job, step))
+    return config
+
+
 def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
-    config = dict(step.config)
+    config = configuration(job, step)
     if step.part is not None:
         config["tocsin_step"] = step.name
         config["tocsin_rule"] = f"{job.name}/{step.name}"
@@ -33,12 +41,9 @@ def _lowered(job: Job, step: Step, live: bool) -> list[dict[str, Any]]:
             config["tocsin_sandboxed"] = True
         if live and (step.is_source or isinstance(step.part, Sink)):
             config["tocsin_live"] = True
-    if isinstance(step.part, StatefulStep):
-        config |= step.part.completed(_datasets_of(job, step))
     # Without a prefix, Beam YAML would take a `Filter` for its own.
     kind = step.type if step.part is None else f"{OURS}{step.type}"
     lowered: dict[str, Any] = {"type": kind, "name": step.name, "config": config}
-    config.pop("error_handling", None)
     sources = step.sources()
     texts = [name if output == "output" else f"{name}.{output}" for _, (name, output) in sources]
     if not step.is_united:

@@ -11,7 +11,8 @@ from pyarrow import parquet
 from tests.support.tables import live_rows, table_of, values
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.lower import lower
-from tocsin.engines.beam.running import check_targets, run_bounded
+from tocsin.engines.beam.running import run_bounded
+from tocsin.engines.targets import check_targets
 from tocsin.foundation.failure import Failure
 
 START = 1_772_409_600_000_000

@@ -18,11 +18,12 @@ from apache_beam.runners.runner import PipelineState
 from apache_beam.runners.worker import sdk_worker
 
 from tocsin.compiler.job import Job
-from tocsin.compiler.lower import lower, sinks
+from tocsin.compiler.lower import lower
 from tocsin.engines.beam.loopback_workers import keep_workers_on_loopback
 from tocsin.engines.beam.operators.metrics import ledger_of
 from tocsin.engines.beam.yaml_adapter import expand
 from tocsin.engines.reading.time_range_watch import SOURCE_LOG
+from tocsin.engines.targets import check_targets
 from tocsin.foundation.beam_records import drop_beam_records
 from tocsin.foundation.failure import Failure, sentence_in
 from tocsin.foundation.ledger import Ledger
@@ -97,17 +98,6 @@ def _refuse_split(_worker: Any, _request: Any, instruction_id: str) -> Any:
     return beam_fn_api_pb2.InstructionResponse(
         instruction_id=instruction_id, process_bundle_split=empty
     )
-
-
-def check_targets(job: Job, *, live: bool = False) -> None:
-    """Raise Failure where a sink's target cannot be written.
-
-    live: whether the job will run without an end.
-    """
-    for name, sink in sinks(job):
-        sink.set_step_name(f"{job.name}/{name}")
-        sink.set_run("" if live else "check")
-        sink.check_target()
 
 
 @contextmanager

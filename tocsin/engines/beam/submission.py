@@ -18,8 +18,9 @@ from apache_beam.runners.runner import PipelineState
 from tocsin import __version__
 from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower
-from tocsin.engines.beam.running import check_targets, one_sentence_failures
+from tocsin.engines.beam.running import one_sentence_failures
 from tocsin.engines.beam.yaml_adapter import expand
+from tocsin.engines.targets import check_targets
 from tocsin.flink.code_archive import pack
 from tocsin.flink.endpoints import Address
 from tocsin.flink.job_metadata import agent, flink_name

@@ -36,7 +36,8 @@ class Found:
 
     detectors: name of the one that found the event. slots: key in the block of state; -1 for all
     sensors. what: a position in `lifecycle.EVENTS`. rows: the judged row that caused the event, or
-    -1. which: for a detector of several columns, the column that stands out.
+    -1. which: for a detector of several columns, the column that stands out. places: latitude and
+    longitude at that time, shape (events, 2); None: the last ones of the slot.
     """
 
     detectors: list[str]
@@ -51,6 +52,7 @@ class Found:
     expected: Floats
     rows: Int64s
     which: Int64s | None = None
+    places: Floats | None = None
 
     @staticmethod
     def of_silence(
@@ -163,7 +165,8 @@ class Evidence:
             "expected": [self.detection.detector.expectation(value) for value in expected.tolist()],
             "score": scores,
             "peak_score": peaks,
-            **self._where(judged, at, slots, places),
+            **self._where(judged, at),
+            **_positions(found, places),
         }
         columns["lake_query"] = self._lake_queries(
             [labels[one] for one in owner], columns["window_start"], columns["time"]
@@ -193,10 +196,8 @@ class Evidence:
         labelled = [list(zip(self.detection.by, one, strict=True)) for one in values]
         return [[]] * int((whose < 0).sum()) + labelled
 
-    def _where(
-        self, judged: pa.RecordBatch, at: Int64s, slots: Int64s, places: Floats | None
-    ) -> dict[str, Any]:
-        """Window or offset, quality, and position of each event. at: rows of `judged`, or -1."""
+    def _where(self, judged: pa.RecordBatch, at: Int64s) -> dict[str, Any]:
+        """Window or offset, and quality of each event. at: rows of `judged`, or -1."""
         rows = pa.array(at, mask=at < 0)
         found: dict[str, Any] = {"topic": [self.topic or None] * len(at)}
         if self.is_aggregated:
@@ -207,11 +208,6 @@ class Evidence:
             found |= {"window_start": None, "partition": judged.column(PARTITION).take(rows)}
             found["offset"] = judged.column(OFFSET).take(rows)
         found |= quality_of(judged, rows)
-        if places is not None and len(places):
-            here = np.where(slots[:, None] < 0, np.nan, places[slots])
-            found["latitude"], found["longitude"] = (
-                pa.array(column, mask=np.isnan(column)) for column in here.T
-            )
         return found
 
     def _lake_queries(self, labels: list[list[tuple[str, Any]]], windows: Any, times: Any) -> Any:
@@ -261,6 +257,25 @@ class Evidence:
         )
         grade = "" if observed is None else f" (score {score:.3g}, alarm from 1)"
         return f"{of} of {key} was {seen}{normal}{lasting}{grade}"
+
+
+def _positions(found: list[Found], last: Floats | None) -> dict[str, Any]:
+    """Latitude and longitude of each event; nothing for an input without positions.
+
+    last: of each slot.
+    """
+    if last is None or not len(last):
+        return {}
+    here = np.concatenate(
+        [
+            np.where(one.slots[:, None] < 0, np.nan, last[one.slots])
+            if one.places is None
+            else one.places
+            for one in found
+        ]
+    )
+    columns = (pa.array(column, mask=np.isnan(column)) for column in here.T)
+    return dict(zip(("latitude", "longitude"), columns, strict=True))
 
 
 def _name(name: str) -> str:

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from tocsin.kernels.aggregation.accumulators import numbers
 from tocsin.kernels.alarms import lifecycle
-from tocsin.kernels.batch import BEGINNING, EVENT_TIME, Floats, Int64s, micros
-from tocsin.kernels.segments import arrival, segments
+from tocsin.kernels.batch import BEGINNING, EVENT_TIME, Booleans, Floats, Int64s, micros
+from tocsin.kernels.segments import Segments, arrival, segments
 from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.parts.detector import width_of
 from tocsin.steps.detect.detection import PLACE, Detection
 from tocsin.steps.detect.evidence import Evidence, Found
+from tocsin.steps.detect.positions import last_known
 from tocsin.steps.detect.silence import KINDS
 
 # Columns of the state behind those of the detector and of the alarm.
@@ -27,7 +28,8 @@ class Run:
     """Rows, and columns in their order by (key, event time). Times are microseconds.
 
     order: the row of each position. keys: the slots that have rows. which: for a detector of
-    several columns, the column that stands out.
+    several columns, the column that stands out. places: where the sensor was at each row, and
+    before the first one of each key; None if the input has no positions.
     """
 
     rows: pa.RecordBatch
@@ -39,6 +41,7 @@ class Run:
     expected: Floats
     keys: Int64s
     which: Int64s | None = None
+    places: tuple[Floats, Floats] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Scored:
     """What alarms follow, in order of (key, event time).
 
     rows: the row of each position, or -1 for a gap without one. kinds: what would be found, a
-    position in KINDS.
+    position in KINDS. places: where the sensor was, shape (rows, 2), or None.
     """
 
     slots: Int64s
@@ -57,6 +60,7 @@ class Scored:
     rows: Int64s
     kinds: Int64s
     which: Int64s | None = None
+    places: Floats | None = None
 
 
 class Scorer:
@@ -88,24 +92,37 @@ class Scorer:
         states = np.ascontiguousarray(block.values[run.keys, : self.width])
         scores, expected = self.detector.score_many(x, times / 1e6, run.starts, states)
         block.values[run.keys, : self.width] = states
-        self._note_places(block, rows.take(pa.array(run.order[run.starts[1:] - 1])), run.keys)
+        is_reading = ~np.isnan(x) if x.ndim == 1 else ~np.isnan(x).all(axis=1)
+        places = self._places(block, rows.take(pa.array(run.order)), run, is_reading)
         which = None
         if x.ndim > 1:
             # `expected` is the number of the column that stands out.
             which = np.nan_to_num(expected, nan=0.0).astype(np.int64)
             x, expected = x[np.arange(len(x)), which], np.full(len(x), np.nan)
-        return Run(rows, run.order, slots[run.order], times, x, scores, expected, run.keys, which)
+        return Run(
+            rows, run.order, slots[run.order], times, x, scores, expected, run.keys, which, places
+        )  # fmt: skip
 
     def _values(self, rows: pa.RecordBatch) -> Floats:
         columns = [numbers(rows.column(name)) for name in self.detection.columns]
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
-    def _note_places(self, block: KeyedBlock, last: pa.RecordBatch, slots: Int64s) -> None:
-        """Keep the position in each sensor's last row, unless it is null."""
-        if self.has_place:
-            here = np.column_stack([numbers(last.column(name)) for name in PLACE])
-            before = block.values[slots, _PLACES]
-            block.values[slots, _PLACES] = np.where(np.isnan(here), before, here)
+    def _places(
+        self, block: KeyedBlock, rows: pa.RecordBatch, run: Segments, is_reading: Booleans
+    ) -> tuple[Floats, Floats] | None:
+        """Where each sensor was at its rows and before them. Keeps the last in the block.
+
+        Only rows with a reading count: then the place of a silence is that of the last reading,
+        whatever comes before it is noticed.
+        """
+        if not self.has_place:
+            return None
+        before = block.values[run.keys, _PLACES].copy()
+        here = np.column_stack([numbers(rows.column(name)) for name in PLACE])
+        here[~is_reading] = np.nan
+        found = last_known(here, run.starts, before)
+        block.values[run.keys, _PLACES] = found[run.starts[1:] - 1]
+        return found, before
 
     def with_scores(self, run: Run) -> pa.RecordBatch:
         """The rows with their scores; null for a row that has none."""
@@ -120,7 +137,7 @@ class Scorer:
         rule = self.detection.alarm
         scored = Scored(
             run.slots, run.times, run.x, run.scores, run.expected, run.order,
-            np.zeros(len(run.slots), np.int64), run.which,
+            np.zeros(len(run.slots), np.int64), run.which, run.places and run.places[0],
         )  # fmt: skip
         return self.followed(
             block,
@@ -158,6 +175,7 @@ class Scorer:
             expected=scored.expected[at],
             rows=scored.rows[at],
             which=None if scored.which is None else scored.which[at],
+            places=None if scored.places is None else scored.places[at],
         )
 
     def alarms(self, block: KeyedBlock) -> Floats:

@@ -119,7 +119,7 @@ class SilenceAlarms:
 
         scored = Scored(
             slots, times, in_gaps(nan, run.x), in_gaps(1.0, run.scores), in_gaps(nan, run.expected),
-            np.where(gaps, -1, run.order[at]), kinds, run.which,
+            np.where(gaps, -1, run.order[at]), kinds, run.which, _places(run, at, gaps),
         )  # fmt: skip
         return self.scorer.followed(block, scored)
 
@@ -146,6 +146,17 @@ class SilenceAlarms:
         return (
             with_gaps[0], np.insert(times, gaps, moments), with_gaps[1], with_gaps[2], is_gap,
         )  # fmt: skip
+
+
+def _places(run: Run, at: Int64s, gaps: Any) -> Floats | None:
+    """Where sensors were at some rows; in a gap before a row, where they were before that row."""
+    if run.places is None:
+        return None
+    at_rows, before_all = run.places
+    is_first = np.r_[True, run.slots[1:] != run.slots[:-1]][at]
+    owner = np.searchsorted(run.keys, run.slots[at])
+    before = np.where(is_first[:, None], before_all[owner], at_rows[at - 1])
+    return np.where(gaps[:, None], before, at_rows[at])
 
 
 def _of_feed(what: int, times: Int64s, starts: Int64s) -> Found:

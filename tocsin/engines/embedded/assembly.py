@@ -1,0 +1,138 @@
+"""From a checked job to the nodes that run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tocsin.compiler.job import Job, Step
+from tocsin.compiler.lower import configuration
+from tocsin.engines.embedded.counts import Counts
+from tocsin.engines.embedded.keyed_node import KeyedNode
+from tocsin.engines.embedded.nodes import Node, SinkNode, TransformNode
+from tocsin.foundation.failure import Mistake
+from tocsin.parts.part import Part
+from tocsin.parts.registry import load
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import REJECTS_SCHEMA, Source
+from tocsin.parts.stateful_step import StatefulStep
+from tocsin.parts.transform import Transform
+from tocsin.steps.catalogue import step_types
+from tocsin.steps.state.union import united_schema
+from tocsin.steps.write_files.file_operator import FileOperator
+
+Output = tuple[str, str]
+"""A step and the name of one of its outputs."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A node and where its rows come from.
+
+    inputs: the name of each input and the output that it reads. schema: of all inputs together.
+    is_united: whether rows must be converted to this schema.
+    """
+
+    node: Node
+    inputs: list[tuple[str, Output]]
+    schema: pa.Schema
+    is_united: bool
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A job that can run. places: in an order in which each step comes after its inputs."""
+
+    job: Job
+    sources: dict[str, Source]
+    places: list[Place]
+    schemas: dict[Output, pa.Schema]
+
+
+def refuse_foreign_steps(job: Job) -> None:
+    """Raise Mistake for a job that only Beam can run."""
+    if job.providers:
+        raise Mistake(
+            f"{job.file} brings code (`providers`), which only Beam can run: "
+            "add `--runner direct`, or submit the job to Flink"
+        )
+    for step in job.steps:
+        if step.part is None:
+            raise Mistake(
+                f"'{step.name}' is {step.type}, a transform of Beam, which only Beam can run: "
+                "use Derive, Filter or a part of your own instead, or add `--runner direct`"
+            )
+
+
+def assemble(job: Job, counts: Counts, *, run: str, sources: dict[str, Source]) -> Assembly:
+    """Make the nodes of a job.
+
+    run: as in `Sink.run`. sources: take the place of the job's own, by step. Raises Mistake for a
+    step that only Beam can run.
+    """
+    refuse_foreign_steps(job)
+    made: dict[str, Source] = {}
+    places: list[Place] = []
+    schemas: dict[Output, pa.Schema] = {}
+    for step in job.steps:
+        if isinstance(step.part, Source):
+            source = sources.get(step.name) or _part(job, step)
+            assert isinstance(source, Source)
+            made[step.name] = source
+            schemas[step.name, "output"] = source.schema_of_rows()
+            schemas[step.name, "rejects"] = REJECTS_SCHEMA
+            continue
+        inputs = [(side, _resolved(job, source)) for side, source in step.sources()]
+        known = [(side, schemas[source]) for side, source in inputs]
+        schema = united_schema(known) if step.is_united else known[0][1]
+        node = _node(job, step, schema, counts, run)
+        places.append(Place(node, inputs, schema, step.is_united))
+        for name, output in node.outputs.items():
+            schemas[step.name, name] = output
+        if isinstance(step.part, Transform):
+            schemas[step.name, "rejects"] = REJECTS_SCHEMA
+    return Assembly(job, made, places, schemas)
+
+
+def leave_out_unread(assembly: Assembly, watched: set[Output]) -> None:
+    """Tell each operator which of its outputs nothing reads. watched: outputs that a caller reads.
+
+    It may then save the work for their rows.
+    """
+    read = {source for place in assembly.places for _, source in place.inputs} | watched
+    for place in assembly.places:
+        if isinstance(place.node, KeyedNode):
+            place.node.operator.unread = frozenset(
+                name for name in place.node.outputs if (place.node.name, name) not in read
+            )
+
+
+def _resolved(job: Job, source: Output) -> Output:
+    """An output by its own name, if the job gave it another."""
+    name, output = source
+    return name, job.step(name).aliases.get(output, output)
+
+
+def _part(job: Job, step: Step) -> Part:
+    """A new part: it must keep to the sandbox that the check had."""
+    context: dict[str, Any] = {"folders": job.folders, "sandboxed": not job.trusted}
+    kind = load(step_types()[step.type])
+    made: Part = kind.model_validate(configuration(job, step), context=context)
+    return made
+
+
+def _node(job: Job, step: Step, schema: pa.Schema, counts: Counts, run: str) -> Node:
+    part, rule = _part(job, step), f"{job.name}/{step.name}"
+    if isinstance(part, Sink):
+        part.check_schema(schema)
+        part.set_step_name(rule)
+        part.set_run(run)
+        if part.file_span() is None:
+            return SinkNode(step.name, part, counts)
+        return KeyedNode(step.name, FileOperator(part, schema), counts, part)
+    if isinstance(part, StatefulStep):
+        return KeyedNode(step.name, part.in_one_shard().operator(schema, rule), counts)
+    assert isinstance(part, Transform)
+    return TransformNode(step.name, part, schema, counts)
