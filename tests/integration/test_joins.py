@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tocsin.compiler.checker import check_text
-from tocsin.engines.beam.job_tests import run_test
+from tocsin.engines.local import run_test
 
 
 def test_aggregates_of_two_topics_are_joined_by_window_and_key(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.compiler.checker import check_text
 from tocsin.compiler.diagnostics import JobError
-from tocsin.engines.beam.job_tests import run_test
+from tocsin.engines.local import run_test
 
 JOB = """
 pipeline:

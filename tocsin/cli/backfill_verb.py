@@ -12,7 +12,7 @@ from tocsin.cli.ledger_table import ledger_table
 from tocsin.cli.option_values import duration_option, moment_option
 from tocsin.cli.run_verb import verdict
 from tocsin.compiler.backfill_job import from_archive, into_subfolder, without_messages
-from tocsin.compiler.job import Job
+from tocsin.engines.local import run_to_end
 from tocsin.foundation.ledger import Ledger
 from tocsin.lake.backfill_merge import MergedDataset, merge_backfill
 from tocsin.lake.erasures import erasures
@@ -77,7 +77,7 @@ def backfill(
             on.rehearse(checked)
             ledger = on.finish(checked, f"{checked.name}-backfill").in_order(checked.counted())
         else:
-            ledger = _here(checked)
+            ledger = run_to_end(checked)
         code = verdict(checked, ledger)
         if code != DONE:
             _show(checked.name, [], ledger, json)
@@ -94,13 +94,6 @@ def backfill(
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
     _show(checked.name, changes, ledger, json)
     return DONE
-
-
-def _here(job: Job) -> Ledger:
-    from tocsin.engines.beam.running import quiet_beam, run_bounded
-
-    quiet_beam()
-    return run_bounded(job)
 
 
 def _show(job: str, changes: list[MergedDataset], ledger: Ledger, json: bool) -> None:

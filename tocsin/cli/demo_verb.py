@@ -47,9 +47,8 @@ def demo(*, sensors: int = 100, seed: int = 7, to: Path = Path("demo-output")) -
         complain(f"'{to}' is not empty and not a demo's; name another folder with --to")
         return WRONG
     _clear(to)
-    from tocsin.engines.beam.running import quiet_beam, run_bounded
+    from tocsin.engines.embedded.running import run_bounded
 
-    quiet_beam()
     city = City(sensors=sensors, seed=seed)
     started = time.monotonic()
     with EmbeddedKafka() as kafka:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
@@ -13,17 +13,22 @@ from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, FAILED, WRONG, complain, note, say, show_json, table
 from tocsin.cli.ledger_table import ledger_table
 from tocsin.cli.lost_input import lost_input
+from tocsin.cli.progress_line import ProgressLine
+from tocsin.cli.stopping import Stopping
 from tocsin.compiler.job import Job
-from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
 from tocsin.foundation.ledger import Ledger
 from tocsin.foundation.sandbox import BROKERS_VARIABLE
+
+RUNNERS = ("embedded", "direct", "prism")
 
 
 def run(
     job: Path,
     *,
-    runner: str = "direct",
+    runner: str = "embedded",
     live: bool = False,
+    checkpoint: Path | None = None,
+    metrics: int | None = None,
     brokers: str | None = None,
     trusted: bool = False,
     profile: Path | None = None,
@@ -39,9 +44,16 @@ def run(
     job
         Job file.
     runner
-        direct: in this process. prism: the same as --live. For Flink, see `tocsin submit`.
+        embedded: in this process. direct: on Beam's local runner, which also runs transforms of
+        Beam and code that a job brings. prism: on Beam's Prism runner, always live. For Flink, see
+        `tocsin submit`.
     live
-        Read until interrupted, on Beam's Prism runner.
+        Read until interrupted.
+    checkpoint
+        Folder for the positions and the state of a live job. A job that starts with the folder
+        continues where it ended, and loses and repeats nothing.
+    metrics
+        Port on 127.0.0.1 at which Prometheus can read a live job's metrics; 0 for a free port.
     brokers
         Kafka brokers for steps that name no brokers [env: TOCSIN_BROKERS].
     trusted
@@ -52,35 +64,106 @@ def run(
     json
         Print the ledger as JSON.
     """
-    if runner not in ("direct", "prism"):
-        complain(f"no runner '{runner}' (known: direct, prism; prism is what --live uses)")
+    wrong = _wrong_options(runner, live, checkpoint, metrics)
+    if wrong is not None:
+        complain(wrong)
         return WRONG
-    if runner == "prism":
-        live = True
+    live = live or runner == "prism"
     if brokers:
         os.environ[BROKERS_VARIABLE] = brokers
     checked, warnings = check_job(str(job), trusted=trusted)
     for warning in warnings:
         complain(str(warning), plain=True)
-    from tocsin.engines.beam.running import quiet_beam, run_bounded, run_live
-
-    quiet_beam()
-    prism = find_prism() if live else None
-    if live and prism is None:
-        complain(
-            f"--live needs Beam's Prism runner: {HOW_TO_GET_IT}, or put its path into TOCSIN_PRISM"
-        )
-        return WRONG
+    if runner == "embedded":
+        made = _live_job(checked, checkpoint, metrics) if live else _bounded(checked)
+    else:
+        made = _on_beam(checked, runner, live)
     started = time.monotonic()
     note(f"{checked.name}: reading {'until interrupted' if live else 'to the end of its inputs'}")
     with _profiled(profile, checked.name):
-        ledger = run_live(checked, prism) if prism is not None else run_bounded(checked)
+        ledger = made()
     note(f"{checked.name}: done in {time.monotonic() - started:.1f} s")
     if json:
         show_json({"job": checked.name, "balances": ledger.balances, "steps": ledger.as_dict()})
     else:
         say(ledger_table(ledger))
     return verdict(checked, ledger, must_balance=not live)
+
+
+def _wrong_options(
+    runner: str, live: bool, checkpoint: Path | None, metrics: int | None
+) -> str | None:
+    """What is wrong with the options of a run, or None."""
+    if runner not in RUNNERS:
+        return f"no runner '{runner}' (known: {', '.join(RUNNERS)})"
+    if runner == "direct" and live:
+        return "Beam's local runner only reads to the end: --live runs on embedded or prism"
+    if runner != "embedded" and (checkpoint is not None or metrics is not None):
+        return f"--checkpoint and --metrics belong to the embedded engine, not to {runner}"
+    if not live and checkpoint is not None:
+        return "--checkpoint needs --live: a run with an end starts anew, and repeats no row"
+    if not live and metrics is not None:
+        return "--metrics needs --live"
+    return None
+
+
+def _bounded(job: Job) -> Callable[[], Ledger]:
+    """A run to the end of the inputs."""
+    from tocsin.engines.embedded.running import run_bounded
+
+    def made() -> Ledger:
+        line = ProgressLine()
+        with Stopping() as is_stopping:
+            try:
+                return run_bounded(job, is_stopping=is_stopping, show=line.show)
+            finally:
+                line.clear()
+                is_stopping.end()
+
+    return made
+
+
+def _live_job(job: Job, folder: Path | None, port: int | None) -> Callable[[], Ledger]:
+    """A run without an end. It has its state when this function returns."""
+    from tocsin.engines.embedded.running import LiveJob
+    from tocsin.engines.embedded.watching import Watching
+
+    started = LiveJob(job, folder)
+    if folder is None:
+        note(f"{job.name}: no --checkpoint: after a stop, the job begins anew")
+    elif started.counts.by_step():
+        note(f"{job.name}: continues from {folder}")
+
+    def made() -> Ledger:
+        line = ProgressLine()
+        with Watching(started, folder, port) as watching, Stopping() as is_stopping:
+            if watching.address is not None:
+                note(f"{job.name}: metrics at {watching.address}")
+            watching.viewers.append(line.show)
+            try:
+                return started.run(is_stopping, watching.show)
+            finally:
+                line.clear()
+
+    return made
+
+
+def _on_beam(job: Job, runner: str, live: bool) -> Callable[[], Ledger]:
+    """A run on one of Beam's runners. Raises Mistake where it is not installed."""
+    from tocsin.engines.beam.prism import HOW_TO_GET_IT, find_prism
+    from tocsin.engines.beam.running import quiet_beam, run_bounded, run_live
+    from tocsin.foundation.failure import Mistake
+
+    quiet_beam()
+    if not live:
+        return lambda: run_bounded(job)
+    prism = find_prism()
+    if prism is None:
+        raise Mistake(
+            f"`--runner {runner}` needs Beam's Prism runner: {HOW_TO_GET_IT}, "
+            "or put its path into TOCSIN_PRISM"
+        )
+    return lambda: run_live(job, prism)
 
 
 def verdict(job: Job, ledger: Ledger, *, must_balance: bool = True) -> int:

@@ -24,10 +24,8 @@ def test(*jobs: Path, trusted: bool = False, json: bool = False) -> int:
         complain("name a job file, such as jobs/air_quality.yaml")
         return WRONG
     checked = [check_job(str(file), trusted=trusted)[0] for file in jobs]
-    from tocsin.engines.beam.job_tests import run_test
-    from tocsin.engines.beam.running import quiet_beam
+    from tocsin.engines.local import run_test
 
-    quiet_beam()
     results, failed = [], 0
     for job in checked:
         if not job.tests:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +20,34 @@ class Mismatch:
         return f"{self.output}: {self.kind} {self.row}"
 
 
+@dataclass(frozen=True)
+class TestResult:
+    """The result of a job's test. mismatches: differences between expected and actual rows."""
+
+    test: str
+    mismatches: list[Mismatch] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all outputs were as expected."""
+        return not self.mismatches
+
+
 def rows_of(written: Any) -> list[dict[str, Any]]:
     """Rows of a table, which is `{columns: […], rows: [[…], …]}` or a list of mappings."""
     if isinstance(written, dict):
         return [dict(zip(written["columns"], row, strict=True)) for row in written.get("rows", [])]
     return list(written or [])
+
+
+def result_of(test: dict[str, Any], came: dict[str, list[dict[str, Any]]]) -> TestResult:
+    """The result of a test. came: rows by `Step` or `Step.output`, as `expect` names them."""
+    mismatches = []
+    for name, written in test["expect"].items():
+        contains = bool(isinstance(written, dict) and written.get("contains"))
+        rows = came.get(name, [])
+        mismatches += compare(name, rows, rows_of(written), contains=contains)
+    return TestResult(str(test["name"]), mismatches)
 
 
 def compare(

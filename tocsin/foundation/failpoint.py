@@ -11,6 +11,14 @@ FAILPOINTS_VARIABLE = "TOCSIN_FAILPOINTS"
 LAKE = ("lake.begin", "lake.written", "table.begin", "table.committed")
 ALARMS = ("alarms.begin", "alarms.begun", "alarms.produced", "alarms.marked", "alarms.committed")
 """All failpoints of a commit to a lake and to an alarm topic, in order."""
+EMBEDDED = (
+    "round.played",
+    "round.flushed",
+    "checkpoint.begin",
+    "checkpoint.written",
+    "checkpoint.committed",
+)
+"""All failpoints of a round of the embedded engine and of its checkpoint, in order."""
 
 
 def failpoint(name: str) -> None:

@@ -66,11 +66,13 @@ def refuse_foreign_steps(job: Job) -> None:
             )
 
 
-def assemble(job: Job, counts: Counts, *, run: str, sources: dict[str, Source]) -> Assembly:
+def assemble(
+    job: Job, counts: Counts, *, run: str, sources: dict[str, Source], writes: bool = True
+) -> Assembly:
     """Make the nodes of a job.
 
-    run: as in `Sink.run`. sources: take the place of the job's own, by step. Raises Mistake for a
-    step that only Beam can run.
+    run: as in `Sink.run`. sources: take the place of the job's own, by step. writes: whether it
+    has its sinks. Raises Mistake for a step that only Beam can run.
     """
     refuse_foreign_steps(job)
     made: dict[str, Source] = {}
@@ -84,7 +86,9 @@ def assemble(job: Job, counts: Counts, *, run: str, sources: dict[str, Source]) 
             schemas[step.name, "output"] = source.schema_of_rows()
             schemas[step.name, "rejects"] = REJECTS_SCHEMA
             continue
-        inputs = [(side, _resolved(job, source)) for side, source in step.sources()]
+        if isinstance(step.part, Sink) and not writes:
+            continue
+        inputs = [(side, resolved(job, source)) for side, source in step.sources()]
         known = [(side, schemas[source]) for side, source in inputs]
         schema = united_schema(known) if step.is_united else known[0][1]
         node = _node(job, step, schema, counts, run)
@@ -109,7 +113,7 @@ def leave_out_unread(assembly: Assembly, watched: set[Output]) -> None:
             )
 
 
-def _resolved(job: Job, source: Output) -> Output:
+def resolved(job: Job, source: Output) -> Output:
     """An output by its own name, if the job gave it another."""
     name, output = source
     return name, job.step(name).aliases.get(output, output)

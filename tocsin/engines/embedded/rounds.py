@@ -57,7 +57,7 @@ class Rounds:
     @property
     def watermark(self) -> int:
         """The least watermark of the sources."""
-        return min((reader.watermark for reader in self.readers), default=FOREVER)
+        return min((one.watermark for one in self.readers), default=FOREVER)
 
     def play(self, rows: int) -> int:
         """Read about so many rows, and send them through all steps. Returns the number read."""
@@ -65,11 +65,11 @@ class Rounds:
         waiting = [reader for reader in self.readers if reader.watermark < FOREVER]
         # Several sources advance together, so that none fills the state of a join.
         for reader in sorted(waiting, key=lambda one: one.watermark):
-            for output, batch in reader.read(max(rows // len(waiting), 1)):
-                given[reader.name, output].append(batch)
+            for name, batch in reader.read(max(rows // len(waiting), 1)):
+                given[reader.name, name].append(batch)
         count = sum(batch.num_rows for batches in given.values() for batch in batches)
         self._pass(given)
-        return count
+        return int(count)
 
     def _pass(self, given: Batches) -> None:
         """Send rows through the steps, in the order of the job."""
@@ -89,8 +89,8 @@ class Rounds:
             reached[name] = Reached(
                 time if time in (BEGINNING, FOREVER) else time - node.lookahead, end
             )
-        for output in self._watched & given.keys():
-            self.seen[output] += given[output]
+        for one in self._watched & given.keys():
+            self.seen[one] += given[one]
 
     @staticmethod
     def _input_of(place: Place, reached: dict[str, Reached]) -> tuple[int, int | None]:

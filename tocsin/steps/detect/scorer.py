@@ -92,7 +92,7 @@ class Scorer:
         states = np.ascontiguousarray(block.values[run.keys, : self.width])
         scores, expected = self.detector.score_many(x, times / 1e6, run.starts, states)
         block.values[run.keys, : self.width] = states
-        is_reading = ~np.isnan(x) if x.ndim == 1 else ~np.isnan(x).all(axis=1)
+        is_reading: Booleans = ~np.isnan(x.reshape(len(x), -1)).all(axis=1)
         places = self._places(block, rows.take(pa.array(run.order)), run, is_reading)
         which = None
         if x.ndim > 1:

@@ -1,0 +1,104 @@
+"""A live job that is killed at any time writes the lake and the alarms of a run without kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyarrow import csv
+
+from infra.cluster.settings import ROOT
+from tests.support.seven_jobs import CITIES, HOUR, MINUTE, REGISTRIES, alarms, files, fill
+from tocsin.compiler.checker import check_file
+from tocsin.engines.embedded.running import run_bounded
+from tocsin.foundation.failpoint import EMBEDDED, FAILPOINTS_VARIABLE, LAKE
+from tocsin.foundation.sandbox import BROKERS_VARIABLE, FOLDERS_VARIABLE, VARIABLES_VARIABLE
+from tocsin.simulator.embedded_kafka import EmbeddedKafka
+from tocsin.simulator.systems import system_of
+
+KILLS = int(os.environ.get("TOCSIN_KILLS", "5"))
+AFTER = 6 * HOUR
+PATIENCE = 300
+
+
+@pytest.mark.parametrize("name", ["air_quality", "surveillance"])
+def test_kills_change_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, str] = {}
+    with EmbeddedKafka() as kafka:
+        for variable, city in CITIES[name].items():
+            given |= {
+                variable: f"kills.{city.system}",
+                REGISTRIES[city.system]: str(tmp_path / f"{city.system}.csv"),
+            }
+            kafka.create(given[variable])
+            csv.write_csv(system_of(city).registry(), given[REGISTRIES[city.system]])
+            later = replace(
+                city, start=city.start + AFTER, duration=max(city.cadence, MINUTE), anomalies=0
+            )
+            for one in (city, later):
+                fill(kafka.brokers, given[variable], one)
+        until = min(city.start for city in CITIES[name].values()) + AFTER - HOUR
+
+        def variables(run: str) -> dict[str, str]:
+            topics = {kind: f"{run}.{kind}" for kind in ("alarms", "rejects")}
+            for topic in topics.values():
+                kafka.create(topic)
+            found = {
+                **given,
+                "LAKE": str(tmp_path / run),
+                "ALARM_TOPIC": topics["alarms"],
+                "REJECT_TOPIC": topics["rejects"],
+            }
+            return {
+                **found,
+                VARIABLES_VARIABLE: ",".join(found),
+                FOLDERS_VARIABLE: str(tmp_path),
+                BROKERS_VARIABLE: kafka.brokers,
+            }
+
+        for variable, value in variables("whole").items():
+            monkeypatch.setenv(variable, value)
+        job = str(ROOT / "jobs" / f"{name}.yaml")
+        run_bounded(check_file(job)[0])
+        kills = _killed(job, tmp_path, {**os.environ, **variables("killed")})
+        assert kills == KILLS
+        wanted, found = files(tmp_path / "whole", until), files(tmp_path / "killed", until)
+        assert len(wanted) > 1
+        assert found == wanted
+        # Alarms are delivered at least once: a repeated event has the same id and text.
+        assert set(alarms(kafka.brokers, "killed.alarms", until)) == set(
+            alarms(kafka.brokers, "whole.alarms", until)
+        )
+
+
+def _killed(job: str, folder: Path, environment: dict[str, str]) -> int:
+    """Run a job to the end of its topics, and kill it again and again. The number of kills."""
+    chance = random.Random(7)
+    points = folder / "failpoints"
+    points.mkdir()
+    environment[FAILPOINTS_VARIABLE] = str(points)
+    kills, end = 0, time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if kills < KILLS:
+            (points / chance.choice([*EMBEDDED, *LAKE[:2], LAKE[3]])).touch()
+        command = [sys.executable, "-m", "tests.engines.embedded.live_process"]
+        process = subprocess.Popen(
+            [*command, job, str(folder / "checkpoints")],
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        _, text = process.communicate(timeout=PATIENCE)
+        if process.returncode == 0:
+            return kills
+        assert process.returncode == -signal.SIGKILL, text
+        kills += 1
+    raise TimeoutError(f"the job did not end within {PATIENCE} s")

@@ -1,0 +1,190 @@
+"""A folder with the last checkpoint of a job: a manifest, and segments of bytes that it names.
+
+A checkpoint writes only pieces that the one before does not have. It holds once the manifest has
+its name: all bytes that it names are on the disk by then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+from tocsin.foundation.failpoint import failpoint
+from tocsin.foundation.failure import Failure
+
+MANIFEST, LOCK, FORMAT = "manifest.json", "lock", 1
+_SMALL = 8 << 20
+"""Bytes of segments below which dead bytes do not matter."""
+
+Place = tuple[int, int, int, int]
+"""Where a piece is: number of its segment, offset, length and CRC-32."""
+
+
+class CheckpointStore:
+    """The folder of one job, which only one process may use. Raises Failure where one does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise Failure(f"cannot write to {folder}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+            os.close(self._lock)
+            raise Failure(
+                f"{folder} is in use by the process {owner or 'of another job'}"
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        # The pieces of the last checkpoint. They stay referenced, so that an identity is unique.
+        self._known: dict[int, tuple[bytes, Place]] = {}
+        self._sizes: dict[int, int] = {}
+        self.number = 0
+
+    def read(self) -> dict[str, Any] | None:
+        """The last manifest; None for a new folder. Raises Failure for one that is damaged."""
+        found = read_manifest(self.folder)
+        if found is not None:
+            self.number = int(found["number"])
+            self._sizes = {int(name): int(size) for name, size in found["segments"].items()}
+            self._delete_others()
+        return found
+
+    def piece(self, place: list[int]) -> bytes:
+        """The bytes at a place. Raises Failure where they are not those that were written."""
+        number, offset, length, checksum = place
+        path = self._segment(number)
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                found = file.read(length)
+        except OSError as error:
+            raise Failure(f"cannot read {path}: {error.strerror}") from None
+        if len(found) != length or zlib.crc32(found) != checksum:
+            raise Failure(f"{path} is damaged at byte {offset}: the checkpoint cannot be restored")
+        self._known[id(found)] = found, (number, offset, length, checksum)
+        return found
+
+    def write(self, manifest: dict[str, Any], pieces: list[bytes]) -> int:
+        """Make a checkpoint durable. Returns the number of bytes that it wrote.
+
+        manifest: `pieces` is added to it, the places of the pieces in their order.
+        """
+        failpoint("checkpoint.begin")
+        self.number += 1
+        live = sum(map(len, pieces))
+        total = sum(self._sizes.values())
+        known = {} if total > _SMALL and total > 2 * live else self._known
+        places, kept, new = self._placed(pieces, known)
+        try:
+            written = self._write_segment(new)
+            used = {place[0] for place in places}
+            sizes = {n: size for n, size in self._sizes.items() if n in used}
+            content = {
+                "format": FORMAT,
+                **manifest,
+                "number": self.number,
+                "segments": {str(n): size for n, size in sizes.items()},
+                "pieces": places,
+            }
+            failpoint("checkpoint.written")
+            replace_file(self.folder / MANIFEST, json.dumps(content).encode())
+        except OSError as error:
+            raise Failure(
+                f"cannot write the checkpoint in {self.folder}: {error.strerror}"
+            ) from None
+        self._known, self._sizes = kept, sizes
+        failpoint("checkpoint.committed")
+        self._delete_others()
+        return written
+
+    def _placed(
+        self, pieces: list[bytes], known: dict[int, tuple[bytes, Place]]
+    ) -> tuple[list[Place], dict[int, tuple[bytes, Place]], list[bytes]]:
+        """Where the pieces are, the known pieces afterwards, and those that are new."""
+        places: list[Place] = []
+        kept: dict[int, tuple[bytes, Place]] = {}
+        new: list[bytes] = []
+        offset = 0
+        for piece in pieces:
+            one = kept.get(id(piece)) or known.get(id(piece))
+            if one is None:
+                one = piece, (self.number, offset, len(piece), zlib.crc32(piece))
+                new.append(piece)
+                offset += len(piece)
+            kept[id(piece)] = one
+            places.append(one[1])
+        return places, kept, new
+
+    def _write_segment(self, new: list[bytes]) -> int:
+        size = sum(map(len, new))
+        if not new:
+            return 0
+        path = self._segment(self.number)
+        with path.open("wb") as file:
+            file.writelines(new)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self.folder)
+        self._sizes[self.number] = size
+        return size
+
+    def _segment(self, number: int) -> Path:
+        return self.folder / f"{number:012d}.segment"
+
+    def _delete_others(self) -> None:
+        """Delete the segments that the manifest does not name."""
+        for path in self.folder.glob("*.segment"):
+            if int(path.stem) not in self._sizes:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let another process use the folder."""
+        os.close(self._lock)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder; None if it has none. Raises Failure for one that is damaged."""
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        written = found["format"]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise Failure(f"{path} is no manifest of a checkpoint") from None
+    if written != FORMAT:
+        raise Failure(f"{path} has the format {written}; this program reads the format {FORMAT}")
+    return found
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file under another name, and give it its name when it is whole."""
+    hidden = path.with_name(f".{path.name}.new")
+    with hidden.open("wb") as file:
+        file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+    hidden.replace(path)
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,168 @@
+"""What a checkpoint of a running job has, and how the job continues from it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tocsin import __version__
+from tocsin.compiler.job import Job
+from tocsin.compiler.state_compatibility import changes, state_of
+from tocsin.engines.embedded.checkpoint_store import CheckpointStore
+from tocsin.engines.embedded.counts import Counts
+from tocsin.engines.embedded.keyed_node import KeyedNode, Shard
+from tocsin.engines.embedded.rounds import Rounds
+from tocsin.engines.embedded.split_reader import Position
+from tocsin.foundation.failure import Mistake
+from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
+from tocsin.kernels.time.partition_clock import PartitionClock
+from tocsin.parts.sink import Sink
+from tocsin.parts.source import Split
+
+ENGINE = "embedded"
+"""The engine that wrote a state, by name."""
+
+
+class Checkpoints:
+    """The checkpoints of one job in a folder. Raises Failure where another process uses it."""
+
+    def __init__(self, folder: Path, job: Job) -> None:
+        self.store = CheckpointStore(folder)
+        self.job = job
+        self._manifest = self.store.read()
+        # Bytes of the batches of logs: a batch of the last checkpoint is not encoded again.
+        self._encoded: dict[int, tuple[pa.RecordBatch, bytes]] = {}
+        self._completed = 0
+        self._last: dict[str, Any] = {}
+        if self._manifest is not None:
+            _refuse_other_state(folder, self._manifest, job)
+
+    def counts(self) -> Counts:
+        """The counts of the last checkpoint."""
+        return Counts({} if self._manifest is None else self._manifest["counts"])
+
+    def positions(self, source: str) -> list[Position]:
+        """Where the splits of a source were; empty for a new start."""
+        known = {} if self._manifest is None else self._manifest["sources"]
+        return [_position(one) for one in known.get(source, [])]
+
+    def restore(self, rounds: Rounds) -> None:
+        """Give each step the state of the last checkpoint."""
+        if self._manifest is None:
+            return
+        steps, places = self._manifest["steps"], self._manifest["pieces"]
+        for place in rounds.assembly.places:
+            node = place.node
+            if not isinstance(node, KeyedNode) or node.name not in steps:
+                continue
+            for number, kept in steps[node.name].items():
+                state = [self.store.piece(places[at]) for at in kept["state"]]
+                log = [self._batch(self.store.piece(places[at])) for at in kept["log"]]
+                node.shards[int(number)] = Shard(state, log, {}, kept["due"])
+        self._manifest = None
+
+    def _batch(self, piece: bytes) -> pa.RecordBatch:
+        batch = from_ipc(piece)
+        self._encoded[id(batch)] = batch, piece
+        return batch
+
+    def write(self, rounds: Rounds) -> int:
+        """Make a checkpoint durable: what was written before is. Returns the bytes it wrote."""
+        pieces: list[bytes] = []
+        encoded: dict[int, tuple[pa.RecordBatch, bytes]] = {}
+
+        def added(piece: bytes) -> int:
+            pieces.append(piece)
+            return len(pieces) - 1
+
+        def logged(batch: pa.RecordBatch) -> int:
+            known = self._encoded.get(id(batch)) or (batch, to_ipc(batch, "lz4"))
+            encoded[id(batch)] = known
+            return added(known[1])
+
+        steps = {
+            place.node.name: {
+                str(number): {
+                    "due": shard.due,
+                    "state": [added(piece) for piece in shard.state],
+                    "log": [logged(batch) for batch in shard.log],
+                }
+                for number, shard in place.node.shards.items()
+            }
+            for place in rounds.assembly.places
+            if isinstance(place.node, KeyedNode)
+        }
+        manifest = {
+            "engine": ENGINE,
+            "tocsin": __version__,
+            "job": self.job.name,
+            "at": time.time(),
+            "state": state_description(self.job),
+            "sources": {
+                reader.name: [asdict(position) for position in reader.positions()]
+                for reader in rounds.readers
+            },
+            "steps": steps,
+            "counts": rounds.counts.by_step(),
+        }
+        began = time.monotonic()
+        written = self.store.write(manifest, pieces)
+        self._encoded = encoded
+        self._completed += 1
+        self._last = {
+            "size": sum(map(len, pieces)),
+            "written": written,
+            "duration": int((time.monotonic() - began) * 1000),
+            "at": manifest["at"],
+        }
+        return written
+
+    def as_dict(self) -> dict[str, Any]:
+        """The number of checkpoints of this process, and of the last one its bytes of state, those
+        that were written, milliseconds, and seconds since 1970.
+        """
+        return {"completed": self._completed, "failed": 0, **self._last}
+
+    def close(self) -> None:
+        """Let another process use the folder."""
+        self.store.close()
+
+
+def state_description(job: Job) -> dict[str, dict[str, Any]]:
+    """What the state of a job depends on in this engine: a step has one shard, a sink its own."""
+    return {
+        name: found
+        if isinstance(job.step(name).part, Sink)
+        else {key: value for key, value in found.items() if key != "shards"}
+        for name, found in state_of(job).items()
+    }
+
+
+def _refuse_other_state(folder: Path, manifest: dict[str, Any], job: Job) -> None:
+    """Raise Mistake for a checkpoint that the job cannot continue."""
+    if manifest.get("engine") != ENGINE:
+        raise Mistake(f"{folder} has a state of the engine {manifest.get('engine')}, not {ENGINE}")
+    if manifest["job"] != job.name:
+        raise Mistake(
+            f"{folder} has the state of the job '{manifest['job']}', and {job.file} is "
+            f"'{job.name}': name another folder"
+        )
+    losses = [one for one in changes(manifest["state"], state_description(job)) if one.loses]
+    if losses:
+        texts = "; ".join(f"step '{one.step}' {one.sentence}" for one in losses)
+        raise Mistake(f"{job.file} cannot continue from {folder}: {texts}")
+
+
+def _position(known: dict[str, Any]) -> Position:
+    clock = known["clock"]
+    return Position(
+        Split(**known["split"]),
+        known["next"],
+        known["greatest"],
+        None if clock is None else PartitionClock(clock["time"], tuple(clock["state"])),
+        known["watermark"],
+    )
