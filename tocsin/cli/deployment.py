@@ -144,4 +144,9 @@ def flink_job_name(job: str) -> str:
     """A job's name on the cluster, from its file or any of its names; an id stays as it is."""
     if re.fullmatch(r"[0-9a-f]{32}", job):
         return job
-    return flink_name(Path(job).stem if job.endswith((".yaml", ".yml")) else job)
+    return flink_name(job_name(job))
+
+
+def job_name(job: str) -> str:
+    """A job's name, from its file or its name."""
+    return Path(job).stem if job.endswith((".yaml", ".yml")) else job

@@ -10,7 +10,7 @@ from tocsin.cli.backtest import backtest
 from tocsin.cli.checking import check_job
 from tocsin.cli.console import DONE, WRONG, complain, say, show_json
 from tocsin.compiler.job import Job, Step
-from tocsin.compiler.state_compatibility import changes, state_of
+from tocsin.compiler.state_compatibility import Change, changes, state_of
 from tocsin.foundation.target_change import TargetChange
 from tocsin.kernels.batch import user_columns
 from tocsin.parts.sink import Sink
@@ -36,10 +36,10 @@ def plan(
     job
         Job file.
     diff
-        Show instead how a change of the job affects its state. The version before is a file, or
-        `running` for the one on the cluster. It also says what happens to the table of each
-        WriteToLake. The exit code is 2 if state would be lost, which `tocsin upgrade` refuses, or
-        if a table would refuse the rows.
+        Show instead how a change of the job affects its state. The version before is a file,
+        `running` for the one on the cluster, or the folder of a live job's checkpoints. It also
+        says what happens to the table of each WriteToLake. The exit code is 2 if state would be
+        lost, which `tocsin upgrade` refuses, or if a table would refuse the rows.
     against
         Show instead the alarms that the job raises on a recording: Parquet or CSV, a file or a
         folder, with the columns of the job's source. With --diff FILE, compare them with the
@@ -88,12 +88,7 @@ def plan(
 
 
 def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: bool) -> int:
-    state = (
-        _running_state(job, flink)
-        if before == RUNNING
-        else state_of(check_job(before, trusted=trusted)[0])
-    )
-    found, targets = changes(state, state_of(job)), _targets(job)
+    found, targets = _changes(before, job, flink, trusted), _targets(job)
     loses = any(change.loses for change in found)
     refused = any(one.is_refused for some in targets.values() for one in some)
     if json:
@@ -112,6 +107,18 @@ def _difference(before: str, job: Job, flink: str | None, trusted: bool, json: b
     if refused:
         say("a target would refuse the rows of the new version")
     return WRONG if loses or refused else DONE
+
+
+def _changes(before: str, job: Job, flink: str | None, trusted: bool) -> list[Change]:
+    """What an upgrade would do to the state of a version: a file, `running` or a folder."""
+    if before == RUNNING:
+        return changes(_running_state(job, flink), state_of(job))
+    if Path(before).is_dir():
+        from tocsin.engines.embedded.checkpoints import state_description
+        from tocsin.engines.embedded.other_process import manifest_of
+
+        return changes(manifest_of(Path(before))["state"], state_description(job))
+    return changes(state_of(check_job(before, trusted=trusted)[0]), state_of(job))
 
 
 def _targets(job: Job) -> dict[str, list[TargetChange]]:

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tocsin.cli.console import DONE, say, show_json, table
 from tocsin.cli.deployment import flink_job_name, flink_rest
+from tocsin.cli.embedded_status import embedded_status
 from tocsin.cli.ledger_table import ledger_table
 from tocsin.flink.job_status import JobStatus, is_known, status_of
 from tocsin.flink.rest import ENDED
 from tocsin.foundation.ledger import StepCount
 
 
-def status(job: str | None = None, *, flink: str | None = None, json: bool = False) -> int:
+def status(
+    job: str | None = None,
+    *,
+    checkpoint: Path | None = None,
+    flink: str | None = None,
+    json: bool = False,
+) -> int:
     """List the jobs on a Flink cluster, or show one: checkpoints, lag, watermark, ledger, restarts.
 
     Parameters
     ----------
     job
         Name, id or file of a job. Without it, all jobs are listed.
+    checkpoint
+        Show instead the live job of this machine that has its checkpoints in this folder.
     flink
         URL of the JobManager [env: TOCSIN_FLINK].
     json
         Print the result as JSON.
     """
+    if checkpoint is not None:
+        _print(embedded_status(checkpoint), json)
+        return DONE
     rest = flink_rest(flink)
     if job is None:
         jobs = rest.jobs()
@@ -37,12 +50,15 @@ def status(job: str | None = None, *, flink: str | None = None, json: bool = Fal
                 )
             )
         return DONE
-    found = status_of(rest, rest.job(flink_job_name(job)))
+    _print(status_of(rest, rest.job(flink_job_name(job))), json)
+    return DONE
+
+
+def _print(found: JobStatus, json: bool) -> None:
     if json:
         show_json(found.as_dict())
     else:
         _show(found)
-    return DONE
 
 
 def _show(found: JobStatus) -> None:
@@ -73,7 +89,8 @@ def _show(found: JobStatus) -> None:
     if found.ledger.steps:
         say()
         say(ledger_table(found.ledger, _balance))
-        say("counted since the last start or restart")
+        if found.restarts is not None:
+            say("counted since the last start or restart")
     elif found.state in ENDED:
         say("no ledger: Flink kept no counts of this job, so nobody knows whether it balances")
     for moment, text in found.failures[:5]:

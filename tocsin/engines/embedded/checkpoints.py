@@ -39,7 +39,7 @@ class Checkpoints:
         self._completed = 0
         self._last: dict[str, Any] = {}
         if self._manifest is not None:
-            _refuse_other_state(folder, self._manifest, job)
+            refuse_other_state(folder, self._manifest, job)
 
     def counts(self) -> Counts:
         """The counts of the last checkpoint."""
@@ -122,8 +122,9 @@ class Checkpoints:
         return written
 
     def as_dict(self) -> dict[str, Any]:
-        """The number of checkpoints of this process, and of the last one its bytes of state, those
-        that were written, milliseconds, and seconds since 1970.
+        """The number of checkpoints of this process, and figures of the last one.
+
+        size: bytes of state. written: bytes. duration: milliseconds. at: seconds since 1970.
         """
         return {"completed": self._completed, "failed": 0, **self._last}
 
@@ -142,7 +143,7 @@ def state_description(job: Job) -> dict[str, dict[str, Any]]:
     }
 
 
-def _refuse_other_state(folder: Path, manifest: dict[str, Any], job: Job) -> None:
+def refuse_other_state(folder: Path, manifest: dict[str, Any], job: Job) -> None:
     """Raise Mistake for a checkpoint that the job cannot continue."""
     if manifest.get("engine") != ENGINE:
         raise Mistake(f"{folder} has a state of the engine {manifest.get('engine')}, not {ENGINE}")

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tocsin.kernels.aggregation.accumulators import numbers
 from tocsin.kernels.alarms import lifecycle
-from tocsin.kernels.batch import BEGINNING, EVENT_TIME, Booleans, Floats, Int64s, micros
+from tocsin.kernels.batch import BEGINNING, EVENT_TIME, Floats, Int64s, micros
 from tocsin.kernels.segments import Segments, arrival, segments
 from tocsin.kernels.state.keyed_block import KeyedBlock
 from tocsin.parts.detector import width_of
@@ -92,8 +92,7 @@ class Scorer:
         states = np.ascontiguousarray(block.values[run.keys, : self.width])
         scores, expected = self.detector.score_many(x, times / 1e6, run.starts, states)
         block.values[run.keys, : self.width] = states
-        is_reading: Booleans = ~np.isnan(x.reshape(len(x), -1)).all(axis=1)
-        places = self._places(block, rows.take(pa.array(run.order)), run, is_reading)
+        places = self._places(block, rows.take(pa.array(run.order)), run, x)
         which = None
         if x.ndim > 1:
             # `expected` is the number of the column that stands out.
@@ -108,7 +107,7 @@ class Scorer:
         return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
     def _places(
-        self, block: KeyedBlock, rows: pa.RecordBatch, run: Segments, is_reading: Booleans
+        self, block: KeyedBlock, rows: pa.RecordBatch, run: Segments, x: Floats
     ) -> tuple[Floats, Floats] | None:
         """Where each sensor was at its rows and before them. Keeps the last in the block.
 
@@ -119,7 +118,7 @@ class Scorer:
             return None
         before = block.values[run.keys, _PLACES].copy()
         here = np.column_stack([numbers(rows.column(name)) for name in PLACE])
-        here[~is_reading] = np.nan
+        here[np.isnan(x) if x.ndim == 1 else np.isnan(x).all(axis=1)] = np.nan
         found = last_known(here, run.starts, before)
         block.values[run.keys, _PLACES] = found[run.starts[1:] - 1]
         return found, before
