@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
+from tocsin.backtest import recording
 from tocsin.backtest.compare import Difference, Episode, episodes
+from tocsin.backtest.engine import Engine
 from tocsin.compiler.checker import check_text
 from tocsin.engines.beam.running import run_bounded
 from tocsin.foundation.failure import Failure
@@ -152,3 +154,35 @@ def test_alarms_of_one_rule_and_sensor_that_overlap_are_the_same() -> None:
     )
     found = Difference(before, after)
     assert (found.new, found.gone) == ([after[1], after[2]], [before[1]])
+
+
+LOOKAHEAD = """
+pipeline:
+  transforms:
+    - type: ReadFiles
+      config: {files: FOLDER/recording.parquet, event_time: at}
+    - type: QualityControl
+      input: ReadFiles
+      config:
+        of: value
+        by: [sensor]
+        lookahead: 2 min
+        tests: {spike: {suspect: 60, fail: 200}}
+    - type: Aggregate
+      input: QualityControl
+      config: {every: 1 min, by: [sensor], measures: {readings: count()}}
+"""
+
+
+@pytest.mark.parametrize("rows", [500_000, 700])
+def test_no_reading_is_lost_behind_a_step_with_lookahead(
+    rows: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a step passes on its rows later, so those behind it may not be ahead of it."""
+    monkeypatch.setattr(recording, "ROWS", rows)
+    text = LOOKAHEAD.replace("FOLDER", str(folder))
+    job = check_text(str(folder / "job.yaml"), text)[0]
+    found = Engine(job, {("Aggregate", "output")}).run(str(folder / "recording.parquet"))
+    windows = [batch for batches in found.values() for batch in batches]
+    counted = sum(sum(batch.column("readings").to_pylist()) for batch in windows)
+    assert counted == parquet.read_metadata(folder / "recording.parquet").num_rows

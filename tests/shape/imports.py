@@ -41,7 +41,7 @@ ALLOWED = {
     "simulator": {*_KERNELS, "simulator"},
     "lake": {*_KERNELS, "kafka", "table", "lake"},
     "evaluation": {*_PARTS, "simulator", "evaluation"},
-    "backtest": {*_COMPILER, "backtest"},
+    "backtest": {*_COMPILER, "engines", "backtest"},
     "engines": {*_COMPILER, "flink", "engines"},
     "cli": {
         *_COMPILER,

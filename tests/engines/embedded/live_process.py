@@ -19,7 +19,7 @@ def main() -> None:
 
     def has_read_all() -> bool:
         nonlocal rounds
-        readers = [one for reader in job.rounds.readers for one in reader.readers]
+        readers = [one for reader in job.readers for one in reader.readers]
         is_done = all(one.lag == 0 for one in readers if one.next or one.lag)
         rounds = rounds + 1 if is_done and any(one.next for one in readers) else 0
         return rounds > 20

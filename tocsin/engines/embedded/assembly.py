@@ -67,31 +67,39 @@ def refuse_foreign_steps(job: Job) -> None:
 
 
 def assemble(
-    job: Job, counts: Counts, *, run: str, sources: dict[str, Source], writes: bool = True
+    job: Job,
+    counts: Counts,
+    *,
+    run: str = "",
+    sources: dict[str, Source] | None = None,
+    only: set[Output] | None = None,
 ) -> Assembly:
     """Make the nodes of a job.
 
-    run: as in `Sink.run`. sources: take the place of the job's own, by step. writes: whether it
-    has its sinks. Raises Mistake for a step that only Beam can run.
+    run: as in `Sink.run`. sources: take the place of the job's own, by step. only: leave out the
+    sinks, and all steps and columns that these outputs do not need. Raises Mistake for a step that
+    only Beam can run.
     """
     refuse_foreign_steps(job)
+    steps = job.steps if only is None else _needed(job, only)
     made: dict[str, Source] = {}
     places: list[Place] = []
     schemas: dict[Output, pa.Schema] = {}
-    for step in job.steps:
+    for step in steps:
         if isinstance(step.part, Source):
-            source = sources.get(step.name) or _part(job, step)
+            source = (sources or {}).get(step.name) or _part(job, step)
             assert isinstance(source, Source)
             made[step.name] = source
             schemas[step.name, "output"] = source.schema_of_rows()
             schemas[step.name, "rejects"] = REJECTS_SCHEMA
             continue
-        if isinstance(step.part, Sink) and not writes:
-            continue
         inputs = [(side, resolved(job, source)) for side, source in step.sources()]
         known = [(side, schemas[source]) for side, source in inputs]
         schema = united_schema(known) if step.is_united else known[0][1]
-        node = _node(job, step, schema, counts, run)
+        part = _part(job, step)
+        if only is not None and isinstance(part, StatefulStep):
+            part = _narrowed(step.name, part, steps, only)
+        node = _node(part, step.name, f"{job.name}/{step.name}", schema, counts, run)
         places.append(Place(node, inputs, schema, step.is_united))
         for name, output in node.outputs.items():
             schemas[step.name, name] = output
@@ -127,16 +135,36 @@ def _part(job: Job, step: Step) -> Part:
     return made
 
 
-def _node(job: Job, step: Step, schema: pa.Schema, counts: Counts, run: str) -> Node:
-    part, rule = _part(job, step), f"{job.name}/{step.name}"
+def _node(part: Part, name: str, rule: str, schema: pa.Schema, counts: Counts, run: str) -> Node:
     if isinstance(part, Sink):
         part.check_schema(schema)
         part.set_step_name(rule)
         part.set_run(run)
         if part.file_span() is None:
-            return SinkNode(step.name, part, counts)
-        return KeyedNode(step.name, FileOperator(part, schema), counts, part)
+            return SinkNode(name, part, counts)
+        return KeyedNode(name, FileOperator(part, schema), counts, part)
     if isinstance(part, StatefulStep):
-        return KeyedNode(step.name, part.in_one_shard().operator(schema, rule), counts)
+        return KeyedNode(name, part.in_one_shard().operator(schema, rule), counts)
     assert isinstance(part, Transform)
-    return TransformNode(step.name, part, schema, counts)
+    return TransformNode(name, part, schema, counts)
+
+
+def _needed(job: Job, wanted: set[Output]) -> list[Step]:
+    """The steps that some outputs need."""
+    names = {name for name, _ in wanted}
+    for step in reversed(job.steps):
+        if step.name in names:
+            names |= {source for _, (source, _) in step.sources()}
+    return [step for step in job.steps if step.name in names]
+
+
+def _narrowed(
+    name: str, part: StatefulStep, steps: list[Step], wanted: set[Output]
+) -> StatefulStep:
+    """The part without the columns that no step reads."""
+    output = (name, "output")
+    readers = [one.part for one in steps if output in [of for _, of in one.sources()]]
+    columns = [one.columns_read() if isinstance(one, StatefulStep) else None for one in readers]
+    if output in wanted or None in columns:
+        return part
+    return part.narrowed({name for one in columns if one is not None for name in one})

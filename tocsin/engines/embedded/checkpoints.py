@@ -16,6 +16,7 @@ from tocsin.engines.embedded.checkpoint_store import CheckpointStore
 from tocsin.engines.embedded.counts import Counts
 from tocsin.engines.embedded.keyed_node import KeyedNode, Shard
 from tocsin.engines.embedded.rounds import Rounds
+from tocsin.engines.embedded.source_reader import SourceReader
 from tocsin.engines.embedded.split_reader import Position
 from tocsin.foundation.failure import Mistake
 from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
@@ -70,8 +71,11 @@ class Checkpoints:
         self._encoded[id(batch)] = batch, piece
         return batch
 
-    def write(self, rounds: Rounds) -> int:
-        """Make a checkpoint durable: what was written before is. Returns the bytes it wrote."""
+    def write(self, rounds: Rounds, readers: list[SourceReader]) -> int:
+        """Make a checkpoint durable: what was written before is. Returns the bytes it wrote.
+
+        readers: those of the rounds.
+        """
         pieces: list[bytes] = []
         encoded: dict[int, tuple[pa.RecordBatch, bytes]] = {}
 
@@ -104,7 +108,7 @@ class Checkpoints:
             "state": state_description(self.job),
             "sources": {
                 reader.name: [asdict(position) for position in reader.positions()]
-                for reader in rounds.readers
+                for reader in readers
             },
             "steps": steps,
             "counts": rounds.counts.by_step(),

@@ -30,7 +30,7 @@ def run_test(job: Job, test: dict[str, Any]) -> TestResult:
             what = f"the test '{test['name']}' of {step.name}"
             sources[step.name] = in_memory(step.part, rows, what)
     counts = Counts()
-    assembly = assemble(job, counts, run="test", sources=sources, writes=False)
+    assembly = assemble(job, counts, sources=sources, only=set(watched.values()))
     leave_out_unread(assembly, set(watched.values()))
     readers = [
         SourceReader(name, source, counts, live=False, positions=[])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tocsin.engines.embedded.rounds import Rounds
+from tocsin.engines.embedded.source_reader import SourceReader
 from tocsin.kernels.batch import BEGINNING, FOREVER
 
 
@@ -31,18 +32,18 @@ class Progress:
     left: int | None
 
     @classmethod
-    def of(cls, rounds: Rounds) -> Progress:
-        """The progress of a job now."""
+    def of(cls, rounds: Rounds, readers: list[SourceReader]) -> Progress:
+        """The progress of a job now. readers: those of the rounds."""
         splits = [
             SplitProgress(
                 reader.name, one.split.partition, one.next, one.lag, _known(one.watermark)
             )
-            for reader in rounds.readers
+            for reader in readers
             for one in reader.readers
         ]
         counts = rounds.counts.by_step()
-        read = sum(counts.get(reader.name, {}).get("read", 0) for reader in rounds.readers)
-        stops = [(one.split.stop, one.next) for r in rounds.readers for one in r.readers]
+        read = sum(counts.get(reader.name, {}).get("read", 0) for reader in readers)
+        stops = [(one.split.stop, one.next) for r in readers for one in r.readers]
         left = (
             None
             if any(stop is None for stop, _ in stops)

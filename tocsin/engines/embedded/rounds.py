@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import pyarrow as pa
 
 from tocsin.engines.embedded.assembly import Assembly, Output, Place
 from tocsin.engines.embedded.counts import Counts
-from tocsin.engines.embedded.source_reader import SourceReader
 from tocsin.kernels.batch import BEGINNING, FOREVER, merge_offsets, offsets_of, with_offsets
 from tocsin.steps.state.union import united
 
 Batches = defaultdict[Output, list[pa.RecordBatch]]
+
+
+class Reader(Protocol):
+    """Reads one source. watermark, end: as of `SourceReader`."""
+
+    name: str
+
+    @property
+    def watermark(self) -> int:
+        """No row that follows is behind it, except late ones. FOREVER at the end."""
+
+    @property
+    def end(self) -> int | None:
+        """The least watermark that a split with rows has reached; None without rows."""
+
+    def read(self, most: int) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Batches by output name, about `most` rows."""
+
+    def close(self) -> None:
+        """Let go of what it uses."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,7 @@ class Rounds:
     def __init__(
         self,
         assembly: Assembly,
-        readers: list[SourceReader],
+        readers: Sequence[Reader],
         counts: Counts,
         watched: set[Output] | None = None,
     ) -> None:

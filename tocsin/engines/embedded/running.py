@@ -44,7 +44,7 @@ def run_bounded(
     KeyboardInterrupt if it was to stop.
     """
     counts = Counts()
-    assembly = assemble(job, counts, run=uuid4().hex[:16], sources={})
+    assembly = assemble(job, counts, run=uuid4().hex[:16])
     leave_out_unread(assembly, set())
     check_targets(job)
     readers = [
@@ -56,7 +56,7 @@ def run_bounded(
         rounds.play(rows)
         rounds.flush()
         if show is not None:
-            show(Progress.of(rounds))
+            show(Progress.of(rounds, readers))
         if is_stopping():
             raise KeyboardInterrupt
     return counts.ledger(job.counted())
@@ -77,9 +77,9 @@ class LiveJob:
         self.job = job
         self.checkpoints = None if folder is None else Checkpoints(folder, job)
         self.counts = Counts() if self.checkpoints is None else self.checkpoints.counts()
-        assembly = assemble(job, self.counts, run="", sources={})
+        assembly = assemble(job, self.counts)
         leave_out_unread(assembly, set())
-        self._readers = [
+        self.readers = [
             SourceReader(
                 name,
                 source,
@@ -89,13 +89,13 @@ class LiveJob:
             )
             for name, source in assembly.sources.items()
         ]
-        self.rounds = Rounds(assembly, self._readers, self.counts)
+        self.rounds = Rounds(assembly, self.readers, self.counts)
         if self.checkpoints is not None:
             self.checkpoints.restore(self.rounds)
         self._most = rows
         self._rows = min(_LEAST, rows)
         self._every = every
-        self._linger = min(reader.source.linger for reader in self._readers) / 1e6
+        self._linger = min(reader.source.linger for reader in self.readers) / 1e6
         self._due = time.monotonic() + every
 
     def run(
@@ -106,9 +106,9 @@ class LiveJob:
             while not is_stopping():
                 self._round()
                 if show is not None:
-                    show(Progress.of(self.rounds))
+                    show(Progress.of(self.rounds, self.readers))
             if self.checkpoints is not None:
-                self.checkpoints.write(self.rounds)
+                self.checkpoints.write(self.rounds, self.readers)
         finally:
             self.rounds.close()
             if self.checkpoints is not None:
@@ -117,7 +117,7 @@ class LiveJob:
 
     def _round(self) -> None:
         began = time.monotonic()
-        for reader in self._readers:
+        for reader in self.readers:
             reader.limit(self._rows, self._linger)
         read = self.rounds.play(self._rows)
         failpoint("round.played")
@@ -136,5 +136,5 @@ class LiveJob:
         if self.checkpoints is None or time.monotonic() < self._due:
             return
         began = time.monotonic()
-        self.checkpoints.write(self.rounds)
+        self.checkpoints.write(self.rounds, self.readers)
         self._due = time.monotonic() + max(self._every, 20 * (time.monotonic() - began))
