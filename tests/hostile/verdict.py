@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from tests.hostile.world import CANARIES, World
 from tests.support.packages import ROOT
-from tocsin.kernels import machine_cache
+from tocsin.kernels import machine_folder
 
 SECONDS = 5
 # What waits for nothing may still wait for other processes of a busy machine.
@@ -61,7 +61,7 @@ def wrong_text(text: str) -> list[str]:
 
 def wrong_events(events: list[list[str]], world: World, allowed: list[str]) -> Iterator[str]:
     """Reads, writes, connections and processes beyond the world of the job."""
-    temporary = [world.temporary, world.results, machine_cache._root()]
+    temporary = [world.temporary, world.results, machine_folder.root()]
     for kind, subject in events:
         outside = is_under(subject, [world.outside]) or subject.endswith("/environ")
         if kind == "connect" and not any(one in subject for one in allowed):

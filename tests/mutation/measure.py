@@ -46,12 +46,18 @@ def _watch(kind: Any, method: str, function: str) -> None:
 
 def _places(function: Any) -> Iterator[tuple[str, int, int]]:
     """A function and the kernels that it calls."""
-    from tocsin.kernels.compiled import _all_called
-
-    for one in (function, *(kernel.plain for kernel in _all_called(function))):
+    for one in _with_called(function):
         code = one.__code__
         last = max(line for *_, line in code.co_lines() if line is not None)
         yield code.co_filename, code.co_firstlineno, last
+
+
+def _with_called(function: Any) -> Iterator[Any]:
+    from tocsin.kernels.compiled import _called
+
+    yield function
+    for one in _called(function).values():
+        yield from _with_called(one.plain)
 
 
 @pytest.hookimpl(wrapper=True)

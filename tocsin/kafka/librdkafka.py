@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tocsin.kernels.avro.byte_strings import Octets
 from tocsin.kernels.batch import Int64s
+from tocsin.kernels.compiled import compiled
 
 _WORD = ir.IntType(64)
 
@@ -75,7 +76,7 @@ _ERROR, _PAYLOAD, _LENGTH, _KEY, _KEY_LENGTH, _OFFSET = 0, 24, 32, 40, 48, 56
 GUID = 17
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def sizes(messages: Int64s, count: int) -> tuple[int, int, int]:
     """The total bytes of payloads and of keys, and the number of messages with an error.
 
@@ -98,7 +99,7 @@ def sizes(messages: Int64s, count: int) -> tuple[int, int, int]:
     return payloads, keys, faults
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def take(
     messages: Int64s,
     count: int,

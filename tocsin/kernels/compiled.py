@@ -6,6 +6,7 @@ The plain Python version stays as the oracle of tests.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -18,8 +19,8 @@ class Compiled:
     """A function of NumPy arrays that Numba compiles when it is first called.
 
     Numba is imported only then, because that import takes about a second. `plain` is the same
-    function, not compiled. The machine code is kept on disk until a file changes that the
-    function, or a kernel that it calls, is made from (`machine_cache`).
+    function, not compiled. The machine code is kept on disk until the function, or something that
+    it reads or calls, changes (`machine_stamp`).
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -28,7 +29,7 @@ class Compiled:
 
     @cached_property
     def _machine(self) -> Callable[..., Any]:
-        return _kept(machine_of(self.plain), self.plain)
+        return kept(machine_of(self.plain), self.plain.__qualname__, self.plain)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run what Numba made of it."""
@@ -71,34 +72,38 @@ def _called(function: Any) -> dict[str, Kernel[..., Any]]:
     return {name: scope[name] for name in names if isinstance(scope.get(name), Kernel)}
 
 
-def _all_called(function: Any) -> list[Kernel[..., Any]]:
-    """The kernels that a function calls, and those that they call."""
-    called = list(_called(function).values())
-    return [*called, *(inner for one in called for inner in _all_called(one.plain))]
+def kept(machine: Callable[..., Any], name: str, *made_from: Any) -> Callable[..., Any]:
+    """Let machine code outlive the process.
 
-
-def _kept(machine: Callable[..., Any], function: Any) -> Callable[..., Any]:
-    """Let the machine code outlive the process."""
+    name: of its files. made_from: functions and data that it depends on, as `stamp_of`.
+    """
     if machine.__class__ is FunctionType:
         # NUMBA_DISABLE_JIT=1: a debugger or a coverage run sees every line.
         return machine
     from tocsin.kernels.machine_cache import keep
+    from tocsin.kernels.machine_stamp import Unstampable, stamp_of
 
-    keep(machine, [function, *(kernel.plain for kernel in _all_called(function))])
+    # A function that reads a value of unknown content is compiled in each process.
+    with suppress(Unstampable):
+        keep(machine, name, stamp_of(*made_from))
     return machine
 
 
-def machine_of(function: Any) -> Callable[..., Any]:
-    """A function compiled with Numba, with the kernels that it calls."""
+def machine_of(function: Any, **named: Any) -> Callable[..., Any]:
+    """A function compiled with Numba, with the kernels that it calls.
+
+    named: what it calls under names that its own module does not define.
+    """
     from numba import njit
 
     machines = {name: kernel.machine for name, kernel in _called(function).items()}
-    named = FunctionType(
+    copy = FunctionType(
         function.__code__,
-        {**function.__globals__, **machines},
+        {**function.__globals__, **machines, **named},
         function.__name__,
         function.__defaults__,
         function.__closure__,
     )
-    machine: Callable[..., Any] = njit(nogil=True)(named)
+    copy.__qualname__ = function.__qualname__
+    machine: Callable[..., Any] = njit(nogil=True)(copy)
     return machine

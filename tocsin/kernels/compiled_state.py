@@ -104,14 +104,17 @@ def _number(builder: Any, kind: StateType, state: Any, name: str) -> Any:
     return builder.gep(state.row, [ir.Constant(ir.IntType(64), kind.numbers[name])])
 
 
+def dimensions_of(state: type[SensorState]) -> tuple[tuple[str, int], ...]:
+    """Each field of a state with the number of its dimensions; 0 is a single number."""
+    return tuple(
+        (name, len(declared.sizes) if isinstance(declared, Numbers) else 0)
+        for name, declared in state.declared.items()
+    )
+
+
 def state_of(state: type[SensorState]) -> Callable[..., Any]:
     """A function for compiled code: (row, bounds) to the state that they hold."""
-    kind = StateType(
-        tuple(
-            (name, len(declared.sizes) if isinstance(declared, Numbers) else 0)
-            for name, declared in state.declared.items()
-        )
-    )
+    kind = StateType(dimensions_of(state))
 
     @intrinsic  # type: ignore[untyped-decorator]
     def made(_typing: Any, row: Any, bounds: Any) -> Any:

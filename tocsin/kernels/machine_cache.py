@@ -1,158 +1,123 @@
-"""Where machine code is kept: by what the sources say, not by where they lie.
+"""Machine code that outlives its process, found by what it is made from.
 
-A cluster unpacks each version of the code into a folder of its own. Numba's own cache lies next to
-the sources, so every new version would compile every function again: 13 s of processor time for
-alarm management, in which a restarted job raises no alarm.
+Numba's own cache lies next to the sources and depends on their times, so every new version of the
+code would compile every function again: 13 s of processor time for alarm management, in which a
+restarted job raises no alarm. It also has no place for a function that calls another one that is
+chosen at run time, which is what every detector is. And it imports the whole compiler to load what
+is compiled.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import os
-import shutil
-import stat
-import time
-from collections.abc import Callable, Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any, Self
+import pickle
+import sys
+from typing import Any
 
+import llvmlite
+import numba
+import numpy as np
 from numba import config
-from numba.core.caching import (
-    CompileResultCacheImpl,
-    FunctionCache,
-    InTreeCacheLocator,
-    UserWideCacheLocator,
-    _CacheLocator,
-)
+from numba.core import types
+from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
+from numba.core.serialize import dumps
+from numba.core.types.containers import BaseTuple
+from numba.core.types.misc import NoneType, UnicodeType
+from numba.core.typing import signature
 
-_KEPT_UNUSED = 30 * 86_400
+from tocsin.kernels import machine_folder
+
+# Version of the files: it changes with their content and with the options of `njit`.
+_FORMAT = 1
+_SIGNATURE = 3
+"""Place of the signature in what Numba keeps of a compiled function."""
 
 
-def keep(machine: Any, functions: list[Callable[..., Any]]) -> None:
-    """Keep the machine code of a dispatcher on disk until a source file changes.
+class MachineCache:
+    """The machine code of one function: a file for each signature. Numba calls its methods.
 
-    functions: the function, and the kernels that it calls. Their files count, and every file of
-    the same packages that these import: a constant may stand in any of them.
+    No failure of a disk is one of the job: what cannot be read or written is compiled.
     """
-    files = {Path(one.__code__.co_filename) for one in functions}
 
-    class Locator(_ByContent):
-        stamp = digest(files)
+    def __init__(self, name: str, stamp: str) -> None:
+        """Name the function. stamp: what it is made from (`machine_stamp`)."""
+        self._name = name
+        self._stamp = stamp
 
-    class Kept(CompileResultCacheImpl):  # type: ignore[misc]
-        _locator_classes = (Locator, InTreeCacheLocator, UserWideCacheLocator)
+    @property
+    def cache_path(self) -> str:
+        """Where Numba's statistics say that it is."""
+        return str(machine_folder.folders()[0])
 
-    class KeptCache(FunctionCache):  # type: ignore[misc]
-        _impl_class = Kept
-
-    # Numba has no public way to say where and under what a cache entry is kept.
-    machine._cache = KeptCache(machine.py_func)  # noqa: SLF001
-
-
-class _ByContent(_CacheLocator):  # type: ignore[misc]
-    """The folder of the machine code of one content."""
-
-    stamp = ""
-
-    def __init__(self, line: int, root: Path) -> None:
-        self._line, self._folder = line, root / self.stamp
-
-    def get_cache_path(self) -> str:
-        return str(self._folder)
-
-    def get_source_stamp(self) -> str:
-        return self.stamp
-
-    def get_disambiguator(self) -> str:
-        return str(self._line)
-
-    @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> Self | None:
-        """A locator in the user's cache. None: Numba looks next to the sources."""
-        del py_file
-        try:
-            root = private(_root())
-            found = cls(py_func.__code__.co_firstlineno, root)
-            if not (root / cls.stamp).exists():
-                _clear(root)
-            found.ensure_cache_path()
-            os.utime(root / cls.stamp)
-        except (OSError, RuntimeError):
-            # No home folder, a disk that is full or read-only, or a folder of someone else.
+    def load_overload(self, given: Any, context: Any) -> Any:
+        """The function compiled for the types of a signature, or None."""
+        key = self._key(given, context)
+        kept = None if key is None else machine_folder.load(self._file(key))
+        if kept is None:
             return None
-        return found
+        # All that machine code needs of Numba. To refresh the context would import the compiler's
+        # implementations of all functions, which takes longer than to load what is compiled.
+        rtsys.initialize(context)
+        try:
+            return _rebuilt(kept, _arguments(given), context)
+        except Exception:  # noqa: BLE001 - a file that is right, of a Numba that reads it otherwise
+            return None
+
+    def save_overload(self, given: Any, compiled: Any) -> None:
+        """Keep the function compiled for a signature."""
+        key = self._key(given, compiled.target_context)
+        if key is not None and not compiled.lifted and not compiled.library.has_dynamic_globals:
+            machine_folder.save(self._file(key), dumps(compiled._reduce()))  # noqa: SLF001
+
+    def _file(self, key: str) -> str:
+        return f"{self._name}-{key}"
+
+    def _key(self, given: Any, context: Any) -> str | None:
+        """A hash of what the machine code depends on. None: types of an unknown kind."""
+        texts = [_text(one) for one in _arguments(given)]
+        if None in texts:
+            return None
+        versions = (_FORMAT, numba.__version__, llvmlite.__version__, np.__version__)
+        settings = (sys.implementation.cache_tag, config.OPT, config.BOUNDSCHECK)
+        machine = context.codegen().magic_tuple()
+        made_from = repr((self._stamp, texts, versions, settings, machine))
+        return hashlib.sha256(made_from.encode()).hexdigest()[:32]
 
 
-def _root() -> Path:
-    if config.CACHE_DIR:
-        return Path(config.CACHE_DIR)
-    given = os.environ.get("XDG_CACHE_HOME")
-    return (Path(given) if given else Path.home() / ".cache") / "tocsin" / "machine-code"
+def keep(machine: Any, name: str, stamp: str) -> None:
+    """Keep the machine code of a dispatcher on disk.
 
-
-def private(folder: Path) -> Path:
-    """The folder, made if it is missing. Raises OSError where others may write.
-
-    Whoever writes to it has this process run what they wrote.
+    name: for people who look into the folder. stamp: of the function (`machine_stamp`).
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = folder.stat()
-    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError(f"others may write to {folder}")
-    return folder
+    # Numba has no public way to say where and under what a cache entry is kept.
+    machine._cache = MachineCache(name, stamp)  # noqa: SLF001
 
 
-def _clear(root: Path) -> None:
-    """Remove what no process has used for a month."""
-    for folder in root.iterdir():
-        if folder.stat().st_mtime < time.time() - _KEPT_UNUSED:
-            shutil.rmtree(folder, ignore_errors=True)
+def _arguments(given: Any) -> tuple[Any, ...]:
+    return tuple(given.args if hasattr(given, "args") else given)
 
 
-def digest(files: set[Path]) -> str:
-    """What the files and all that they import from their own package say, as 16 hex digits."""
-    seen: set[Path] = set()
-    left = list(files)
-    while left:
-        file = left.pop()
-        if file not in seen:
-            seen.add(file)
-            left += _imported(file)
-    # The contents alone: the same sources in another folder give the same machine code.
-    said = sorted(_source(file) for file in seen)
-    return hashlib.sha256(b"\0".join(said)).hexdigest()[:16]
+def _rebuilt(kept: bytes, arguments: tuple[Any, ...], context: Any) -> Any:
+    """The compiled function that a file holds, under the types of this process.
+
+    A named tuple's class may have been made in that process; the same fields make it this one.
+    """
+    # The folder is one that only its owner writes to, as the sources (`machine_folder`).
+    pieces = list(pickle.loads(kept))  # noqa: S301
+    pieces[_SIGNATURE] = signature(pieces[_SIGNATURE].return_type, *arguments)
+    return CompileResult._rebuild(context, *pieces)  # noqa: SLF001
 
 
-@cache
-def _source(file: Path) -> bytes:
-    return file.read_bytes() if file.is_file() else b""
-
-
-@cache
-def _imported(file: Path) -> list[Path]:
-    """The files of the modules that a file imports from its own package."""
-    top = file.parent
-    while (top / "__init__.py").exists():
-        top = top.parent
-    own = file.relative_to(top).with_suffix("").parts
-    found = []
-    for name in _names(_source(file), own[:-1]):
-        if name[: len(own[:1])] == own[:1]:
-            module = top.joinpath(*name)
-            found += [module.with_suffix(".py"), module / "__init__.py"]
-    return [path for path in found if path.is_file()]
-
-
-def _names(source: bytes, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Modules that a module of a package may import; `from a import b` names `a` and `a.b`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (tuple(alias.name.split(".")) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            # A relative import counts from the module's own package.
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            base = (*above, *(node.module.split(".") if node.module else ()))
-            yield base
-            yield from ((*base, alias.name) for alias in node.names)
+def _text(kind: Any) -> str | None:
+    """A type of arguments in words that no other type has. None: a kind that is not known here."""
+    if isinstance(kind, types.Array):
+        return f"{kind} {kind.aligned} {kind.mutable}" if _text(kind.dtype) else None
+    if isinstance(kind, BaseTuple):
+        inner = [_text(one) for one in kind]
+        fields = getattr(kind, "fields", ())
+        return None if None in inner else f"{type(kind).__name__} {kind} {fields} {inner}"
+    plain = (types.Number, types.Boolean, NoneType, UnicodeType, types.UnicodeCharSeq)
+    if isinstance(kind, (*plain, types.NPDatetime, types.NPTimedelta)):
+        return str(kind)
+    return None

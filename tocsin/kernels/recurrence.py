@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tocsin.kernels.batch import Floats, Int64s
-from tocsin.kernels.compiled import machine_of
+from tocsin.kernels.compiled import Kernel, kept, kernel, machine_of
 from tocsin.kernels.sensor_state import Layout, SensorState
 
 Step = Callable[..., tuple[float, float]]
@@ -36,18 +37,22 @@ class Recurrence:
 
     @cached_property
     def _compiled_rows(self) -> Callable[..., None]:
-        return self._compile(machine_of(_any_missing), machine_of(_any_infinite))
+        return self._compile(_any_missing, _any_infinite)
 
     def _compile(self, missing: Any, infinite: Any) -> Callable[..., None]:
-        from numba import njit
+        from tocsin.kernels import compiled_state
 
-        from tocsin.kernels.compiled_state import state_of
-
-        step = machine_of(self.step)
-        run: Callable[..., None] = njit(nogil=True)(
-            _driver(step, state_of(self.state), missing, infinite)
+        tests = [one.machine if isinstance(one, Kernel) else one for one in (missing, infinite)]
+        driver = _driver(machine_of(self.step), compiled_state.state_of(self.state), *tests)
+        # The linker finds machine code by names, so those of two detectors must differ.
+        driver.__qualname__ = name = f"{self.step.__module__}.{self.step.__qualname__}"
+        # What reads and writes a state registers itself with Numba; nothing here refers to it.
+        states = (
+            compiled_state.dimensions_of(self.state),
+            Path(compiled_state.__file__).read_bytes(),
         )
-        return run
+        made_from = (_driver, self.step, missing, infinite, *states)
+        return kept(machine_of(driver), name, *made_from)
 
     def run(
         self, x: Floats, t: Floats, starts: Int64s, states: Floats, parameters: Any, layout: Layout
@@ -83,10 +88,12 @@ class Recurrence:
         return scores, expected
 
 
+@kernel
 def _any_missing(row: Floats) -> bool:
     return bool(np.isnan(row).any())
 
 
+@kernel
 def _any_infinite(row: Floats) -> bool:
     return bool(np.isinf(row).any())
 
