@@ -72,6 +72,14 @@ def test_comments_lines_and_what_is_not_read_change_nothing() -> None:
     assert stamp() == stamp("# A comment.\n\n\n" + SOURCE) == stamp(OTHER=2)
 
 
+def test_flags_that_a_profiler_changes_do_not_count() -> None:
+    """Numba's dispatcher changes the code of a function that runs under cProfile."""
+    function = made("def kernel(x):\n    return x\n", "kernel", {})
+    before = stamp_of(function)
+    function.__code__ = function.__code__.replace(co_flags=function.__code__.co_flags ^ 0x1000001)
+    assert stamp_of(function) == before
+
+
 @pytest.mark.parametrize(
     "changed",
     [

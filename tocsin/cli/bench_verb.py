@@ -115,7 +115,8 @@ def bench(
 def _detectors(names: list[str] | None) -> dict[str, Any] | None:
     from pydantic import ValidationError
 
-    from tocsin.parts.registry import UnknownPart, find, names_of
+    from tocsin.foundation.failure import UnknownPart
+    from tocsin.parts.registry import find, names_of
 
     made: dict[str, Any] = {}
     for text in names or [name for name in names_of("detectors") if name not in _NEED_SETTINGS]:

@@ -18,8 +18,7 @@ from tocsin.cli.console import DONE, FAILED, INTERRUPTED, TERMINATED, WRONG, com
 from tocsin.cli.verbs import command_line
 from tocsin.compiler.diagnostics import JobError
 from tocsin.foundation.beam_records import drop_beam_records
-from tocsin.foundation.failure import Failure, Mistake, sentence_in
-from tocsin.parts.registry import UnknownPart
+from tocsin.foundation.failure import Failure, Mistake, UnknownPart, sentence_in
 
 
 class _Terminated(BaseException):

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from tocsin.compiler.grammar import Written, near
 from tocsin.compiler.yaml_document import Document, YamlPath
+from tocsin.foundation.failure import UnknownPart
 from tocsin.parts.part import Part
-from tocsin.parts.registry import UnknownPart, load
+from tocsin.parts.registry import load
 from tocsin.parts.source import Source
 from tocsin.steps.catalogue import step_types
 

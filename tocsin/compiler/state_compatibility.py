@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tocsin.compiler.job import Job, Step
-from tocsin.parts.registry import UnknownPart, load
+from tocsin.foundation.failure import UnknownPart
+from tocsin.parts.registry import load
 from tocsin.parts.sink import Sink
 from tocsin.parts.source import Source
 from tocsin.parts.stateful_step import StatefulStep, column_types

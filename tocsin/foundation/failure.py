@@ -21,6 +21,10 @@ class Mistake(Failure):
     """A mistake in the user's project, such as two files that define one part."""
 
 
+class UnknownPart(LookupError):
+    """No part of that name, or a file that does not define it; the text says what to do."""
+
+
 def sentence_in(text: str) -> str | None:
     """The last Failure's sentence in a text such as a worker's traceback, or None."""
     found: list[str] = re.findall(r"\[\[(.+?)\]\]", text, re.DOTALL)

@@ -118,6 +118,6 @@ def _text(kind: Any) -> str | None:
         fields = getattr(kind, "fields", ())
         return None if None in inner else f"{type(kind).__name__} {kind} {fields} {inner}"
     plain = (types.Number, types.Boolean, NoneType, UnicodeType, types.UnicodeCharSeq)
-    if isinstance(kind, (*plain, types.NPDatetime, types.NPTimedelta)):
+    if isinstance(kind, (*plain, types.Record, types.NPDatetime, types.NPTimedelta)):
         return str(kind)
     return None

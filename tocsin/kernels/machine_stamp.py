@@ -10,13 +10,15 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from enum import Enum
-from inspect import isroutine
+from inspect import CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS, isroutine
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 _DATA = (int, float, complex, str, bytes, type(None), type(...), slice)
+# Numba's dispatcher changes the other flags of code that it calls under a profiler.
+_FLAGS = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR
 # What a function may read from a module.
 _READ = (*_DATA, tuple, np.ndarray, np.generic, ModuleType)
 # Their versions are in the key of the cache, so their functions count by name.
@@ -154,8 +156,9 @@ def _of_code(code: CodeType, seen: dict[int, Any]) -> Iterator[bytes]:
     """Bytecode with its names and constants, and the code of functions within it."""
     yield code.co_code
     yield code.co_exceptiontable
-    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    yield repr((counts, code.co_names, code.co_varnames, code.co_freevars)).encode()
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
+    flags = code.co_flags & _FLAGS
+    yield repr((counts, flags, code.co_names, code.co_varnames, code.co_freevars)).encode()
     for constant in code.co_consts:
         yield from _pieces(constant, seen)
 

@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from tocsin.foundation.failure import Mistake
+from tocsin.foundation.failure import Mistake, UnknownPart
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.detector import Detector
 from tocsin.parts.part import Part
@@ -38,10 +38,6 @@ FOLDERS: dict[str, type[Part]] = {
 }
 STEP_FOLDERS = ("read", "clean", "enrich", "alert", "steps", "write")
 GROUP = "tocsin.parts"
-
-
-class UnknownPart(LookupError):
-    """No part of that name, or a file that does not define it; the text says what to do."""
 
 
 @dataclass(frozen=True)

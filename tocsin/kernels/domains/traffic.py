@@ -10,7 +10,7 @@ import pyarrow as pa
 # The greatest density of each level on a basic freeway segment: passenger cars per mile and lane,
 # here per kilometre. Source: Highway Capacity Manual, 6th edition.
 _BOUNDS = np.array([11.0, 18.0, 26.0, 35.0, 45.0]) / 1.609344
-_LEVELS = pa.array(list("ABCDEF"))
+_LEVELS = "ABCDEF"
 
 
 def level_of_service(density: Any) -> Any:
@@ -27,5 +27,5 @@ def level_of_service(density: Any) -> Any:
         )
     )
     level = np.searchsorted(_BOUNDS, values, side="left")
-    found = _LEVELS.take(pa.array(level, mask=np.isnan(values)))
+    found = pa.array(list(_LEVELS)).take(pa.array(level, mask=np.isnan(values)))
     return found if isinstance(density, pa.Array) else found[0]

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
+from tocsin.foundation.failure import UnknownPart
 from tocsin.foundation.faults import Fault
 from tocsin.kernels.aggregation.accumulators import ACCUMULATORS
 from tocsin.kernels.batch import Int64s, timestamps
@@ -18,7 +19,7 @@ from tocsin.kernels.expressions.measured import UNKNOWN, Quantity, quantity_of
 from tocsin.kernels.expressions.typing import kind_of
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.part import configuration_faults
-from tocsin.parts.registry import UnknownPart, find
+from tocsin.parts.registry import find
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:_\d+)?)")
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from tocsin.alarms.event import ALARM_FIELDS, AlarmRule
+from tocsin.foundation.failure import UnknownPart
 from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels.batch import SYSTEM_FIELDS, like, traits, user_columns, with_traits
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
@@ -17,7 +18,7 @@ from tocsin.parts.detector import Detector, width_of
 from tocsin.parts.fields import DataFile
 from tocsin.parts.operator import Operator
 from tocsin.parts.part import Param, configuration_faults, need_columns
-from tocsin.parts.registry import UnknownPart, find
+from tocsin.parts.registry import find
 from tocsin.parts.stateful_step import ScoreColumns, ShardCount, StatefulStep, column_types
 from tocsin.parts.tables import checked_table
 from tocsin.steps.detect.detection import PLACE, Detection
