@@ -13,6 +13,7 @@ from tocsin.compiler.test_rows import TestResult, result_of, rows_of
 from tocsin.engines.beam.io.source_dofn import Read
 from tocsin.engines.beam.operators.union import Unite
 from tocsin.engines.beam.running import local_pipeline, one_sentence_failures
+from tocsin.engines.beam.state_sizes import our_state_sizes
 from tocsin.engines.beam.yaml_adapter import Outputs, step_of
 from tocsin.engines.reading.in_memory_source import in_memory
 from tocsin.parts.sink import Sink
@@ -30,7 +31,7 @@ def run_test(job: Job, test: dict[str, Any]) -> TestResult:
     """
     _COLLECTED.clear()
     pipeline = local_pipeline()
-    with one_sentence_failures():
+    with one_sentence_failures(), our_state_sizes():
         _expand(pipeline, job, test, list(test["expect"]))
         pipeline.run().wait_until_finish()
     return result_of(test, _COLLECTED)

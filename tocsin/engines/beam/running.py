@@ -21,6 +21,7 @@ from tocsin.compiler.job import Job
 from tocsin.compiler.lower import lower
 from tocsin.engines.beam.loopback_workers import keep_workers_on_loopback
 from tocsin.engines.beam.operators.metrics import ledger_of
+from tocsin.engines.beam.state_sizes import our_state_sizes
 from tocsin.engines.beam.yaml_adapter import expand
 from tocsin.engines.reading.time_range_watch import SOURCE_LOG
 from tocsin.engines.targets import check_targets
@@ -50,7 +51,7 @@ def run_bounded(job: Job) -> Ledger:
 
 def _run_bounded(job: Job) -> Ledger:
     pipeline = local_pipeline()
-    with one_sentence_failures():
+    with one_sentence_failures(), our_state_sizes():
         expand(pipeline, lower(job))
         result = pipeline.run()
         result.wait_until_finish()
@@ -69,7 +70,7 @@ def run_live(job: Job, prism: str) -> Ledger:
     pipeline = beam.Pipeline(runner="PrismRunner", options=options)
     sdk_worker.SdkWorker.process_bundle_split = _refuse_split
     keep_workers_on_loopback()
-    with one_sentence_failures():
+    with one_sentence_failures(), our_state_sizes():
         expand(pipeline, lower(job, live=True))
         result = pipeline.run()
         names = job.counted()
