@@ -90,12 +90,19 @@ class Recurrence:
 
 @kernel
 def _any_missing(row: Floats) -> bool:
-    return bool(np.isnan(row).any())
+    # A loop, which Numba compiles: `any` of NumPy makes a process that loads this import SciPy.
+    for value in row:  # noqa: SIM110
+        if np.isnan(value):
+            return True
+    return False
 
 
 @kernel
 def _any_infinite(row: Floats) -> bool:
-    return bool(np.isinf(row).any())
+    for value in row:  # noqa: SIM110
+        if np.isinf(value):
+            return True
+    return False
 
 
 def _driver(step: Any, state_of: Any, missing: Any, infinite: Any) -> Callable[..., None]:
