@@ -102,3 +102,35 @@ def test_gross_range_delay_and_roll_up() -> None:
 @pytest.mark.parametrize("test", quality_tests.REASONS)
 def test_each_test_has_its_own_bit(test: str) -> None:
     assert quality_tests.bit_of(test) == 2 ** list(quality_tests.REASONS).index(test)
+
+
+@given(runs, st.integers(0, 9), st.integers(1, 6), st.integers(2, 4), st.integers(1, 12))
+def test_the_rows_kept_decide_the_flags_of_later_rows_as_all_rows_do(
+    values: list[list[float]], seed: int, seconds: int, count: int, cut: int
+) -> None:
+    t, x, starts = laid_out(values, seed)
+    span = seconds * SECOND
+    ends = np.minimum(starts[:-1] + cut, starts[1:])
+    early = np.concatenate([np.arange(a, b) for a, b in zip(starts[:-1], ends, strict=True)])
+    bounds = np.searchsorted(early, starts).astype(np.int64)
+    kept = quality_tests.last_equal(x[early], bounds, count)
+    quality_tests.mark_extremes(t[early], x[early], bounds, span, kept)
+    left = np.sort(np.r_[early[kept], np.setdiff1d(np.arange(len(x)), early)])
+    firsts = np.searchsorted(left, starts).astype(np.int64)
+    later = ~np.isin(left, early)
+    for whole, part in (
+        (quality_tests.stuck(x, starts, count), quality_tests.stuck(x[left], firsts, count)),
+        (
+            quality_tests.flat_line(t, x, starts, 1.5, span // 2, span),
+            quality_tests.flat_line(t[left], x[left], firsts, 1.5, span // 2, span),
+        ),
+    ):
+        assert whole[left[later]].tolist() == part[later].tolist()
+
+
+def test_few_rows_of_a_long_flat_line_test_are_kept() -> None:
+    random = np.random.default_rng(1)
+    x, t = random.normal(size=3600), np.arange(3600) * SECOND
+    kept = np.zeros(len(x), bool)
+    quality_tests.mark_extremes(t, x, np.array([0, len(x)]), 3600 * SECOND, kept)
+    assert kept.sum() < 40

@@ -184,6 +184,41 @@ def stuck(x: Floats, starts: Int64s, count: int) -> Flags:
     return _graded(since + 1 >= count, np.zeros(len(x), bool))
 
 
+def last_equal(x: Floats, starts: Int64s, count: int) -> np.ndarray:
+    """The rows of each sensor that the stuck test of later rows depends on: a bool a row.
+
+    These are its last equal values, at most `count` of them, and the value before them.
+    """
+    at = np.arange(len(x))
+    new = np.r_[True, x[1:] != x[:-1]][: len(x)]
+    new[starts[:-1]] = True
+    sizes = np.diff(starts)
+    begins = np.maximum.accumulate(np.where(new, at, 0)) if len(x) else at
+    ours, ends = np.repeat(begins[starts[1:] - 1], sizes), np.repeat(starts[1:], sizes)
+    kept: np.ndarray = (at >= ours - 1) & (ends - at <= count + 1)
+    return kept
+
+
+@compiled
+def mark_extremes(
+    t: Int64s, x: Floats, starts: Int64s, span: int, kept: npt.NDArray[np.bool_]
+) -> None:
+    """Mark in `kept` the rows of each sensor that the flat line test of later rows depends on.
+
+    These are its first row, and the rows within `span` of its last one that no later value equals
+    or exceeds on one side: only they can be the least or the greatest value of a later span.
+    """
+    for run in range(len(starts) - 1):
+        least, most = np.inf, -np.inf
+        for row in range(starts[run + 1] - 1, starts[run] - 1, -1):
+            if t[row] < t[starts[run + 1] - 1] - span:
+                break
+            if x[row] < least or x[row] > most or row == starts[run + 1] - 1:
+                kept[row] = True
+            least, most = min(least, x[row]), max(most, x[row])
+        kept[starts[run]] = True
+
+
 def time_gap(t: Int64s, starts: Int64s, longest: int) -> Flags:
     """The flags of the time gap test. A sensor's first reading is UNKNOWN.
 

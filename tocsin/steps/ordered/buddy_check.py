@@ -100,6 +100,12 @@ class BuddyCheck(OrderedStep):
         collector.done()
         return fields
 
+    def compared(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """The window, the shared columns, the position and the value."""
+        names = ["window_start", "window_end", *self.by, self.of, self.latitude, self.longitude]
+        names += [self.elevation] if self.elevation is not None else []
+        return rows.select(list(dict.fromkeys(names)))
+
     def columns_of(self, ordered: Ordered) -> list[Any]:
         """The columns of each window, from the comparable sensors of the window."""
         rows = ordered.rows

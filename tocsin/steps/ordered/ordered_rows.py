@@ -15,8 +15,8 @@ from tocsin.kernels.batch import Int64s
 class Ordered:
     """Rows in order of (key, event time, arrival).
 
-    starts: the first row of each key, and at the end the number of rows. times: microseconds.
-    known: the time before which every row has arrived.
+    rows: what `compared` gives of them. starts: the first row of each key, and at the end the
+    number of rows. times: microseconds. known: the time before which every row has arrived.
     """
 
     rows: pa.RecordBatch
@@ -37,6 +37,9 @@ class Ordered:
 
 class OrderedColumns(Protocol):
     """Computes columns from rows in order. Each method returns one value or array item a row."""
+
+    def compared(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """What `columns_of` and `needed` see of rows: few columns, because many rows are kept."""
 
     def columns_of(self, ordered: Ordered) -> list[Any]:
         """The added columns of all rows."""

@@ -34,6 +34,14 @@ class OrderedStep(StatefulStep):
         """The columns that are added. Raises Faults."""
         raise NotImplementedError
 
+    def compared(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """What `columns_of` and `needed` see of rows, one row each: by default all columns.
+
+        A step that names few columns keeps little state. A row's own values must not depend on
+        other rows.
+        """
+        return rows
+
     def columns_of(self, ordered: Ordered) -> list[Any]:
         """The added columns of all rows."""
         raise NotImplementedError

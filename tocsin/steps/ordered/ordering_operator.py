@@ -1,19 +1,52 @@
-"""State of an ordered step: rows wait until those before and after them have arrived."""
+"""State of an ordered step: rows wait until those before and after them have arrived.
+
+A firing touches what arrived since the last one, what still waits, and the history of the keys that
+it emits rows of. Waiting rows stay in the log, and their history in the state.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.kernels.aggregation.grouping import group_ids
-from tocsin.kernels.batch import EVENT_TIME, FOREVER, WATERMARK, Int64s, micros, traits
-from tocsin.kernels.segments import arrival, segments
+from tocsin.kernels.batch import (
+    EVENT_TIME,
+    FOREVER,
+    WATERMARK,
+    Booleans,
+    Int64s,
+    micros,
+    no_rows,
+    traits,
+)
+from tocsin.kernels.segments import arrival
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
-from tocsin.steps.ordered.ordered_rows import Ordered, OrderedColumns
+from tocsin.steps.ordered.history import History
+from tocsin.steps.ordered.ordered_rows import OrderedColumns
+from tocsin.steps.ordered.sequence import in_order, sequence
+from tocsin.steps.ordered.waiting_rows import WaitingRows, gathered
 from tocsin.steps.state.late_rows import set_apart
 from tocsin.steps.state.release_times import available_at, release_after
-from tocsin.steps.state.row_log import is_spent, rows_of
+from tocsin.steps.state.row_log import begins_with, is_spent, rows_of, same_pieces
+
+Outputs = list[tuple[str, pa.RecordBatch]]
+
+
+@dataclass
+class _Shard:
+    """What a shard knows of its state and log.
+
+    log: the batches that `waiting` was made from. size: the number of their rows.
+    """
+
+    history: History
+    waiting: WaitingRows
+    log: list[pa.RecordBatch] = field(default_factory=list)
+    size: int = 0
 
 
 class OrderingOperator(Operator):
@@ -23,6 +56,7 @@ class OrderingOperator(Operator):
     emitted when the watermark has passed. Only revision 0 of aggregates is used.
     """
 
+    version = 2
     state_name = "state of an ordered step"
 
     def __init__(
@@ -40,7 +74,14 @@ class OrderingOperator(Operator):
         self.schema = outputs["output"]
         self.is_aggregated = traits(schema).aggregated
         keys = [key for key in traits(schema).keys if key in schema.names and key not in by]
+        # Aggregates have no offsets: their other keys distinguish rows of one key and window.
         self.others = keys if self.is_aggregated else []
+        self.key_schema = pa.schema([schema.field(name).with_metadata(None) for name in by])
+
+    @cached_property
+    def _compared(self) -> pa.Schema:
+        """The schema of the columns that other rows are compared with."""
+        return self.columns.compared(no_rows(self.shard_schema)).schema.remove_metadata()
 
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard."""
@@ -73,65 +114,103 @@ class OrderingOperator(Operator):
         memory: Memory | None = None,
     ) -> Advanced:
         """Emit the rows that are `lookahead` before `time`."""
-        released = int(self.read_note(state[0])["released"]) if state else -FOREVER
+        memory = {} if memory is None else memory
+        # Removed while it changes, so an exception cannot leave it half-updated.
+        shard: _Shard | None = memory.pop("ordered", None)
+        if shard is None or not (
+            same_pieces(shard.history.pieces, state) and begins_with(log, shard.log)
+        ):
+            history = History.read(state, self.key_schema, self._compared, self.read_note)
+            shard = _Shard(history, self._narrow(no_rows(self.shard_schema), history))
+        self._take(shard, log)
         until = FOREVER if time >= FOREVER else time - self.lookahead
-        rows = rows_of([batch for batch in log if batch.num_rows], self.shard_schema)
-        moments, late = available_at(rows), _is_late(rows)
-        new = (moments >= released) & (moments < until)
-        outputs: list[tuple[str, pa.RecordBatch]] = []
-        known = time if time < FOREVER else end if end is not None else -FOREVER
+        new = shard.waiting.moments < until
+        outputs: Outputs = []
         if new.any():
-            outputs = [
-                ("output", batch)
-                for batch in self._emitted(rows, new, late, known)
-                if batch.num_rows
-            ]
+            known = time if time < FOREVER else end if end is not None else -FOREVER
+            outputs = self._emitted(shard, new, until, known)
+            shard.waiting = shard.waiting.filter(~new)
         if time >= FOREVER:
             return Advanced(outputs, [], None)
-        waiting = moments >= until
-        due = release_after(int(moments[waiting].min())) + self.lookahead if waiting.any() else None
-        note = [self.note(released=until)]
-        if not is_spent(rows.num_rows, int(waiting.sum())):
-            # Too few rows are spent, even if no later row needs the others.
-            return Advanced(outputs, note, due, log=None)
-        kept = waiting | self._needed(rows, ~waiting & ~late, known)
-        if not is_spent(rows.num_rows, int(kept.sum())):
-            return Advanced(outputs, note, due, log=None)
-        return Advanced(outputs, note, due, log=[rows.filter(pa.array(kept))] if kept.any() else [])
+        waiting = shard.waiting
+        due = release_after(int(waiting.moments.min())) + self.lookahead if len(waiting) else None
+        kept = self._left(shard)
+        memory["ordered"] = shard
+        return Advanced(outputs, shard.history.pieces, due, log=kept)
 
-    def _emitted(
-        self, rows: pa.RecordBatch, new: np.ndarray, late: np.ndarray, known: int
-    ) -> list[pa.RecordBatch]:
-        """New rows with their columns: those in order, then the late ones."""
+    def _take(self, shard: _Shard, log: list[pa.RecordBatch]) -> None:
+        """Note the rows that arrived since."""
+        first = len(shard.log)
+        arrived = log[first:]
+        sizes = [batch.num_rows for batch in arrived]
+        shard.log, shard.size = list(log), shard.size + sum(sizes)
+        if not any(sizes):
+            return
+        rows = self._narrow(rows_of(arrived, self.shard_schema), shard.history)
+        rows.batches[:] = first + np.repeat(np.arange(len(sizes)), sizes)
+        rows.rows[:] = np.concatenate([np.arange(size) for size in sizes])
+        # A log that was read again has rows that were emitted.
+        shard.waiting = shard.waiting.and_then(rows.filter(rows.moments >= shard.history.released))
+
+    def _narrow(self, rows: pa.RecordBatch, history: History) -> WaitingRows:
+        times, moments = micros(rows.column(EVENT_TIME)), available_at(rows)
+        slots = history.slots(rows.select(self.by))
+        batches, places = np.zeros((2, len(times)), np.int64)
+        ties = [*map(pa.array, arrival(rows)), *(rows.column(name) for name in self.others)]
+        columns = self.columns.compared(rows).columns
+        return WaitingRows(slots, times, moments, _is_late(rows), batches, places, ties, columns)
+
+    def _left(self, shard: _Shard) -> list[pa.RecordBatch] | None:
+        """The log that the shard keeps, or None if it keeps the one that it got."""
+        waiting = shard.waiting
+        if not is_spent(shard.size, len(waiting)):
+            return None
+        shard.log = [self._wide(shard, waiting)] if len(waiting) else []
+        shard.waiting, shard.size = waiting.in_one_batch(), len(waiting)
+        return shard.log
+
+    def _emitted(self, shard: _Shard, new: Booleans, until: int, known: int) -> Outputs:
+        """New rows with their columns: those in order, then the late ones. Changes the history."""
         found = []
-        if (new & ~late).any():
-            order, ordered = self._ordered(rows, np.flatnonzero(~late), known)
-            mine = pa.array(new[order])
-            added = [one.filter(mine) for one in self.columns.columns_of(ordered)]
-            found.append(self._with(self.columns.changed(ordered.rows.filter(mine), added), added))
-        if (new & late).any():
-            alone = rows.filter(pa.array(new & late))
+        waiting = shard.waiting
+        kept = shard.history.nothing
+        on_time, late = new & ~waiting.late, new & waiting.late
+        if on_time.any():
+            batch, kept = self._in_order(shard, on_time, until, known)
+            found.append(batch)
+        if late.any():
+            alone = self._wide(shard, waiting.filter(late))
             found.append(self._with(alone, self.columns.alone(alone)))
-        return found
+        shard.history.write(*kept, until, self.note)
+        return [("output", batch) for batch in found]
 
-    def _needed(self, rows: pa.RecordBatch, emitted: np.ndarray, known: int) -> np.ndarray:
-        needed = np.zeros(rows.num_rows, bool)
-        if emitted.any():
-            order, ordered = self._ordered(rows, np.flatnonzero(emitted), known)
-            needed[order] = self.columns.needed(ordered)
-        return needed
+    def _in_order(
+        self, shard: _Shard, new: Booleans, until: int, known: int
+    ) -> tuple[pa.RecordBatch, tuple[Int64s, pa.RecordBatch]]:
+        """New rows in order with their columns, and those that later rows need, with their slots.
 
-    def _ordered(self, rows: pa.RecordBatch, which: Int64s, known: int) -> tuple[Int64s, Ordered]:
-        """Some rows in order, and their row numbers."""
-        rows = rows.take(pa.array(which))
-        ids, _ = group_ids([rows.column(name) for name in self.by])
-        times = micros(rows.column(EVENT_TIME))
-        # Aggregates have no offsets: their other keys distinguish rows of one key and window.
-        others = [pc.rank(rows.column(name), tiebreaker="dense").to_numpy() for name in self.others]
-        run = segments(ids, times, *arrival(rows), *others)
-        return which[run.order], Ordered(
-            rows.take(pa.array(run.order)), run.starts, times[run.order], known
-        )
+        Changes the history.
+        """
+        waiting, ours = shard.waiting, new
+        slots = np.unique(waiting.slots[new])
+        if self.lookahead:
+            is_ours = np.zeros(shard.history.keys.keys.num_rows, bool)
+            is_ours[slots] = True
+            ours = new | (is_ours[waiting.slots] & ~waiting.late & (waiting.moments >= until))
+        rows = in_order(waiting.filter(ours))
+        found = sequence(shard.history, slots, rows, until)
+        mine = pa.array(found.now)
+        columns = self.columns.columns_of(found.ordered(self._compared, known))
+        added = [column.filter(mine) for column in columns]
+        emitted = found.without_waiting()
+        left = emitted.filter(self.columns.needed(emitted.ordered(self._compared, known)))
+        kept = shard.history.replace(slots, left.owners, left.times, left.columns, left.now)
+        wide = self._wide(shard, rows.filter(rows.moments < until))
+        return self._with(self.columns.changed(wide, added), added), kept
+
+    def _wide(self, shard: _Shard, rows: WaitingRows) -> pa.RecordBatch:
+        """The rows themselves, from the log."""
+        return gathered(shard.log, rows.batches, rows.rows, self.shard_schema)
 
     def _with(self, rows: pa.RecordBatch, added: list[pa.Array]) -> pa.RecordBatch:
         own = [
@@ -144,6 +223,6 @@ class OrderingOperator(Operator):
         )
 
 
-def _is_late(rows: pa.RecordBatch) -> np.ndarray:
-    late: np.ndarray = micros(rows.column(EVENT_TIME)) < micros(rows.column(WATERMARK))
+def _is_late(rows: pa.RecordBatch) -> Booleans:
+    late: Booleans = micros(rows.column(EVENT_TIME)) < micros(rows.column(WATERMARK))
     return late

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from tocsin.foundation.faults import Collector, Fault
 from tocsin.kernels import quality_tests
 from tocsin.kernels.aggregation.accumulators import numbers
-from tocsin.kernels.batch import EVENT_TIME, WATERMARK, micros
+from tocsin.kernels.batch import EVENT_TIME, WATERMARK, Floats, Int64s, micros
 from tocsin.kernels.expressions.typing import kind_of, unknown_column
 from tocsin.parts.fields import Duration
 from tocsin.parts.part import Param, Part
@@ -19,6 +19,7 @@ from tocsin.steps.ordered.ordered_rows import Ordered
 from tocsin.steps.ordered.ordered_step import OrderedStep
 
 Span = tuple[float, float]
+_VALUE, _DELAY = "value", "delay"
 
 
 class GrossRange(Part):
@@ -165,12 +166,17 @@ class QualityControl(OrderedStep):
         collector.done()
         return [pa.field(self.flag, pa.int8()), pa.field(self.reasons, pa.int32())]
 
+    def compared(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """The value, NaN for a missing one; for `delay` also the delay, microseconds."""
+        columns = {_VALUE: pa.array(numbers(rows.column(self.of)))}
+        if self.tests.delay is not None:
+            times, watermarks = micros(rows.column(EVENT_TIME)), micros(rows.column(WATERMARK))
+            columns[_DELAY] = pa.array(watermarks - times)
+        return pa.RecordBatch.from_pydict(columns)
+
     def columns_of(self, ordered: Ordered) -> list[Any]:
         """The flags of all rows."""
-        x = numbers(ordered.rows.column(self.of))
-        here = np.flatnonzero(~np.isnan(x))
-        starts = np.unique(np.searchsorted(here, ordered.starts).astype(np.int64))
-        t, x = ordered.times[here], x[here]
+        _, t, x, starts = _with_values(ordered)
         tests = self.tests
         found: dict[str, quality_tests.Flags] = {}
         if tests.spike is not None:
@@ -193,38 +199,32 @@ class QualityControl(OrderedStep):
             found["stuck"] = quality_tests.stuck(x, starts, tests.stuck.count)
         if tests.time_gap is not None:
             found["time_gap"] = quality_tests.time_gap(t, starts, tests.time_gap.longest)
-        return self._flagged(ordered.rows, here, x, found)
+        return self._flagged(ordered.rows, found)
 
     def alone(self, rows: pa.RecordBatch) -> list[Any]:
         """The flags of rows that arrived too late for the tests that need others."""
-        x = numbers(rows.column(self.of))
-        here = np.flatnonzero(~np.isnan(x))
+        compared = self.compared(rows)
+        count = int((~np.isnan(_values(compared))).sum())
         others = [name for name in self._made() if name not in ("gross_range", "delay")]
-        return self._flagged(
-            rows,
-            here,
-            x[here],
-            {name: np.full(len(here), quality_tests.UNKNOWN, np.int8) for name in others},
-        )
+        unknown = {name: np.full(count, quality_tests.UNKNOWN, np.int8) for name in others}
+        return self._flagged(compared, unknown)
 
     def _flagged(
-        self, rows: pa.RecordBatch, here: Any, x: Any, found: dict[str, quality_tests.Flags]
+        self, compared: pa.RecordBatch, found: dict[str, quality_tests.Flags]
     ) -> list[Any]:
-        """Flags and bits of all rows. here: rows with values; x: the values; found: their tests."""
-        tests = self.tests
+        """Flags and bits of all rows. found: by test, the flags of the rows with values."""
+        tests, x = self.tests, _values(compared)
+        here = np.flatnonzero(~np.isnan(x))
         if tests.gross_range is not None:
             found["gross_range"] = quality_tests.gross_range(
-                x, tests.gross_range.fail, tests.gross_range.suspect
+                x[here], tests.gross_range.fail, tests.gross_range.suspect
             )
         if tests.delay is not None:
-            times, watermarks = (
-                micros(rows.column(EVENT_TIME))[here],
-                micros(rows.column(WATERMARK))[here],
-            )
-            found["delay"] = quality_tests.delay(times, watermarks, tests.delay.longest)
-        flags = np.full(rows.num_rows, quality_tests.MISSING, np.int8)
+            delays = compared.column(_DELAY).to_numpy()[here]
+            found["delay"] = quality_tests.delay(np.zeros_like(delays), delays, tests.delay.longest)
+        flags = np.full(len(x), quality_tests.MISSING, np.int8)
         flags[here] = quality_tests.worst(list(found.values()))
-        bits = np.zeros(rows.num_rows, np.int32)
+        bits = np.zeros(len(x), np.int32)
         for name, one in found.items():
             bits[here] |= np.where(
                 one >= quality_tests.SUSPECT, quality_tests.bit_of(name), 0
@@ -232,25 +232,23 @@ class QualityControl(OrderedStep):
         return [pa.array(flags), pa.array(bits)]
 
     def needed(self, ordered: Ordered) -> Any:
-        """Rows that tests look back to: some with values, and those of the flat line's time."""
+        """Rows with values that tests look back to.
+
+        The last one of a sensor; for `stuck` its last equal values and the one before them; for
+        `flat_line` its first one and those that may be the least or the greatest of a later span.
+        """
+        here, t, x, starts = _with_values(ordered)
+        kept = np.zeros(len(here), bool)
+        kept[starts[1:] - 1] = True
         tests = self.tests
-        valid = ~np.isnan(numbers(ordered.rows.column(self.of)))
-        count = max(2, tests.stuck.count if tests.stuck is not None else 0)
-        after = np.cumsum(valid[::-1])[::-1]
-        last = np.r_[after, 0][ordered.end]
-        kept = after - last <= count
+        if tests.stuck is not None:
+            kept |= quality_tests.last_equal(x, starts, tests.stuck.count)
         if tests.flat_line is not None:
             span = max(tests.flat_line.suspect, tests.flat_line.fail or 0)
-            newest = ordered.times[ordered.end - 1]
-            inside = ordered.times >= newest - span
-            # The last one before that time shows that the sensor reported throughout it.
-            before = (
-                np.r_[inside[1:], True][: len(inside)]
-                & ~inside
-                & (ordered.end - 1 > np.arange(len(inside)))
-            )
-            kept |= inside | before
-        return kept & valid
+            quality_tests.mark_extremes(t, x, starts, span, kept)
+        needed = np.zeros(len(ordered.times), bool)
+        needed[here[kept]] = True
+        return needed
 
     examples = [
         (
@@ -269,3 +267,16 @@ class QualityControl(OrderedStep):
             ],
         )
     ]
+
+
+def _values(compared: pa.RecordBatch) -> Floats:
+    values: Floats = compared.column(_VALUE).to_numpy()
+    return values
+
+
+def _with_values(ordered: Ordered) -> tuple[Int64s, Int64s, Floats, Int64s]:
+    """The rows with values: their numbers, times and values, and the first of each sensor."""
+    x = _values(ordered.rows)
+    here = np.flatnonzero(~np.isnan(x))
+    starts = np.unique(np.searchsorted(here, ordered.starts).astype(np.int64))
+    return here, ordered.times[here], x[here], starts

@@ -110,6 +110,13 @@ class Shift(OrderedStep):
         collector.done()
         return fields
 
+    def compared(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """The values of the expressions, each under its text."""
+        texts = [one.of for one in self._earlier().values()]
+        texts = list(dict.fromkeys([*texts, *self.latest.values(), *self.next.values()]))
+        values = [evaluate(parse(of), rows) for of in texts]
+        return pa.RecordBatch.from_arrays(values, names=texts)
+
     def columns_of(self, ordered: Ordered) -> list[Any]:
         """The columns of all rows."""
         at = np.arange(len(ordered.times))
@@ -119,7 +126,7 @@ class Shift(OrderedStep):
             back = at - one.rows
             found.append(_taken(ordered, one.of, back, back < first))
         for of in self.latest.values():
-            valid = evaluate(parse(of), ordered.rows).is_valid().to_numpy(zero_copy_only=False)
+            valid = ordered.rows.column(of).is_valid().to_numpy(zero_copy_only=False)
             before = (
                 np.r_[-1, np.maximum.accumulate(np.where(valid, at, -1))[:-1]] if len(at) else at
             )
@@ -140,7 +147,7 @@ class Shift(OrderedStep):
         kept = last_rows(ordered, max([one.rows for one in self._earlier().values()], default=1))
         at = np.arange(len(ordered.times))
         for of in self.latest.values():
-            valid = evaluate(parse(of), ordered.rows).is_valid().to_numpy(zero_copy_only=False)
+            valid = ordered.rows.column(of).is_valid().to_numpy(zero_copy_only=False)
             latest = np.full(len(at) + 1, -1)
             np.maximum.at(latest, ordered.first[valid], at[valid])
             kept |= latest[ordered.first] == at
@@ -183,6 +190,4 @@ def _free(name: str, schema: pa.Schema, fields: list[pa.Field], where: str) -> s
 
 def _taken(ordered: Ordered, of: str, rows: Any, missing: Any) -> Any:
     """The values of an expression at some rows; null if missing."""
-    return evaluate(parse(of), ordered.rows).take(
-        pa.array(np.where(missing, 0, rows), mask=missing)
-    )
+    return ordered.rows.column(of).take(pa.array(np.where(missing, 0, rows), mask=missing))

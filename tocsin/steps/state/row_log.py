@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import is_
+
 import pyarrow as pa
 
 from tocsin.kernels.batch import no_rows
@@ -24,4 +26,9 @@ def is_spent(rows: int, left: int) -> bool:
 
 def same_pieces(one: list[bytes], other: list[bytes]) -> bool:
     """Whether two lists hold the same objects, not just equal ones."""
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+    return len(one) == len(other) and all(map(is_, one, other))
+
+
+def begins_with(log: list[pa.RecordBatch], known: list[pa.RecordBatch]) -> bool:
+    """Whether the first batches of a log are the known objects."""
+    return len(log) >= len(known) and all(map(is_, log, known))
