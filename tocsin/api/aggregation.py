@@ -4,8 +4,8 @@ For every aggregation: `Aggregation`, `accumulator`, `Param`, and `Column` for t
 For parameters: `Duration`.
 For results over several columns or windows: `expected_readings`, `mean`, `variance`,
 `standard_deviation`, `quantile`, `estimate_distinct`.
-For points (value and event time): `hourly`, `slope`, `time_weighted_mean`, `counter_rate`,
-`nowcast`.
+For points (value and event time): `hourly`, `slope`, `time_weighted_mean`, `counter_rate`.
+For sums by time: `hourly_means`, `nowcast`.
 For probes of a network: `consecutive_variation`, `interarrival_jitter`, `lost_share`.
 For quality flags and rules of validity: `flag_of`, `weight_of`, `least_share`.
 For types of NumPy arrays: `Floats`.
@@ -19,6 +19,7 @@ from tocsin.kernels.aggregation.network_probes import (
     interarrival_jitter,
     lost_share,
 )
+from tocsin.kernels.aggregation.sums_by_time import hourly_means
 from tocsin.kernels.aggregation.time_series import counter_rate, hourly, slope, time_weighted_mean
 from tocsin.kernels.batch import Floats
 from tocsin.kernels.domains.air_quality import nowcast
@@ -41,6 +42,7 @@ __all__ = [
     "expected_readings",
     "flag_of",
     "hourly",
+    "hourly_means",
     "interarrival_jitter",
     "least_share",
     "lost_share",

@@ -25,6 +25,7 @@ def accumulator(kind: str, transform: Callable[[Any, Any], Any] | None = None) -
     Args:
         kind: `sum`, `count`, `min`, `max`, `first`, `last`, `points` (all values with their
             times, as doubles), `exact_points` (the same, but 64-bit integers stay integers),
+            `sums_by_time` (for `hourly_means`: number and sum of the values of each hour),
             `buckets` (histogram for quantiles), `distinct` (hashes for a distinct count), `bits`
             (bitwise or), or `sum_pair` and `sum_of_squares_pair`, which give both doubles of an
             exact sum.

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, hourly, nowcast
+from tocsin.api.aggregation import Aggregation, Column, Param, accumulator, hourly_means, nowcast
 
 
 class Nowcast(Aggregation):
@@ -21,10 +21,10 @@ class Nowcast(Aggregation):
     mean_of: ClassVar[str | int | None] = 86_400_000_000
     least_weight: float = Param(0.5, help="smallest weight of the previous hour", ge=0, le=1)
 
-    points = accumulator("points")
+    sums = accumulator("sums_by_time")
 
-    def finish(self, points: Column, window_end: Column) -> Column:
-        values = nowcast(hourly(points, window_end, 12), self.least_weight)
+    def finish(self, sums: Column, window_end: Column) -> Column:
+        values = nowcast(hourly_means(sums, window_end, 12), self.least_weight)
         return pa.array(values, mask=np.isnan(values))
 
     examples = [({}, [], None)]

@@ -53,6 +53,18 @@ def test_count(parts: list[Any]) -> None:
 
 
 @given(pieces)
+def test_sums_by_time(parts: list[Any]) -> None:
+    (lists,) = accumulated("sums_by_time", parts)
+    for found, rows in zip(lists.to_pylist(), plain(parts), strict=True):
+        assert [one["time"] for one in found] == sorted({time for time, _ in rows})
+        for one in found:
+            values = [value for time, value in rows if time == one["time"]]
+            assert one["count"] == len(values)
+            total = np.nan if {np.inf, -np.inf} <= set(values) else math.fsum(values)
+            assert one["high"] + one["low"] == pytest.approx(total, nan_ok=True)
+
+
+@given(pieces)
 def test_min_and_max(parts: list[Any]) -> None:
     rows = plain(parts)
     assert accumulated("min", parts)[0].to_pylist() == [

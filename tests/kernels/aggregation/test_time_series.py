@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tocsin.kernels.aggregation.accumulators import ACCUMULATORS
+from tocsin.kernels.aggregation.sums_by_time import hourly_means
 from tocsin.kernels.aggregation.time_series import (
     counter_rate,
     flat,
@@ -146,8 +148,13 @@ def test_an_hour_begins_with_its_first_microsecond(hours: int, drawn: list[list[
     # Quarters before the end: those of whole hours are the last of the hour before.
     end = 500 * HOUR
     moved = [[(end - back * HOUR // 4, float(back)) for back in reversed(one)] for one in drawn]
-    found = hourly(series(moved), ends(len(drawn), end), hours)
+    points = series(moved)
+    found = hourly(points, ends(len(drawn), end), hours)
     assert found.shape == (len(drawn), hours)
+    times, values, owners, _ = flat(points)
+    (sums,) = ACCUMULATORS["sums_by_time"].fold(pa.array(values), times, owners, len(drawn))
+    means = hourly_means(sums, ends(len(drawn), end), hours)
+    assert means.tolist() == [pytest.approx(row, nan_ok=True) for row in found.tolist()]
     for row, points in zip(found.tolist(), moved, strict=True):
         for back, mean in enumerate(row):
             first, last = end - (back + 1) * HOUR, end - back * HOUR

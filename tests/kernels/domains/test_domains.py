@@ -216,7 +216,8 @@ def test_a_wrong_formula_is_reported_with_its_position(text: str, why: str) -> N
 
 
 def test_nowcast_over_a_window_uses_its_hourly_means() -> None:
-    from tocsin.kernels.aggregation.time_series import hourly
+    from tocsin.kernels.aggregation.accumulators import ACCUMULATORS
+    from tocsin.kernels.aggregation.sums_by_time import hourly_means
     from tocsin.kernels.batch import timestamps
     from tocsin.parts.registry import find
 
@@ -228,10 +229,13 @@ def test_nowcast_over_a_window_uses_its_hourly_means() -> None:
         for at, value in enumerate(HOURS)
         if at and not np.isnan(value)
     ]
-    kind = pa.list_(pa.struct([pa.field("time", pa.int64()), pa.field("value", pa.float64())]))
-    points = pa.array([[{"time": t, "value": v} for t, v in rows], []], kind)
+    times, values = (np.array(one) for one in zip(*rows, strict=True))
+    folded = ACCUMULATORS["sums_by_time"].fold(
+        pa.array(values), times, np.zeros(len(rows), np.int64), 2
+    )
     ends = timestamps(np.array([end, end]))
-    means = hourly(points, ends, 12)
+    means = hourly_means(folded[0], ends, 12)
     np.testing.assert_allclose(means[0], HOURS[::-1])
-    found = find("aggregations", "nowcast")().finish(points, ends)
+    assert np.isnan(means[1]).all()
+    found = find("aggregations", "nowcast")().finish(folded[0], ends)
     assert found.to_pylist() == [pytest.approx(28.409801, abs=1e-6), None]

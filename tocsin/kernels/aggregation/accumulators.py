@@ -6,14 +6,14 @@ Null and NaN are missing values, and every accumulator skips them. Infinities ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import override
 
-from tocsin.kernels.aggregation import distinct_counts, exact_sums, histograms
+from tocsin.kernels.aggregation import distinct_counts, exact_sums, histograms, sums_by_time
 from tocsin.kernels.aggregation.list_arrays import explode, implode
 from tocsin.kernels.batch import Floats, Int64s
 
@@ -24,6 +24,9 @@ class Accumulator:
     `values` is a column, and None for a row count. `times` are event times in microseconds. `ids`
     is the group number of each row, from 0 to `groups` - 1.
     """
+
+    by_hour: ClassVar[bool] = False
+    """Whether times of one hour before the end of a window may be taken for each other."""
 
     def fields(self, kind: Any) -> list[pa.DataType]:
         """The column types of a partial result, for an input column of the type `kind`."""
@@ -233,6 +236,33 @@ class Points(Accumulator):
 
 
 @dataclass(frozen=True)
+class SumsByTime(Accumulator):
+    """Number and sum of the values of each time, in the order of times. Partial result: one list.
+
+    Times are those of whole hours, as far as windows allow it. So the list has one item for each
+    hour of the group, however many values that has.
+    """
+
+    by_hour: ClassVar[bool] = True
+
+    @override
+    def fields(self, kind: Any) -> list[pa.DataType]:
+        return [sums_by_time.SUMS]
+
+    @override
+    def fold(self, values: Any, times: Int64s, ids: Int64s, groups: int) -> list[Any]:
+        highs = numbers(values)
+        here = ~np.isnan(highs)
+        counts = np.ones(int(here.sum()), np.int64)
+        sums = highs[here], np.zeros(len(counts))
+        return [sums_by_time.summed(ids[here], times[here], sums, counts, groups)]
+
+    @override
+    def merge(self, parts: list[Any], ids: Int64s, groups: int) -> list[Any]:
+        return [sums_by_time.merged(parts[0], ids, groups)]
+
+
+@dataclass(frozen=True)
 class Buckets(Accumulator):
     """A histogram for quantiles, see `histograms`.
 
@@ -334,6 +364,7 @@ ACCUMULATORS: dict[str, Accumulator] = {
     "last": Edge(last=True),
     "points": Points(),
     "exact_points": Points(exact=True),
+    "sums_by_time": SumsByTime(),
     "buckets": Buckets(),
     "distinct": Distinct(),
     "bits": Bits(),

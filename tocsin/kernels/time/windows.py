@@ -37,6 +37,13 @@ class Sliding:
         """The length of a pane, microseconds."""
         return gcd(self.size, self.every)
 
+    def grid(self, length: int) -> tuple[int, int]:
+        """The longest spans of time that lie in one pane and in one `length` before each end.
+
+        Gives their length and offset, microseconds.
+        """
+        return gcd(self.pane, length), self.offset
+
     def panes(self, times: Int64s) -> Int64s:
         """The start of each event time's pane."""
         starts: Int64s = (times - self.offset) // self.pane * self.pane + self.offset

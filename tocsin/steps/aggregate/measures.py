@@ -28,7 +28,8 @@ _PERCENTILE = re.compile(r"p(\d{1,2}(?:_\d+)?)")
 class Measure:
     """One output column: an aggregation of an expression.
 
-    kind: Arrow type of the expression; null without one.
+    kind: Arrow type of the expression; null without one. grid: length and offset of spans of time
+    that no hour before the end of a window divides, microseconds.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Measure:
     of: Expression | None
     kind: Any
     measured: Quantity = UNKNOWN
+    grid: tuple[int, int] = (1, 0)
 
     @property
     def result_type(self) -> Any:
@@ -69,9 +71,12 @@ class Measure:
         """Fold rows into partial columns."""
         column = None if self.of is None else evaluate(self.of, batch)
         arrays: list[Any] = []
+        length, offset = self.grid
         for name, declared in self.aggregation.accumulators().items():
-            arrays += ACCUMULATORS[declared.kind].fold(
-                self.aggregation.accumulated(name, column), times, ids, groups
+            accumulator = ACCUMULATORS[declared.kind]
+            seen = times - (times - offset) % length if accumulator.by_hour else times
+            arrays += accumulator.fold(
+                self.aggregation.accumulated(name, column), seen, ids, groups
             )
         return arrays
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from tocsin.steps.aggregate.measures import Measure, Measures, measure
 from tocsin.steps.aggregate.missed_windows import late_schema
 from tocsin.steps.aggregate.window_operator import WindowOperator
 
-_DAY, _SECOND = 86_400_000_000, 1_000_000
+_DAY, _HOUR, _SECOND = 86_400_000_000, 3_600_000_000, 1_000_000
 # Windows that a reading may be in at once: each is a row of the state.
 _MOST_WINDOWS = 10_080
 # Windows without readings between two readings of a key: a year of minutes fits.
@@ -160,9 +161,10 @@ class Aggregate(StatefulStep):
 
     def compiled(self, schema: pa.Schema) -> Measures:
         """The measures over an input schema. Raises Fault."""
-        return Measures(
-            [measure(name, written, schema) for name, written in self.written().items()]
-        )
+        windows = self.windows()
+        grid = windows.grid(_HOUR) if isinstance(windows, Sliding) else (1, 0)
+        found = [measure(name, written, schema) for name, written in self.written().items()]
+        return Measures([replace(one, grid=grid) for one in found])
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Schema of the results. Raises Faults."""
