@@ -8,7 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from tests.support.first_rows import FirstRows, FirstRowsOperator
-from tocsin.api.step import FOREVER, Advanced, KeyedBlock, Memory, Operator, Routed
+from tocsin.api.step import (
+    EVENT_TIME,
+    FOREVER,
+    Advanced,
+    KeyedBlock,
+    Memory,
+    Operator,
+    Routed,
+    micros,
+    rows_of,
+)
 
 
 def mutant(law: str, operator: type[Any]) -> Any:
@@ -110,6 +120,28 @@ class NeverRestsOperator(FirstRowsOperator):
         return Advanced(done.outputs, done.state, time if time < FOREVER else None)
 
 
+class SortsItsHistoryOperator(FirstRowsOperator):
+    """Keeps all rows, and sorts them again to find the new ones."""
+
+    eager = False
+
+    def due(self, batch: pa.RecordBatch) -> int | None:
+        return int(micros(batch.column(EVENT_TIME)).min())
+
+    def advance(
+        self,
+        state: list[bytes],
+        log: list[pa.RecordBatch],
+        time: int,
+        end: int | None,
+        memory: Memory | None = None,
+    ) -> Advanced:
+        rows = rows_of(log, self.shard_schema).sort_by(EVENT_TIME)
+        new = rows.slice(int(state[1]) if state else 0)
+        done = super().advance(state[:1], [new], time, end)
+        return Advanced(done.outputs, [*done.state, str(rows.num_rows).encode()], None, log=None)
+
+
 class AddsAColumnOperator(FirstRowsOperator):
     """Emits a column that the step does not promise."""
 
@@ -150,6 +182,7 @@ MUTANTS = [
     mutant("losing_memory_changes_nothing", TrustsItsMemoryOperator),
     mutant("the_number_of_shards_changes_nothing", CountsTheShardOperator),
     mutant("a_shard_wakes_up_later", NeverRestsOperator),
+    mutant("work_does_not_grow", SortsItsHistoryOperator),
     mutant("the_columns_are_as_promised", AddsAColumnOperator),
     mutant("the_columns_are_as_promised", RoutesOutputOperator),
     IsNotJson,

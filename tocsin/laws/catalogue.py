@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tocsin.laws import aggregations, detectors, every_part, sinks, sources, steps, transforms
+from tocsin.laws import (
+    aggregations,
+    detectors,
+    every_part,
+    growth,
+    sinks,
+    sources,
+    steps,
+    transforms,
+)
 from tocsin.laws.kit import BrokenLaw, Law
 from tocsin.parts.aggregation import Aggregation
 from tocsin.parts.detector import Detector
@@ -19,7 +28,7 @@ def laws_of(part: type[Part]) -> list[Law]:
         (Aggregation, aggregations.LAWS),
         (Detector, detectors.LAWS),
         (Transform, transforms.LAWS),
-        (StatefulStep, steps.LAWS),
+        (StatefulStep, [*steps.LAWS, *growth.LAWS]),
         (Source, sources.LAWS),
         (Sink, sinks.LAWS),
     ]

@@ -101,3 +101,18 @@ def test_a_reading_is_forgotten_after_its_span() -> None:
     # Half of the span later, so that one call forgets many.
     assert made.advance([], [part], -FOREVER, None).due == rows[1].time + 7 * SECOND * 3 // 2
     assert made.due(batch_of([])) is None
+
+
+def test_the_more_readings_are_remembered_the_seldomer_they_are_all_written_again() -> None:
+    made = Deduplicate(by=["sensor"], within="1 d", shards=1).operator(SCHEMA, "")
+    state, memory = list[bytes](), dict[str, Any]()
+    written = []
+    for number in range(300):
+        rows = rows_of([[(f"{number}-{at}", number, 1.0) for at in range(100)]])[0]
+        ((_, part),) = made.route(batch_of(rows)).by_shard
+        done = made.advance(state, [part], -FOREVER, None, memory)
+        if len(done.state) <= len(state):
+            written.append(number)
+        state = done.state
+    # After as many pieces as the root of the readings, and not after each 64.
+    assert written == [100, 261]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isqrt
+
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +20,8 @@ _HEAD, _VERSION = b"tocsin.seen", b"2"
 _SCHEMA = pa.schema(
     [pa.field("hash", pa.uint64()), pa.field("time", pa.int64())], metadata={_HEAD: _VERSION}
 )
-# Number of pieces after which they are merged.
+# Number of pieces after which they are merged: the root of the number of readings, if that is more.
+# A call then costs no more than that root, for reading pieces and for merging them now and then.
 _PIECES = 64
 
 
@@ -77,10 +80,9 @@ class DeduplicationOperator(Operator):
         if time > -FOREVER:
             seen = seen.without(time - self.within)
         # Readings are forgotten when half of the span has passed since, not one by one.
-        oldest = seen.oldest()
-        due = (
-            oldest + self.within + max(self.within // 2, 1_000_000) if oldest is not None else None
-        )
+        due = None
+        if seen.oldest is not None:
+            due = seen.oldest + self.within + max(self.within // 2, 1_000_000)
         memory["seen"] = seen
         return Advanced(outputs, seen.write(), due, counts)
 
@@ -99,12 +101,17 @@ class DeduplicationOperator(Operator):
 
 
 class _Seen:
-    """Hashes and event times of readings: a piece for each call, merged when there are many."""
+    """Hashes and event times of readings: a piece for each call, merged when there are many.
+
+    oldest: the earliest time, or None without readings.
+    """
 
     def __init__(self, hashes: Hashes, times: Int64s) -> None:
         self.pieces: list[bytes] = []
         self._parts = [(hashes, times)]
         self._written = 0
+        self.oldest = int(times.min()) if len(times) else None
+        self._count = len(hashes)
         self.index = KeyIndex()
         self.index.add(hashes)
 
@@ -127,15 +134,13 @@ class _Seen:
         if len(hashes):
             self.index.add(hashes)
             self._parts.append((hashes, times))
-
-    def oldest(self) -> int | None:
-        """The earliest time, or None without readings."""
-        return min((int(times.min()) for _, times in self._parts if len(times)), default=None)
+            first = int(times.min())
+            self.oldest = first if self.oldest is None else min(first, self.oldest)
+            self._count += len(hashes)
 
     def without(self, before: int) -> _Seen:
         """The readings from a time on."""
-        oldest = self.oldest()
-        if oldest is None or oldest >= before:
+        if self.oldest is None or self.oldest >= before:
             return self
         hashes, times = self._together(0)
         kept = times >= before
@@ -143,7 +148,7 @@ class _Seen:
 
     def write(self) -> list[bytes]:
         """The pieces from now on."""
-        if len(self.pieces) >= _PIECES:
+        if len(self.pieces) >= max(_PIECES, isqrt(self._count)):
             self.pieces, self._written = [], 0
         hashes, times = self._together(self._written)
         self._parts = (

@@ -21,8 +21,9 @@ from tocsin.kernels.state.keyed_block import KeyedBlock, from_ipc, to_ipc
 from tocsin.parts.operator import Advanced, Memory, Operator
 from tocsin.steps.detect.corrections import corrections, key_texts
 from tocsin.steps.detect.scorer import Scorer
+from tocsin.steps.state.needed_rows import NeededRows
 from tocsin.steps.state.release_times import release_after, result_available_at
-from tocsin.steps.state.row_log import is_spent, rows_of, same_pieces
+from tocsin.steps.state.row_log import same_pieces
 
 Emitted = list[tuple[str, pa.RecordBatch]]
 
@@ -65,7 +66,8 @@ class RevisionOperator(Operator):
         memory = {} if memory is None else memory
         known: tuple[list[bytes], _State] | None = memory.pop("revised", None)
         now = known[1] if known is not None and same_pieces(known[0], state) else self._read(state)
-        rows = rows_of(log, self.shard_schema)
+        needed_rows = NeededRows.of(log, state, memory, self.shard_schema)
+        rows = needed_rows.rows
         available = self._available(rows)
         is_new = (available >= now.released) & (available < time)
         revisions = np.unique(available[is_new & (rows.column("revision").to_numpy() > 0)])
@@ -81,13 +83,10 @@ class RevisionOperator(Operator):
         # A row is needed until its window is settled.
         needed = micros(rows.column(EVENT_TIME)) + self.lateness >= now.released
         waiting = available >= now.released
-        kept = None
-        if is_spent(len(needed), int(needed.sum())):
-            kept = [rows.filter(pa.array(needed))] if needed.any() else []
         pieces = self._written(now)
         memory["revised"] = pieces, now
         due = release_after(int(available[waiting].min())) if waiting.any() else None
-        return Advanced(outputs, pieces, due, log=kept)
+        return Advanced(outputs, pieces, due, log=needed_rows.keep(needed, pieces, memory))
 
     def _between(
         self,

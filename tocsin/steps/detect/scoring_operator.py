@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +16,10 @@ from tocsin.steps.detect.silence_alarms import SilenceAlarms
 from tocsin.steps.state.incremental_block import IncrementalBlock
 from tocsin.steps.state.late_rows import set_apart
 from tocsin.steps.state.release_times import first_release, release_after
-from tocsin.steps.state.row_log import is_spent, same_pieces
+from tocsin.steps.state.row_log import begins_with, same_pieces
+from tocsin.steps.state.waiting_batches import WaitingBatches
+
+_Shard = tuple[IncrementalBlock, WaitingBatches]
 
 
 class ScoringOperator(Operator):
@@ -61,53 +62,44 @@ class ScoringOperator(Operator):
     ) -> Advanced:
         """Release and judge the rows before `time`, and silence up to `time` or the input's end."""
         memory = {} if memory is None else memory
-        # Removed while the block changes, so an exception cannot leave a half-updated block behind.
-        known: IncrementalBlock | None = memory.pop("block", None)
-        if known is None or not same_pieces(known.pieces, state):
+        # Removed while they change, so an exception cannot leave a half-updated block behind.
+        known, waiting = memory.pop("shard", (None, WaitingBatches()))
+        if known is None or not (
+            same_pieces(known.pieces, state) and begins_with(log, waiting.log)
+        ):
             known = IncrementalBlock.read(state, self.scorer.key_schema, len(self.scorer.start))
+            waiting = WaitingBatches()
+        note = known.note
+        waiting.take(log, note.get("seen", 0), note.get("released", -FOREVER))
         keys = known.block.keys.num_rows
-        ready, waiting = self._released(log, known.note, time)
+        ready = [
+            batch.replace_schema_metadata(self.shard_schema.metadata)
+            for batch in waiting.release(time)
+        ]
         rows = pa.concat_batches(ready) if ready else no_rows(self.shard_schema)
-        feed = Feed(**known.note.get("feed", {}))
+        feed = Feed(**note.get("feed", {}))
         outputs, changed = self._judge(known.block, rows, feed, time if time < FOREVER else end)
-        due = [release_after(first) for _, _, first in waiting]
+        first = waiting.first()
+        due = [] if first is None else [release_after(first)]
         silent = None if self.silence is None else self.silence.next_time(known.block, feed)
         next_time = min([*due, *([] if silent is None else [silent])], default=None)
         if time >= FOREVER:
             return Advanced(outputs, [], next_time)
-        kept = None
-        left = sum(len(at) for _, at, _ in waiting)
-        if is_spent(sum(batch.num_rows for batch in log), left):
-            kept = [batch.take(pa.array(at)) for batch, at, _ in waiting]
-        note: dict[str, Any] = {"released": time, "seen": len(log if kept is None else kept)}
+        kept = waiting.kept()
+        note = {"released": time, "seen": len(waiting.log)}
         if self.silence is not None:
             note["feed"] = feed.as_note()
         pieces = known.write(keys, changed, note)
-        memory["block"] = known
+        memory["shard"] = known, waiting
         return Advanced(outputs, pieces, next_time, log=kept)
 
-    def _released(
-        self, log: list[pa.RecordBatch], note: dict[str, Any], time: int
-    ) -> tuple[list[pa.RecordBatch], list[tuple[pa.RecordBatch, Int64s, int]]]:
-        """The rows that are released now, and the waiting rows of each batch.
-
-        Waiting rows are a batch, row numbers, and the earliest time of these rows.
-        """
-        released, seen = note.get("released", -FOREVER), note.get("seen", 0)
-        ready: list[pa.RecordBatch] = []
-        waiting: list[tuple[pa.RecordBatch, Int64s, int]] = []
-        for number, batch in enumerate(log):
-            times = micros(batch.column(EVENT_TIME))
-            now = times < time
-            later = np.flatnonzero(~now)
-            if len(later):
-                waiting.append((batch, later, int(times[later].min())))
-            if number < seen:
-                now &= times >= released
-            if now.any():
-                rows = batch if now.all() else batch.filter(pa.array(now))
-                ready.append(rows.replace_schema_metadata(self.shard_schema.metadata))
-        return ready, waiting
+    def _known(self, shard: _Shard | None, state: list[bytes], log: list[pa.RecordBatch]) -> _Shard:
+        """The shard that memory has, if it belongs to this state and log, or one read from them."""
+        is_ours = shard is not None and same_pieces(shard[0].pieces, state)
+        if shard is not None and is_ours and begins_with(log, shard[1].log):
+            return shard
+        width = len(self.scorer.start)
+        return IncrementalBlock.read(state, self.scorer.key_schema, width), WaitingBatches()
 
     def _judge(
         self, block: KeyedBlock, rows: pa.RecordBatch, feed: Feed, horizon: int | None

@@ -21,8 +21,8 @@ from tocsin.kernels.batch import (
 from tocsin.kernels.time.as_of import VersionedRows
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.state.late_rows import re_timed
+from tocsin.steps.state.needed_rows import NeededRows
 from tocsin.steps.state.release_times import available_at, release_after
-from tocsin.steps.state.row_log import is_spent, rows_of
 from tocsin.steps.state.union import SIDE, rows_of_side, side_column
 
 READINGS, REGISTRY = "readings", "registry"
@@ -88,7 +88,9 @@ class LookupOperator(Operator):
     ) -> Advanced:
         """Emit the readings before `time`, with the registry rows valid at their event time."""
         released = int(state[0]) if state else -FOREVER
-        rows = rows_of(log, self.shard_schema)
+        memory = {} if memory is None else memory
+        known = NeededRows.of(log, state, memory, self.shard_schema)
+        rows = known.rows
         moments = available_at(rows)
         is_reading = pc.equal(rows.column(SIDE), READINGS).to_numpy(zero_copy_only=False)
         new = is_reading & (moments >= released) & (moments < time)
@@ -103,11 +105,7 @@ class LookupOperator(Operator):
         kept = waiting | self._needed(rows, np.flatnonzero(~is_reading & ~waiting), moments, time)
         due = release_after(int(moments[waiting].min())) if waiting.any() else None
         written = [str(max(released, time)).encode()]
-        if not is_spent(rows.num_rows, int(kept.sum())):
-            return Advanced(outputs, written, due, log=None)
-        return Advanced(
-            outputs, written, due, log=[rows.filter(pa.array(kept))] if kept.any() else []
-        )
+        return Advanced(outputs, written, due, log=known.keep(kept, written, memory))
 
     def _enriched(
         self, rows: pa.RecordBatch, new: Any, registry: Any, moments: Int64s

@@ -21,8 +21,8 @@ from tocsin.kernels.batch import (
     user_columns,
 )
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
+from tocsin.steps.state.needed_rows import NeededRows
 from tocsin.steps.state.release_times import release_after, result_available_at
-from tocsin.steps.state.row_log import is_spent, rows_of
 from tocsin.steps.state.union import SIDE, rows_of_side, schema_of_side, side_column
 
 SIDES = ("left", "right")
@@ -96,7 +96,9 @@ class JoinOperator(Operator):
     ) -> Advanced:
         """Join the rows that are available before `time`."""
         released = int(state[0]) if state else -FOREVER
-        rows = rows_of(log, self.shard_schema)
+        memory = {} if memory is None else memory
+        known = NeededRows.of(log, state, memory, self.shard_schema)
+        rows = known.rows
         available, times = self._available(rows), micros(rows.column(EVENT_TIME))
         revised = self._either(rows, "revision").to_numpy(zero_copy_only=False) > 0
         new = (available >= released) & (available < time)
@@ -112,11 +114,9 @@ class JoinOperator(Operator):
             return Advanced(outputs, [], None)
         released = max(released, time)
         needed, waiting = times + self.lateness >= released, available >= released
-        kept = None
-        if is_spent(len(needed), int(needed.sum())):
-            kept = [rows.filter(pa.array(needed))] if needed.any() else []
         due = release_after(int(available[waiting].min())) if waiting.any() else None
-        return Advanced(outputs, [str(released).encode()], due, log=kept)
+        written = [str(released).encode()]
+        return Advanced(outputs, written, due, log=known.keep(needed, written, memory))
 
     def _of_revised(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The highest revision of each window, side and key, if a side of the key was revised."""
