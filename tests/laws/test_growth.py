@@ -17,6 +17,7 @@ from tests.support.streams import SCHEMA, SECOND, START, batch_of, rows_of
 from tocsin.laws.growth import QUARTER, Firing, demand_no_growth, growth
 from tocsin.laws.kit import BrokenLaw
 from tocsin.laws.work import Work
+from tocsin.steps.aggregate.step import Aggregate
 from tocsin.steps.manage_alarms.step import ManageAlarms
 from tocsin.steps.ordered.buddy_check import BuddyCheck
 from tocsin.steps.ordered.quality_control import QualityControl
@@ -77,6 +78,15 @@ def readings(count: int = 3) -> list[Firing]:
     ]
 
 
+SLIDING = Aggregate.model_validate(
+    {
+        "window": "1 min",
+        "every": "1 s",
+        "by": ["sensor"],
+        "measures": {"p95": "p95(value)"},
+        "shards": 1,
+    }
+)
 BUDDIES = BuddyCheck.model_validate({**buddies.STEP, "shards": 1})
 JOIN = WindowJoin.model_validate({"by": ["district"], "how": "outer", "shards": 1})
 CASES = {
@@ -87,6 +97,7 @@ CASES = {
         windows_and_revisions(),
     ),
     "ManageAlarms": (ManageAlarms().operator(managed.SCHEMA, ""), alarms_by_turns()),
+    "sliding windows": (SLIDING.operator(SCHEMA, ""), readings()),
     "files": (FileOperator(files.Files(), SCHEMA), readings()),
 }
 

@@ -147,31 +147,30 @@ class WindowOperator(Operator):
         memory = {} if memory is None else memory
         if not state or memory.get("state") is not state[0]:
             memory.clear()
-        spans = memory["log"] = panes_of(log, memory.get("log", []))
+        spans = memory["log"] = panes_of(log, memory.get("log", []), self.windows)
         results = WindowResults(self.partials, self.windows, self.lateness)
         outputs = [
             ("output", batch) for batch in results.between(spans, known["done"], time, memory)
         ]
         rows = sum(part.num_rows for part in log)
-        unspent = [self._unspent(one, time) for one in spans]
-        left = sum(int(kept.sum()) for kept in unspent)
+        left = sum(one.left(time - self.lateness) for one in spans)
         if left == rows or _UNMERGED < rows < min(2 * left, max(4 * merged, 2 * _UNMERGED)):
             memory["state"] = self.note(done=done, rows=merged)
             return Advanced(outputs, [memory["state"]], self._next(spans, done), log=None)
-        rest = self._rewritten(log, unspent, merged)
+        rest = self._rewritten(spans, time - self.lateness, merged)
         left = sum(part.num_rows for part in rest)
         note = [self.note(done=done, rows=left)] if left or done < FOREVER else []
         memory["state"] = note[0] if note else None
         return Advanced(outputs, note, self._due(rest, done), log=rest)
 
-    def _rewritten(
-        self, log: list[pa.RecordBatch], unspent: list[Any], merged: int
-    ) -> list[pa.RecordBatch]:
-        """The log without the rows that are spent, merged if it has grown enough."""
+    def _rewritten(self, log: list[PaneLog], time: int, merged: int) -> list[pa.RecordBatch]:
+        """The log without the rows that are spent at a time, merged if it has grown enough."""
         rest = [
-            part if kept.all() else part.filter(pa.array(kept))
-            for part, kept in zip(log, unspent, strict=True)
-            if kept.any()
+            one.part
+            if one.left(time) == one.part.num_rows
+            else one.part.filter(pa.array(one.is_left(time)))
+            for one in log
+            if one.left(time)
         ]
         left = sum(part.num_rows for part in rest)
         return [self.merge(rest)] if left > max(2 * merged, _UNMERGED) else rest
@@ -202,32 +201,20 @@ class WindowOperator(Operator):
         if isinstance(self.windows, Session):
             ends = min(int(part.column(END).to_numpy().min()) for part in log)
             return max(ends + self.lateness, done + 1)
-        return self._next(panes_of(log, []), done)
+        return self._next(panes_of(log, [], self.windows), done)
 
     def _next(self, log: list[PaneLog], done: int) -> int | None:
         """The same for windows that are not sessions."""
         assert not isinstance(self.windows, Session)
-        first, last = self.windows.bounds(min(one.low for one in log), max(one.high for one in log))
+        first_end, last_end = (min(one.first_end for one in log), max(one.last_end for one in log))
         moments = []
         for delay in {0, self.lateness}:
             # The first window whose end + delay is after `done`, of windows that hold a pane.
-            start = max(self.windows.first_ending_after(done - delay), first)
-            if start <= last:
-                moments.append(self.windows.end_of(start) + delay)
+            start = self.windows.first_ending_after(max(done - delay, first_end - 1))
+            moment = self.windows.end_of(start)
+            if moment <= last_end:
+                moments.append(moment + delay)
         return min(moments, default=None)
-
-    def _unspent(self, one: PaneLog, time: int) -> Any:
-        """Which rows are in a window that may still be emitted."""
-        assert not isinstance(self.windows, Session)
-        lowest, highest = (
-            int(self.windows.last_window(np.array([at]))[0]) for at in (one.low, one.high)
-        )
-        if self.windows.end_of(lowest) + self.lateness > time:
-            return np.ones(one.part.num_rows, bool)
-        if self.windows.end_of(highest) + self.lateness <= time:
-            return np.zeros(one.part.num_rows, bool)
-        last = self.windows.last_window(one.part.column(START).to_numpy())
-        return self.windows.ends_of(last) + self.lateness > time
 
     def _fire_sessions(
         self, block: pa.RecordBatch, time: int

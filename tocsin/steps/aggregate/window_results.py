@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tocsin.kernels.aggregation.grouping import group_ids
-from tocsin.kernels.batch import FOREVER, Int64s, Offsets, offsets_of, with_offsets
+from tocsin.kernels.batch import FOREVER, Int64s, Offsets, merge_offsets
 from tocsin.kernels.time.calendar import Calendar
 from tocsin.kernels.time.windows import Sliding
 from tocsin.parts.operator import Memory
@@ -31,44 +31,48 @@ class WindowResults:
         self, log: list[PaneLog], done: int, time: int, memory: Memory
     ) -> list[pa.RecordBatch]:
         """Results of the windows that became complete after `done` and by `time`."""
-        parts = []
-        for one in log:
-            first, last = self.windows.bounds(one.low, one.high)
-            if (
-                self.windows.end_of(first) <= time
-                and self.windows.end_of(last) + self.lateness > done
-            ):
-                parts.append(one.part)
+        parts = [
+            one for one in log if one.first_end <= time and one.last_end + self.lateness > done
+        ]
         if not parts:
             return []
-        block = self.partials.together(parts)
-        accepted, on_time = block.column(ACCEPTED).to_numpy(), block.column(ON_TIME).to_numpy()
-        offsets = offsets_of(block)
-        if isinstance(self.windows, Sliding) and self._is_costly(
-            self.windows, block, on_time, done, time
-        ):
-            results = self._overlapping(self.windows, block, done, time, memory, offsets)
+        offsets = merge_offsets([one.offsets for one in parts])
+        if isinstance(self.windows, Sliding) and self._is_costly(self.windows, parts, done, time):
+            results = self._overlapping(self.windows, parts, done, time, memory, offsets)
         else:
-            results = self._each(block, on_time, done, time, 0, offsets)
-        if self.lateness and (on_time > accepted).any():
-            revised = self._keys_of(block, on_time > accepted)
-            opens = revised.column(ACCEPTED).to_numpy()
-            results += self._each(
-                revised, opens, done - self.lateness, time - self.lateness, 1, offsets
-            )
+            block = self.partials.concatenated([one.part for one in parts])
+            results = self._each(block, block.column(ON_TIME).to_numpy(), done, time, 0, offsets)
+        if self.lateness:
+            results += self._revised(parts, done - self.lateness, time - self.lateness, offsets)
         return results
 
+    def _revised(
+        self, parts: list[PaneLog], after: int, until: int, offsets: Offsets
+    ) -> list[pa.RecordBatch]:
+        """Revision 1 of the windows that end after `after` and by `until`."""
+        first = self.windows.first_ending_after(after)
+        last = self.windows.first_ending_after(until) - self.windows.every
+        if not any(one.has_late_rows(first, last) for one in parts):
+            return []
+        block = self.partials.concatenated([one.part for one in parts])
+        late = block.column(ON_TIME).to_numpy() > block.column(ACCEPTED).to_numpy()
+        revised = self._keys_of(block, late)
+        return self._each(revised, revised.column(ACCEPTED).to_numpy(), after, until, 1, offsets)
+
     @staticmethod
-    def _is_costly(
-        windows: Sliding, block: pa.RecordBatch, opens: Int64s, done: int, time: int
-    ) -> bool:
+    def _is_costly(windows: Sliding, parts: list[PaneLog], done: int, time: int) -> bool:
         """Whether complete windows share too many rows to merge them for each window."""
         size, every = windows.size, windows.every
-        first = np.maximum(opens, done + 1 - size)
-        last = np.minimum(windows.last_window(block.column(START).to_numpy()), time - size)
-        pairs = int(np.maximum((last - first) // every + 1, 0).sum())
-        complete = max((int(last.max()) - int(first.min())) // every + 1, 1)
-        return size > _OVERLAPPING * every and pairs > _ROWS_A_WINDOW * complete
+        low, high = min(one.low for one in parts), max(one.high for one in parts) + windows.pane
+        first = max(min(one.first_end for one in parts) - size, windows.first_ending_after(done))
+        last = min(max(one.last_end for one in parts) - size, time - size)
+        if size <= _OVERLAPPING * every or first > last:
+            return False
+        # Rows are spread evenly over panes, or nearly so.
+        starts = np.arange(first, last + 1, every)
+        held = np.maximum(np.minimum(starts + size, high) - np.maximum(starts, low), 0)
+        rows = sum(one.part.num_rows for one in parts)
+        return bool(held.mean() * rows > _ROWS_A_WINDOW * (high - low))
 
     def _keys_of(self, block: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
         """All rows of the keys of some rows."""
@@ -79,12 +83,12 @@ class WindowResults:
         wanted[ids[rows]] = True
         if wanted.all():
             return block
-        return with_offsets(block.filter(pa.array(wanted[ids])), offsets_of(block))
+        return block.filter(pa.array(wanted[ids]))
 
     def _overlapping(
         self,
         windows: Sliding,
-        block: pa.RecordBatch,
+        parts: list[PaneLog],
         done: int,
         time: int,
         memory: Memory,
@@ -95,23 +99,19 @@ class WindowResults:
         Rows that are in all windows of their pane go through `TwoStacks`; the few others are merged
         window by window.
         """
-        size, every, offset = windows.size, windows.every, windows.offset
-        starts, on_time = block.column(START).to_numpy(), block.column(ON_TIME).to_numpy()
-        in_all = on_time == windows.first_window(starts)
-        regular, others = block.filter(pa.array(in_all)), block.filter(pa.array(~in_all))
-        begins = regular.column(START).to_numpy()
-        order = np.argsort(begins, kind="stable")
-        regular, begins = regular.take(pa.array(order)), begins[order]
+        size, every = windows.size, windows.every
 
         def panes(low: int, high: int) -> pa.RecordBatch:
-            at, to = np.searchsorted(begins, (low, high))
-            return regular.slice(at, to - at)
+            found = [one.regular(low, high) for one in parts if one.low < high and one.high >= low]
+            return self.partials.concatenated(found or [parts[0].part.slice(0, 0)])
 
+        others = self.partials.concatenated([one.others for one in parts])
         stacks = memory.setdefault("overlap", TwoStacks(size, every, self.partials.merged_by_key))
-        lowest = ((done - size - offset) // every + 1) * every + offset
-        highest = (time - size - offset) // every * every + offset
+        lowest = windows.first_ending_after(done)
+        highest = windows.first_ending_after(time) - every
+        held = np.unique(np.concatenate([one.panes(lowest, highest + size) for one in parts]))
         results = []
-        for start in windows.starts_that_hold(np.unique(starts), lowest, highest):
+        for start in windows.starts_that_hold(held, lowest, highest):
             whole = stacks.window(start, panes)
             if others.num_rows:
                 opens = others.column(ON_TIME).to_numpy()
