@@ -45,7 +45,8 @@ class PaneLog:
         """How many rows are in a window that ends after a time."""
         if self.last_end <= time:
             return 0
-        return self.part.num_rows - int(np.searchsorted(self._sorted_ends, time, side="right"))
+        left: int = self.part.num_rows
+        return left - int(np.searchsorted(self._sorted_ends, time, side="right"))
 
     def is_left(self, time: int) -> Booleans:
         """Which rows are in a window that ends after a time."""

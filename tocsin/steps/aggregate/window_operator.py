@@ -18,18 +18,18 @@ from tocsin.kernels.batch import (
     traits,
     with_offsets,
 )
-from tocsin.kernels.time.sessions import session_ids
 from tocsin.kernels.time.windows import Session, Windows
 from tocsin.parts.operator import Advanced, Memory, Operator, Routed
 from tocsin.steps.aggregate.measures import Measures
 from tocsin.steps.aggregate.missed_windows import KEPT, MISSED, overlap, rows_that_missed
+from tocsin.steps.aggregate.open_sessions import groups_of_sessions, sessions_at
 from tocsin.steps.aggregate.pane_log import PaneLog, panes_of
 from tocsin.steps.aggregate.partials import ACCEPTED, END, ON_TIME, START, Partials, bounds_of
 from tocsin.steps.aggregate.window_results import WindowResults
 from tocsin.steps.state.late_rows import re_timed
 
-# Rows that wait unmerged in any case.
-_UNMERGED = 4_000
+# Rows that wait unmerged in any case; of sessions, more than twice as many as when last merged.
+_UNMERGED, _OPEN = 4_000, 64
 
 
 class WindowOperator(Operator):
@@ -140,10 +140,7 @@ class WindowOperator(Operator):
             return Advanced([], state, None)
         done, merged = max(known["done"], time), known["rows"]
         if isinstance(self.windows, Session):
-            outputs, rest = self._fire_sessions(self.merge(log), time)
-            kept = [rest] if rest.num_rows else []
-            note = [self.note(done=done, rows=0)] if kept else []
-            return Advanced(outputs, note, self._due(kept, done), log=kept)
+            return self._advance_sessions(log, time, done, merged)
         memory = {} if memory is None else memory
         if not state or memory.get("state") is not state[0]:
             memory.clear()
@@ -190,8 +187,7 @@ class WindowOperator(Operator):
         starts, ends, accepted, on_time = bounds
         if not isinstance(self.windows, Session):
             return group_ids([starts, accepted, on_time, *by])
-        keys = group_ids(by)[0] if by else np.zeros(len(starts), np.int64)
-        return group_ids([session_ids(keys, starts, ends)])
+        return group_ids([groups_of_sessions(by, starts, ends)])
 
     def _due(self, log: list[pa.RecordBatch], done: int) -> int | None:
         """The next time after `done` at which a window is complete, or None."""
@@ -216,14 +212,26 @@ class WindowOperator(Operator):
                 moments.append(moment + delay)
         return min(moments, default=None)
 
-    def _fire_sessions(
-        self, block: pa.RecordBatch, time: int
-    ) -> tuple[list[tuple[str, pa.RecordBatch]], pa.RecordBatch]:
-        """Results of the sessions that are complete at `time`, and the other partial results."""
-        complete = block.column(END).to_numpy() + self.lateness <= time
-        ready, rest = block.filter(pa.array(complete)), block.filter(pa.array(~complete))
-        if not ready.num_rows:
-            return [], block
-        starts, ends = ready.column(START).to_numpy(), ready.column(END).to_numpy()
-        result = self.partials.finished(ready, starts, ends, 0, offsets_of(block))
-        return [("output", result)], with_offsets(rest, offsets_of(block))
+    def _advance_sessions(
+        self, log: list[pa.RecordBatch], time: int, done: int, merged: int
+    ) -> Advanced:
+        """Emit the sessions that are complete at `time`.
+
+        The others are merged when there are twice as many partial results as after the last time.
+        """
+        found = sessions_at(log, self.by, time - self.lateness)
+        outputs, left = [], found.left
+        if found.ready:
+            block = self.merge(found.ready)
+            bounds = block.column(START).to_numpy(), block.column(END).to_numpy()
+            result = self.partials.finished(block, *bounds, 0, offsets_of(block))
+            outputs = [("output", result)]
+        if found.first_end is None:
+            return Advanced(outputs, [], None)
+        is_merged = sum(part.num_rows for part in left) > 2 * merged + _OPEN
+        if is_merged:
+            left = [self.merge(left)]
+            merged = left[0].num_rows
+        due = max(found.first_end + self.lateness, done + 1)
+        kept = left if is_merged or found.ready else None
+        return Advanced(outputs, [self.note(done=done, rows=merged)], due, log=kept)
