@@ -1,4 +1,4 @@
-"""A live run on Prism: output appears while it runs, and an interrupt ends it with a ledger."""
+"""A live run: output appears while it runs, and an interrupt ends it with a ledger."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ def prism() -> str:
     return found
 
 
-def test_a_live_run_writes_results_while_it_runs(kafka: Any, tmp_path: Path) -> None:
-    environment = {**os.environ, "TOCSIN_PRISM": prism(), "LAKE": str(tmp_path / "lake")}
+@pytest.mark.parametrize("runner", ["embedded", "prism"])
+def test_a_live_run_writes_results_while_it_runs(runner: str, kafka: Any, tmp_path: Path) -> None:
+    environment = {**os.environ, "LAKE": str(tmp_path / "lake")}
+    if runner == "prism":
+        environment["TOCSIN_PRISM"] = prism()
     blocks = list(readings(City(sensors=5, anomalies=0, late=0.0)))
     publisher = Publisher(Kafka(), "city.air", (ROOT / "schemas/air_reading.avsc").read_text(), 0)
     publisher.publish(blocks[0])
     publisher.flush()
     kafka.create("city.alarms")
     command = [sys.executable, "-m", "tocsin", "run", "jobs/air_quality.yaml", "--live"]
+    command += ["--runner", runner]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -77,7 +81,7 @@ def test_a_missing_prism_is_reported_with_how_to_install_it(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GOPATH", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    code, _, told = tocsin("run", "jobs/climate.yaml", "--live")
+    code, _, told = tocsin("run", "jobs/climate.yaml", "--runner", "prism")
     assert code == 2
     assert "go install github.com/apache/beam/sdks/v2/go/cmd/prism" in told
     assert "Traceback" not in told

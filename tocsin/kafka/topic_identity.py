@@ -10,7 +10,6 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-_NO_CONTROLLER = -1
 # Fresh answers that confirm another id, and seconds before each.
 _CONFIRMATIONS, _PAUSE = 2, 0.5
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -35,7 +34,8 @@ class TopicIdentity:
 
         try:
             # An embedded broker has no controller, which the question would wait for.
-            if self._client.list_topics(self._topic, patience).controller_id == _NO_CONTROLLER:
+            cluster = self._client.list_topics(self._topic, patience)
+            if cluster.controller_id not in cluster.brokers:
                 return None
             self._ask(patience)
             assert self._answer is not None

@@ -1,0 +1,143 @@
+"""A live source: partitions that are added, that fall idle, and that are far ahead of others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tocsin.engines.embedded import source_reader
+from tocsin.engines.embedded.counts import Counts
+from tocsin.engines.embedded.source_reader import SourceReader
+from tocsin.foundation.failure import Failure
+from tocsin.kernels.batch import BEGINNING, FOREVER
+from tocsin.parts.source import Fetched, Source, Split
+
+SECOND = 1_000_000
+NOW = int(time.time()) * SECOND
+TOPIC: dict[int, list[int]] = {}
+"""Event times (microseconds) by partition. None of a copy of the source: a thread has one."""
+
+
+class Feed(Source):
+    """Reads TOPIC."""
+
+    idle_after: str = "100 ms"
+
+    def fields(self) -> list[pa.Field]:
+        return [pa.field("at", pa.timestamp("us", tz="UTC"))]
+
+    def topic_name(self) -> str:
+        return "feed"
+
+    def splits(self, live: bool) -> list[Split]:
+        return [
+            Split("feed", number, 0, None if live else len(times), "id")
+            for number, times in TOPIC.items()
+        ]
+
+    def added(self, known: int, topic_id: str | None) -> list[Split] | None:
+        if -1 in TOPIC:
+            raise Failure("the broker is gone")
+        return [Split("feed", number, 0, None, "id") for number in sorted(TOPIC)[known:]]
+
+    def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
+        at = start
+        while split.stop is None or at < split.stop:
+            times = TOPIC[split.partition][at : at + 5]
+            if not times:
+                yield None
+                continue
+            offsets = np.arange(at, at + len(times))
+            at += len(times)
+            batch = pa.RecordBatch.from_arrays(
+                [pa.array(times, pa.timestamp("us", tz="UTC"))], names=["at"]
+            )
+            zeros = np.zeros(len(times), np.int64)
+            received = np.full(len(times), BEGINNING)
+            end = len(TOPIC[split.partition])
+            yield Fetched(batch, offsets, zeros, received, at, len(times), end=end)
+
+
+def reader_of(*, live: bool = True, **topic: list[int]) -> SourceReader:
+    TOPIC.clear()
+    TOPIC.update({int(name[1:]): times for name, times in topic.items()})
+    feed = Feed.model_validate({"event_time": "at", "out_of_orderness": "1 s"})
+    return SourceReader("Feed", feed, Counts(), live=live, positions=[])
+
+
+def all_of(reader: SourceReader, rounds: int = 1) -> list[Any]:
+    found = [batch for _ in range(rounds) for _, batch in reader.read(1_000)]
+    return [time for batch in found for time in batch.column("_event_time").to_pylist()]
+
+
+def until(reader: SourceReader, true: Any) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        all_of(reader)
+        time.sleep(0.01)
+
+
+def test_with_an_end_the_split_that_is_behind_is_read_first() -> None:
+    early, late = [NOW + n * SECOND for n in range(20)], [NOW + n * SECOND for n in range(60, 80)]
+    reader = reader_of(live=False, p0=late, p1=early)
+    firsts = []
+    while reader.watermark < FOREVER:
+        for _, batch in reader.read(1):
+            firsts.append(batch.column("_partition")[0].as_py())
+    # Each is read once, and then the earlier one to its end.
+    assert firsts == [0, 1, 1, 1, 1, 0, 0, 0]
+    assert reader.end == early[-1] - SECOND
+
+
+def test_a_live_split_that_is_far_ahead_waits_for_those_that_are_behind() -> None:
+    behind = [NOW - 3600 * SECOND + n for n in range(100_000)]
+    reader = reader_of(p0=behind, p1=[NOW + n for n in range(50)])
+    for _ in range(5):
+        all_of(reader)
+    assert {one.split.partition: one.next for one in reader.readers} == {0: 25, 1: 5}
+    reader.close()
+
+
+def test_a_split_that_is_added_is_found_and_holds_back_nothing_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source_reader, "DISCOVERY_INTERVAL", 0.02)
+    reader = reader_of(p0=[NOW])
+    until(reader, lambda: reader.watermark >= NOW - SECOND)
+    TOPIC[1] = [NOW + 5 * SECOND, NOW - 60 * SECOND]
+    until(reader, lambda: any(one.split.partition == 1 and one.next == 2 for one in reader.readers))
+    added = next(one for one in reader.readers if one.split.partition == 1)
+    # The second reading was behind the watermark at which the split was found: it is late.
+    assert added.watermark >= NOW
+    reader.close()
+
+
+def test_an_idle_split_follows_the_clock_and_its_next_reading_is_late() -> None:
+    reader = reader_of(p0=[NOW - 100 * SECOND])
+    before = reader.readers[0].position()
+    assert before.watermark == BEGINNING
+    all_of(reader)
+    start = reader.readers[0].watermark
+    assert start == NOW - 101 * SECOND
+    until(reader, lambda: reader.readers[0].watermark > start + SECOND // 2)
+    ahead = reader.readers[0].watermark
+    TOPIC[0].append(NOW - 100 * SECOND)
+    found = [batch for _, batch in reader.read(10)]
+    (batch,) = found or [batch for _, batch in reader.read(10)]
+    assert batch.column("_watermark").cast(pa.int64())[0].as_py() >= ahead
+    reader.close()
+
+
+def test_a_failure_of_the_search_is_a_failure_of_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_reader, "DISCOVERY_INTERVAL", 0.02)
+    reader = reader_of(p0=[NOW])
+    TOPIC[-1] = []
+    with pytest.raises(Failure, match="the broker is gone"):
+        until(reader, lambda: False)
+    reader.close()
