@@ -166,9 +166,10 @@ def test_code_compiles_where_no_folder_can_be_written(tmp_path: Path) -> None:
 def test_installed_code_is_used_where_no_folder_can_be_written(tmp_path: Path) -> None:
     """An image holds machine code under its prefix, and its user has no folder."""
     code, shared = parcel(tmp_path / "first", 1.0), tmp_path / "prefix/share/tocsin/machine-code"
-    run(code, tmp_path, NUMBA_CACHE_DIR=str(shared))
-    (tmp_path / "home").write_text("a file", "utf-8")
     elsewhere = f"import sys; sys.prefix = '{tmp_path / 'prefix'}'\n" + PROGRAM
+    assert run(code, tmp_path, elsewhere, NUMBA_CACHE_DIR=str(shared)) == "6.0 2\n"
+    assert shared.stat().st_mode & 0o777 == 0o755
+    (tmp_path / "home").write_text("a file", "utf-8")
     assert run(code, tmp_path / "home", elsewhere) == "6.0 0\n"
 
 

@@ -27,11 +27,15 @@ def folders() -> list[Path]:
     Tocsin writes to the first only. An image or a root user fills the second: set NUMBA_CACHE_DIR
     to it and run the jobs' tests.
     """
-    installed = Path(sys.prefix) / "share" / "tocsin" / "machine-code"
     with suppress(RuntimeError):
         # A user without a home folder has the installed one.
-        return [root(), installed]
-    return [installed]
+        return [root(), installed()]
+    return [installed()]
+
+
+def installed() -> Path:
+    """The folder of an image or an installation: everyone may read it."""
+    return Path(sys.prefix) / "share" / "tocsin" / "machine-code"
 
 
 def root() -> Path:
@@ -76,7 +80,8 @@ def private(folder: Path) -> Path:
 
     Whoever writes to it has this process run what they wrote.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mode = 0o755 if folder == installed() else 0o700
+    folder.mkdir(parents=True, exist_ok=True, mode=mode)
     if not is_private(folder.stat()):
         raise PermissionError(f"others may write to {folder}")
     return folder
