@@ -75,6 +75,26 @@ print(scores[-1], seen.count)
 """
 
 
+# Two functions of one name, too long to become a part of their callers.
+TWINS = """
+from tocsin.kernels.compiled import compiled, kernel
+
+lines = "\\n".join(
+    f"        x = (x * {i}.5 + y) % 97.0 if x > {i} else x / (y + {i}.25)" for i in range(100)
+)
+exec(f"def made(factor):\\n    def step(x, y):\\n{lines}\\n        return factor\\n    return step")
+double, triple = kernel(made(2.0)), kernel(made(3.0))
+
+@compiled
+def twice(values):
+    return double(values[0], 1.0) + double(values[0], 2.0)
+
+@compiled
+def thrice(values):
+    return triple(values[0], 1.0) + triple(values[0], 2.0)
+"""
+
+
 def parcel(folder: Path, factor: float, comment: str = "") -> Path:
     """A package whose compiled function calls a kernel with a constant of a third module."""
     sources = {
@@ -82,6 +102,7 @@ def parcel(folder: Path, factor: float, comment: str = "") -> Path:
         "loop.py": f"# {comment}\n{LOOP}",
         "constants.py": f"# {comment}\nFACTOR = {factor}\n",
         "detector.py": DETECTOR,
+        "twins.py": TWINS,
         "inner/__init__.py": "",
         "inner/step.py": STEP,
     }
@@ -208,6 +229,15 @@ def test_processes_that_start_at_one_time_all_have_their_result(tmp_path: Path) 
     assert {result(one).split()[0] for one in started} == {"6.0"}
     assert (run(code, home), run(code, home, whole)) == ("6.0 0\n", "6.0 0\n")
     assert len(files(home)) == 2
+
+
+def test_functions_of_one_name_from_two_processes_stay_apart(tmp_path: Path) -> None:
+    """Numba numbers functions in each process, and its linker took the first of a name."""
+    code, home = parcel(tmp_path / "first", 1.0), tmp_path / "home"
+    both = f"{COUNTED}\nfrom parcel.twins import thrice, twice\none = np.ones(1)\n"
+    run(code, home, both + "twice(one)")
+    run(code, home, both + "thrice(one)")
+    assert run(code, home, both + "print(twice(one), thrice(one), seen.count)") == "4.0 6.0 0\n"
 
 
 def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:

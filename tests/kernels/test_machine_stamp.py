@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections import namedtuple
+from enum import Enum
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +28,7 @@ def outer(values, scale=2.0):
         return value * limits.FACTOR + 1.0
     found = 0.0
     for value in values:
-        found += kernel(inner(value)) * TABLE[0] + np.nan
+        found += kernel(inner(value)) * TABLE[0] + np.nan + limits.Level.high.value
     return Pair(found, scale)
 """
 
@@ -47,6 +48,10 @@ def limits(**changed: Any) -> ModuleType:
         made("def kernel(x):\n    return x + offset\n", "kernel", vars(module))
     )
     return module
+
+
+def level(high: int) -> Any:
+    return Enum("Level", {"low": 0, "high": high}, module="limits")
 
 
 def pair(*fields: str) -> Any:
@@ -88,6 +93,8 @@ def test_flags_that_a_profiler_changes_do_not_count() -> None:
         {"TABLE": np.array([0, 1, 3])},
         {"TABLE": np.arange(3.0)},
         {"offset": 6},
+        {"Level": level(2)},
+        {"source": SOURCE.replace("scale=2.0", "*, scale=2.0")},
         {"Pair": pair("second", "first")},
         {"source": SOURCE.replace("+ 1.0", "+ 1.5")},
         {"source": SOURCE.replace("scale=2.0", "scale=2.5")},

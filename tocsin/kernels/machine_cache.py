@@ -10,8 +10,10 @@ is compiled.
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import sys
+from itertools import count
 from typing import Any
 
 import llvmlite
@@ -19,6 +21,7 @@ import numba
 import numpy as np
 from numba import config
 from numba.core import types
+from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
@@ -29,9 +32,15 @@ from numba.core.typing import signature
 from tocsin.kernels import machine_folder
 
 # Version of the files: it changes with their content and with the options of `njit`.
-_FORMAT = 1
+_FORMAT = 2
 _SIGNATURE = 3
 """Place of the signature in what Numba keeps of a compiled function."""
+
+
+# Numba numbers the functions that it compiles, and the linker takes the first symbol of a name. Two
+# processes that count from 1 give one symbol to two functions, and a third process that loads both
+# calls the wrong one. So each process counts from a place of its own.
+FunctionIdentity._unique_ids = count(int.from_bytes(os.urandom(6)))  # noqa: SLF001
 
 
 class MachineCache:

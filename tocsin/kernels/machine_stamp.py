@@ -20,7 +20,7 @@ _DATA = (int, float, complex, str, bytes, type(None), type(...), slice)
 # Numba's dispatcher changes the other flags of code that it calls under a profiler.
 _FLAGS = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR
 # What a function may read from a module.
-_READ = (*_DATA, tuple, np.ndarray, np.generic, ModuleType)
+_READ = (*_DATA, tuple, type, np.ndarray, np.generic, ModuleType)
 # Their versions are in the key of the cache, so their functions count by name.
 _LIBRARIES = {*sys.stdlib_module_names, "numpy", "numba", "llvmlite", "scipy"}
 
@@ -48,7 +48,10 @@ def stamp_of(*values: Any) -> str:
 
 def _pieces(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
     """The content of a value. seen: functions and modules that are in it already."""
-    if isinstance(value, _DATA):
+    if isinstance(value, Enum):
+        yield f"{value.name} {value.value!r} of".encode()
+        yield from _of_class(type(value))
+    elif isinstance(value, _DATA):
         yield f"{type(value).__name__} {value!r}".encode()
     elif isinstance(value, tuple | list | frozenset):
         yield f"{type(value).__qualname__} {len(value)}".encode()
@@ -70,9 +73,10 @@ def _pieces(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
 
 
 def _of_class(kind: type) -> Iterator[bytes]:
-    """A class by its name; one with named fields also by their names."""
+    """A class by its name; a named tuple with its fields, an enumeration with its values."""
     fields = getattr(kind, "_fields", ())
-    yield f"class {kind.__module__} {kind.__qualname__} {fields}".encode()
+    members = [(one.name, one.value) for one in kind] if issubclass(kind, Enum) else []
+    yield f"class {kind.__module__} {kind.__qualname__} {fields} {members}".encode()
 
 
 def _of_callable(value: Any, seen: dict[int, Any]) -> Iterator[bytes]:
@@ -118,7 +122,7 @@ def _of_function(function: FunctionType, seen: dict[int, Any]) -> Iterator[bytes
     code = function.__code__
     yield f"def {function.__module__} {function.__qualname__}".encode()
     yield from _of_code(code, seen)
-    yield from _pieces(function.__defaults__, seen)
+    yield from _pieces((function.__defaults__, *(function.__kwdefaults__ or {}).items()), seen)
     for cell in function.__closure__ or ():
         yield from _pieces(cell.cell_contents, seen)
     names = sorted(set(_names(code)))
@@ -134,7 +138,7 @@ def _of_function(function: FunctionType, seen: dict[int, Any]) -> Iterator[bytes
 def _read(value: Any, names: list[str], seen: dict[int, Any]) -> Iterator[bytes]:
     """A global; of a module, also those attributes that the function may read from it."""
     is_new = id(value) not in seen
-    yield from _of_enum(value) if isinstance(value, Enum) else _pieces(value, seen)
+    yield from _pieces(value, seen)
     if not (isinstance(value, ModuleType) and is_new) or _is_of_library(value):
         return
     for name in names:
@@ -146,10 +150,6 @@ def _read(value: Any, names: list[str], seen: dict[int, Any]) -> Iterator[bytes]
             except Unstampable:
                 # It has the name of an attribute that the function reads from something else.
                 yield b"not data"
-
-
-def _of_enum(value: Enum) -> Iterator[bytes]:
-    yield f"{type(value).__qualname__}.{value.name} {value.value!r}".encode()
 
 
 def _of_code(code: CodeType, seen: dict[int, Any]) -> Iterator[bytes]:
