@@ -81,7 +81,7 @@ class OrderingOperator(Operator):
     @cached_property
     def _compared(self) -> pa.Schema:
         """The schema of the columns that other rows are compared with."""
-        return self.columns.compared(no_rows(self.shard_schema)).schema.remove_metadata()
+        return self.columns.compared(no_rows(self.shard_schema)).schema
 
     def route(self, batch: pa.RecordBatch) -> Routed:
         """Rows by shard."""
