@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from tocsin.steps.ordered.kept_rows import KeptRows
 
 _SLOT, _TIME = "_slot", "_time"
 _NO_STATE = np.empty(0)
-# All rows are written again after _PIECES pieces, and when more than _SPARE rows were written that
-# are not needed, and more of them than of others. A few rows more than the new ones are, too.
+# All rows are written again after _PIECES pieces, or the root of the number of rows if that is more;
+# when more than _SPARE rows were written that are not needed, and more of them than of others; and
+# when they are no more than _FEW beyond the new ones.
 _PIECES, _SPARE, _FEW = 64, 2_000, 16
 
 
@@ -107,7 +109,7 @@ class History:
         keys = self.keys.keys
         if (
             not self.pieces
-            or len(self.pieces) >= _PIECES
+            or len(self.pieces) >= max(_PIECES, isqrt(left))
             or self._written_rows > max(2 * left, left + _SPARE)
             or left + keys.num_rows <= len(owners) + _FEW
         ):
