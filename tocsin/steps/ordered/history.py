@@ -15,9 +15,9 @@ from tocsin.steps.ordered.kept_rows import KeptRows
 
 _SLOT, _TIME = "_slot", "_time"
 _NO_STATE = np.empty(0)
-# All rows are written again after _PIECES pieces, or the root of the number of rows if that is more;
-# when more than _SPARE rows were written that are not needed, and more of them than of others; and
-# when they are no more than _FEW beyond the new ones.
+# All rows are written again after _PIECES pieces, or the root of the number of rows if that is
+# more; when more than _SPARE rows were written that are not needed, and more of them than of
+# others; and when they are no more than _FEW beyond the new ones.
 _PIECES, _SPARE, _FEW = 64, 2_000, 16
 
 
