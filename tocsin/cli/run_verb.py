@@ -93,7 +93,7 @@ def run(
 def _wrong_options(
     runner: str, live: bool, checkpoint: Path | None, metrics: int | None
 ) -> str | None:
-    """What is wrong with the options of a run, or None."""
+    """Why the options of a run do not fit together, or None."""
     if runner not in RUNNERS:
         return f"no runner '{runner}' (known: {', '.join(RUNNERS)})"
     if runner == "direct" and live:
@@ -101,7 +101,7 @@ def _wrong_options(
     if runner != "embedded" and (checkpoint is not None or metrics is not None):
         return f"--checkpoint and --metrics belong to the embedded engine, not to {runner}"
     if not live and checkpoint is not None:
-        return "--checkpoint needs --live: a run with an end starts anew, and repeats no row"
+        return "--checkpoint needs --live: a run with an end starts from the beginning"
     if not live and metrics is not None:
         return "--metrics needs --live"
     return None
@@ -130,7 +130,7 @@ def _live_job(job: Job, folder: Path | None, port: int | None) -> Callable[[], L
 
     started = LiveJob(job, folder)
     if folder is None:
-        note(f"{job.name}: no --checkpoint: after a stop, the job begins anew")
+        note(f"{job.name}: no --checkpoint: each start is a new beginning")
     elif started.counts.by_step():
         note(f"{job.name}: continues from {folder}")
 

@@ -16,7 +16,7 @@ from tocsin.steps.write_files.file_operator import UNIT
 
 @dataclass
 class Shard:
-    """What is kept of one shard.
+    """The state and rows of one shard.
 
     state: pieces of bytes, as the operator gave them. log: rows that it has not used up. memory:
     what may be forgotten. due: the next time at which it wants to be advanced, or None.

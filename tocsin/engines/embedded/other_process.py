@@ -63,7 +63,7 @@ def status_of(folder: Path) -> dict[str, Any]:
 
 
 def save(folder: Path, to: Path, job: str) -> None:
-    """Copy the last checkpoint of a job to a new folder. The job may go on meanwhile.
+    """Copy the last checkpoint of a job to a new folder. The job may continue meanwhile.
 
     Raises Mistake for a folder that is not empty, and Failure where it cannot be written.
     """

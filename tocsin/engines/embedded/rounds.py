@@ -81,7 +81,7 @@ class Rounds:
         return min((one.watermark for one in self.readers), default=FOREVER)
 
     def play(self, rows: int) -> int:
-        """Read about so many rows, and send them through all steps. Returns the number read."""
+        """Read about `rows` rows, and send them through all steps. Returns the number read."""
         given: Batches = defaultdict(list)
         waiting = [reader for reader in self.readers if reader.watermark < FOREVER]
         # Several sources advance together, so that none fills the state of a join.

@@ -63,9 +63,9 @@ def run_bounded(
 
 
 class LiveJob:
-    """A job that reads on until it is told to stop.
+    """A job that reads until somebody stops it.
 
-    folder: of its checkpoints; None: a restart begins anew. every: the least number of seconds
+    folder: of its checkpoints; None: a restart begins again. every: the least number of seconds
     between two of them. rows: the most of a round. Raises as `run_bounded`, and Failure or Mistake
     where it cannot continue from the folder.
     """

@@ -70,7 +70,7 @@ class SourceReader:
         return [one.position() for one in self.readers]
 
     def limit(self, rows: int, wait: float) -> None:
-        """Read at most so many rows of a live split at once, and wait so many seconds for them."""
+        """Limit a live source: rows of all splits at once, and seconds to wait for them."""
         shared = max(len(self.readers), 1)
         self.source._wait = wait / shared  # noqa: SLF001 - only an engine sets a source's limits
         self.source._piece = max(rows // shared, 50)  # noqa: SLF001 - as above

@@ -50,7 +50,7 @@ class Watching:
     def _opened(self, port: int) -> ThreadingHTTPServer:
         watching = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Answer(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 found = self.path.partition("?")[0] == "/metrics"
                 body = "".join(watching.lines()).encode() if found else b"see /metrics\n"
@@ -64,7 +64,7 @@ class Watching:
                 """Requests are no news."""
 
         try:
-            server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            server = ThreadingHTTPServer(("127.0.0.1", port), Answer)
         except OSError as error:
             raise Failure(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from None
         server.daemon_threads = True
