@@ -43,7 +43,7 @@ class CheckpointStore:
                 f"{folder} is in use by the process {owner or 'of another job'}"
             ) from None
         os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        os.write(self._lock, f"{os.getpid()}\n".encode())
         # The pieces of the last checkpoint. They stay referenced, so that an identity is unique.
         self._known: dict[int, tuple[bytes, Place]] = {}
         self._sizes: dict[int, int] = {}
