@@ -159,3 +159,20 @@ def test_no_text_names_a_machine_or_a_registry() -> None:
         assert "/root/" not in text, path
         assert "/work/" not in text, path
         assert "pypi.org" not in text, path
+
+
+def names_of_numba(path: Path) -> set[str]:
+    """What a file imports from `numba` itself."""
+    return {
+        name.name
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "numba"
+        for name in node.names
+    }
+
+
+def test_one_file_calls_the_compiler_so_that_all_machine_code_is_kept() -> None:
+    """A function that another file gives to `njit` is compiled in every process."""
+    compilers = {"njit", "jit", "vectorize", "guvectorize", "cfunc"}
+    users = [module_of(path) for path in CODE if compilers & names_of_numba(path)]
+    assert users == ["tocsin.kernels.compiled"]
