@@ -36,6 +36,10 @@ def traps() -> Iterator[Listeners]:
         yield found
 
 
+ONLY_BEAM = "which only Beam can run"
+"""Part of the sentence with which the embedded engine refuses a transform of Beam."""
+
+
 class Laboratory:
     """Runs trials in one world."""
 
@@ -153,6 +157,10 @@ def test_a_trick_gets_nothing_and_is_answered(trick: Trick, laboratory: Laborato
         name: content(value, places).decode() for name, value in trick.environment.items()
     }
     laboratory.run([(verb, [trick.file]) for verb in VERBS], environment)
+    kept = [result for result in laboratory.results if ONLY_BEAM not in result["text"]]
+    if len(kept) < len(laboratory.results):
+        laboratory.results = kept
+        laboratory.run([("run", [trick.file, "--runner", "direct"])], environment)
     wrong = laboratory.wrong + list(wrong_answers(trick, laboratory.results))
     if trick.refused is not None:
         wrong += [f"a refused job writes {one}" for one in laboratory.world.known() - before]

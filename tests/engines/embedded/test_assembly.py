@@ -41,7 +41,7 @@ def test_a_transform_of_beam_is_refused_by_name(tmp_path: Path) -> None:
     steps = "    - type: ToRows\n    - {type: MapToFields, config: {fields: {twice: value}}}\n"
     job = job_of(tmp_path, steps)
     assert needs_beam(job)
-    with pytest.raises(Mistake, match=r"'\w+' is \w+, a transform of Beam.*--runner direct"):
+    with pytest.raises(Mistake, match=r"'\w+' \(\w+\) is a transform of Beam.*--runner direct"):
         refuse_foreign_steps(job)
 
 

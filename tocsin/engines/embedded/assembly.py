@@ -61,7 +61,7 @@ def refuse_foreign_steps(job: Job) -> None:
     for step in job.steps:
         if step.part is None:
             raise Mistake(
-                f"'{step.name}' is {step.type}, a transform of Beam, which only Beam can run: "
+                f"'{step.name}' ({step.type}) is a transform of Beam, which only Beam can run: "
                 "use Derive, Filter or a part of your own instead, or add `--runner direct`"
             )
 
