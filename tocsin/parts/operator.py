@@ -131,7 +131,7 @@ def split_by_key(
     """Rows by the shard of their key, in their order; without keys all in shard 0."""
     if not batch.num_rows:
         return []
-    if not by:
+    if not by or count == 1:
         return [(0, batch)]
     owner = shards([batch.column(name) for name in by], count)
     # NumPy sorts numbers of 16 bits by radix.
