@@ -76,7 +76,7 @@ def _packages() -> Iterator[_Finding]:
 
 def _programs() -> Iterator[_Finding]:
     for what, path, remedy in (
-        ("prism (run --live)", find_prism(), HOW_TO_GET_IT),
+        ("prism (run --runner prism)", find_prism(), HOW_TO_GET_IT),
         ("java (Flink, Kafka)", shutil.which("java"), "a Java 17 runtime"),
     ):
         is_there = path is not None

@@ -1,4 +1,4 @@
-"""Beam's in-process workers of `tocsin run --live`, on loopback.
+"""Beam's in-process workers of `tocsin run --runner prism`, on loopback.
 
 Their server runs the code that it is sent, and Beam opens it to every interface.
 """
