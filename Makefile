@@ -12,7 +12,7 @@ OFFSET ?= 0
 ROUNDS ?= 54
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults lake-rounds faults-short foreign fuzz mutants soak audit audit-short sbom object-stores
+.PHONY: help setup demo day test lint map laws jobs bench bench-short bench-latency bench-pressure clean lock cluster cluster-down test-cluster test-systems test-readers faults lake-rounds embedded-kills faults-short foreign fuzz mutants soak audit audit-short sbom object-stores
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ faults: $(READY) ## run at least 50 rounds of random faults on a real cluster, e
 lake-rounds: $(READY) ## run 200 random rounds and every power loss on a lake, without a cluster (30 minutes; SEED repeats)
 	$(BIN)/python -m tests.lake.rounds --rounds 200 --seed $(or $(SEED),1) --page docs/reports/lake_rounds.md
 	$(BIN)/python -m pytest -q tests/lake/test_power_loss.py
+
+embedded-kills: $(READY) ## kill each of the seven jobs 50 times on the embedded engine, without a cluster (20 minutes)
+	TOCSIN_KILLS=50 $(BIN)/python -m pytest -q tests/engines/embedded/test_kills.py
 
 faults-short: $(READY) ## run the faults that every change is tested with
 	$(BIN)/python -m tests.faults --short

@@ -172,3 +172,31 @@ def test_numbers_of_an_avro_schema_ask_for_their_unit(tmp_path: Path) -> None:
     source = source_of(tmp_path, "x.jsonl", avsc=record("R", ("at", "long")))
     with pytest.raises(Fault, match="add `time_unit`: seconds, milliseconds, microseconds or nano"):
         source.schema_of_rows()
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "least"),
+    [
+        (pa.timestamp("ms", tz="UTC"), None, 1_800_000_000_000_000),
+        (pa.timestamp("ns"), None, 1_800_000_000_000_000),
+        (pa.int64(), "milliseconds", 1_800_000_000_000_000),
+        (pa.string(), "milliseconds", None),
+        (pa.float64(), "milliseconds", None),
+    ],
+)
+def test_the_footer_of_a_parquet_file_says_its_first_event_time(
+    kind: Any, unit: str | None, least: int | None, tmp_path: Path
+) -> None:
+    moments = pa.array([1_800_000_005_000, 1_800_000_000_000, None, 1_800_000_009_000], pa.int64())
+    if pa.types.is_timestamp(kind):
+        times = moments.cast(pa.timestamp("ms", tz=kind.tz)).cast(kind)
+    else:
+        times = moments.cast(kind)
+    table = pa.table({"other": [1, 2, 3, 4], "at": times})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=2)
+    source = ReadFiles(files=str(tmp_path / "a.parquet"), event_time="at", time_unit=unit)
+    (split,) = source.splits(live=False)
+    assert source.earliest(split) == least
+    # Without statistics nobody knows, and a null is no time.
+    parquet.write_table(table, tmp_path / "a.parquet", write_statistics=False)
+    assert source.earliest(split) is None

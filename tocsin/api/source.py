@@ -11,7 +11,7 @@ For object stores: `StoreSettings`, `is_in_store`, `absolute_lake`, `judge_store
 For the rows of files: `FilePiece`, `raw_avro_file`, `json_lines_file`, `count_of_lines`.
 For CSV: `header_for`, `csv_file`.
 For Parquet: `footer`, `leaves_of`, `check_columns`, `parquet_file`, `count_of_rows`,
-`first_number`.
+`first_number`, `least_value`.
 For schemas and messages: `parse_schema`, `arrow_fields`, `descriptions`, `notes_in_fields`,
 `leaves`, `Leaf`, `JsonDecoder`, `Registry`.
 For Kafka: `Kafka`, `MessageDecoder`, `Messages`, `PartitionConsumer`, `ConsumerPool`,
@@ -65,6 +65,7 @@ from tocsin.parts.files.parquet_file import (
     count_of_rows,
     first_number,
     footer,
+    least_value,
     leaves_of,
     parquet_file,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "is_passing",
     "json_lines_file",
     "judge_store",
+    "least_value",
     "leaves",
     "leaves_of",
     "likely_unit",

@@ -252,6 +252,14 @@ class Source(Part):
         """
         return []
 
+    def earliest(self, split: Split) -> int | None:
+        """A time (microseconds) before which a split has no reading; by default nobody knows.
+
+        An engine may open the split only when the others have come so far. A reading before that
+        time is late.
+        """
+        return None
+
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         """Batches of a split from the position `start`.
 

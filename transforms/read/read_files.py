@@ -35,6 +35,7 @@ from tocsin.api.source import (
     footer,
     header_for,
     json_lines_file,
+    least_value,
     leaves,
     leaves_of,
     likely_unit,
@@ -183,6 +184,15 @@ class ReadFiles(Source):
             return count_of_lines(path)
         except OSError as error:
             raise Failure(f"cannot read {path}: {error.strerror}") from None
+
+    def earliest(self, split: Split) -> int | None:
+        """By the footer of a Parquet file, if it has one for the event time."""
+        if not split.topic.endswith(".parquet"):
+            return None
+        path = split.topic if self._folders is None else JudgedPath.of(split.topic, self._folders)
+        found = least_value(path, self.event_time)
+        time = None if found is None else int(event_micros(found, self.time_unit)[0])
+        return None if time is None or time <= BEGINNING else time
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         path = split.topic

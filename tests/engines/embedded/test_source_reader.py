@@ -22,6 +22,9 @@ NOW = int(time.time()) * SECOND
 TOPIC: dict[int, list[int]] = {}
 """Event times (microseconds) by partition. None of a copy of the source: a thread has one."""
 
+EARLIEST: dict[int, int] = {}
+"""What is known of the first event time of a partition."""
+
 
 class Feed(Source):
     """Reads TOPIC."""
@@ -45,6 +48,9 @@ class Feed(Source):
             raise Failure("the broker is gone")
         return [Split("feed", number, 0, None, "id") for number in sorted(TOPIC)[known:]]
 
+    def earliest(self, split: Split) -> int | None:
+        return EARLIEST.get(split.partition)
+
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         at = start
         while split.stop is None or at < split.stop:
@@ -65,6 +71,7 @@ class Feed(Source):
 
 def reader_of(*, live: bool = True, **topic: list[int]) -> SourceReader:
     TOPIC.clear()
+    EARLIEST.clear()
     TOPIC.update({int(name[1:]): times for name, times in topic.items()})
     feed = Feed.model_validate({"event_time": "at", "out_of_orderness": "1 s"})
     return SourceReader("Feed", feed, Counts(), live=live, positions=[])
@@ -141,3 +148,30 @@ def test_a_failure_of_the_search_is_a_failure_of_the_job(monkeypatch: pytest.Mon
     with pytest.raises(Failure, match="the broker is gone"):
         until(reader, lambda: False)
     reader.close()
+
+
+def test_a_split_whose_first_time_is_known_is_opened_when_the_others_have_come_so_far() -> None:
+    days = [[NOW + (100 * day + n) * SECOND for n in range(20)] for day in range(3)]
+    TOPIC.clear()
+    reader = reader_of(live=False, p0=days[2], p1=days[0], p2=days[1])
+    for number, times in TOPIC.items():
+        EARLIEST[number] = times[0]
+    reader = SourceReader("Feed", reader.source, Counts(), live=False, positions=[])
+    read, watermarks = [], []
+    while reader.watermark < FOREVER:
+        for _, batch in reader.read(1):
+            read.append(batch.column("_partition")[0].as_py())
+            watermarks.append(reader.watermark)
+    assert read == [1] * 4 + [2] * 4 + [0] * 4
+    assert watermarks == sorted(watermarks)
+    assert watermarks[0] == days[0][0] + 3 * SECOND
+
+
+def test_a_reading_before_the_known_first_time_is_late() -> None:
+    reader = reader_of(live=False, p0=[NOW, NOW + SECOND, NOW + 9 * SECOND])
+    EARLIEST[0] = NOW + 5 * SECOND
+    reader = SourceReader("Feed", reader.source, Counts(), live=False, positions=[])
+    assert reader.watermark == NOW + 5 * SECOND
+    (batch,) = [batch for _, batch in reader.read(10)]
+    met = batch.column("_watermark").cast(pa.int64()).to_pylist()
+    assert met == [NOW + 5 * SECOND] * 3

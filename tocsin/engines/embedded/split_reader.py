@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tocsin.engines.reading.judged_rows import Judge, Judged
 from tocsin.engines.reading.split_clock import SplitClock
-from tocsin.kernels.batch import BEGINNING, FOREVER
+from tocsin.kernels.batch import BEGINNING, EVENT_TIME, FOREVER, micros
 from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.parts.source import Fetched, Split
 
@@ -37,7 +37,10 @@ class SplitReader:
 
     def __init__(self, judge: Judge, position: Position, *, idle_after: int | None) -> None:
         self.split = position.split
-        self.watermark = position.watermark
+        self._passed = position.watermark
+        # The split is read when the others have come to its first reading, if that is known.
+        is_new = position.next == position.split.start
+        self._floor = (judge.source.earliest(position.split) if is_new else None) or BEGINNING
         self.next = position.next
         self.end: int | None = None
         self.is_behind = True
@@ -54,7 +57,12 @@ class SplitReader:
     def position(self) -> Position:
         """Where it is."""
         clock = self._clock
-        return Position(self.split, self.next, clock.greatest, clock.consensus, self.watermark)
+        return Position(self.split, self.next, clock.greatest, clock.consensus, self._passed)
+
+    @property
+    def watermark(self) -> int:
+        """No row that follows is behind it, except late ones. FOREVER at the end."""
+        return max(self._passed, self._floor // _MILLISECOND * _MILLISECOND)
 
     @property
     def lag(self) -> int | None:
@@ -80,26 +88,35 @@ class SplitReader:
             self.is_behind = self.split.stop is not None
             self._advance_idle()
             return None
-        judged = self._judge.judge(fetched, self.split, self._clock, self.watermark)
+        judged = self._judged(fetched)
         self._clock, self.next, self.end = judged.clock, fetched.position, fetched.end
         self._last_read = time.monotonic()
         self.is_behind = _is_behind(fetched)
         if self._clock.greatest > BEGINNING:
             self._advance(self._clock.greatest - self._source.out_of_orderness)
-        self._at_reading = self.watermark
+        self._at_reading = self._passed
+        return judged
+
+    def _judged(self, fetched: Fetched) -> Judged:
+        """The rows of a batch. If one is before the split's first time, all meet that watermark."""
+        judged = self._judge.judge(fetched, self.split, self._clock, self._passed)
+        times = micros(judged.rows.column(EVENT_TIME))
+        if len(times) and times.min() < self._floor:
+            self._advance(self._floor)
+            judged = self._judge.judge(fetched, self.split, self._clock, self._passed)
         return judged
 
     def _ended(self) -> None:
         """The split has no more rows: it was read to its end, or another topic took its place."""
         self.has_ended = True
-        self.watermark = FOREVER
+        self._passed = FOREVER
         self._fetched = None
         if self.split.stop is not None:
             self.next = max(self.next, self.split.stop)
             self._judge.end()
 
     def _advance(self, moment: int) -> None:
-        self.watermark = max(self.watermark, moment // _MILLISECOND * _MILLISECOND)
+        self._passed = max(self._passed, moment // _MILLISECOND * _MILLISECOND)
 
     def _advance_idle(self) -> None:
         """Let the watermark follow the clock on the wall after `idle_after` without a reading."""

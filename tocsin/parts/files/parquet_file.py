@@ -105,6 +105,29 @@ def first_number(path: str, name: str) -> float | None:
         return None
 
 
+def least_value(path: str, name: str) -> pa.Array | None:
+    """The least value of a column of times or integers, by the footer, as an array of one value.
+
+    None where the footer does not say it.
+    """
+    try:
+        file = _parquet(path)
+        kind, at = file.schema_arrow.field(name).type, file.schema_arrow.get_field_index(name)
+        if not (pa.types.is_timestamp(kind) or pa.types.is_integer(kind)):
+            return None
+        groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+        # With nested columns, the numbers of the file's columns are others.
+        columns = [group.column(at) for group in groups if group.num_rows]
+        known = [one.statistics for one in columns if one.path_in_schema == name]
+        if not columns or len(known) < len(columns):
+            return None
+        if not all(one is not None and one.has_min_max for one in known):
+            return None
+        return pa.array([min(one.min for one in known)], kind)
+    except (*UNREADABLE, KeyError, IndexError, TypeError):
+        return None
+
+
 def _parquet(path: str) -> parquet.ParquetFile:
     with pinned(path) as opened:
         return parquet.ParquetFile(opened, coerce_int96_timestamp_unit="us")
