@@ -1,4 +1,4 @@
-"""The embedded engine beside Beam's local runner, and live: `python -m benchmarks.embedded`.
+"""The embedded engine compared with Beam's local runner, and live: `python -m benchmarks.embedded`.
 
     python -m benchmarks.embedded --works a3 e --turns 2      # both engines in turn, to the end
     python -m benchmarks.embedded --works e --live            # the same topic, live, small rounds

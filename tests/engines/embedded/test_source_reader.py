@@ -23,7 +23,7 @@ TOPIC: dict[int, list[int]] = {}
 """Event times (microseconds) by partition. None of a copy of the source: a thread has one."""
 
 EARLIEST: dict[int, int] = {}
-"""What is known of the first event time of a partition."""
+"""The first event time of a partition, if a test says it."""
 
 
 class Feed(Source):
