@@ -18,7 +18,7 @@ from tocsin.engines.embedded.keyed_node import KeyedNode, Shard
 from tocsin.engines.embedded.rounds import Rounds
 from tocsin.engines.embedded.source_reader import SourceReader
 from tocsin.engines.embedded.split_reader import Position
-from tocsin.foundation.failure import Mistake
+from tocsin.foundation.failure import Failure, Mistake
 from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
 from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.parts.sink import Sink
@@ -34,13 +34,17 @@ class Checkpoints:
     def __init__(self, folder: Path, job: Job) -> None:
         self.store = CheckpointStore(folder)
         self.job = job
-        self._manifest = self.store.read()
+        try:
+            self._manifest = self.store.read()
+            if self._manifest is not None:
+                refuse_other_state(folder, self._manifest, job)
+        except Failure:
+            self.store.close()
+            raise
         # Bytes of the batches of logs: a batch of the last checkpoint is not encoded again.
         self._encoded: dict[int, tuple[pa.RecordBatch, bytes]] = {}
         self._completed = 0
         self._last: dict[str, Any] = {}
-        if self._manifest is not None:
-            refuse_other_state(folder, self._manifest, job)
 
     def counts(self) -> Counts:
         """The counts of the last checkpoint."""
