@@ -219,7 +219,8 @@ class ReadTelemetry(Source):
             if latest != topic_id:
                 known = 0
         else:
-            latest = self._topic_identity().latest()
+            # Where the id is not known yet, the topic counts as the one that is known.
+            latest = self._topic_identity().latest() or topic_id
         return [
             Split(self.topic, partition, 0, None, latest)
             for partition in sorted(found.partitions)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.engines.embedded.checkpoint_store import MANIFEST, CheckpointStore
+from tocsin.engines.embedded.checkpoint_store import CheckpointStore
+from tocsin.engines.embedded.manifest import MANIFEST
 from tocsin.foundation.failpoint import EMBEDDED, FAILPOINTS_VARIABLE
 from tocsin.foundation.failure import Failure
 

@@ -26,6 +26,10 @@ EARLIEST: dict[int, int] = {}
 """The first event time of a partition, if a test says it."""
 
 
+ID = ["id"]
+"""The id of the topic."""
+
+
 class Feed(Source):
     """Reads TOPIC."""
 
@@ -46,13 +50,18 @@ class Feed(Source):
     def added(self, known: int, topic_id: str | None) -> list[Split] | None:
         if -1 in TOPIC:
             raise Failure("the broker is gone")
-        return [Split("feed", number, 0, None, "id") for number in sorted(TOPIC)[known:]]
+        if -2 in TOPIC:
+            return None
+        known = known if topic_id == ID[0] else 0
+        return [Split("feed", number, 0, None, ID[0]) for number in sorted(TOPIC)[known:]]
 
     def earliest(self, split: Split) -> int | None:
         return EARLIEST.get(split.partition)
 
     def read(self, split: Split, start: int) -> Iterator[Fetched | None]:
         at = start
+        if split.topic_id != ID[0]:
+            return
         while split.stop is None or at < split.stop:
             times = TOPIC[split.partition][at : at + 5]
             if not times:
@@ -72,6 +81,7 @@ class Feed(Source):
 def reader_of(*, live: bool = True, **topic: list[int]) -> SourceReader:
     TOPIC.clear()
     EARLIEST.clear()
+    ID[0] = "id"
     TOPIC.update({int(name[1:]): times for name, times in topic.items()})
     feed = Feed.model_validate({"event_time": "at", "out_of_orderness": "1 s"})
     return SourceReader("Feed", feed, Counts(), live=live, positions=[])
@@ -175,3 +185,61 @@ def test_a_reading_before_the_known_first_time_is_late() -> None:
     (batch,) = [batch for _, batch in reader.read(10)]
     met = batch.column("_watermark").cast(pa.int64()).to_pylist()
     assert met == [NOW + 5 * SECOND] * 3
+
+
+def again(reader: SourceReader) -> SourceReader:
+    """A reader that continues from the positions of another."""
+    reader.close()
+    return SourceReader(
+        "Feed",
+        reader.source,
+        Counts(),
+        live=True,
+        positions=reader.positions(),
+        discovered=reader.discovered,
+    )
+
+
+def test_a_reading_of_a_split_that_was_added_while_the_job_was_down_is_late() -> None:
+    reader = reader_of(p0=[NOW])
+    until(reader, lambda: reader.watermark >= NOW - SECOND)
+    before = reader.watermark
+    TOPIC[1] = [NOW - 60 * SECOND]
+    reader = again(reader)
+    assert reader.watermark == before
+    until(reader, lambda: any(one.split.partition == 1 and one.next for one in reader.readers))
+    added = next(one for one in reader.readers if one.split.partition == 1)
+    # The windows of that time have closed: the watermark of the reading says so.
+    assert added.watermark >= before
+    reader.close()
+
+
+def test_a_topic_that_was_created_again_is_not_read_twice_after_a_restart() -> None:
+    reader = reader_of(p0=[NOW] * 3, p1=[NOW])
+    until(reader, lambda: all(one.next for one in reader.readers))
+    ID[0] = "id of the next topic"
+    until(reader, lambda: [one.next for one in reader.readers] == [3, 1, 3, 1])
+    reader = again(reader)
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        assert all_of(reader) == []
+    assert len(reader.readers) == 4
+    reader.close()
+
+
+def test_a_split_is_not_idle_while_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_reader, "DISCOVERY_INTERVAL", 0.02)
+    reader = reader_of(p0=[NOW - 100 * SECOND])
+    until(reader, lambda: reader.watermark > BEGINNING)
+    TOPIC[-2] = []
+    time.sleep(0.1)
+    all_of(reader)
+    at = reader.readers[0].watermark
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        all_of(reader)
+        assert reader.readers[0].watermark == at
+    # It counts as idle once the broker has been back for `idle_after`.
+    del TOPIC[-2]
+    until(reader, lambda: reader.readers[0].watermark > at + 100_000)
+    reader.close()

@@ -7,16 +7,21 @@ its name: all bytes that it names are on the disk by then.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import re
+import time
 import zlib
 from pathlib import Path
 from typing import Any
 
+from tocsin.engines.embedded.manifest import MANIFEST, read_manifest, sealed
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
 
-MANIFEST, LOCK, FORMAT = "manifest.json", "lock", 1
+LOCK = "lock"
+_SEGMENT = re.compile(r"[0-9]{12}")
+_PATIENCE = 0.5
+"""Seconds to wait for a lock: `tocsin status` has it for a moment."""
 _SMALL = 8 << 20
 """Bytes of segments below which dead bytes do not matter."""
 
@@ -32,18 +37,14 @@ class CheckpointStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            if not _locked(self._lock):
+                owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+                os.close(self._lock)
+                raise Failure(f"{folder} is in use by the process {owner or 'of another job'}")
+            os.ftruncate(self._lock, 0)
+            os.write(self._lock, f"{os.getpid()}\n".encode())
         except OSError as error:
             raise Failure(f"cannot write to {folder}: {error.strerror}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
-            os.close(self._lock)
-            raise Failure(
-                f"{folder} is in use by the process {owner or 'of another job'}"
-            ) from None
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, f"{os.getpid()}\n".encode())
         # The pieces of the last checkpoint. They stay referenced, so that an identity is unique.
         self._known: dict[int, tuple[bytes, Place]] = {}
         self._sizes: dict[int, int] = {}
@@ -53,8 +54,8 @@ class CheckpointStore:
         """The last manifest; None for a new folder. Raises Failure for one that is damaged."""
         found = read_manifest(self.folder)
         if found is not None:
-            self.number = int(found["number"])
-            self._sizes = {int(name): int(size) for name, size in found["segments"].items()}
+            self.number = found["number"]
+            self._sizes = {int(name): size for name, size in found["segments"].items()}
             self._delete_others()
         return found
 
@@ -68,6 +69,8 @@ class CheckpointStore:
                 found = file.read(length)
         except OSError as error:
             raise Failure(f"cannot read {path}: {error.strerror}") from None
+        except (OverflowError, MemoryError):
+            found = b""
         if len(found) != length or zlib.crc32(found) != checksum:
             raise Failure(f"{path} is damaged at byte {offset}: the checkpoint cannot be restored")
         self._known[id(found)] = found, (number, offset, length, checksum)
@@ -89,14 +92,13 @@ class CheckpointStore:
             used = {place[0] for place in places}
             sizes = {n: size for n, size in self._sizes.items() if n in used}
             content = {
-                "format": FORMAT,
                 **manifest,
                 "number": self.number,
                 "segments": {str(n): size for n, size in sizes.items()},
                 "pieces": places,
             }
             failpoint("checkpoint.written")
-            replace_file(self.folder / MANIFEST, json.dumps(content).encode())
+            replace_file(self.folder / MANIFEST, sealed(content))
         except OSError as error:
             raise Failure(
                 f"cannot write the checkpoint in {self.folder}: {error.strerror}"
@@ -143,7 +145,7 @@ class CheckpointStore:
     def _delete_others(self) -> None:
         """Delete the segments that the manifest does not name."""
         for path in self.folder.glob("*.segment"):
-            if int(path.stem) not in self._sizes:
+            if _SEGMENT.fullmatch(path.stem) and int(path.stem) not in self._sizes:
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -151,21 +153,18 @@ class CheckpointStore:
         os.close(self._lock)
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a folder; None if it has none. Raises Failure for one that is damaged."""
-    path = folder / MANIFEST
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-        written = found["format"]
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise Failure(f"{path} is no manifest of a checkpoint") from None
-    if written != FORMAT:
-        raise Failure(f"{path} has the format {written}; this program reads the format {FORMAT}")
-    return found
+def _locked(opened: int) -> bool:
+    """Whether this process has the lock now."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from tocsin import __version__
-from tocsin.compiler.job import Job
+from tocsin.compiler.job import Job, Step
 from tocsin.compiler.state_compatibility import changes, state_of
 from tocsin.engines.embedded.checkpoint_store import CheckpointStore
 from tocsin.engines.embedded.counts import Counts
 from tocsin.engines.embedded.keyed_node import KeyedNode, Shard
+from tocsin.engines.embedded.manifest import MANIFEST
 from tocsin.engines.embedded.rounds import Rounds
 from tocsin.engines.embedded.source_reader import SourceReader
 from tocsin.engines.embedded.split_reader import Position
 from tocsin.foundation.failure import Failure, Mistake
+from tocsin.kernels.batch import BEGINNING
 from tocsin.kernels.state.keyed_block import from_ipc, to_ipc
-from tocsin.kernels.time.partition_clock import PartitionClock
 from tocsin.parts.sink import Sink
-from tocsin.parts.source import Split
+from tocsin.parts.stateful_step import StatefulStep
 
 ENGINE = "embedded"
 """The engine that wrote a state, by name."""
+_COUNTS = TypeAdapter(dict[str, dict[str, int]])
+_POSITIONS = TypeAdapter(list[Position])
 
 
 class Checkpoints:
@@ -48,18 +54,36 @@ class Checkpoints:
 
     def counts(self) -> Counts:
         """The counts of the last checkpoint."""
-        return Counts({} if self._manifest is None else self._manifest["counts"])
+        if self._manifest is None:
+            return Counts()
+        with _as_written(self.store.folder):
+            return Counts(_COUNTS.validate_python(self._manifest["counts"]))
 
     def positions(self, source: str) -> list[Position]:
         """Where the splits of a source were; empty for a new start."""
-        known = {} if self._manifest is None else self._manifest["sources"]
-        return [_position(one) for one in known.get(source, [])]
+        if self._manifest is None:
+            return []
+        with _as_written(self.store.folder):
+            found = _POSITIONS.validate_python(self._manifest["sources"].get(source, []))
+            if any(one.next < 0 for one in found):
+                raise ValueError
+            return found
+
+    def discovered(self, source: str) -> int:
+        """The time before which no split of a source was added that has no position."""
+        if self._manifest is None:
+            return BEGINNING
+        with _as_written(self.store.folder):
+            return int(self._manifest["discovered"].get(source, BEGINNING))
 
     def restore(self, rounds: Rounds) -> None:
         """Give each step the state of the last checkpoint."""
-        if self._manifest is None:
-            return
-        steps, places = self._manifest["steps"], self._manifest["pieces"]
+        if self._manifest is not None:
+            with _as_written(self.store.folder):
+                self._restore(rounds, self._manifest["steps"], self._manifest["pieces"])
+        self._manifest = None
+
+    def _restore(self, rounds: Rounds, steps: dict[str, Any], places: list[list[int]]) -> None:
         for place in rounds.assembly.places:
             node = place.node
             if not isinstance(node, KeyedNode) or node.name not in steps:
@@ -68,7 +92,6 @@ class Checkpoints:
                 state = [self.store.piece(places[at]) for at in kept["state"]]
                 log = [self._batch(self.store.piece(places[at])) for at in kept["log"]]
                 node.shards[int(number)] = Shard(state, log, {}, kept["due"])
-        self._manifest = None
 
     def _batch(self, piece: bytes) -> pa.RecordBatch:
         batch = from_ipc(piece)
@@ -114,6 +137,7 @@ class Checkpoints:
                 reader.name: [asdict(position) for position in reader.positions()]
                 for reader in readers
             },
+            "discovered": {reader.name: reader.discovered for reader in readers},
             "steps": steps,
             "counts": rounds.counts.by_step(),
         }
@@ -143,35 +167,41 @@ class Checkpoints:
 
 def state_description(job: Job) -> dict[str, dict[str, Any]]:
     """What the state of a job depends on in this engine: a step has one shard, a sink its own."""
-    return {
-        name: found
-        if isinstance(job.step(name).part, Sink)
-        else {key: value for key, value in found.items() if key != "shards"}
-        for name, found in state_of(job).items()
-    }
+    return {name: _described(job.step(name), found) for name, found in state_of(job).items()}
+
+
+def _described(step: Step, found: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(step.part, Sink):
+        return found
+    found = {key: value for key, value in found.items() if key != "shards"}
+    if isinstance(step.part, StatefulStep) and step.schema is not None:
+        found["version"] = step.part.operator(step.schema, "").version
+    return found
 
 
 def refuse_other_state(folder: Path, manifest: dict[str, Any], job: Job) -> None:
     """Raise Mistake for a checkpoint that the job cannot continue."""
     if manifest.get("engine") != ENGINE:
         raise Mistake(f"{folder} has a state of the engine {manifest.get('engine')}, not {ENGINE}")
-    if manifest["job"] != job.name:
+    with _as_written(folder):
+        name, found = manifest["job"], changes(manifest["state"], state_description(job))
+    if name != job.name:
         raise Mistake(
-            f"{folder} has the state of the job '{manifest['job']}', and {job.file} is "
+            f"{folder} has the state of the job '{name}', and {job.file} is "
             f"'{job.name}': name another folder"
         )
-    losses = [one for one in changes(manifest["state"], state_description(job)) if one.loses]
+    losses = [one for one in found if one.loses]
     if losses:
         texts = "; ".join(f"step '{one.step}' {one.sentence}" for one in losses)
         raise Mistake(f"{job.file} cannot continue from {folder}: {texts}")
 
 
-def _position(known: dict[str, Any]) -> Position:
-    clock = known["clock"]
-    return Position(
-        Split(**known["split"]),
-        known["next"],
-        known["greatest"],
-        None if clock is None else PartitionClock(clock["time"], tuple(clock["state"])),
-        known["watermark"],
-    )
+@contextmanager
+def _as_written(folder: Path) -> Iterator[None]:
+    """Raise Failure where a manifest is not what `Checkpoints.write` makes."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, pa.ArrowException):
+        raise Failure(
+            f"{folder / MANIFEST} is not what a job wrote: the checkpoint cannot be restored"
+        ) from None

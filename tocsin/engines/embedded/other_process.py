@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tocsin.engines.embedded.checkpoint_store import LOCK, MANIFEST, read_manifest, replace_file
+from tocsin.engines.embedded.checkpoint_store import LOCK, replace_file
+from tocsin.engines.embedded.manifest import MANIFEST, read_manifest
 from tocsin.engines.embedded.watching import STATUS
 from tocsin.foundation.failure import Failure, Mistake
 

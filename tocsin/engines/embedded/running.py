@@ -17,6 +17,8 @@ from tocsin.engines.embedded.source_reader import SourceReader
 from tocsin.engines.targets import check_targets
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.ledger import Ledger
+from tocsin.kernels.batch import BEGINNING
+from tocsin.parts.source import Source
 
 ROUND = 100_000
 """Rows of a round with an end. Memory grows with it, and so does speed."""
@@ -79,16 +81,7 @@ class LiveJob:
         self.counts = Counts() if self.checkpoints is None else self.checkpoints.counts()
         assembly = assemble(job, self.counts)
         leave_out_unread(assembly, set())
-        self.readers = [
-            SourceReader(
-                name,
-                source,
-                self.counts,
-                live=True,
-                positions=[] if self.checkpoints is None else self.checkpoints.positions(name),
-            )
-            for name, source in assembly.sources.items()
-        ]
+        self.readers = [self._reader(name, source) for name, source in assembly.sources.items()]
         self.rounds = Rounds(assembly, self.readers, self.counts)
         if self.checkpoints is not None:
             self.checkpoints.restore(self.rounds)
@@ -97,6 +90,17 @@ class LiveJob:
         self._every = every
         self._linger = min(reader.source.linger for reader in self.readers) / 1e6
         self._due = time.monotonic() + every
+
+    def _reader(self, name: str, source: Source) -> SourceReader:
+        known = self.checkpoints
+        return SourceReader(
+            name,
+            source,
+            self.counts,
+            live=True,
+            positions=[] if known is None else known.positions(name),
+            discovered=BEGINNING if known is None else known.discovered(name),
+        )
 
     def run(
         self, is_stopping: Callable[[], bool], show: Callable[[Progress], None] | None = None

@@ -20,12 +20,17 @@ from tocsin.parts.source import Source, Split
 DISCOVERY_INTERVAL = 0.25
 """Seconds between two searches for new splits. Splits that nobody has seen yet hold the watermark
 back, so it is this much behind."""
+_SILENCE = 5.0
+"""Seconds without an answer to a search after which the broker counts as away."""
 AHEAD = 60_000_000
 """Microseconds of event time by which a live split is read ahead of those that are behind."""
 
 
 class SourceReader:
-    """The splits of one source. positions: of a checkpoint, or empty for a new start."""
+    """The splits of one source.
+
+    positions: of a checkpoint, or empty for a new start. discovered: as `SourceReader.discovered`.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class SourceReader:
         *,
         live: bool,
         positions: list[Position],
+        discovered: int = BEGINNING,
     ) -> None:
         self.name = name
         self.source = source
@@ -45,7 +51,8 @@ class SourceReader:
         self._idle_after = parse_duration(idle) if idle and live else None
         known = positions or [Position(split, split.start) for split in source.splits(live)]
         self.readers = [self._reader(position) for position in known]
-        self._discovery = Discovery(source, [one.split for one in known]) if live else None
+        splits = [one.split for one in known]
+        self._discovery = Discovery(source, splits, discovered) if live else None
         self._piece: int | None = None
 
     def _reader(self, position: Position) -> SplitReader:
@@ -64,6 +71,11 @@ class SourceReader:
         """The least watermark that a split with rows has reached; None without rows."""
         reached = [one.reached for one in self.readers]
         return min((moment for moment in reached if moment is not None), default=None)
+
+    @property
+    def discovered(self) -> int:
+        """The watermark of splits that nobody has seen yet, or BEGINNING."""
+        return BEGINNING if self._discovery is None else self._discovery.watermark
 
     def positions(self) -> list[Position]:
         """Where its splits are."""
@@ -115,6 +127,9 @@ class SourceReader:
             return
         for split, watermark in self._discovery.found():
             self.readers.append(self._reader(Position(split, split.start, watermark=watermark)))
+        if self._discovery.is_away:
+            for reader in self.readers:
+                reader.wait()
 
     def close(self) -> None:
         """Stop looking for new splits."""
@@ -127,17 +142,22 @@ class Discovery:
 
     A split that did not exist a moment ago holds no reading older than that moment minus
     `out_of_orderness`: this is the watermark of a new split. A reading behind it would be late.
+
+    known: splits in the order in which they were found. watermark: that of the last checkpoint.
     """
 
-    def __init__(self, source: Source, known: list[Split]) -> None:
-        self.watermark = BEGINNING
+    def __init__(self, source: Source, known: list[Split], watermark: int = BEGINNING) -> None:
+        self.watermark = watermark
         # A copy with clients of its own, because this thread uses them.
         self._source: Source = pickle.loads(pickle.dumps(source))  # noqa: S301 - our own bytes
-        self._known = len(known)
-        self._topic_id = known[0].topic_id if known else None
-        self._former: set[str | None] = set()
+        # The last split is of the present topic. Others may be of topics that had its name before.
+        self._topic_id = known[-1].topic_id if known else None
+        self._known = sum(split.topic_id == self._topic_id for split in known)
+        self._former = {split.topic_id for split in known} - {self._topic_id}
         self._answers: queue.SimpleQueue[tuple[int, list[Split] | Exception]] = queue.SimpleQueue()
         self._stopped = threading.Event()
+        # Monotonic time of the last answer; 0 after a search without one.
+        self._answered = time.monotonic()
         self._thread = threading.Thread(target=self._look, name="discovery", daemon=True)
         self._thread.start()
 
@@ -151,6 +171,7 @@ class Discovery:
             except Exception as error:  # noqa: BLE001 - the engine's thread raises it
                 self._answers.put((moment, error))
                 return
+            self._answered = 0.0 if found is None else time.monotonic()
             if found is None:
                 continue
             found = [split for split in found if split.topic_id not in self._former]
@@ -167,6 +188,11 @@ class Discovery:
             self._former.add(self._topic_id)
             self._known = len(found)
         self._topic_id = found[0].topic_id
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the broker does not answer: a split without readings may have some."""
+        return time.monotonic() > self._answered + _SILENCE
 
     def found(self) -> Iterator[tuple[Split, int]]:
         """New splits, and the watermark of each. Raises the source's Failure."""

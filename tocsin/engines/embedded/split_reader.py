@@ -49,7 +49,7 @@ class SplitReader:
         self._source = judge.source
         self._clock = SplitClock.of(self._source, position.greatest, position.clock)
         self._idle_after = idle_after
-        self._last_read = time.monotonic()
+        self._last_read = self._waited = time.monotonic()
         # The watermark after the last reading.
         self._at_reading = position.watermark
         self._fetched: Iterator[Fetched | None] | None = None
@@ -74,6 +74,10 @@ class SplitReader:
         """The watermark at the end of a bounded split; None without rows."""
         best = self._clock.best()
         return None if best <= BEGINNING else best - self._source.out_of_orderness
+
+    def wait(self) -> None:
+        """Do not count it as idle: the broker is away, and only it knows of more readings."""
+        self._waited = time.monotonic()
 
     def read(self) -> Judged | None:
         """The next batch; None if there is nothing at present, or if the split has ended."""
@@ -120,8 +124,10 @@ class SplitReader:
 
     def _advance_idle(self) -> None:
         """Let the watermark follow the clock on the wall after `idle_after` without a reading."""
-        quiet = int((time.monotonic() - self._last_read) * 1_000_000)
-        if self._idle_after is None or quiet <= self._idle_after:
+        now = time.monotonic()
+        quiet = int((now - self._last_read) * 1_000_000)
+        waiting = (now - max(self._last_read, self._waited)) * 1_000_000
+        if self._idle_after is None or waiting <= self._idle_after:
             return
         behind = self._source.out_of_orderness
         greatest = self._clock.best()
