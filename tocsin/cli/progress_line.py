@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from tocsin.engines.embedded.progress import Progress
@@ -43,8 +44,9 @@ def text_of(progress: Progress, seconds: float) -> str:
         f"{progress.read / max(seconds, 0.001):,.0f}/s",
     ]
     if progress.watermark is not None:
-        moment = datetime.fromtimestamp(progress.watermark / 1e6, UTC)
-        parts.append(f"event time {moment:%Y-%m-%d %H:%M:%S}Z")
+        with suppress(ValueError, OverflowError, OSError):  # after the year 9999
+            moment = datetime.fromtimestamp(progress.watermark / 1e6, UTC)
+            parts.append(f"event time {moment:%Y-%m-%d %H:%M:%S}Z")
     lags = [split.lag for split in progress.splits if split.lag is not None]
     if progress.left is not None:
         parts.append(f"{progress.left:,} messages left")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from json import dumps
 from pathlib import Path
 
@@ -104,6 +104,8 @@ def _wrong_options(
         return "--checkpoint needs --live: a run with an end starts from the beginning"
     if not live and metrics is not None:
         return "--metrics needs --live"
+    if metrics is not None and not 0 <= metrics < 2**16:
+        return f"--metrics {metrics} is no port; write 0 to 65535"
     return None
 
 
@@ -136,7 +138,11 @@ def _live_job(job: Job, folder: Path | None, port: int | None) -> Callable[[], L
 
     def made() -> Ledger:
         line = ProgressLine()
-        with Watching(started, folder, port) as watching, Stopping() as is_stopping:
+        with (
+            closing(started),
+            Watching(started, folder, port) as watching,
+            Stopping() as is_stopping,
+        ):
             if watching.address is not None:
                 note(f"{job.name}: metrics at {watching.address}")
             watching.viewers.append(line.show)

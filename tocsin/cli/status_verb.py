@@ -123,7 +123,11 @@ def _last(checkpoints: dict[str, int]) -> str:
 def _time(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        # After the year 9999, which a wrong `time_unit` makes.
+        return f"{milliseconds} ms"
 
 
 def _span(milliseconds: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def run(folder: Path) -> int:
     """Run a live job for some rounds. The number of rows that it has read."""
     job = LiveJob(job_of(folder, AGGREGATE), folder / "state", every=0.0)
     left = iter(range(5))
-    return job.run(lambda: next(left, None) is None).as_dict()["ReadFiles"]["read"]
+    with closing(job):
+        return job.run(lambda: next(left, None) is None).as_dict()["ReadFiles"]["read"]
 
 
 def test_any_changed_byte_is_found_or_changes_nothing(tmp_path: Path) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from tocsin.engines.embedded.checkpoint_store import LOCK, replace_file
 from tocsin.engines.embedded.manifest import MANIFEST, read_manifest
@@ -17,10 +22,54 @@ from tocsin.engines.embedded.watching import STATUS
 from tocsin.foundation.failure import Failure, Mistake
 
 _ATTEMPTS = 50
+_PROCESS = re.compile(r"[1-9][0-9]{0,9}")
 
 
-def process_of(folder: Path) -> int | None:
-    """The process that uses a folder of checkpoints; None if none does."""
+_Seconds = Annotated[float, Field(ge=0, le=1e11)]
+
+
+class _Split(TypedDict):
+    step: str
+    partition: int
+    position: int
+    lag: int | None
+    watermark: int | None
+
+
+class _Checkpoints(TypedDict):
+    completed: int
+    failed: int
+    size: NotRequired[int]
+    written: NotRequired[int]
+    duration: NotRequired[int]
+    at: NotRequired[_Seconds]
+
+
+class _Status(TypedDict):
+    """What a live job writes about itself."""
+
+    job: str
+    process: int
+    state: Literal["RUNNING", "STOPPED"]
+    began: _Seconds
+    at: _Seconds
+    steps: list[str]
+    checkpoints: _Checkpoints
+    splits: list[_Split]
+    counts: dict[str, dict[str, int]]
+    watermark: int | None
+
+
+_STATUS = TypeAdapter(_Status)
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a process uses a folder of checkpoints."""
+    return _lock_of(folder) is not None
+
+
+def _lock_of(folder: Path) -> tuple[str, os.stat_result] | None:
+    """What the lock of a folder says, and which file it is; None if no process has it."""
     try:
         opened = os.open(folder / LOCK, os.O_RDONLY)
     except FileNotFoundError:
@@ -30,11 +79,19 @@ def process_of(folder: Path) -> int | None:
     try:
         fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(opened, 32, 0).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else None
+        return os.pread(opened, 32, 0).decode(errors="replace").strip(), os.fstat(opened)
     finally:
         os.close(opened)
     return None
+
+
+def _has_open(process: int, file: os.stat_result) -> bool:
+    """Whether a process has a file open. A number may have gone to another process meanwhile."""
+    for path in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), file):
+                return True
+    return False
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -50,15 +107,18 @@ def status_of(folder: Path) -> dict[str, Any]:
 
     Raises Mistake for a folder of no live job.
     """
+    path = folder / STATUS
     try:
-        found: dict[str, Any] = json.loads((folder / STATUS).read_bytes())
+        found = dict(_STATUS.validate_json(path.read_bytes()))
     except FileNotFoundError:
         raise Mistake(
             f"{folder} has no status of a live job (`tocsin run JOB --live --checkpoint {folder}`)"
         ) from None
-    except (OSError, ValueError):
-        raise Failure(f"cannot read {folder / STATUS}") from None
-    if process_of(folder) is None and found["state"] == "RUNNING":
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise Failure(f"{path} is damaged: the next round of the job writes it again") from None
+    if found["state"] == "RUNNING" and not is_in_use(folder):
         found["state"] = "KILLED"
     return found
 
@@ -68,9 +128,9 @@ def save(folder: Path, to: Path, job: str) -> None:
 
     Raises Mistake for a folder that is not empty, and Failure where it cannot be written.
     """
-    if to.exists() and any(to.iterdir()):
-        raise Mistake(f"{to} is not empty")
     try:
+        if to.exists() and any(to.iterdir()):
+            raise Mistake(f"{to} is not empty")
         to.mkdir(parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             found = manifest_of(folder)
@@ -108,19 +168,36 @@ def stop(folder: Path, job: str, patience: float = 60.0) -> bool:
 
     Raises Failure where it does not end.
     """
-    process = process_of(folder)
-    if process is None:
+    lock = _lock_of(folder)
+    if lock is None:
         return False
     _check_name(folder, status_of(folder), job)
-    try:
-        os.kill(process, signal.SIGTERM)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        raise Failure(f"the process {process} of {folder} belongs to another user") from None
+    _ask(folder, *lock)
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        if process_of(folder) is None:
+        if not is_in_use(folder):
             return True
         time.sleep(0.05)
-    raise Failure(f"the process {process} of {folder} did not end within {patience:.0f} s")
+    raise Failure(f"the process {lock[0]} of {folder} did not end within {patience:.0f} s")
+
+
+def _ask(folder: Path, name: str, lock: os.stat_result) -> None:
+    """Send SIGTERM to the process that a lock names, if it has the lock."""
+    try:
+        if not _PROCESS.fullmatch(name):
+            raise ProcessLookupError
+        opened = os.pidfd_open(int(name))
+        try:
+            if not _has_open(int(name), lock):
+                raise ProcessLookupError
+            signal.pidfd_send_signal(opened, signal.SIGTERM)
+        finally:
+            os.close(opened)
+    except PermissionError:
+        raise Failure(f"the process {name} of {folder} belongs to another user") from None
+    except OSError:
+        if is_in_use(folder):
+            raise Failure(
+                f"{folder} is in use, and not by a process {name or 'with a name'} of this "
+                "machine: stop the job where it runs"
+            ) from None

@@ -106,18 +106,19 @@ class LiveJob:
         self, is_stopping: Callable[[], bool], show: Callable[[Progress], None] | None = None
     ) -> Ledger:
         """Read on until `is_stopping`, and end with a checkpoint. show: as in `run_bounded`."""
-        try:
-            while not is_stopping():
-                self._round()
-                if show is not None:
-                    show(Progress.of(self.rounds, self.readers))
-            if self.checkpoints is not None:
-                self.checkpoints.write(self.rounds, self.readers)
-        finally:
-            self.rounds.close()
-            if self.checkpoints is not None:
-                self.checkpoints.close()
+        while not is_stopping():
+            self._round()
+            if show is not None:
+                show(Progress.of(self.rounds, self.readers))
+        if self.checkpoints is not None:
+            self.checkpoints.write(self.rounds, self.readers)
         return self.counts.ledger(self.job.counted())
+
+    def close(self) -> None:
+        """Let go of the sources, and of the folder: another process may use it from now on."""
+        self.rounds.close()
+        if self.checkpoints is not None:
+            self.checkpoints.close()
 
     def _round(self) -> None:
         began = time.monotonic()

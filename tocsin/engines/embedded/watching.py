@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,8 @@ from tocsin.foundation.ledger import FATES
 STATUS = "status.json"
 _EVERY = 1.0
 """Seconds between two versions of the file."""
+_PATIENCE = 10.0
+"""Seconds that a client of the metrics may be silent."""
 # Names of counts by their name for Prometheus, as for jobs on Flink.
 _COUNTERS = {
     "alarms": "tocsin_alarms_total",
@@ -29,6 +32,15 @@ _COUNTERS = {
     "late_for_some": "tocsin_late_for_some_total",
     "missed_windows": "tocsin_missed_windows_total",
 }
+
+
+class _Server(ThreadingHTTPServer):
+    """A server whose clients are no concern of the job: one that goes away makes no noise."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client has gone."""
 
 
 class Watching:
@@ -51,9 +63,12 @@ class Watching:
         watching = self
 
         class Answer(BaseHTTPRequestHandler):
+            timeout = _PATIENCE
+
             def do_GET(self) -> None:
                 found = self.path.partition("?")[0] == "/metrics"
-                body = "".join(watching.lines()).encode() if found else b"see /metrics\n"
+                text = "".join(watching.lines()) if found else "see /metrics\n"
+                body = text.encode(errors="replace")
                 self.send_response(200 if found else 404)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
@@ -64,10 +79,9 @@ class Watching:
                 """Requests are no news."""
 
         try:
-            server = ThreadingHTTPServer(("127.0.0.1", port), Answer)
+            server = _Server(("127.0.0.1", port), Answer)
         except OSError as error:
             raise Failure(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from None
-        server.daemon_threads = True
         self.address = f"http://127.0.0.1:{server.server_address[1]}/metrics"
         return server
 
@@ -81,7 +95,9 @@ class Watching:
             self._server.shutdown()
             self._server.server_close()
         if self._latest is not None:
-            self._write(self._latest, "STOPPED")
+            # The checkpoint counts. A status that cannot be written hides no other failure.
+            with suppress(Failure):
+                self._write(self._latest, "STOPPED")
 
     def show(self, progress: Progress) -> None:
         """Show the newest progress."""
@@ -105,7 +121,11 @@ class Watching:
             "checkpoints": self._checkpoints(),
             **progress.as_dict(),
         }
-        replace_file(self._folder / STATUS, json.dumps(content).encode(), durable=False)
+        path = self._folder / STATUS
+        try:
+            replace_file(path, json.dumps(content).encode(), durable=False)
+        except OSError as error:
+            raise Failure(f"cannot write {path}: {error.strerror}") from None
 
     def _checkpoints(self) -> dict[str, Any]:
         known = self._job.checkpoints
@@ -132,7 +152,8 @@ class Watching:
             ("tocsin_watermark_milliseconds", "watermark", 1000),
         ):
             yield f"# TYPE {metric} gauge\n"
-            for split in progress.splits:
+            # Of a topic that was created again, the last split of a number is the present one.
+            for split in {(one.step, one.partition): one for one in progress.splits}.values():
                 value = getattr(split, what)
                 labels = (
                     f'job_name="{name}",step="{_quoted(split.step)}",partition="{split.partition}"'
