@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     except FileNotFoundError as error:
         complain(f"no file '{error.filename}'")
         code = WRONG
-    except (IsADirectoryError, PermissionError) as error:
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
         complain(f"cannot read '{error.filename}': {error.strerror}")
         code = WRONG
     except UnicodeDecodeError:

@@ -243,3 +243,14 @@ def test_a_split_is_not_idle_while_the_broker_is_away(monkeypatch: pytest.Monkey
     del TOPIC[-2]
     until(reader, lambda: reader.readers[0].watermark > at + 100_000)
     reader.close()
+
+
+def test_an_idle_split_is_not_ahead_of_the_last_answer_of_the_broker() -> None:
+    reader = reader_of(p0=[NOW + 60 * SECOND])
+    until(reader, lambda: reader.watermark > BEGINNING)
+    at = reader.readers[0].watermark
+    time.sleep(0.3)
+    all_of(reader)
+    # Its clock is ahead of the wall clock, which new splits hold the watermark to anyway.
+    assert reader.readers[0].watermark == at
+    reader.close()

@@ -127,9 +127,8 @@ class SourceReader:
             return
         for split, watermark in self._discovery.found():
             self.readers.append(self._reader(Position(split, split.start, watermark=watermark)))
-        if self._discovery.is_away:
-            for reader in self.readers:
-                reader.wait()
+        for reader in self.readers:
+            reader.heed(self._discovery.watermark, self._discovery.is_away)
 
     def close(self) -> None:
         """Stop looking for new splits."""

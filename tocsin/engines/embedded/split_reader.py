@@ -50,6 +50,7 @@ class SplitReader:
         self._clock = SplitClock.of(self._source, position.greatest, position.clock)
         self._idle_after = idle_after
         self._last_read = self._waited = time.monotonic()
+        self._answered = FOREVER
         # The watermark after the last reading.
         self._at_reading = position.watermark
         self._fetched: Iterator[Fetched | None] | None = None
@@ -75,9 +76,15 @@ class SplitReader:
         best = self._clock.best()
         return None if best <= BEGINNING else best - self._source.out_of_orderness
 
-    def wait(self) -> None:
-        """Do not count it as idle: the broker is away, and only it knows of more readings."""
-        self._waited = time.monotonic()
+    def heed(self, answered: int, is_away: bool) -> None:
+        """Do not count it as idle while the broker is away, which alone knows of more readings.
+
+        answered: the watermark at its last answer. An idle split is not ahead of it, so readings
+        that arrive while the broker does not answer are not late.
+        """
+        self._answered = answered
+        if is_away:
+            self._waited = time.monotonic()
 
     def read(self) -> Judged | None:
         """The next batch; None if there is nothing at present, or if the split has ended."""
@@ -135,10 +142,12 @@ class SplitReader:
             # Where messages are far apart, each may be ahead of the clock. The watermark then
             # continues from where it was at the last message.
             greatest = max(greatest, self._at_reading + behind)
-        if greatest > BEGINNING:
-            self._advance(greatest - behind + quiet)
-        else:
-            self._advance(int(time.time() * 1_000_000) - behind - self._idle_after)
+        moment = (
+            greatest - behind + quiet
+            if greatest > BEGINNING
+            else int(time.time() * 1_000_000) - behind - self._idle_after
+        )
+        self._advance(min(moment, self._answered))
 
 
 def _is_behind(fetched: Fetched) -> bool:
