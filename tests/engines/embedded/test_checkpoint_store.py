@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.engines.embedded.checkpoint_store import CheckpointStore
+from tocsin.engines.embedded.checkpoint_store import LOCK, CheckpointStore
 from tocsin.engines.embedded.manifest import MANIFEST
 from tocsin.foundation.failpoint import EMBEDDED, FAILPOINTS_VARIABLE
 from tocsin.foundation.failure import Failure
@@ -52,6 +52,20 @@ def test_a_second_process_is_refused_and_the_next_is_not(tmp_path: Path) -> None
         CheckpointStore(tmp_path)
     store.close()
     CheckpointStore(tmp_path).close()
+
+
+def test_a_process_whose_lock_was_deleted_overwrites_nothing(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.write({}, [b"old"])
+    (tmp_path / LOCK).unlink()
+    another = CheckpointStore(tmp_path)
+    another.read()
+    another.write({}, [b"new"])
+    with pytest.raises(Failure, match="was deleted: another process may use the folder"):
+        store.write({}, [b"old again"])
+    store.close()
+    another.close()
+    assert pieces_in(tmp_path) == [b"new"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])

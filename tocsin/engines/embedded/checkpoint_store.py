@@ -11,6 +11,7 @@ import os
 import re
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ class CheckpointStore:
         manifest: `pieces` is added to it, the places of the pieces in their order.
         """
         failpoint("checkpoint.begin")
+        self._refuse_lost_lock()
         self.number += 1
         live = sum(map(len, pieces))
         total = sum(self._sizes.values())
@@ -107,6 +109,14 @@ class CheckpointStore:
         failpoint("checkpoint.committed")
         self._delete_others()
         return written
+
+    def _refuse_lost_lock(self) -> None:
+        """Raise Failure if the file of the lock is gone, so another process may have a new one."""
+        path = self.folder / LOCK
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(self._lock)):
+                return
+        raise Failure(f"{path} was deleted: another process may use the folder, so this one ends")
 
     def _placed(
         self, pieces: list[bytes], known: dict[int, tuple[bytes, Place]]
