@@ -23,6 +23,9 @@ from tocsin.parts.registry import find
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:_\d+)?)")
 
+# An expression says where in a text its parts are.
+_COLUMN, _PLACE = re.compile(r"Column\(name='([^']*)', at=\d+\)"), re.compile(r", at=\d+")
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -57,6 +60,16 @@ class Measure:
             else None
         )
         return Quantity(self.measured.unit, period)
+
+    @property
+    def accumulated(self) -> str:
+        """What its partial result means, whatever its name: accumulators and expression."""
+        declared = self.aggregation.accumulators().values()
+        kinds = " and ".join(one.kind for one in declared)
+        if any(one.transform is not None for one in declared):
+            kinds += f" by {type(self.aggregation).__name__} {self.aggregation.model_dump()}"
+        of = _PLACE.sub("", _COLUMN.sub(r"\1", repr(self.of)))
+        return kinds if self.of is None else f"{kinds} of {of}"
 
     def partial_fields(self, prefix: str) -> list[pa.Field]:
         """Columns of a partial result."""

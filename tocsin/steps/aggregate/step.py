@@ -254,12 +254,17 @@ class Aggregate(StatefulStep):
         return "partial results of open windows"
 
     def state_depends_on(self, schema: pa.Schema) -> dict[str, Any]:
-        """Keys, shards, windows, and the columns of partial results."""
+        """Keys, shards, windows, and the columns of partial results and what they mean."""
         windows = {name: _as_text(value) for name, value in vars(self.windows()).items()}
         gaps = {} if self.fill_gaps is None else {"fill_gaps": True}
         columns = column_types(self._window_operator(schema).shard_schema)
+        measures = {
+            f"m{number}": one.accumulated
+            for number, one in enumerate(self.compiled(schema).measures)
+        }
         return {
-            "by": self.by, "windows": windows, "shards": self.shards, "columns": columns, **gaps
+            "by": self.by, "windows": windows, "shards": self.shards, "columns": columns,
+            "measures": measures, **gaps,
         }  # fmt: skip
 
     def narrowed(self, columns: set[str]) -> Self:
