@@ -150,6 +150,7 @@ def test_a_killed_job_is_shown_as_killed(lived: Any, tocsin: Any, tmp_path: Path
     [
         (["--checkpoint", "x"], "--checkpoint needs --live"),
         (["--metrics", "0"], "--metrics needs --live"),
+        (["--live", "--metrics", "70000"], "--metrics 70000 is no port"),
         (["--live", "--runner", "direct"], "only reads to the end"),
         (["--runner", "prism", "--checkpoint", "x"], "belong to the embedded engine"),
         (["--runner", "flink"], "no runner 'flink'"),
