@@ -254,3 +254,14 @@ def test_an_idle_split_is_not_ahead_of_the_last_answer_of_the_broker() -> None:
     # Its clock is ahead of the wall clock, which new splits hold the watermark to anyway.
     assert reader.readers[0].watermark == at
     reader.close()
+
+
+def test_a_split_without_an_answer_ends_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = reader_of(live=False, p0=[NOW])
+    monkeypatch.setattr(Feed, "read", lambda *_: iter([None] * 3))
+    for _ in range(3):
+        # Between two rounds, a run looks whether it has to end.
+        assert all_of(reader) == []
+        assert reader.watermark == BEGINNING
+    assert all_of(reader) == []
+    assert reader.watermark == FOREVER

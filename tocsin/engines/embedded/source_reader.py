@@ -97,7 +97,9 @@ class SourceReader:
             if judged is not None:
                 count += judged.rows.num_rows
                 yield from self._emitted(judged)
-            if count >= most:
+            # A broker that does not answer must not keep a round from its end.
+            is_waiting = judged is None and not self._live and not reader.has_ended
+            if count >= most or is_waiting:
                 return
 
     def _emitted(self, judged: Judged) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -152,7 +152,7 @@ class Watching:
             ("tocsin_watermark_milliseconds", "watermark", 1000),
         ):
             yield f"# TYPE {metric} gauge\n"
-            # Of two splits with one number, the last is of the present topic.
+            # Two splits may have one number: the last is in the present topic.
             for split in {(one.step, one.partition): one for one in progress.splits}.values():
                 value = getattr(split, what)
                 labels = (
