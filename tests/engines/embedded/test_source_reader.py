@@ -246,7 +246,7 @@ def test_a_split_is_not_idle_while_the_broker_is_away(monkeypatch: pytest.Monkey
 
 
 def test_an_idle_split_is_not_ahead_of_the_last_answer_of_the_broker() -> None:
-    reader = reader_of(p0=[NOW + 60 * SECOND])
+    reader = reader_of(p0=[int(time.time() + 3_600) * SECOND])
     until(reader, lambda: reader.watermark > BEGINNING)
     at = reader.readers[0].watermark
     time.sleep(0.3)
