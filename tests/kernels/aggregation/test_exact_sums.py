@@ -92,3 +92,49 @@ def test_compiled_and_plain_code_agree() -> None:
     exact_sums.add_pairs(ids, highs, lows, *fast)
     exact_sums.add_pairs.plain(ids, highs, lows, *plain)
     assert np.array_equal(fast, plain)
+
+
+def deviation(values: list[float], groups: np.ndarray) -> float:
+    """The deviation of values that are summed in groups, whose sums are summed then."""
+    highs, lows = np.array(values), np.zeros(len(values))
+    exact_sums.squares(highs, squared := np.empty(len(values)), carried := np.zeros(len(values)))
+    sums = []
+    for high, low in ((highs, lows), (squared, carried)):
+        parts = np.zeros(int(groups.max()) + 1), np.zeros(int(groups.max()) + 1)
+        exact_sums.add_pairs(groups, high, low, *parts)
+        whole = np.zeros(1), np.zeros(1)
+        exact_sums.add_pairs(np.zeros(len(parts[0]), np.int64), *parts, *whole)
+        sums.append(whole)
+    spans = np.array([max(values) - min(values)])
+    count = np.array([float(len(values))])
+    return float(exact_sums.standard_deviation(sums[0], sums[1], count, spans, 1)[0])
+
+
+@given(
+    st.integers(1, 3),
+    st.lists(st.integers(-9_999, 9_999), min_size=3, max_size=60),
+    st.integers(0, 1 << 30),
+)
+def test_the_deviation_of_values_with_few_decimals_depends_on_no_order(
+    decimals: int, numbers: list[int], seed: int
+) -> None:
+    values = [number / 10**decimals for number in numbers]
+    random = np.random.default_rng(seed)
+    found = set()
+    for _ in range(20):
+        order = random.permutation(len(values))
+        groups = random.integers(0, random.integers(1, 13), len(values))
+        found.add(deviation([values[at] for at in order], groups))
+    assert len(found) == 1
+
+
+def test_a_deviation_half_way_between_two_doubles_depends_on_no_order() -> None:
+    """The 50 humidities of an hour whose last digit depended on the rounds of a job."""
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        values = (np.round(random.normal(84, 0.8, 50) * 10) / 10).tolist()
+        found = {
+            deviation(random.permutation(values).tolist(), random.integers(0, 5, 50))
+            for _ in range(5)
+        }
+        assert len(found) == 1

@@ -124,7 +124,9 @@ def variance(
 ) -> Floats:
     """The variance of each group: (n * squares - total^2) / (n * (n - ddof)), NaN where n <= ddof.
 
-    The difference has twice the precision of a double.
+    The difference has twice the precision of a double. Its last bits depend on the order of the
+    rows, and are left out: for values with few decimals, the rest is often half way between two
+    doubles, and these bits would choose one of them.
 
     Args:
         totals: the pair (high, low) of the sum.
@@ -135,9 +137,23 @@ def variance(
     scaled_high, scaled_low = _product(squares[0], counts)
     square_high, square_low = _product(totals[0], totals[0])
     low = scaled_low + squares[1] * counts - square_low - 2.0 * totals[0] * totals[1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.maximum((scaled_high - square_high) + low, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        spread = np.maximum(_settled(scaled_high - square_high, low, scaled_high), 0.0)
         return np.where(counts > ddof, spread / (counts * (counts - ddof)), np.nan)
+
+
+def _settled(high: Floats, low: Floats, scale: Floats) -> Floats:
+    """The sum of two doubles, without the bits that rounding has made.
+
+    The bits are those below 2^-80 of `scale`, which is what the sum was computed from. They stay
+    where they are among the first 60 bits of the sum itself.
+    """
+    total = high + low
+    back = total - high
+    rest = (high - (total - back)) + (low - back)
+    grid = np.minimum(np.frexp(scale)[1] - 80, np.frexp(total)[1] - 60)
+    anchor = np.ldexp(1.5, grid + 52)
+    return np.where(np.isfinite(total), total + ((rest + anchor) - anchor), total)
 
 
 def _product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
