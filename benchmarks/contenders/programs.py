@@ -88,7 +88,7 @@ class Program:
 
 @dataclass(frozen=True)
 class TocsinLocal(Program):
-    """`tocsin run`: to the end of the topic."""
+    """`tocsin run` on Beam's local runner: to the end of the topic."""
 
     def start(self, work: Work, brokers: str, answer: Path | None) -> Cost:
         environment = {
@@ -97,11 +97,9 @@ class TocsinLocal(Program):
             "LAKE": str(answer or BROKER.folder / "lake"),
             "TOCSIN_ALLOW_FOLDERS": str(answer or BROKER.folder / "lake"),
         }
-        return command(
-            [sys.executable, "-m", "tocsin", "run", job_of(work, lake=answer is not None)],
-            environment,
-            LOG,
-        )
+        job = job_of(work, lake=answer is not None)
+        run = [sys.executable, "-m", "tocsin", "run", job, "--runner", "direct"]
+        return command(run, environment, LOG)
 
     def query(self, answer: Path) -> str:
         return lake_query(answer)
