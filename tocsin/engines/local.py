@@ -7,13 +7,14 @@ from typing import Any
 from tocsin.compiler.job import Job
 from tocsin.compiler.test_rows import TestResult
 from tocsin.engines.embedded import job_tests
+from tocsin.engines.embedded.assembly import why_only_beam
 from tocsin.engines.embedded.running import run_bounded
 from tocsin.foundation.ledger import Ledger
 
 
 def needs_beam(job: Job) -> bool:
     """Whether a job has code of its own or a transform of Beam's."""
-    return bool(job.providers) or any(step.part is None for step in job.steps)
+    return why_only_beam(job) is not None
 
 
 def run_to_end(job: Job) -> Ledger:

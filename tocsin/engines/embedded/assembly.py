@@ -51,19 +51,27 @@ class Assembly:
     schemas: dict[Output, pa.Schema]
 
 
-def refuse_foreign_steps(job: Job) -> None:
-    """Raise Mistake for a job that only Beam can run."""
+def why_only_beam(job: Job) -> str | None:
+    """Why only Beam can run a job, and what to use instead; None for any other job."""
     if job.providers:
-        raise Mistake(
+        return (
             f"{job.file} brings code (`providers`), which only Beam can run: "
             "add `--runner direct`, or submit the job to Flink"
         )
     for step in job.steps:
         if step.part is None:
-            raise Mistake(
+            return (
                 f"'{step.name}' ({step.type}) is a transform of Beam, which only Beam can run: "
                 "use Derive, Filter or a part of your own instead, or add `--runner direct`"
             )
+    return None
+
+
+def refuse_foreign_steps(job: Job) -> None:
+    """Raise Mistake for a job that only Beam can run."""
+    why = why_only_beam(job)
+    if why is not None:
+        raise Mistake(why)
 
 
 def assemble(

@@ -49,6 +49,8 @@ class Checkpoints:
             raise
         # Bytes of the batches of logs: a batch of the last checkpoint is not encoded again.
         self._encoded: dict[int, tuple[pa.RecordBatch, bytes]] = {}
+        # Once a start: it makes every operator.
+        self._state = state_description(job)
         self._completed = 0
         self._last: dict[str, Any] = {}
 
@@ -132,7 +134,7 @@ class Checkpoints:
             "tocsin": __version__,
             "job": self.job.name,
             "at": time.time(),
-            "state": state_description(self.job),
+            "state": self._state,
             "sources": {
                 reader.name: [asdict(position) for position in reader.positions()]
                 for reader in readers

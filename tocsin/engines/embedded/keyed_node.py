@@ -11,7 +11,7 @@ from tocsin.engines.embedded.nodes import Emitted
 from tocsin.kernels.batch import FOREVER, offsets_of, with_offsets
 from tocsin.parts.operator import Advanced, Memory, Operator
 from tocsin.parts.sink import Sink
-from tocsin.steps.write_files.file_operator import UNIT
+from tocsin.steps.write_files.file_operator import UNIT, write_units
 
 
 @dataclass
@@ -94,7 +94,7 @@ class KeyedNode:
         self._count(advanced)
         if self.sink is not None:
             with self._counts.at_work(self.name):
-                _write(self.sink, number, advanced.outputs)
+                write_units(self.sink, number, advanced.outputs)
         for name, batch in advanced.outputs:
             if not name.startswith(UNIT):
                 yield name, batch
@@ -108,12 +108,3 @@ class KeyedNode:
 
     def flush(self) -> None:
         """Each advance has waited for its units."""
-
-
-def _write(sink: Sink, number: int, outputs: list[tuple[str, pa.RecordBatch]]) -> None:
-    """Write the units of one advance, and nothing between them and their flush."""
-    for name, batch in outputs:
-        if name.startswith(UNIT):
-            start, _, rest = name.removeprefix(UNIT).partition(".")
-            sink.write(batch, f"{start}.s{number:03d}.{rest}")
-    sink.flush()

@@ -165,6 +165,15 @@ class FileOperator(Operator):
         return batch.sort_by([(name, "ascending") for name in dict.fromkeys(names)])
 
 
+def write_units(sink: Sink, shard: int, outputs: list[tuple[str, pa.RecordBatch]]) -> None:
+    """Write the units of one advance, and nothing between them and their flush."""
+    for name, batch in outputs:
+        if name.startswith(UNIT):
+            start, _, rest = name.removeprefix(UNIT).partition(".")
+            sink.write(batch, f"{start}.s{shard:03d}.{rest}")
+    sink.flush()
+
+
 def _arrivals(batch: pa.RecordBatch, own: Int64s) -> Int64s:
     """The watermark that each row met.
 

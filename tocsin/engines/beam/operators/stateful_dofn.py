@@ -27,7 +27,7 @@ from tocsin.engines.beam.operators.timers import set_timer
 from tocsin.kernels.batch import FOREVER, EndOfInput, Traits, end_marker, end_of_input
 from tocsin.parts.operator import Advanced, Operator
 from tocsin.parts.sink import Sink
-from tocsin.steps.write_files.file_operator import UNIT
+from tocsin.steps.write_files.file_operator import UNIT, write_units
 
 # By step and shard, for all instances of a step in this process: a runner uses several in turn.
 _CACHES: dict[tuple[str, int], ShardCache] = {}
@@ -146,19 +146,10 @@ class _Shards(beam.DoFn):  # type: ignore[misc]
         }
         self.counter.add(**advanced.counts, given=emitted["output"], alarms=emitted["alarms"])
         if self.sink is not None:
-            self._write(shard, self.sink, advanced.outputs)
+            write_units(self.sink, shard, advanced.outputs)
         for tag, batch in advanced.outputs:
             if not tag.startswith(UNIT):
                 yield _tagged(tag, batch)
-
-    @staticmethod
-    def _write(shard: int, sink: Sink, outputs: list[tuple[str, pa.RecordBatch]]) -> None:
-        """Write the units of one advance, and nothing between them and their flush."""
-        for tag, batch in outputs:
-            if tag.startswith(UNIT):
-                start, _, rest = tag.removeprefix(UNIT).partition(".")
-                sink.write(batch, f"{start}.s{shard:03d}.{rest}")
-        sink.flush()
 
     @staticmethod
     def _note_end(end: EndOfInput, ends: Any) -> None:
