@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.table_files import HOUR, put, readings, rows_of, write_hours, written
+from tocsin.foundation import synced as disk
 from tocsin.lake.audit import audit_lake
 from tocsin.lake.compaction import compact
 from tocsin.lake.datasets import files_of, table_of
 from tocsin.lake.maintenance import maintain
 from tocsin.table import checkpoints
-from tocsin.table import synced as disk
 from tocsin.table.leftovers import left_over, vacuum
 
 DAY_S = 86_400

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.synced import sync
 from tocsin.kernels.column_notes import Notes, notes_footer, notes_in_fields, with_notes
 from tocsin.lake.compaction import geo_of
 from tocsin.lake.datasets import chosen, on_newest, table_of
 from tocsin.lake.footers import schema_in, table_in
 from tocsin.lake.superseded import superseded
 from tocsin.table.columns import as_table
-from tocsin.table.synced import sync
 from tocsin.table.table import Table
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.synced import make_folder, sync
 from tocsin.table.checksums import checksum_of
 from tocsin.table.commit import NewFile
 from tocsin.table.data_file import read_rows
 from tocsin.table.statistics import statistics_of
-from tocsin.table.synced import make_folder, sync
 
 
 def link_file(place: str, path: str, target: str) -> NewFile:

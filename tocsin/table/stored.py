@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tocsin.table import synced
+from tocsin.foundation import synced
 from tocsin.table.log_files import LOG_FOLDER
 from tocsin.table.mirrors import mirror_of
 

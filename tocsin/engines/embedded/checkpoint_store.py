@@ -18,6 +18,7 @@ from typing import Any
 from tocsin.engines.embedded.manifest import MANIFEST, read_manifest, sealed
 from tocsin.foundation.failpoint import failpoint
 from tocsin.foundation.failure import Failure
+from tocsin.foundation.synced import make_folder, sync
 
 LOCK = "lock"
 _SEGMENT = re.compile(r"[0-9]{12}")
@@ -36,7 +37,7 @@ class CheckpointStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
             if not _locked(self._lock):
                 owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
@@ -145,7 +146,7 @@ class CheckpointStore:
             file.writelines(new)
             file.flush()
             os.fsync(file.fileno())
-        sync_folder(self.folder)
+        sync(self.folder)
         self._sizes[self.number] = size
         return size
 
@@ -178,7 +179,11 @@ def _locked(opened: int) -> bool:
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file under another name, and give it its name when it is whole."""
+    """Write a file under another name, and give it its name when it is whole.
+
+    The other name is always the same, because a folder has one writer: so processes that are
+    killed leave one such file at most.
+    """
     hidden = path.with_name(f".{path.name}.new")
     with hidden.open("wb") as file:
         file.write(content)
@@ -187,13 +192,4 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
             os.fsync(file.fileno())
     hidden.replace(path)
     if durable:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+        sync(path.parent)

@@ -20,6 +20,7 @@ from tocsin.engines.embedded.checkpoint_store import LOCK, replace_file
 from tocsin.engines.embedded.manifest import MANIFEST, read_manifest
 from tocsin.engines.embedded.watching import STATUS
 from tocsin.foundation.failure import Failure, Mistake
+from tocsin.foundation.synced import make_folder, sync
 
 _ATTEMPTS = 50
 _PROCESS = re.compile(r"[1-9][0-9]{0,9}")
@@ -131,7 +132,7 @@ def save(folder: Path, to: Path, job: str) -> None:
     try:
         if to.exists() and any(to.iterdir()):
             raise Mistake(f"{to} is not empty")
-        to.mkdir(parents=True, exist_ok=True)
+        make_folder(to)
         for _ in range(_ATTEMPTS):
             found = manifest_of(folder)
             _check_name(folder, found, job)
@@ -144,18 +145,13 @@ def save(folder: Path, to: Path, job: str) -> None:
                 for path in to.glob("*.segment"):
                     path.unlink()
                 continue
-            _sync(to)
+            for path in to.glob("*.segment"):
+                sync(path)
             replace_file(to / MANIFEST, json.dumps(found).encode())
             return
     except OSError as error:
         raise Failure(f"cannot write to {to}: {error.strerror}") from None
     raise Failure(f"{folder} changes faster than it can be copied")
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.glob("*.segment"):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
 
 
 def _check_name(folder: Path, found: dict[str, Any], job: str) -> None:
